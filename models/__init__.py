@@ -1,0 +1,1 @@
+"""What gateway and worker agree on: commands, rules, ledger, tables, money, errors, migrations."""

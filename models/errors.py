@@ -1,0 +1,51 @@
+"""Every error of the models, as a tree; the docstring is the message.
+
+BetcoreError
+├── InvalidRequest        the caller's data cannot be read as this call (code 2)
+├── UnknownCurrency       the currency does not exist here
+├── NotFound              the named provider, session, player, account or bet does not exist
+├── AlreadyExists         the name is taken
+└── LedgerError
+    ├── LedgerUnavailable PostgreSQL cannot be reached, or ended our transaction
+    ├── LedgerContention  another transaction got in the way: run the batch again
+    └── BetTaken          a unique constraint fired: somebody else recorded it first
+"""
+
+
+class BetcoreError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or self.__doc__)
+
+
+class InvalidRequest(BetcoreError):  # noqa: N818 - named for what the caller did
+    """The body cannot be read as this call."""
+
+
+class UnknownCurrency(BetcoreError):  # noqa: N818
+    """This currency is not known here."""
+
+
+class NotFound(BetcoreError):  # noqa: N818
+    """There is no such thing."""
+
+
+class AlreadyExists(BetcoreError):  # noqa: N818
+    """The name is taken."""
+
+
+class LedgerError(BetcoreError):
+    """The ledger could not apply a batch."""
+
+
+class LedgerUnavailable(LedgerError):  # noqa: N818
+    """PostgreSQL cannot be reached, or ended our transaction."""
+
+
+class LedgerContention(LedgerError):  # noqa: N818
+    """Another transaction got in the way."""
+
+
+class BetTaken(LedgerError):  # noqa: N818
+    """Somebody else recorded this bet, reference or sequence number first."""

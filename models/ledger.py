@@ -1,0 +1,168 @@
+"""The ledger: load -> decide -> write, for a whole batch of commands in one transaction."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from models import queries
+from models.commands import Command, Deposit, PayInOut
+from models.db import BatchTransaction, Call, LedgerConnection
+from models.errors import LedgerError
+from models.outcome import Outcome
+from models.rows import columns, read_state, writes
+from models.rules import Decision, decide_bet, decide_deposit
+from models.state import Account, Bet, BetState, Booked, OpenedBy, State
+
+_IDS_PER_COMMAND = 3  # at the most: a bet and two transfers
+
+
+class Ledger:
+    """Applies commands to PostgreSQL, and answers what is already recorded."""
+
+    def __init__(self, connection: LedgerConnection) -> None:
+        self._connection = connection
+        self._ids = IdBlock()
+
+    def apply(
+        self,
+        commands: Sequence[Command],
+        in_time: Callable[[int], bool],
+        seconds_max: float,
+    ) -> list[Outcome | None]:
+        """Apply a batch in order, in one transaction; one outcome a command.
+
+        `in_time(i)` says, once the load has answered, whether command `i` may still be applied;
+        one that may not leaves nothing and has None for an outcome. PostgreSQL ends the
+        transaction after `seconds_max`. Raises what `Pipeline.run` raises; nothing is applied
+        then, except that after LedgerUnavailable the commit may have happened: apply the same
+        commands again, and those that were applied answer with their first ids.
+        """
+        with self._connection.transaction(seconds_max) as transaction:
+            state = self._load(transaction, commands)
+            outcomes = [
+                _advance(state, command) if in_time(index) else None
+                for index, command in enumerate(commands)
+            ]
+            transaction.commit(*writes(state))
+        return outcomes
+
+    def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
+        """What the ledger can say of each command without writing; None: nothing is recorded.
+
+        Source: PROTOCOL.md, rule 8. Raises what `Pipeline.run` raises.
+        """
+        with self._connection.snapshot() as snapshot:
+            state = self._load(snapshot, commands, queries.READ_ACCOUNTS)
+            snapshot.commit()
+        return [_repeat(state, command) for command in commands]
+
+    def _load(
+        self,
+        transaction: BatchTransaction,
+        commands: Sequence[Command],
+        accounts: queries.Query = queries.LOCK_ACCOUNTS,
+    ) -> State:
+        bets = [command for command in commands if isinstance(command, PayInOut)]
+        deposits = [command for command in commands if isinstance(command, Deposit)]
+        account_ids = sorted({command.account_id for command in commands})
+        calls: list[Call] = [
+            (accounts, [account_ids]),
+            (queries.SESSIONS, [sorted({bet.session_id for bet in bets})]),
+            (queries.BETS, columns([(bet.provider_id, bet.bet_id) for bet in bets], 2)),
+        ]
+        if deposits:
+            calls.append((queries.BOOKED, [[deposit.reference for deposit in deposits]]))
+            calls.append((queries.CASH_ACCOUNTS, [[d.account_id for d in deposits]]))
+        if self._ids.left < _IDS_PER_COMMAND * len(commands):
+            calls.append((queries.NEXT_IDS, ()))
+        answers = dict(zip((query for query, _ in calls), transaction.load(*calls), strict=True))
+        if queries.NEXT_IDS in answers:
+            self._ids.refill(int(answers[queries.NEXT_IDS][0][0] or 0))
+        return read_state(self._ids, answers, accounts)
+
+
+class IdBlock(Iterator[int]):
+    """Ids for bets and transfers, drawn from the sequence in blocks."""
+
+    def __init__(self) -> None:
+        self._next = self._end = 0
+
+    @property
+    def left(self) -> int:
+        """How many ids are left in the block."""
+        return self._end - self._next
+
+    def refill(self, start: int) -> None:
+        """Go on with the block that begins at `start`."""
+        self._next, self._end = start, start + queries.ID_BLOCK
+
+    def __next__(self) -> int:
+        if self._next >= self._end:
+            raise StopIteration
+        self._next += 1
+        return self._next - 1
+
+
+def _advance(state: State, command: Command) -> Outcome:
+    """Decide one command and put what it does into the state."""
+    account = state.accounts.get(command.account_id)
+    if isinstance(command, Deposit):
+        return _deposit(state, account, command)
+    key = (command.provider_id, command.bet_id)
+    session = state.sessions.get(command.session_id)
+    bet = state.bets.get(key)
+    decision = decide_bet(bet, account, session, command)
+    if account is None or session is None:
+        return Outcome(decision.code)
+    # After this point the command must succeed.
+    if decision.records is not None and bet is None:
+        bet = _new_bet(state, command, decision)
+        state.bets[key] = bet
+        state.new_bets.append(bet)
+    for kind, amount in decision.moves:
+        state.move(kind, account, session.house_account_id, amount, bet=bet)
+    ids = tuple([bet.ids[kind] for kind in decision.answers]) if bet is not None else ()
+    return Outcome(decision.code, account.balance, ids)
+
+
+def _deposit(state: State, account: Account | None, command: Deposit) -> Outcome:
+    booked = state.booked.get(command.reference)
+    decision = decide_deposit(booked, command)
+    if account is None:
+        raise LedgerError(f"There is no account {command.account_id}.")
+    for kind, amount in decision.moves:
+        cash = state.cash_accounts[account.id]
+        transfer = state.move(kind, account, cash, amount, reference=command.reference)
+        booked = Booked(transfer.id, account.id, kind, amount)
+        state.booked[command.reference] = booked
+    ids = (booked.id,) if booked is not None and decision.answers else ()
+    return Outcome(decision.code, account.balance, ids)
+
+
+def _repeat(state: State, command: Command) -> Outcome | None:
+    """The outcome of a command about something recorded, if it would write nothing."""
+    if isinstance(command, Deposit):
+        known = command.reference in state.booked
+    else:
+        known = (command.provider_id, command.bet_id) in state.bets
+    if not known:
+        return None
+    before = len(state.transfers)
+    outcome = _advance(state, command)
+    return outcome if len(state.transfers) == before else None
+
+
+def _new_bet(state: State, command: PayInOut, decision: Decision) -> Bet:
+    rejected = decision.records is BetState.REJECTED
+    return Bet(
+        id=next(state.ids),
+        provider_id=command.provider_id,
+        bet_id=command.bet_id,
+        account_id=command.account_id,
+        session_id=command.session_id,
+        round_id=command.round_id,
+        opened_by=OpenedBy.PAY_IN_OUT,
+        state=decision.records or BetState.SETTLED,
+        stake=command.stake,
+        win=command.win,
+        odd=command.odd,
+        refused_with=decision.code if rejected else None,
+    )

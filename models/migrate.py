@@ -1,0 +1,36 @@
+"""Brings the database to the newest schema, by Alembic; the functions and triggers are here too."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from models.db import engine
+
+_FOLDER = Path(__file__).parent / "migrations"
+# Any number; the same in every process that migrates, so that they take turns.
+_LOCK = 5_318_008
+
+
+def migrate(database_url: str) -> str:
+    """Upgrade to the newest revision and return its name; does nothing when it is there already.
+
+    Processes that migrate at the same time take turns. Raises sqlalchemy.exc.OperationalError
+    when PostgreSQL cannot be reached.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    with engine(database_url).connect() as connection:
+        connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
+        connection.commit()
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": _LOCK})
+            connection.commit()
+    return ScriptDirectory.from_config(config).get_current_head() or ""

@@ -1,0 +1,14 @@
+"""Alembic's entry: runs migrations on the connection that `models.migrate` hands over."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from models import triggers  # noqa: F401 - fills the metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    transaction_per_migration=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

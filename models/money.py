@@ -1,0 +1,94 @@
+"""Exact money: reading amounts from JSON, adding them, writing them back; nothing ever rounds."""
+
+import re
+from decimal import (
+    Context,
+    Decimal,
+    DivisionByZero,
+    FloatOperation,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
+
+from models.errors import InvalidRequest
+
+#: Wider than `numeric(48, 18)`, so that a legal sum is exact; whatever is not exact raises.
+EXACT = Context(
+    prec=60, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero, FloatOperation]
+)
+#: Every amount on the wire is below this (PROTOCOL.md, "Types").
+AMOUNT_LIMIT = Decimal(10) ** 15
+#: What `numeric(…, 18)` can hold; a currency never has more decimals.
+DECIMALS_MAX = 18
+
+ZERO = Decimal(0)
+_EXPONENT_MAX = 30  # of an amount given as a string, either sign
+_DIGITS_MAX = 33  # 15 before the point, 18 behind it
+_STRING = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE]([+-]?)0*([0-9]*))?")
+
+
+class JsonNumber(str):
+    """The characters of a number in JSON, kept as they came: only a named field is ever read."""
+
+    __slots__ = ()
+
+
+def read_amount(value: object, name: str, decimals_max: int = DECIMALS_MAX) -> Decimal:
+    """Read a JSON number (`JsonNumber`) or a decimal string as an exact amount, without rounding.
+
+    Zero or more, below 10^15, at most `decimals_max` decimals, where trailing zeros do not count.
+    Source: PROTOCOL.md, "Types". Raises InvalidRequest, naming the field.
+    """
+    if type(value) is str:
+        match = _STRING.fullmatch(value)
+        exponent = match[2] if match else None
+        if match is None or (exponent and (len(exponent) > 2 or int(exponent) > _EXPONENT_MAX)):
+            raise InvalidRequest(f"{name} must be a decimal number, zero or more.")
+    elif type(value) is not JsonNumber or value[0] not in "0123456789":
+        raise InvalidRequest(f"{name} must be a number, zero or more.")
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:  # an exponent beyond all bounds
+        raise InvalidRequest(f"{name} is not a number we can hold.") from None
+    if amount >= AMOUNT_LIMIT:
+        raise InvalidRequest(f"{name} must be below 10^15.")
+    return require_decimals(amount, decimals_max, name)
+
+
+def require_decimals(amount: Decimal, decimals_max: int, name: str) -> Decimal:
+    """The same amount, if it has at most `decimals_max` decimals; trailing zeros do not count.
+
+    Raises InvalidRequest, naming the field.
+    """
+    if not amount:
+        return ZERO
+    if -decimals_max <= int(amount.as_tuple().exponent) <= 0:
+        return amount
+    trimmed = EXACT.normalize(amount) if _digits(amount) <= _DIGITS_MAX else None
+    if trimmed is None or int(trimmed.as_tuple().exponent) < -decimals_max:
+        raise InvalidRequest(f"{name} may have at most {decimals_max} decimals.")
+    return trimmed
+
+
+def add(left: Decimal, right: Decimal) -> Decimal:
+    """The exact sum. Raises decimal.Inexact rather than round."""
+    return EXACT.add(left, right)
+
+
+def subtract(left: Decimal, right: Decimal) -> Decimal:
+    """The exact difference. Raises decimal.Inexact rather than round."""
+    return EXACT.subtract(left, right)
+
+
+def plain(amount: Decimal) -> str:
+    """The amount as a JSON number: no exponent, no trailing zeros, never `-0`."""
+    if not amount:
+        return "0"
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _digits(amount: Decimal) -> int:
+    """How many digits are left when trailing zeros are gone."""
+    return len("".join(map(str, amount.as_tuple().digits)).rstrip("0"))

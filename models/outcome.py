@@ -1,0 +1,31 @@
+"""What the ledger answers to a command; it travels back to the gateway as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from models.money import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The `_responseCode`, the player's balance where the player is known, the ids of transfers.
+
+    `ids` are in the order in which the command's `answers` names them.
+    """
+
+    code: int
+    balance: Decimal | None = None
+    ids: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, object]:
+        """The outcome as JSON values; the balance as text, so that nothing is a binary float."""
+        return {
+            "code": self.code,
+            "balance": None if self.balance is None else plain(self.balance),
+            "ids": [str(id_) for id_ in self.ids],
+        }
+
+
+#: The JSON of an outcome, as a gateway receives it: it only hands its parts on.
+OutcomeJson = Mapping[str, object]

@@ -1,0 +1,137 @@
+"""The SQL of the hot path: one statement a step for a whole batch, prepared once a connection.
+
+Arrays go in (`unnest`), so that a statement costs the same parse and plan for 1 bet or 32. The
+types are given by number because libpq would otherwise have to ask for them.
+"""
+
+from typing import NamedTuple
+
+_INT2S, _INT4S, _INT8S, _TEXTS, _NUMERICS, _DATES = 1005, 1007, 1016, 1009, 1231, 1182
+_INT8, _TEXT = 20, 25
+
+
+class Query(NamedTuple):
+    """A statement to prepare: its name, its SQL, the type numbers of its parameters."""
+
+    name: bytes
+    sql: str
+    types: tuple[int, ...] = ()
+
+
+BEGIN = Query(b"begin", "begin isolation level read committed")
+SNAPSHOT = Query(b"snapshot", "begin isolation level repeatable read, read only")
+COMMIT = Query(b"commit", "commit")
+ROLLBACK = Query(b"rollback", "rollback")
+LIMIT = Query(b"limit", "select set_config('transaction_timeout', $1, true)", (_TEXT,))
+
+#: In id order, so that two batches which share accounts cannot wait for each other in a circle.
+#: `no key`: bets and transfers may refer to the row meanwhile.
+LOCK_ACCOUNTS = Query(
+    b"lock_accounts",
+    "select id, balance, last_seq from account where id = any($1) order by id for no key update",
+    (_INT8S,),
+)
+READ_ACCOUNTS = Query(
+    b"read_accounts", "select id, balance, last_seq from account where id = any($1)", (_INT8S,)
+)
+
+#: A later statement than the lock, so that it sees what was committed until the lock was granted;
+#: the wall clock, not the transaction's start, says whether a session has expired (rule 7).
+SESSIONS = Query(
+    b"sessions",
+    """
+    select s.id, s.provider_id, s.account_id, house.id, s.min_bet, s.max_bet,
+           s.closed_at is not null or s.expires_at <= clock_timestamp(),
+           player.status = 'active' and provider.status = 'active'
+    from session s
+    join provider on provider.id = s.provider_id
+    join account a on a.id = s.account_id
+    join player on player.id = a.player_id
+    join account house on house.provider_id = s.provider_id and house.currency = a.currency
+    where s.id = any($1)
+    """,
+    (_TEXTS,),
+)
+
+BETS = Query(
+    b"bets",
+    """
+    select b.id, b.provider_id, b.bet_id, b.account_id, b.session_id, b.round_id, b.opened_by,
+           b.state, b.stake, b.win, b.odd, b.refused_with,
+           date_trunc('month', b.created_at at time zone 'UTC')::date, t.kind, t.id
+    from unnest($1, $2) wanted(provider_id, bet_id)
+    join bet b on b.provider_id = wanted.provider_id and b.bet_id = wanted.bet_id
+    left join transfer t on t.bet = b.id
+    """,
+    (_INT4S, _TEXTS),
+)
+
+BOOKED = Query(
+    b"booked",
+    "select reference, id, account, kind, amount from transfer where reference = any($1)",
+    (_TEXTS,),
+)
+CASH_ACCOUNTS = Query(
+    b"cash_accounts",
+    """
+    select a.id, cash.id from account a
+    join account cash on cash.kind = 'cash' and cash.currency = a.currency
+    where a.id = any($1)
+    """,
+    (_INT8S,),
+)
+
+#: A block of ids for bets and transfers: the sequence counts by this much.
+ID_BLOCK = 1000
+NEXT_IDS = Query(b"next_ids", "select nextval('ledger_ids')")
+
+INSERT_BETS = Query(
+    b"insert_bets",
+    """
+    insert into bet (id, provider_id, bet_id, account_id, session_id, round_id, opened_by, state,
+                     stake, win, odd, refused_with)
+    select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    """,
+    (
+        *(_INT8S, _INT4S, _TEXTS, _INT8S, _TEXTS, _TEXTS, _TEXTS, _TEXTS),
+        *(_NUMERICS, _NUMERICS, _NUMERICS, _INT2S),
+    ),
+)
+
+INSERT_TRANSFERS = Query(
+    b"insert_transfers",
+    """
+    insert into transfer (id, bet, kind, debit_account, credit_account, amount, account,
+                          account_seq, balance_after, reference, month)
+    select id, bet, kind, debit, credit, amount, account, seq, balance, reference,
+           coalesce(month, date_trunc('month', now() at time zone 'UTC')::date)
+    from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         new(id, bet, kind, debit, credit, amount, account, seq, balance, reference, month)
+    """,
+    (
+        *(_INT8S, _INT8S, _TEXTS, _INT8S, _INT8S, _NUMERICS, _INT8S, _INT8S, _NUMERICS),
+        *(_TEXTS, _DATES),
+    ),
+)
+
+#: Guarded by the sequence number that was loaded: were the row ever changed behind the lock, fewer
+#: rows than expected would be written, `require_rows` would raise, and the commit behind it in the
+#: same round trip would not happen.
+UPDATE_ACCOUNTS = Query(
+    b"update_accounts",
+    """
+    with updated as (
+        update account a set balance = new.balance, last_seq = new.seq
+        from unnest($1, $2, $3, $4) new(id, loaded_seq, seq, balance)
+        where a.id = new.id and a.last_seq = new.loaded_seq
+        returning 1
+    )
+    select require_rows(count(*), $5) from updated
+    """,
+    (_INT8S, _INT8S, _INT8S, _NUMERICS, _INT8),
+)
+
+HOT_PATH = (
+    *(BEGIN, SNAPSHOT, COMMIT, ROLLBACK, LIMIT, LOCK_ACCOUNTS, READ_ACCOUNTS, SESSIONS, BETS),
+    *(BOOKED, CASH_ACCOUNTS, NEXT_IDS, INSERT_BETS, INSERT_TRANSFERS, UPDATE_ACCOUNTS),
+)

@@ -1,0 +1,140 @@
+"""Between rows of PostgreSQL and the state in memory: how a batch is read, and is written."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from models import queries
+from models.db import Call
+from models.pipeline import Column, Row, Value
+from models.queries import Query
+from models.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session, State, Transfer
+
+Answers = Mapping[Query, list[Row]]
+
+
+def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
+    """The state that the answers to a load describe; `accounts` is the query that read them."""
+    state = State(ids)
+    for row in answers[accounts]:
+        account = Account(_int(row[0]), _decimal(row[1]), _int(row[2]))
+        state.accounts[account.id] = account
+    for row in answers[queries.SESSIONS]:
+        session = _session(row)
+        state.sessions[session.id] = session
+    for row in answers[queries.BETS]:
+        key = (_int(row[1]), _text(row[2]))
+        bet = state.bets.get(key) or state.bets.setdefault(key, _bet(row))
+        if row[13] is not None:
+            bet.ids[Kind(row[13])] = _int(row[14])
+    for row in answers.get(queries.BOOKED, ()):
+        booked = Booked(_int(row[1]), _int(row[2]), Kind(_text(row[3])), _decimal(row[4]))
+        state.booked[_text(row[0])] = booked
+    for row in answers.get(queries.CASH_ACCOUNTS, ()):
+        state.cash_accounts[_int(row[0])] = _int(row[1])
+    return state
+
+
+def writes(state: State) -> list[Call]:
+    """The statements that write what the batch decided; none if it decided nothing new.
+
+    Bets are inserted in the order of their unique key, so that two batches which record the same
+    bets wait for each other in one direction only.
+    """
+    calls: list[Call] = []
+    if state.new_bets:
+        bets = sorted(state.new_bets, key=lambda bet: (bet.provider_id, bet.bet_id))
+        calls.append((queries.INSERT_BETS, columns([_bet_row(bet) for bet in bets], 12)))
+    if state.transfers:
+        transfers = [_transfer_row(transfer) for transfer in state.transfers]
+        calls.append((queries.INSERT_TRANSFERS, columns(transfers, 11)))
+        moved = [a for a in state.accounts.values() if a.seq != a.loaded_seq]
+        accounts = columns([(a.id, a.loaded_seq, a.seq, a.balance) for a in moved], 4)
+        calls.append((queries.UPDATE_ACCOUNTS, [*accounts, len(moved)]))
+    return calls
+
+
+def columns(rows: Sequence[Sequence[Value]], width: int) -> list[Column]:
+    """Rows turned into columns, each one array parameter."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * width
+
+
+def _session(row: Row) -> Session:
+    return Session(
+        id=_text(row[0]),
+        provider_id=_int(row[1]),
+        account_id=_int(row[2]),
+        house_account_id=_int(row[3]),
+        min_bet=_optional_decimal(row[4]),
+        max_bet=_optional_decimal(row[5]),
+        ended=row[6] == "t",
+        allowed=row[7] == "t",
+    )
+
+
+def _bet(row: Row) -> Bet:
+    return Bet(
+        id=_int(row[0]),
+        provider_id=_int(row[1]),
+        bet_id=_text(row[2]),
+        account_id=_int(row[3]),
+        session_id=_text(row[4]),
+        round_id=row[5],
+        opened_by=OpenedBy(_text(row[6])),
+        state=BetState(_text(row[7])),
+        stake=_optional_decimal(row[8]),
+        win=_optional_decimal(row[9]),
+        odd=_optional_decimal(row[10]),
+        refused_with=None if row[11] is None else int(row[11]),
+        month=row[12],
+    )
+
+
+def _bet_row(bet: Bet) -> tuple[Value, ...]:
+    return (
+        bet.id,
+        bet.provider_id,
+        bet.bet_id,
+        bet.account_id,
+        bet.session_id,
+        bet.round_id,
+        bet.opened_by,
+        bet.state,
+        bet.stake,
+        bet.win,
+        bet.odd,
+        bet.refused_with,
+    )
+
+
+def _transfer_row(transfer: Transfer) -> tuple[Value, ...]:
+    return (
+        transfer.id,
+        transfer.bet.id if transfer.bet else None,
+        transfer.kind,
+        transfer.debit_account_id,
+        transfer.credit_account_id,
+        transfer.amount,
+        transfer.account_id,
+        transfer.account_seq,
+        transfer.balance_after,
+        transfer.reference,
+        transfer.bet.month if transfer.bet else None,
+    )
+
+
+def _text(value: str | None) -> str:
+    if value is None:
+        raise ValueError("a column that is never null was null")
+    return value
+
+
+def _int(value: str | None) -> int:
+    return int(_text(value))
+
+
+def _decimal(value: str | None) -> Decimal:
+    return Decimal(_text(value))
+
+
+def _optional_decimal(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)

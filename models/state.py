@@ -1,0 +1,169 @@
+"""The part of the ledger that one batch touches, in memory: loaded once, advanced by each decision.
+
+Commands of one batch that touch the same bet or player see each other, because they share this.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from models.money import add, subtract
+
+
+class Kind(StrEnum):
+    """What a transfer is for; it also gives the direction, see `CREDITS_PLAYER`."""
+
+    STAKE = "stake"
+    WIN = "win"
+    REFUND = "refund"
+    WIN_REVERSAL = "win_reversal"
+    DEPOSIT = "deposit"
+
+
+#: Kinds that pay the player; the others take from the player.
+CREDITS_PLAYER = frozenset({Kind.WIN, Kind.REFUND, Kind.DEPOSIT})
+
+
+class BetState(StrEnum):
+    """The rows of the bet table in PROTOCOL.md; a bet that is not recorded has none."""
+
+    OPEN = "open"
+    SETTLED = "settled"
+    REFUNDED = "refunded"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+
+class OpenedBy(StrEnum):
+    """The call that recorded a bet."""
+
+    PAY_IN = "pay_in"
+    PAY_IN_OUT = "pay_in_out"
+    REFUND = "refund"
+
+
+@dataclass(slots=True)
+class Account:
+    """A player's account, its row locked; `seq` counts its transfers from 1 without a gap."""
+
+    id: int
+    balance: Decimal
+    seq: int
+    loaded_seq: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaded_seq = self.seq
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as it is now: `ended` is read by PostgreSQL's clock after the account's lock."""
+
+    id: str
+    provider_id: int
+    account_id: int
+    house_account_id: int
+    min_bet: Decimal | None
+    max_bet: Decimal | None
+    ended: bool
+    allowed: bool  # neither the player blocked nor the provider suspended
+
+
+@dataclass(slots=True)
+class Bet:
+    """One bet; `ids` are the transfers it has so far."""
+
+    id: int
+    provider_id: int
+    bet_id: str
+    account_id: int
+    session_id: str
+    round_id: str | None
+    opened_by: OpenedBy
+    state: BetState
+    stake: Decimal | None  # None: a tombstone, no stake was ever seen
+    win: Decimal | None
+    odd: Decimal | None
+    refused_with: int | None
+    month: str | None = None  # of its recording, as an ISO date; None: recorded by this batch
+    ids: dict[Kind, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """One movement of money between a player's account and another one."""
+
+    id: int
+    kind: Kind
+    account_id: int
+    other_account_id: int
+    amount: Decimal
+    account_seq: int
+    balance_after: Decimal
+    bet: Bet | None = None
+    reference: str | None = None
+
+    @property
+    def debit_account_id(self) -> int:
+        """The account that pays."""
+        return self.other_account_id if self.kind in CREDITS_PLAYER else self.account_id
+
+    @property
+    def credit_account_id(self) -> int:
+        """The account that is paid."""
+        return self.account_id if self.kind in CREDITS_PLAYER else self.other_account_id
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A deposit already in the ledger, found by its reference."""
+
+    id: int
+    account_id: int
+    kind: Kind
+    amount: Decimal
+
+
+@dataclass(slots=True)
+class State:
+    """All that a batch has loaded, and all that it is going to write."""
+
+    ids: Iterator[int]  # fresh ids for bets and transfers
+    accounts: dict[int, Account] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    bets: dict[tuple[int, str], Bet] = field(default_factory=dict)
+    booked: dict[str, Booked] = field(default_factory=dict)
+    cash_accounts: dict[int, int] = field(default_factory=dict)  # player's account -> cash account
+    new_bets: list[Bet] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+
+    def move(
+        self,
+        kind: Kind,
+        account: Account,
+        other_account_id: int,
+        amount: Decimal,
+        *,
+        bet: Bet | None = None,
+        reference: str | None = None,
+    ) -> Transfer:
+        """Append one transfer and advance the account's balance and sequence by it."""
+        change = add if kind in CREDITS_PLAYER else subtract
+        account.balance = change(account.balance, amount)
+        account.seq += 1
+        transfer = Transfer(
+            id=next(self.ids),
+            kind=kind,
+            account_id=account.id,
+            other_account_id=other_account_id,
+            amount=amount,
+            account_seq=account.seq,
+            balance_after=account.balance,
+            bet=bet,
+            reference=reference,
+        )
+        self.transfers.append(transfer)
+        if bet is not None:
+            bet.ids[kind] = transfer.id
+        return transfer

@@ -1,0 +1,43 @@
+"""What the tables need beyond columns and constraints: two functions, and the append-only trigger.
+
+Attached to the metadata, so that a schema made from the declaration has them too; the migrations
+repeat them, as they repeat everything, because history must not change when this file does.
+"""
+
+from sqlalchemy import DDL, event
+
+from models.tables import Transfer
+
+#: Raises when a guarded update did not change as many rows as it had to (models/queries.py).
+REQUIRE_ROWS = """
+create function require_rows(actual bigint, expected bigint) returns void language plpgsql as $$
+begin
+    if actual <> expected then
+        raise exception 'guarded update: % rows changed, % expected', actual, expected
+            using errcode = 'serialization_failure';
+    end if;
+end $$
+"""
+
+#: Corrections are new transfers; this refuses everything else, whoever asks.
+REFUSE_CHANGE = """
+create function refuse_change() returns trigger language plpgsql as $$
+begin
+    raise exception 'transfers are append-only: % refused', lower(tg_op)
+        using errcode = 'restrict_violation', constraint = 'transfer_append_only';
+end $$
+"""
+
+APPEND_ONLY = """
+create trigger transfer_append_only before update or delete on transfer
+for each row execute function refuse_change()
+"""
+
+NOT_TRUNCATED = """
+create trigger transfer_not_truncated before truncate on transfer
+for each statement execute function refuse_change()
+"""
+
+for _statement in (REQUIRE_ROWS, REFUSE_CHANGE, APPEND_ONLY, NOT_TRUNCATED):
+    _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+    event.listen(Transfer.metadata.tables["transfer"], "after_create", _ddl)
