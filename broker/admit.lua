@@ -1,0 +1,60 @@
+-- Admit the requests of one event-loop tick: nonce, lane, job and queue, all or nothing for each.
+--
+-- ARGV: the common four, timeout, result ttl, failure ttl (seconds), then 9 a request:
+--   nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce expiry (ms),
+--   account ('' claims the nonce only), description, data, budget (ms until the deadline).
+-- Returns a letter for each request:
+--   A admitted, C nonce claimed, S suspended, F stamped before Redis remembers,
+--   D the very same request again, R its nonce was used by another request.
+--
+-- The nonce's value is signature, token, letter: a script sent again (its reply was lost) finds
+-- its own token and answers the same without doing anything twice.
+
+local TIMEOUT, RESULT_TTL, FAILURE_TTL = ARGV[5], ARGV[6], ARGV[7]
+
+local since = tonumber(call('HGET', MEMORY, 'since') or nil)
+if not since then
+  since = NOW_MS
+  call('HSET', MEMORY, 'since', since)
+end
+local suspended = call('EXISTS', RQ .. ':suspended') == 1
+
+local letters, heads = {}, {}
+for i = 8, #ARGV, 9 do
+  local nonce, signature, token, stamp, expires, account, description, data, budget =
+    unpack(ARGV, i, i + 8)
+  local letter = 'A'
+  if tonumber(stamp) < since or tonumber(expires) <= NOW_MS then letter = 'F'
+  elseif account == '' then letter = 'C'
+  elseif suspended then letter = 'S' end
+
+  local mine = signature .. token .. letter
+  local old = call('SET', nonce, mine, 'NX', 'GET', 'PXAT', expires)
+  if old then
+    if string.sub(old, 33, 64) == token then letter = string.sub(old, 65)
+    elseif string.sub(old, 1, 32) == signature then letter = 'D'
+    else letter = 'R' end
+  elseif letter == 'A' then
+    local id = account .. '-' .. token
+    local lane = OURS .. ':lane:' .. account
+    local status = 'queued'
+    if call('RPUSH', lane, id) > 1 then
+      status = 'deferred'
+      call('ZADD', DEFERRED, NOW_S, id)
+    else
+      call('SADD', LANES, lane)
+      heads[#heads + 1] = id
+    end
+    call('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'status', status,
+      'data', data, 'description', description, 'origin', QUEUE, 'timeout', TIMEOUT,
+      'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL, 'deadline', NOW_MS + budget,
+      'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '', 'group_id', '',
+      'success_callback_name', '', 'failure_callback_name', '', 'stopped_callback_name', '')
+  end
+  letters[#letters + 1] = letter
+end
+if #heads > 0 then
+  call('SADD', RQ .. ':queues', QUEUED)
+  call('RPUSH', QUEUED, unpack(heads))
+end
+return letters

@@ -1,0 +1,134 @@
+"""The worker's side of the queue: take a batch, keep its lease, finish it, keep lanes moving."""
+
+import time
+import zlib
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from broker.codec import encode_result
+from broker.keys import token_of
+from broker.scripts import common_arguments, source
+from settings import Settings
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+#: RQ moves a started job elsewhere once its score has passed, job by job and past the lanes. Ours
+#: are recovered by their lease instead, so RQ is given a time that never comes.
+_STARTED_TTL_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class TakenJob:
+    """A job of a batch; `expires_at` is its deadline as a time of `time.monotonic()`.
+
+    Counted from before the take was sent, so that it is never later than Redis's.
+    """
+
+    id: str
+    data: bytes
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Jobs taken together under one lease."""
+
+    id: str
+    started_at: float  # Unix time
+    jobs: tuple[TakenJob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedJob:
+    """How a job ended; `result` of None means it failed, as `failure` says."""
+
+    id: str
+    reply_to: str
+    result: dict[str, object] | None
+    failure: str = ""
+
+
+class Batches:
+    """Takes, renews and finishes batches for one worker on one queue.
+
+    Every method raises redis.exceptions.RedisError when Redis cannot be reached.
+    """
+
+    def __init__(
+        self, connection: "Redis", settings: Settings, worker: str, worker_key: str
+    ) -> None:
+        self._settings = settings
+        self._worker = (worker, worker_key)
+        self._take = connection.register_script(source("take"))
+        self._finish = connection.register_script(source("finish"))
+        self._renew = connection.register_script(source("renew"))
+        self._sweep = connection.register_script(source("sweep"))
+        self._lease_ms = int(settings.lease_seconds * 1000)
+
+    def take(self, now: float, first: str = "", expired: str = "") -> Batch | None:
+        """Take up to `batch_jobs_max` jobs; `first` is an id that waits on the intermediate list.
+
+        `now` is Unix time, `expired` the text of the failure of a job past its deadline. Returns
+        None while RQ is suspended.
+        """
+        batch = uuid4().hex
+        arguments = [*self._common(), *self._worker, batch, self._settings.batch_jobs_max]
+        arguments += [self._lease_ms, _STARTED_TTL_SECONDS, first, repr(now)]
+        arguments += [self._settings.failure_ttl_seconds, *_failure(expired)]
+        sent_at = time.monotonic()
+        rows = self._take(args=arguments)
+        if rows is None:
+            return None
+        jobs = [TakenJob(id_.decode(), data, sent_at + int(ms) / 1000) for id_, data, ms in rows]
+        return Batch(batch, now, tuple(jobs))
+
+    def renew(self, batch_id: str) -> bool:
+        """Prolong a lease; False when it was lost."""
+        return bool(self._renew(args=[*self._common(), batch_id, self._lease_ms]))
+
+    def finish(self, batch: Batch, jobs: Sequence[FinishedJob], now: float) -> bool:
+        """Record results, send replies, let lanes go on; False when the lease was lost.
+
+        Then nothing is changed: whoever has the jobs now will answer. Sending it again is harmless.
+        """
+        settings = self._settings
+        arguments = [*self._common(), *self._worker, batch.id, repr(batch.started_at), repr(now)]
+        arguments += [repr(now - batch.started_at), settings.result_ttl_seconds]
+        arguments += [settings.failure_ttl_seconds, settings.reply_stream_messages_max]
+        replies = _replies(jobs)
+        arguments += [settings.reply_stream_ttl_seconds, len(replies)]
+        for stream, payload in replies.items():
+            arguments += [stream, payload]
+        for job in jobs:
+            if job.result is None:
+                arguments += [job.id, *_failure(job.failure)]
+            else:
+                arguments += [job.id, "1", b64encode(encode_result(job.result).encode())]
+        return bool(self._finish(args=arguments))
+
+    def sweep(self) -> int:
+        """Return lost batches and queue heads that nobody holds; how many heads were queued."""
+        return int(self._sweep(args=self._common()))
+
+    def _common(self) -> list[str | bytes | int]:
+        return [*common_arguments(self._settings.queue_name)]
+
+
+def _replies(jobs: Iterable[FinishedJob]) -> dict[str, str]:
+    """One message for each stream that waits: `[[token, result or null], …]`."""
+    by_stream: dict[str, list[object]] = defaultdict(list)
+    for job in jobs:
+        if job.reply_to:
+            by_stream[job.reply_to].append((token_of(job.id), job.result))
+    return {stream: encode_result(results) for stream, results in by_stream.items()}
+
+
+def _failure(text: str) -> tuple[bytes, bytes]:
+    """A failure's text in RQ's two forms: compressed, and that in base64."""
+    compressed = zlib.compress(text.encode())
+    return compressed, b64encode(compressed)

@@ -1,0 +1,53 @@
+"""Jobs as JSON: what the queue carries, and what comes back.
+
+A job's `data` is RQ's own form for its JSON serializer, `[function, instance, args, kwargs]`, with
+two arguments: the command's values and the stream to which the result is sent.
+"""
+
+import json
+import zlib
+from dataclasses import dataclass
+
+from models.commands import COMMANDS, Command
+from models.errors import BetcoreError
+
+_ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+class BadJob(BetcoreError):  # noqa: N818
+    """The job is not one of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a job asks for, and where its result goes; no stream: nobody waits."""
+
+    command: Command
+    reply_to: str
+
+
+def encode_job(command: Command, reply_to: str) -> str:
+    """The `data` of a job that runs `command`."""
+    return _ENCODE([command.function, None, [command.to_job(), reply_to], {}])
+
+
+def decode_job(data: bytes) -> Work:
+    """What a job asks for. Raises BadJob for everything but our fixed functions and forms.
+
+    RQ compresses `data` when it writes a job itself, as on a requeue.
+    """
+    try:
+        text = zlib.decompress(data) if data[:1] == b"x" else data
+        function, instance, arguments, named = json.loads(text)
+        values, reply_to = arguments
+        command = COMMANDS[function].from_job(values)
+    except (ValueError, TypeError, KeyError, ArithmeticError, zlib.error) as error:
+        raise BadJob(f"The job is not one of ours: {error!r}") from error
+    if instance is not None or named or not isinstance(reply_to, str):
+        raise BadJob
+    return Work(command, reply_to)
+
+
+def encode_result(result: object) -> str:
+    """A result, or many, as JSON."""
+    return _ENCODE(result)

@@ -1,0 +1,63 @@
+-- Finish a batch, if its lease is still held: replies, RQ's results and registries, next in lane.
+--
+-- ARGV: the common four, worker name, worker key, batch, started at (s), time now (s),
+--   working time (s), result ttl (s), failure ttl (s), reply stream length, reply stream ttl (s),
+--   number of replies, then 2 a reply: stream, payload;
+--   then 3 a job: id, '1' and its result in base64, or id, exc_info and exc_string of its failure.
+-- Returns 1, or 0 when the lease was lost: then nothing is changed, another worker has the jobs.
+
+local WORKER, WORKER_KEY, BATCH, STARTED_AT, ENDED_AT = unpack(ARGV, 5, 9)
+local WORKING_TIME, RESULT_TTL, FAILURE_TTL = unpack(ARGV, 10, 12)
+local STREAM_LENGTH, STREAM_TTL, REPLIES = ARGV[13], ARGV[14], tonumber(ARGV[15])
+
+if call('ZREM', LEASES, BATCH) == 0 then return 0 end
+
+local position = 16
+for _ = 1, REPLIES do
+  local stream = ARGV[position]
+  call('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', ARGV[position + 1])
+  call('EXPIRE', stream, STREAM_TTL)
+  position = position + 2
+end
+
+local finished, started, touched, lanes = {}, {}, {}, {}
+local succeeded, failed = 0, 0
+local shown = ARGV[position]
+for i = position, #ARGV, 3 do
+  local id, info, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  started[#started + 1] = id .. ':' .. BATCH
+  if info == '1' then
+    local results = RQ .. ':results:' .. id
+    succeeded = succeeded + 1
+    call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO)
+    call('EXPIRE', job_key(id), RESULT_TTL)
+    call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
+      'return_value', value, 'execution_id', BATCH, 'execution_started_at', STARTED_AT,
+      'execution_ended_at', ENDED_AT)
+    call('EXPIRE', results, RESULT_TTL)
+    finished[#finished + 1] = NOW_S + RESULT_TTL
+    finished[#finished + 1] = id
+  else
+    failed = failed + 1
+    fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, FAILURE_TTL, info, value)
+  end
+  local lane = lane_of(id)
+  if lane then
+    call('LREM', lane, 1, id)
+    if not touched[lane] then
+      touched[lane] = true
+      lanes[#lanes + 1] = lane
+    end
+  end
+end
+for _, lane in ipairs(lanes) do queue_head(lane) end
+
+if #finished > 0 then call('ZADD', FINISHED, unpack(finished)) end
+call('ZREM', STARTED, unpack(started))
+call('DEL', batch_key(BATCH), execution_key(shown, BATCH))
+call('SREM', WORKER_KEY .. ':executions', shown .. ':' .. BATCH)
+call('HINCRBY', WORKER_KEY, 'successful_job_count', succeeded)
+if failed > 0 then call('HINCRBY', WORKER_KEY, 'failed_job_count', failed) end
+call('HINCRBYFLOAT', WORKER_KEY, 'total_working_time', WORKING_TIME)
+call('ZREMRANGEBYSCORE', FINISHED, 0, NOW_S)
+return 1

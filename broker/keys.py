@@ -1,0 +1,22 @@
+"""The names of our keys in Redis, and of RQ's that we write ourselves."""
+
+from rq.defaults import RQ_KEY_PREFIX
+
+#: Every key of ours begins with this; RQ's begin with `RQ_KEY_PREFIX`.
+OURS = "betcore"
+RQ = RQ_KEY_PREFIX
+
+
+def nonce_key(provider_id: int, nonce: str) -> str:
+    """Where a provider's nonce is kept; upper and lower case are the same nonce."""
+    return f"{OURS}:nonce:{provider_id}:{nonce.lower()}"
+
+
+def reply_stream(gateway_id: str) -> str:
+    """The stream on which one gateway process receives its results."""
+    return f"{OURS}:replies:{gateway_id}"
+
+
+def token_of(job_id: str) -> str:
+    """The token of the request that became this job: ids are `account-token`."""
+    return job_id.rpartition("-")[2]

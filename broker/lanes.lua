@@ -1,0 +1,76 @@
+-- Shared by every script below it: keys, the clock, and the lanes.
+--
+-- A lane is a Redis list of job ids, one lane an account: the per-player lock. The job at its head
+-- holds the player and is the only one of the lane on RQ's queue; those behind it are RQ-deferred.
+-- A worker takes the head and its direct successors; `finish` removes them and queues the new head.
+--
+-- ARGV of every script begins: prefix of RQ's keys, prefix of ours, queue name, ISO time of now.
+
+local RQ, OURS, QUEUE, ISO = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local QUEUED = RQ .. ':queue:' .. QUEUE
+local INTERMEDIATE = QUEUED .. ':intermediate'
+local DEFERRED = RQ .. ':deferred:' .. QUEUE
+local STARTED = RQ .. ':wip:' .. QUEUE
+local FINISHED = RQ .. ':finished:' .. QUEUE
+local FAILED = RQ .. ':failed:' .. QUEUE
+local LANES = OURS .. ':lanes'    -- the lanes that are not empty
+local LEASES = OURS .. ':leases'  -- batch -> when its worker loses it, in ms
+local MEMORY = OURS .. ':memory'  -- which Redis this is, and since when it remembers, in ms
+local call = redis.call
+
+local time = call('TIME')
+local NOW_MS = time[1] * 1000 + math.floor(time[2] / 1000)
+local NOW_S = tonumber(time[1])
+
+local function job_key(id) return RQ .. ':job:' .. id end
+local function batch_key(batch) return OURS .. ':batch:' .. batch end
+local function execution_key(id, batch) return RQ .. ':execution:' .. id .. ':' .. batch end
+
+-- Ids of ours carry their account: `account-token`. A foreign job has no lane.
+local function lane_of(id)
+  local account = string.match(id, '^(%d+)%-')
+  return account and (OURS .. ':lane:' .. account)
+end
+
+local function defer(id)
+  call('HSET', job_key(id), 'status', 'deferred')
+  call('ZADD', DEFERRED, NOW_S, id)
+end
+
+local function enqueue(id)
+  call('HSET', job_key(id), 'status', 'queued', 'enqueued_at', ISO)
+  call('ZREM', DEFERRED, id)
+  call('RPUSH', QUEUED, id)
+end
+
+-- Queue the head of a lane; a head that can no longer run is removed first. One that is started
+-- is left to the batch that holds it, unless `abandoned` says that none does.
+local function queue_head(lane, abandoned)
+  while true do
+    local head = call('LINDEX', lane, 0)
+    if not head then
+      call('SREM', LANES, lane)
+      return
+    end
+    local status = call('HGET', job_key(head), 'status')
+    if status == 'started' and not abandoned then return end
+    if status == 'queued' or status == 'deferred' or status == 'started' then
+      return enqueue(head)
+    end
+    call('LPOP', lane)  -- its hash is gone, or it ended without `finish`
+    call('ZREM', DEFERRED, head)
+  end
+end
+
+-- Record a failure as RQ does. `exc_info` is the text compressed, `exc_string` that in base64.
+local function fail(id, worker, batch, started, ended, ttl, exc_info, exc_string)
+  local results = RQ .. ':results:' .. id
+  call('HSET', job_key(id), 'status', 'failed', 'ended_at', ISO, 'last_heartbeat', ISO,
+    'exc_info', exc_info)
+  call('EXPIRE', job_key(id), ttl)
+  call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '2', 'exc_string', exc_string,
+    'worker_name', worker, 'execution_id', batch, 'execution_started_at', started,
+    'execution_ended_at', ended)
+  call('EXPIRE', results, ttl)
+  call('ZADD', FAILED, NOW_S + ttl, id)
+end

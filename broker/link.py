@@ -1,0 +1,221 @@
+"""A process's link to the queue: requests in, many in one script a tick; results back, by a stream.
+
+The requests of one event-loop tick are admitted by one script. When its answer is lost with the
+connection, it is sent again with the same tokens and does nothing twice. Results come on a stream
+of this process, read again from its start after a reconnect: what was answered is ignored.
+"""
+
+import asyncio
+import json
+import logging
+from collections import deque
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from redis.exceptions import RedisError, ResponseError
+
+from broker.admission import Admission, Verdict
+from broker.keys import reply_stream
+from broker.scripts import common_arguments, source
+from broker.wire import Answer, Wire, connect
+from settings import Settings
+
+_LOG = logging.getLogger("betcore.link")
+_LETTERS = {v.value: v for v in Verdict if isinstance(v.value, bytes)}
+_ADMITTED = b"A"
+# Redis refuses these before a script has written anything.
+_NOT_EXECUTED = ("LOADING", "READONLY", "OOM", "MASTERDOWN", "NOREPLICAS", "MISCONF", "BUSY")
+_GIVE_UP_EVERY_SECONDS = 0.05
+_RECONNECT_AFTER_SECONDS = 0.1
+_CONNECTION_TROUBLE = (RedisError, OSError, TimeoutError)
+
+
+class Link:
+    """Admissions out, results in; `start` it inside an event loop, `stop` it at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        """`settings.redis_url` names the Redis."""
+        self._settings = settings
+        self.stream = reply_stream(uuid4().hex)
+        self._wire: Wire | None = None
+        self._listening = False
+        self._admit_sha = b""
+        self._queue: deque[Admission] = deque()
+        self._waiting: dict[str, Admission] = {}  # by token
+        self._by_time: deque[Admission] = deque()  # in the order of submission
+        self._sent_at: deque[float] = deque()  # of the scripts not yet answered
+        self._flush_is_due = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._job_arguments = (
+            int(settings.apply_within_seconds + 1),
+            settings.result_ttl_seconds,
+            settings.failure_ttl_seconds,
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests can be admitted and results received."""
+        return self._wire is not None and self._listening
+
+    async def start(self) -> None:
+        """Begin to connect, and keep connected; does not wait until it is."""
+        keepers = (self._keep_admitting(), self._keep_listening(), self._keep_time())
+        self._tasks = [asyncio.create_task(keeper) for keeper in keepers]
+
+    async def stop(self) -> None:
+        """End the connections; whoever still waits is told what is known."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        for admission in list(self._waiting.values()):
+            admission.give_up()
+
+    def submit(self, admission: Admission) -> asyncio.Future[Any]:
+        """Admit a request with the others of this tick; its future becomes a result or Verdict."""
+        if not self.ready:
+            admission.resolve(Verdict.NOT_ADMITTED)
+            return admission.future
+        self._waiting[admission.token] = admission
+        self._by_time.append(admission)
+        self._queue.append(admission)
+        self._flush_soon()
+        return admission.future
+
+    def _flush_soon(self) -> None:
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        loop = asyncio.get_running_loop()
+        while self._queue and self._wire is not None:
+            now = loop.time()
+            batch: list[Admission] = []
+            while self._queue and len(batch) < self._settings.admissions_per_script_max:
+                admission = self._queue.popleft()
+                if not admission.future.done() and admission.apply_by > now:
+                    batch.append(admission)
+            if batch:
+                self._send(self._wire, batch, now)
+
+    def _send(self, wire: Wire, batch: list[Admission], now: float) -> None:
+        arguments: list[str | bytes | int] = [*common_arguments(self._settings.queue_name)]
+        arguments += self._job_arguments
+        for admission in batch:
+            admission.sent = True
+            arguments += admission.arguments(now)
+        self._sent_at.append(now)
+        answer = wire.call("EVALSHA", self._admit_sha, 0, *arguments)
+        answer.add_done_callback(partial(self._answered, wire, batch))
+
+    def _answered(self, wire: Wire, batch: list[Admission], answer: asyncio.Future[Answer]) -> None:
+        self._sent_at.popleft()
+        error = None if answer.cancelled() else answer.exception()
+        if error is None:
+            for admission, letter in zip(batch, answer.result(), strict=True):
+                if letter != _ADMITTED:
+                    self._close(admission, _LETTERS[letter])
+        elif isinstance(error, ResponseError):
+            self._refused(wire, batch, str(error))
+        else:  # the answer is lost: the same again, as soon as there is a connection
+            self._queue.extendleft(reversed(batch))
+
+    def _refused(self, wire: Wire, batch: list[Admission], error: str) -> None:
+        """Redis did not run the script, or failed in it."""
+        _LOG.warning("Redis refused to admit %d requests: %s", len(batch), error)
+        if error.startswith("NOSCRIPT"):
+            self._queue.extendleft(reversed(batch))
+        else:
+            untouched = error.startswith(_NOT_EXECUTED)
+            for admission in batch:
+                self._close(admission, Verdict.NOT_ADMITTED if untouched else Verdict.UNKNOWN)
+        wire.abort()  # connecting again loads the script, and finds the new primary
+
+    def _close(self, admission: Admission, result: Any) -> None:
+        self._waiting.pop(admission.token, None)
+        admission.resolve(result)
+
+    async def _keep_admitting(self) -> None:
+        while True:
+            try:
+                wire = await connect(
+                    self._settings.redis_url, self._settings.redis_connect_within_seconds
+                )
+            except _CONNECTION_TROUBLE as error:
+                _LOG.warning("Redis cannot be reached: %s", error)
+                await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
+                continue
+            try:
+                async with asyncio.timeout(self._settings.redis_connect_within_seconds):
+                    await self._introduce(wire)
+                self._wire = wire
+                self._flush()
+                await wire.lost
+            except _CONNECTION_TROUBLE as error:
+                _LOG.warning("Redis is not ready: %s", error)
+                await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
+            finally:
+                self._wire = None
+                wire.abort()
+
+    async def _introduce(self, wire: Wire) -> None:
+        """Note which Redis this is, before any request is admitted there; load the script."""
+        info = (await wire.call("INFO", "server")).decode()
+        run_id = next(
+            (line[7:].strip() for line in info.splitlines() if line.startswith("run_id:")), ""
+        )
+        common = common_arguments(self._settings.queue_name)
+        await wire.call("EVAL", source("remember"), 0, *common, run_id)
+        self._admit_sha = await wire.call("SCRIPT", "LOAD", source("admit"))
+
+    async def _keep_listening(self) -> None:
+        while True:
+            wire = None
+            try:
+                wire = await connect(
+                    self._settings.redis_url, self._settings.redis_connect_within_seconds
+                )
+                self._listening = True
+                await self._listen(wire)
+            except _CONNECTION_TROUBLE as error:
+                _LOG.warning("replies are interrupted: %s", error)
+            finally:
+                self._listening = False
+                if wire is not None:
+                    wire.abort()
+            await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
+
+    async def _listen(self, wire: Wire) -> None:
+        block_seconds = self._settings.reply_block_seconds
+        last: bytes | str = "0-0"
+        while True:
+            read = ("XREAD", "COUNT", 100, "BLOCK", int(block_seconds * 1000), "STREAMS")
+            async with asyncio.timeout(block_seconds + self._settings.redis_patience_seconds):
+                answer = await wire.call(*read, self.stream, last)
+            for message_id, fields in answer[0][1] if answer else ():
+                last = message_id
+                for token, result in json.loads(fields[1]):
+                    admission = self._waiting.get(token)
+                    if admission is not None:
+                        self._close(admission, Verdict.UNKNOWN if result is None else result)
+
+    async def _keep_time(self) -> None:
+        """Give up what is late, and a connection that does not answer."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_GIVE_UP_EVERY_SECONDS)
+            now = loop.time()
+            while self._by_time and (
+                self._by_time[0].future.done() or self._by_time[0].answer_by <= now
+            ):
+                admission = self._by_time.popleft()
+                self._waiting.pop(admission.token, None)
+                admission.give_up()
+            late = now - self._settings.redis_patience_seconds
+            if self._wire is not None and self._sent_at and self._sent_at[0] < late:
+                self._wire.abort()

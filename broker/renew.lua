@@ -1,0 +1,7 @@
+-- Prolong a lease that is still held. ARGV: the common four, batch, lease (ms). Returns 1 or 0.
+
+local BATCH, LEASE_MS = ARGV[5], ARGV[6]
+
+if not call('ZSCORE', LEASES, BATCH) then return 0 end
+call('ZADD', LEASES, 'XX', NOW_MS + LEASE_MS, BATCH)
+return 1

@@ -1,0 +1,24 @@
+"""The Lua scripts: each is `lanes.lua` followed by its own file."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from broker.keys import OURS, RQ
+
+_FOLDER = Path(__file__).parent
+
+
+def source(name: str) -> str:
+    """The whole text of a script: `admit`, `take`, `finish`, `sweep` or `remember`."""
+    common = (_FOLDER / "lanes.lua").read_text()
+    return common + (_FOLDER / f"{name}.lua").read_text()
+
+
+def common_arguments(queue: str) -> list[str]:
+    """The arguments every script begins with."""
+    return [RQ, OURS, queue, iso_now()]
+
+
+def iso_now() -> str:
+    """The time now as RQ writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

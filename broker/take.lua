@@ -1,0 +1,82 @@
+-- Take up to N jobs into one batch, started as RQ starts them, under one lease.
+--
+-- ARGV: the common four, worker name, worker key, batch, N, lease (ms), started-registry ttl (s),
+--   first (an id that BLMOVE put on the intermediate list, or ''), time now (s), failure ttl (s),
+--   exc_info and exc_string of an expired job.
+-- Returns `false` when RQ is suspended, else a row a job: id, data, ms until its deadline.
+
+local WORKER, WORKER_KEY, BATCH, N = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+local LEASE_MS, STARTED_TTL, FIRST, STARTED_AT = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
+local FAILURE_TTL, EXPIRED_INFO, EXPIRED_STRING = ARGV[13], ARGV[14], ARGV[15]
+
+local rows, ids, scores = {}, {}, {}
+
+local function start(id, status, data, deadline)
+  call('HSET', job_key(id), 'status', 'started', 'started_at', ISO, 'last_heartbeat', ISO,
+    'worker_name', WORKER)
+  if status == 'deferred' then call('ZREM', DEFERRED, id) end
+  ids[#ids + 1] = id
+  scores[#scores + 1] = NOW_S + STARTED_TTL
+  scores[#scores + 1] = id .. ':' .. BATCH
+  rows[#rows + 1] = {id, data, (tonumber(deadline) or NOW_MS) - NOW_MS}
+end
+
+-- Take the head of a lane and those behind it, as far as the batch has room.
+local function take_lane(lane)
+  local before = #rows
+  for _, id in ipairs(call('LRANGE', lane, 0, N - #rows - 1)) do
+    local job = call('HMGET', job_key(id), 'status', 'data', 'deadline')
+    if job[1] == 'started' then break end  -- another batch holds it
+    if not job[2] or (job[1] ~= 'queued' and job[1] ~= 'deferred') then
+      call('LREM', lane, 1, id)
+      call('ZREM', DEFERRED, id)
+    elseif (tonumber(job[3]) or 0) <= NOW_MS then
+      call('LREM', lane, 1, id)
+      call('ZREM', DEFERRED, id)
+      fail(id, WORKER, BATCH, STARTED_AT, STARTED_AT, FAILURE_TTL, EXPIRED_INFO, EXPIRED_STRING)
+    else
+      start(id, job[1], job[2], job[3])
+    end
+  end
+  if #rows == before then queue_head(lane) end
+end
+
+local function take(id)
+  local job = call('HMGET', job_key(id), 'status', 'data')
+  if job[1] ~= 'queued' or not job[2] then return end  -- a second copy, cancelled, or gone
+  local lane = lane_of(id)
+  if not lane then return start(id, job[1], job[2], nil) end
+  if call('LINDEX', lane, 0) ~= id then
+    if not call('LPOS', lane, id) then  -- in no lane, as after a requeue from the dashboard
+      call('RPUSH', lane, id)
+      call('SADD', LANES, lane)
+    end
+    if call('LINDEX', lane, 0) ~= id then return defer(id) end
+  end
+  take_lane(lane)
+end
+
+if call('EXISTS', RQ .. ':suspended') == 1 then
+  if FIRST ~= '' and call('LREM', INTERMEDIATE, 1, FIRST) > 0 then call('LPUSH', QUEUED, FIRST) end
+  return false
+end
+if FIRST ~= '' and call('LREM', INTERMEDIATE, 1, FIRST) > 0 then take(FIRST) end
+while #rows < N do
+  local id = call('LPOP', QUEUED)
+  if not id then break end
+  take(id)
+end
+
+if #rows > 0 then
+  call('ZADD', STARTED, unpack(scores))
+  call('ZADD', LEASES, NOW_MS + LEASE_MS, BATCH)
+  call('SET', batch_key(BATCH), table.concat(ids, ' '))
+  -- RQ shows what a worker is doing by its executions: the first job stands for the batch.
+  local shown = execution_key(ids[1], BATCH)
+  call('HSET', shown, 'id', BATCH, 'job_id', ids[1], 'created_at', STARTED_AT,
+    'last_heartbeat', STARTED_AT, 'worker_name', WORKER)
+  call('EXPIRE', shown, STARTED_TTL)
+  call('SADD', WORKER_KEY .. ':executions', ids[1] .. ':' .. BATCH)
+  call('HSET', WORKER_KEY, 'state', 'busy')
+end
+return rows

@@ -1,0 +1,115 @@
+"""One asyncio connection to Redis on which commands are pipelined: sent at once, answered in order.
+
+redis-py's asyncio client takes a connection out of a pool for each command and waits for its
+answer, which costs the gateway a fifth of its throughput (docs/adr/0005). Reading URLs stays
+redis-py's, parsing stays hiredis's.
+"""
+
+import asyncio
+import ssl
+from collections import deque
+from typing import Any, cast
+
+import hiredis
+from redis import exceptions as redis_errors
+from redis.asyncio.connection import parse_url
+
+Answer = Any  # what Redis answers: bytes, int, None, or a list of these
+
+
+class Wire(asyncio.Protocol):
+    """A connection; use `connect`. When it is lost, every answer still awaited fails."""
+
+    def __init__(self) -> None:
+        self._reader = hiredis.Reader(replyError=redis_errors.ResponseError)
+        self._awaited: deque[asyncio.Future[Answer]] = deque()
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
+
+    def call(self, *command: str | bytes | int) -> asyncio.Future[Answer]:
+        """Send a command now. The future holds its answer, or raises RedisError."""
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        if self._transport is None or self._transport.is_closing():
+            answer.set_exception(redis_errors.ConnectionError("the connection to Redis is lost"))
+            return answer
+        self._awaited.append(answer)
+        self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]
+        return answer
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by asyncio."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Called by asyncio: resolve the answers that are complete."""
+        self._reader.feed(data)
+        while (answer := self._reader.gets()) is not False:
+            waiting = self._awaited.popleft()
+            if waiting.done():
+                continue
+            if isinstance(answer, redis_errors.RedisError):
+                waiting.set_exception(answer)
+            else:
+                waiting.set_result(answer)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Called by asyncio: nothing more will be answered."""
+        if not self.lost.done():
+            self.lost.set_result(None)
+        while self._awaited:
+            waiting = self._awaited.popleft()
+            if not waiting.done():
+                lost = redis_errors.ConnectionError(f"the connection to Redis was lost: {error}")
+                waiting.set_exception(lost)
+
+
+async def connect(redis_url: str, within_seconds: float) -> Wire:
+    """Connect, log in and select the database that the URL names.
+
+    Raises redis.exceptions.RedisError, OSError or TimeoutError.
+    """
+    options: dict[str, Any] = dict(parse_url(redis_url))
+    async with asyncio.timeout(within_seconds):
+        wire = await _open(options)
+        try:
+            await _log_in(wire, options)
+        except BaseException:
+            wire.abort()
+            raise
+    return wire
+
+
+async def _open(options: dict[str, Any]) -> Wire:
+    loop = asyncio.get_running_loop()
+    if "path" in options:
+        _, wire = await loop.create_unix_connection(Wire, options["path"])
+        return wire
+    host, port = options.get("host", "localhost"), options.get("port", 6379)
+    secure = "connection_class" in options  # only `rediss://` names a class besides unix sockets
+    context = _tls(options) if secure else None
+    _, wire = await loop.create_connection(Wire, host, port, ssl=context)
+    return wire
+
+
+def _tls(options: dict[str, Any]) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
+    if options.get("ssl_certfile"):
+        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
+    return context
+
+
+async def _log_in(wire: Wire, options: dict[str, Any]) -> None:
+    password, user = options.get("password"), options.get("username")
+    if password:
+        try:
+            await wire.call("AUTH", *([user, password] if user else [password]))
+        except redis_errors.ResponseError as error:
+            raise redis_errors.AuthenticationError(str(error)) from error
+    if options.get("db"):
+        await wire.call("SELECT", options["db"])
