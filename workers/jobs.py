@@ -1,0 +1,93 @@
+"""Jobs -> commands -> ledger -> results, for a batch in one transaction.
+
+A batch that meets a unique violation, or a job that cannot be run, is run again one by one, so
+that a poisoned job fails alone; after a lost connection or a deadlock the whole batch is run
+again. A job past its deadline is not applied, and the deadline is what ends every repetition.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from broker.batches import FinishedJob, TakenJob
+from broker.codec import BadJob, Work, decode_job
+from models.errors import BetTaken, LedgerContention, LedgerUnavailable
+from models.ledger import Ledger
+
+_LOG = logging.getLogger("betcore.jobs")
+_AGAIN_AFTER_SECONDS = 0.1  # between tries while PostgreSQL is away
+_CONTENTION_TRIES = 10  # of a single job; each time another transaction has got further
+#: PostgreSQL ends a transaction this long after the batch's least remainder (PROTOCOL.md, rule 5).
+_GRACE_SECONDS = 1.0
+
+EXPIRED = "DeadlineExpired: the job's deadline passed before it could be applied."
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    job: TakenJob
+    work: Work
+
+
+def run(ledger: Ledger, jobs: Sequence[TakenJob]) -> list[FinishedJob]:
+    """Run a batch: one end for each job, in any order. Raises nothing that a job can cause."""
+    done: list[FinishedJob] = []
+    tasks: list[_Task] = []
+    for job in jobs:
+        try:
+            tasks.append(_Task(job, decode_job(job.data)))
+        except BadJob as error:
+            done.append(FinishedJob(job.id, "", None, f"BadJob: {error}"))
+    done.extend(_apply(ledger, tasks))
+    return done
+
+
+def _apply(ledger: Ledger, tasks: Sequence[_Task]) -> Iterator[FinishedJob]:
+    """Apply together what is in time, again and again until it is applied, fails or expires."""
+    for attempt in range(1_000_000):
+        now = time.monotonic()
+        yield from (_expired(task) for task in tasks if task.job.expires_at <= now)
+        tasks = [task for task in tasks if task.job.expires_at > now]
+        if not tasks:
+            return
+        try:
+            yield from _apply_once(ledger, tasks, now)
+            return
+        except LedgerUnavailable as error:
+            _LOG.warning("PostgreSQL is away, %d jobs wait: %s", len(tasks), error)
+            time.sleep(_AGAIN_AFTER_SECONDS)
+        except LedgerContention as error:
+            _LOG.info("a batch of %d met another transaction: %s", len(tasks), error)
+        except Exception as error:
+            if len(tasks) > 1:
+                _LOG.info("a batch of %d is run one by one: %s", len(tasks), error)
+                for task in tasks:
+                    yield from _apply(ledger, [task])
+                return
+            if not isinstance(error, BetTaken) or attempt >= _CONTENTION_TRIES:
+                _LOG.exception("job %s failed", tasks[0].job.id)
+                yield _failed(tasks[0], f"{type(error).__name__}: {error}")
+                return
+
+
+def _apply_once(ledger: Ledger, tasks: Sequence[_Task], now: float) -> Iterator[FinishedJob]:
+    def in_time(index: int) -> bool:
+        return tasks[index].job.expires_at > time.monotonic()
+
+    least = min(task.job.expires_at for task in tasks) - now
+    commands = [task.work.command for task in tasks]
+    outcomes = ledger.apply(commands, in_time, least + _GRACE_SECONDS)
+    for task, outcome in zip(tasks, outcomes, strict=True):
+        if outcome is None:
+            yield _expired(task)
+        else:
+            yield FinishedJob(task.job.id, task.work.reply_to, outcome.to_json())
+
+
+def _expired(task: _Task) -> FinishedJob:
+    return _failed(task, EXPIRED)
+
+
+def _failed(task: _Task, failure: str) -> FinishedJob:
+    return FinishedJob(task.job.id, task.work.reply_to, None, failure)

@@ -1,0 +1,227 @@
+"""RQ's worker, taking many jobs at a time: one PostgreSQL transaction and one finish for a batch.
+
+Kept from RQ: registration, the loop, signals, commands, suspension, `rq info`, the dashboard.
+Replaced, because they lose jobs or take minutes or 57 commands a job (docs/adr/0003): taking,
+finishing, the shutdown while idle, and the recovery of abandoned jobs.
+"""
+
+import logging
+import time
+from typing import Any
+
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue, SimpleWorker
+from rq.worker import WorkerStatus
+from rq.worker_registration import clean_worker_registry, register
+
+from broker.batches import Batch, Batches, FinishedJob
+from models.db import LedgerConnection
+from models.errors import BetcoreError
+from models.ledger import Ledger
+from settings import Settings, settings
+from workers.jobs import EXPIRED, run
+from workers.lease import LeaseKeeper
+
+_LOG = logging.getLogger("betcore.worker")
+_HEARTBEAT_EVERY_SECONDS = 5.0
+_WORKER_TTL_SECONDS = 30  # a worker that is killed is shown for this long
+_SUSPENSION_EVERY_SECONDS = 1.0
+_REGISTRY_EVERY_SECONDS = 30.0
+_REDIS_AGAIN_AFTER_SECONDS = 0.2
+_SOCKET_TIMEOUT_SECONDS = 5
+
+
+class QueueSetupError(BetcoreError):
+    """A worker listens to exactly one queue, and needs DATABASE_URL."""
+
+
+class BatchWorker(SimpleWorker):
+    """Runs batches; started by `betcore worker`, or by RQ itself:
+
+    `rq worker-pool bets --worker-class workers.worker.BatchWorker`
+    """
+
+    log_result_lifespan = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """As RQ's worker; the serializer is always JSON. Raises QueueSetupError."""
+        kwargs["serializer"] = "json"
+        kwargs.setdefault("log_job_description", False)
+        super().__init__(*args, **kwargs)
+        self.settings: Settings = settings()
+        if len(self.queues) != 1 or not self.settings.database_url:
+            raise QueueSetupError
+        # A command that got no answer is ours to judge: redis-py must not send it again.
+        self.connection.set_retry(Retry(NoBackoff(), 0))
+        self._due: dict[str, float] = {}
+        self._shown_state: str | None = None
+
+    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
+        """Register as RQ does, and make ready what a batch needs."""
+        super().bootstrap(*args, **kwargs)
+        queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
+        self._batches = Batches(self.connection, queue_settings, self.name, self.key)
+        self._ledger_connection = LedgerConnection(
+            self.settings.database_url,
+            wait_seconds=self.settings.statement_wait_seconds,
+            connect_seconds=self.settings.connect_timeout_seconds,
+        )
+        self._ledger = Ledger(self._ledger_connection)
+        every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
+        self._lease = LeaseKeeper(self._batches.renew, every)
+        self._lease.start()
+
+    # Taking.
+
+    def dequeue_job_and_maintain_ttl(  # type: ignore[override]
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Batch | None, Queue] | None:
+        """Wait for a batch. RQ's loop hands it to `execute_job` unseen; None ends the loop."""
+        queue = self.queues[0]
+        idle_since = time.monotonic()
+        first = ""
+        while not self._stop_requested:
+            try:
+                batch = self._take(first)
+                if batch is None:
+                    self._due["suspension"] = 0.0
+                    return None, queue
+                if batch.jobs:
+                    return batch, queue
+                if timeout is None:  # burst
+                    return None
+                if max_idle_time is not None and time.monotonic() - idle_since >= max_idle_time:
+                    return None
+                first = self._wait_for_one(queue)
+            except RedisError as error:
+                _LOG.warning("Redis is away: %s", error)
+                first = ""
+                time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
+        return None, queue
+
+    def _take(self, first: str) -> Batch | None:
+        self.heartbeat()
+        self._sweep()
+        batch = self._batches.take(time.time(), first, EXPIRED)
+        if batch is not None and batch.jobs:
+            self._state = self._shown_state = WorkerStatus.BUSY  # the script has written it
+        return batch
+
+    def _wait_for_one(self, queue: Queue) -> str:
+        """Sleep until there is a job, or until it is time to look around; its id, or ''."""
+        self.set_state(WorkerStatus.IDLE)
+        seconds: Any = self.settings.sweep_seconds  # a fraction is fine; redis-py says int
+        moved: Any = self.connection.blmove(queue.key, queue.intermediate_queue_key, seconds)
+        return moved.decode() if moved else ""
+
+    # Running and finishing.
+
+    def execute_job(self, batch: Batch | None, queue: Queue) -> None:  # type: ignore[override] # noqa: ARG002
+        """Run a batch to its end; nothing that a job or a server does leaves this method."""
+        if batch is None:
+            return
+        self._lease.batch = batch.id
+        try:
+            self._finish(batch, run(self._ledger, batch.jobs))
+        finally:
+            self._lease.batch = None
+
+    def _finish(self, batch: Batch, jobs: list[FinishedJob]) -> None:
+        """Hand the results in, for as long as the lease can still be held."""
+        until = time.monotonic() + self.settings.lease_seconds
+        while True:
+            try:
+                if not self._batches.finish(batch, jobs, time.time()):
+                    _LOG.warning("batch %s was taken over by another worker", batch.id)
+                return
+            except RedisError as error:
+                _LOG.warning("batch %s could not be finished: %s", batch.id, error)
+                if time.monotonic() >= until:
+                    return  # what was committed stays; the jobs are run again and find it so
+                time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
+
+    # What RQ does at every turn of its loop, done when it is due; never the end of the worker.
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """Say that this worker lives; register again when Redis has forgotten it."""
+        if pipeline is not None:
+            super().heartbeat(timeout or _WORKER_TTL_SECONDS, pipeline)
+        elif self._is_due("heartbeat", _HEARTBEAT_EVERY_SECONDS):
+            try:
+                with self.connection.pipeline(transaction=False) as beat:
+                    super().heartbeat(_WORKER_TTL_SECONDS, beat)
+                    created = beat.execute()[0]
+                if created:
+                    with self.connection.pipeline() as birth:
+                        birth.hset(self.key, mapping=self.serialize())
+                        birth.expire(self.key, _WORKER_TTL_SECONDS)
+                        register(self, birth)
+                        birth.execute()
+                    self._shown_state = None
+            except RedisError as error:
+                _LOG.warning("no heartbeat: %s", error)
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        """Show a state, if it is not the one already shown."""
+        if pipeline is not None or state != self._shown_state:
+            super().set_state(state, pipeline)
+            self._shown_state = state
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Wait while RQ is suspended; asked once a second, and when a script has said so."""
+        if self._is_due("suspension", _SUSPENSION_EVERY_SECONDS):
+            try:
+                super().check_for_suspension(burst)
+            except RedisError as error:
+                _LOG.warning("cannot ask whether RQ is suspended: %s", error)
+
+    @property
+    def should_run_maintenance_tasks(self) -> bool:
+        """Whether to look for workers that are gone. RQ's own recovery of jobs is not used."""
+        return self._is_due("registry", _REGISTRY_EVERY_SECONDS)
+
+    def run_maintenance_tasks(self) -> None:
+        """Forget workers that are gone."""
+        try:
+            clean_worker_registry(self.queues[0])
+        except RedisError as error:
+            _LOG.warning("no maintenance: %s", error)
+
+    def _sweep(self) -> None:
+        if self._is_due("sweep", self.settings.sweep_seconds):
+            queued = self._batches.sweep()
+            if queued:
+                _LOG.warning("%d lanes stood still and go on", queued)
+
+    def _is_due(self, what: str, every_seconds: float) -> bool:
+        now = time.monotonic()
+        if now < self._due.get(what, 0.0):
+            return False
+        self._due[what] = now + every_seconds
+        return True
+
+    # Beginning and end.
+
+    @property
+    def connection_timeout(self) -> int:
+        """Seconds until a silent Redis counts as gone; RQ would wait seven minutes."""
+        return _SOCKET_TIMEOUT_SECONDS
+
+    def _start_scheduler(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing of ours is scheduled."""
+
+    def _shutdown(self) -> None:
+        # RQ raises out of the signal handler when it is idle, which strands the job that Redis is
+        # handing over at that moment. We wait for nothing longer than `sweep_seconds`.
+        self._stop_requested = True
+
+    def teardown(self) -> None:
+        """Unregister, and close what `bootstrap` opened."""
+        self._lease.end()
+        self._ledger_connection.close()
+        try:
+            super().teardown()  # type: ignore[no-untyped-call]
+        except RedisError as error:
+            _LOG.warning("could not unregister: %s", error)
