@@ -1,0 +1,102 @@
+"""Who calls: the signature of a request against the secrets of its provider. Nothing is stored."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from api.calls import Call
+from api.coalesced import Coalesced, LookupFailed
+from api.errors import try_later, unauthorized
+from models.lookup import Lookup
+from settings import Settings
+
+#: For each `X-Counterparty-Id`: the provider's id and its active secrets.
+Secrets = Mapping[str, tuple[int, Sequence[bytes]]]
+
+_NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
+# Failed authentications ask for newer secrets; this bounds what a flood of them can cost.
+_SPACING_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A call whose signature is good."""
+
+    provider_id: int
+    call: Call
+
+
+class Authenticator:
+    """Knows every active secret; at most as old as `directory_max_age_seconds`."""
+
+    def __init__(self, settings: Settings, lookup: Lookup) -> None:
+        self._settings = settings
+        self._secrets: Secrets = {}
+        self._read_at = float("-inf")  # when the reading of `_secrets` began, loop time
+        self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
+            lambda keys: [(time.monotonic(), lookup.secrets())] * len(keys), _SPACING_SECONDS
+        )
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to read the secrets anew every so often."""
+        self._keeper = asyncio.create_task(self._keep_fresh())
+
+    async def stop(self) -> None:
+        """Stop reading."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        await self._newest.stop()
+
+    async def authenticate(self, call: Call, within_seconds: float) -> Signed:
+        """The call, if its timestamp is near and its signature good.
+
+        A secret that was just added counts at once: whoever fails is tried again with secrets read
+        since. Raises ApiError: 401, the same for every reason; 503 when secrets cannot be read.
+        """
+        tolerance_ms = self._settings.timestamp_tolerance_seconds * 1000
+        if abs(time.time() * 1000 - call.stamp_ms) > tolerance_ms:
+            raise unauthorized()
+        if self._age() > self._settings.directory_max_age_seconds:
+            await self._refresh(within_seconds)
+        provider_id = self._signer(call)
+        if provider_id is None:
+            await self._refresh(within_seconds)
+            provider_id = self._signer(call)
+        if provider_id is None:
+            raise unauthorized()
+        return Signed(provider_id, call)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the secrets are recent enough to judge by."""
+        return self._age() <= self._settings.directory_max_age_seconds
+
+    def _signer(self, call: Call) -> int | None:
+        """The provider that signed the call; the work is the same whether it exists or not."""
+        counterparty_id = call.counterparty_id.decode()
+        provider_id, secrets = self._secrets.get(counterparty_id, _NOBODY)
+        good = False
+        for secret in secrets:
+            expected = hmac.digest(secret, call.message, "sha256").hex().encode()
+            good |= hmac.compare_digest(expected, call.signature)
+        return provider_id if good and secrets is not _NOBODY[1] else None
+
+    async def _refresh(self, within_seconds: float) -> None:
+        try:
+            self._read_at, self._secrets = await self._newest.get(None, within_seconds)
+        except LookupFailed:
+            raise try_later("The providers cannot be looked up at the moment.") from None
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            with suppress(LookupFailed):
+                newest = await self._newest.get(None, self._settings.directory_max_age_seconds)
+                self._read_at, self._secrets = newest
+            await asyncio.sleep(self._settings.directory_refresh_seconds)
+
+    def _age(self) -> float:
+        return time.monotonic() - self._read_at

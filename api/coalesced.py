@@ -1,0 +1,74 @@
+"""Many look-ups as one: those that arrive while one is under way share the next."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+from models.errors import BetcoreError
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+_LOG = logging.getLogger("betcore.lookups")
+
+
+class LookupFailed(BetcoreError):  # noqa: N818
+    """The look-up could not be made; whether there is such a thing is not known."""
+
+
+class Coalesced(Generic[Key, Value]):
+    """Calls `load(keys)` in a thread of its own, one call at a time, for all who wait.
+
+    An answer always comes from a load that began after the question: nothing is remembered here.
+    """
+
+    def __init__(
+        self, load: Callable[[Sequence[Key]], Sequence[Value]], spacing_seconds: float = 0
+    ) -> None:
+        """`spacing_seconds`: the least time between two loads, whoever asks how often."""
+        self._load = load
+        self._spacing_seconds = spacing_seconds
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="lookup")
+        self._asked: list[tuple[Key, asyncio.Future[Value]]] = []
+        self._loading: asyncio.Task[None] | None = None
+
+    async def get(self, key: Key, within_seconds: float) -> Value:
+        """The value of one key. Raises LookupFailed, also when it takes too long."""
+        answer: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
+        self._asked.append((key, answer))
+        if self._loading is None:
+            self._loading = asyncio.create_task(self._keep_loading())
+        await asyncio.wait((answer,), timeout=within_seconds)
+        if not answer.done():
+            answer.cancel()
+            raise LookupFailed
+        return answer.result()
+
+    async def stop(self) -> None:
+        """Wait for nobody; the thread ends with its present load."""
+        if self._loading is not None:
+            self._loading.cancel()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _keep_loading(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._asked:
+            asked, self._asked = self._asked, []
+            keys = [key for key, _ in asked]
+            try:
+                values = await loop.run_in_executor(self._executor, self._load, keys)
+            except Exception as error:
+                _LOG.warning("a look-up failed: %s", error)
+                failure = LookupFailed(str(error))
+                for _, answer in asked:
+                    if not answer.done():
+                        answer.set_exception(failure)
+            else:
+                for (_, answer), value in zip(asked, values, strict=True):
+                    if not answer.done():
+                        answer.set_result(value)
+            if self._spacing_seconds:
+                await asyncio.sleep(self._spacing_seconds)
+        self._loading = None

@@ -1,0 +1,74 @@
+"""What a request is refused with: a `_responseCode`, its HTTP status, a sentence that helps.
+
+Source: PROTOCOL.md, "`_responseCode` and HTTP status".
+"""
+
+from typing import Final
+
+#: `error` of each code.
+NAMES: Final = {
+    0: "unknown_outcome",
+    2: "invalid_request",
+    3: "session_closed",
+    4: "insufficient_funds",
+    5: "not_allowed",
+    6: "bet_not_found",
+    7: "bet_conflict",
+    8: "unauthorized",
+    99: "try_later",
+}
+
+#: What the ledger refuses with: always 402, and one sentence each.
+REFUSALS: Final = {
+    3: "The session is unknown, closed or expired, so it takes no new bet.",
+    4: "The balance does not cover the stake.",
+    5: "The stake is outside the session's limits, or the player or provider may not bet now.",
+    6: "This bet was never accepted.",
+    7: "This betId already stands for something else.",
+}
+
+
+class ApiError(Exception):
+    """A request that is not answered with code 1."""
+
+    def __init__(self, status: int, code: int, message: str, balance: str | None = None) -> None:
+        """`balance` is the player's, as a JSON number, where the player is known."""
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.balance = balance
+
+
+def invalid(message: str, status: int = 402) -> ApiError:
+    """The body or path cannot be read as this call."""
+    return ApiError(status, 2, message)
+
+
+def refused(code: int, balance: str | None = None) -> ApiError:
+    """The ledger said no, or would."""
+    return ApiError(402, code, REFUSALS[code], balance)
+
+
+def unauthorized() -> ApiError:
+    """Authentication failed: always this one answer, whatever the reason."""
+    return ApiError(401, 8, "The request could not be authenticated.")
+
+
+def try_later(message: str) -> ApiError:
+    """This request was certainly not admitted."""
+    return ApiError(503, 99, message)
+
+
+def unknown_outcome() -> ApiError:
+    """It may be applied, or not."""
+    return ApiError(
+        504, 0, "The outcome is not known yet: repeat with the same betId, ask, or refund."
+    )
+
+
+def sent_again() -> ApiError:
+    """The very same request, nonce and signature, was received before."""
+    return ApiError(
+        409, 0, "This very request was received before: repeat it with a new X-Request-Id."
+    )

@@ -1,0 +1,60 @@
+"""All that the handlers of one gateway process share."""
+
+import asyncio
+
+from api.auth import Authenticator
+from api.dispatch import Dispatcher
+from api.sessions import Sessions
+from broker.link import Link
+from models.db import LedgerConnection
+from models.ledger import Ledger
+from models.lookup import Lookup
+from settings import Settings
+
+
+class Gateway:
+    """The parts of a gateway, made together, started and stopped together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.requests_in_flight = 0
+        self.link = Link(settings)
+        self.authenticator = Authenticator(settings, self._lookup())
+        self.sessions = Sessions(settings, self._lookup())
+        self._ledger_connection = LedgerConnection(
+            settings.database_url,
+            wait_seconds=settings.ask_primary_within_seconds,
+            connect_seconds=settings.connect_timeout_seconds,
+        )
+        self.dispatcher = Dispatcher(settings, self.link, Ledger(self._ledger_connection))
+
+    async def start(self) -> None:
+        """Begin to connect; what cannot be reached is tried again for as long as it takes."""
+        await self.link.start()
+        await self.authenticator.start()
+
+    async def stop(self) -> None:
+        """Stop every part."""
+        parts = (self.authenticator, self.sessions, self.dispatcher, self.link)
+        for part in parts:
+            await part.stop()
+        self._ledger_connection.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request could be authenticated and admitted now."""
+        return self.link.ready and self.authenticator.fresh
+
+    def seconds_left(self, arrived: float) -> float:
+        """How long a request that arrived then (loop time) may still wait for a look-up."""
+        settings = self.settings
+        spent = asyncio.get_running_loop().time() - arrived
+        available = settings.answer_within_seconds - settings.ask_primary_within_seconds
+        return max(0.0, available - spent)
+
+    def _lookup(self) -> Lookup:
+        return Lookup(
+            self.settings.database_url,
+            connect_seconds=self.settings.connect_timeout_seconds,
+            answer_seconds=self.settings.directory_max_age_seconds,
+        )

@@ -1,0 +1,20 @@
+"""Is this gateway alive, and is it ready: for load balancers and process managers."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from api.errors import try_later
+from api.gateway import Gateway
+
+
+async def alive(request: Request) -> Response:  # noqa: ARG001
+    """200 as long as the process answers."""
+    return JSONResponse({"status": "alive", "_responseCode": 1})
+
+
+async def ready(request: Request) -> Response:
+    """200 when requests can be authenticated and admitted, else 503."""
+    gateway: Gateway = request.app.state.gateway
+    if not gateway.ready:
+        raise try_later("The gateway is not ready.")
+    return JSONResponse({"status": "ready", "_responseCode": 1})
