@@ -1,0 +1,154 @@
+"""Where a server's files go and under which account it runs: for root, and for anybody else."""
+
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from ops.embedded.errors import EmbeddedError
+
+# World-writable folders with the sticky bit, on every Unix; what we make in them is ours alone.
+SOCKETS_BELOW = Path("/tmp")  # noqa: S108  # a socket's path ends at 107 bytes: no room for TMPDIR
+ELSEWHERE_BELOW = Path("/var/tmp")  # noqa: S108  # survives a reboot
+ELSEWHERE = "DATA-IS-ELSEWHERE.txt"
+
+
+class Account(NamedTuple):
+    """The user and group that root runs PostgreSQL as."""
+
+    uid: int
+    gid: int
+
+
+def private_folder(folder: Path) -> Path:
+    """Make `folder` for nobody but us; one that exists is left as it is. Returns it.
+
+    Raises EmbeddedError when it cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EmbeddedError(f"cannot make the data folder {folder}: {error}") from error
+    return folder
+
+
+def postgres_account(home: Path) -> Account | None:
+    """Who runs PostgreSQL: None, ourselves, unless we are root, as whom it refuses to run.
+
+    The owner of the data that is there already; else `postgres` or `nobody`, which exist. Raises
+    EmbeddedError when neither does.
+    """
+    if os.geteuid():
+        return None
+    for cluster in (_elsewhere(home) or home).glob("pg[0-9]*"):
+        if (status := cluster.stat()).st_uid:
+            return Account(status.st_uid, status.st_gid)
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_uid, entry.pw_gid)
+    raise EmbeddedError(
+        "PostgreSQL does not run as root, and there is no account `postgres` or `nobody` to run"
+        " it as: start as another user, or set DATABASE_URL"
+    )
+
+
+def data_folder(home: Path, account: Account | None) -> Path:
+    """The folder for the data of the server whose folder is `home` and which runs as `account`.
+
+    It is `home`, unless the account cannot reach that, as below /root: then one in /var/tmp, and
+    a text file in `home` names it. Called by the holder of the lock on `home`. Raises
+    EmbeddedError when the data was elsewhere and is gone.
+    """
+    if elsewhere := _elsewhere(home):
+        return elsewhere
+    if account is None:
+        return home
+    for folder in (home.parent, home):  # ours; never what is above
+        if not can_pass(folder, account):
+            folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o011)
+    return home if can_reach(home, account) else _make_elsewhere(home)
+
+
+def socket_folder(home: Path, account: Account | None) -> Path:
+    """An empty folder for sockets, the same at every start of the server whose folder is `home`.
+
+    Called by the holder of the lock on `home`: what lies there is left from a killed server.
+    Raises EmbeddedError when somebody else owns it.
+    """
+    # The inode, because a folder may be removed and made anew while the servers of the removed
+    # one still run: they must not meet.
+    name = hashlib.sha256(f"{home} {home.stat().st_ino}".encode()).hexdigest()[:12]
+    # Two levels, so that root never changes what the account could have put a link in place of.
+    outer = own_folder(
+        SOCKETS_BELOW / f"betcore-{os.geteuid()}-{name}", 0o711 if account else 0o700
+    )
+    inner = outer / "s"
+    if inner.exists():
+        shutil.rmtree(inner)
+    inner.mkdir(mode=0o700)
+    give(inner, account)
+    return inner
+
+
+def own_folder(folder: Path, mode: int) -> Path:
+    """Make `folder`, where others can write too. Raises EmbeddedError if it is theirs."""
+    private_folder(folder)
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise EmbeddedError(f"{folder}, which should be ours, belongs to somebody else: remove it")
+    folder.chmod(mode)
+    return folder
+
+
+def give(folder: Path, account: Account | None) -> None:
+    """Make `account` the owner of `folder`; None: leave it ours."""
+    if account is not None:
+        os.chown(folder, account.uid, account.gid)
+
+
+def can_reach(folder: Path, account: Account) -> bool:
+    """Whether `account` can walk from the root to within `folder`."""
+    return all(can_pass(part, account) for part in (folder, *folder.parents))
+
+
+def can_pass(folder: Path, account: Account) -> bool:
+    """Whether the mode of `folder`, or of a program, has the x bit for `account`."""
+    status = folder.stat()
+    shift = 6 if status.st_uid == account.uid else 3 if status.st_gid == account.gid else 0
+    return bool(status.st_mode >> shift & 1)
+
+
+def _elsewhere(home: Path) -> Path | None:
+    """The folder outside `home` where its data is, if it is not in `home`."""
+    try:
+        folder = Path((home / ELSEWHERE).read_text().splitlines()[0])
+    except FileNotFoundError:
+        return None
+    if not folder.is_dir() or folder.stat().st_uid != os.geteuid():
+        raise EmbeddedError(
+            f"the data of {home} was in {folder}, which is gone or not ours: bring it back, or"
+            f" remove {home / ELSEWHERE} to begin without it"
+        )
+    return folder
+
+
+def _make_elsewhere(home: Path) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="betcore-data-", dir=ELSEWHERE_BELOW))
+    folder.chmod(0o711)
+    try:
+        (home / ELSEWHERE).write_text(
+            f"{folder}\n\nThe data of this server is in the folder named above, because PostgreSQL"
+            " does not run as root\nand the account it runs as cannot reach the folder that holds"
+            " this file.\n"
+        )
+    except OSError:
+        shutil.rmtree(folder)
+        raise
+    return folder

@@ -1,0 +1,1 @@
+"""Tests that need real PostgreSQL and Redis servers."""
