@@ -1,0 +1,1 @@
+"""The commands of `betcore`, a module for each group."""
