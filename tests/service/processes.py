@@ -1,0 +1,131 @@
+"""Real processes of ours, for tests: started, watched, stopped, killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import httpx
+from redis import Redis
+from rq import Worker
+
+from ops.embedded import Urls
+
+
+class Process:
+    """A child process, its output in a file; ended with the `with` block."""
+
+    def __init__(self, urls: Urls, *command: str, pass_fds: tuple[int, ...] = (), **env: str):
+        self._log = tempfile.NamedTemporaryFile("w+", prefix="betcore-test-")  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env={**os.environ, "DATABASE_URL": urls.database, "REDIS_URL": urls.redis, **env},
+            stdout=self._log,
+            stderr=self._log,
+            stdin=subprocess.DEVNULL,
+            pass_fds=pass_fds,
+        )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        """All that it has printed so far."""
+        return Path(self._log.name).read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float = 20) -> int:
+        """Wait for its end; the exit code."""
+        return self._process.wait(seconds)
+
+    def stop(self) -> None:
+        """End it, kindly and then not."""
+        if self.alive:
+            self._process.terminate()
+            try:
+                self.wait()
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self.wait()
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class GatewayProcess(Process):
+    """A gateway on a port of its own."""
+
+    def __init__(self, urls: Urls, **env: str) -> None:
+        with socket.socket() as listening:
+            listening.bind(("127.0.0.1", 0))
+            listening.listen(2048)
+            self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            fd = listening.fileno()
+            options = ("--factory", "--fd", str(fd), "--no-access-log")
+            super().__init__(urls, "uvicorn", "api.app:create_app", *options, pass_fds=(fd,), **env)
+
+    def wait_ready(self) -> None:
+        """Wait until it can take requests."""
+        until(lambda: self._is_ready(), lambda: f"the gateway is not ready: {self.output}")
+
+    def _is_ready(self) -> bool:
+        assert self.alive, self.output
+        try:
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+class WorkerProcess(Process):
+    """A worker, started by RQ's own command line."""
+
+    _started = 0
+
+    def __init__(self, urls: Urls, **env: str) -> None:
+        WorkerProcess._started += 1
+        self.name = f"worker-{os.getpid()}-{WorkerProcess._started}"
+        self._redis_url = urls.redis
+        options = ("--name", self.name, "--worker-class", "workers.worker.BatchWorker")
+        super().__init__(urls, "rq.cli", "worker", "bets", *options, "-u", urls.redis, **env)
+
+    def wait_ready(self) -> None:
+        """Wait until RQ knows it."""
+        with Redis.from_url(self._redis_url) as redis:
+            until(
+                lambda: any(worker.name == self.name for worker in Worker.all(redis)),
+                lambda: f"the worker is not registered: {self.output}",
+            )
+
+
+def until(
+    holds: Callable[[], bool],
+    otherwise: Callable[[], str] = lambda: "it did not come true",
+    seconds: float = 20,
+) -> float:
+    """Wait until a condition holds; the seconds it took. Fails the test when it never does."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < seconds, otherwise()
+        time.sleep(0.02)
+    return time.monotonic() - began

@@ -1,0 +1,134 @@
+"""A whole installation for tests: real servers, gateways, workers, and people who play."""
+
+import uuid
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from redis import Redis
+
+from models.commands import Deposit
+from models.currencies import add_currency
+from models.db import LedgerConnection, transaction
+from models.ledger import Ledger
+from models.migrate import migrate
+from models.providers import add_provider, find_provider
+from models.sessions import Opening, open_sessions
+from ops.embedded import Urls
+from tests.service.client import Answer, ProviderClient
+from tests.service.processes import GatewayProcess, WorkerProcess
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A player in a session of a provider."""
+
+    client: ProviderClient
+    session_id: str
+    account_id: int
+
+    def pay_in_out(self, stake: Any, win: Any = 0, **fields: Any) -> Answer:
+        """Bet and win; a fresh betId unless one is given."""
+        bet = {"betId": uuid.uuid4().hex, "betAmount": stake, "winAmount": win}
+        return self.client.pay_in_out(self.session_id, **(bet | fields))
+
+
+@dataclass
+class World:
+    """An installation; `gateway()` and `worker()` start processes that end with it."""
+
+    urls: Urls
+    processes: ExitStack = field(default_factory=ExitStack)
+    gateways: list[GatewayProcess] = field(default_factory=list)
+    workers: list[WorkerProcess] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        migrate(self.urls.database)
+        self.redis = self.processes.enter_context(Redis.from_url(self.urls.redis))
+        self._connection = LedgerConnection(self.urls.database, wait_seconds=8, connect_seconds=2)
+        self.ledger = Ledger(self._connection)
+
+    def gateway(self, **env: str) -> GatewayProcess:
+        """Start a gateway and wait until it is ready."""
+        started = self.processes.enter_context(GatewayProcess(self.urls, **env))
+        started.wait_ready()
+        self.gateways.append(started)
+        return started
+
+    def worker(self, **env: str) -> WorkerProcess:
+        """Start a worker and wait until RQ knows it."""
+        started = self.processes.enter_context(WorkerProcess(self.urls, **env))
+        started.wait_ready()
+        self.workers.append(started)
+        return started
+
+    def provider(self, gateway: GatewayProcess | None = None) -> ProviderClient:
+        """A new provider, calling the first gateway unless one is given."""
+        with transaction(self.urls.database) as database:
+            credentials = add_provider(database, f"provider {uuid.uuid4().hex}")
+        url = (gateway or self.gateways[0]).url if gateway or self.gateways else ""
+        client = ProviderClient(url, credentials.counterparty_id, credentials.secret)
+        self.processes.callback(client.http.close)
+        return client
+
+    def seat(
+        self,
+        client: ProviderClient,
+        balance: str | Decimal = "1000",
+        *,
+        player: str | None = None,
+        currency: str = "EUR",
+        min_bet: str | None = None,
+        max_bet: str | None = None,
+        lasts: timedelta = timedelta(hours=4),
+    ) -> Seat:
+        """A player (a new one unless named) with a session and that much deposited."""
+        opening = Opening(
+            counterparty_id=client.counterparty_id,
+            currency=currency,
+            min_bet=None if min_bet is None else Decimal(min_bet),
+            max_bet=None if max_bet is None else Decimal(max_bet),
+            lasts=lasts,
+        )
+        with transaction(self.urls.database) as database:
+            opened = open_sessions(database, opening, [player or uuid.uuid4().hex])[0]
+        if Decimal(balance):
+            deposit = Deposit(opened.account_id, uuid.uuid4().hex, Decimal(balance))
+            outcome = self.ledger.apply([deposit], lambda _: True, 5)[0]
+            assert outcome is not None
+            assert outcome.code == 1
+        return Seat(client, opened.session_id, opened.account_id)
+
+    def currency(self, code: str, decimals: int) -> str:
+        """A currency with that many decimals."""
+        with transaction(self.urls.database) as database:
+            return add_currency(database, code, decimals).code
+
+    def provider_row(self, client: ProviderClient) -> int:
+        """The id of the provider's row."""
+        with transaction(self.urls.database) as database:
+            return find_provider(database, client.counterparty_id).id or 0
+
+    def execute(self, statement: str, *values: object) -> None:
+        """Run one statement and commit."""
+        with psycopg.connect(self.urls.database, autocommit=True) as connection:
+            connection.execute(statement, values)
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+        with psycopg.connect(self.urls.database, autocommit=True) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def balance(self, seat: Seat) -> Decimal:
+        """The balance of a player's account, from the table."""
+        found = self.rows("select balance from account where id = %s", seat.account_id)[0][0]
+        assert isinstance(found, Decimal)
+        return found
+
+    def close(self) -> None:
+        """End every process."""
+        self._connection.close()
+        self.processes.close()
