@@ -29,8 +29,7 @@ class LeaseKeeper(threading.Thread):
             if batch is None:
                 continue
             try:
-                if not self._renew(batch) and self.batch == batch:
-                    _LOG.warning("the lease of batch %s was lost", batch)
+                self._renew(batch)  # lost or just finished: `finish` tells which
             except RedisError as error:
                 _LOG.warning("the lease of batch %s could not be renewed: %s", batch, error)
 

@@ -1,0 +1,155 @@
+"""rq-dashboard's Flask application, assembled anew: what it may do, and what its pages may run."""
+
+import secrets
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis.exceptions
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask.typing import ResponseReturnValue
+from jinja2 import BaseLoader
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.queue import Queue
+from rq_dashboard import web
+from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, NotFound
+
+from ops.dashboard.cures import QUEUED, REGISTRIES, requeue, requeue_failed
+from ops.dashboard.pages import CuredTemplates
+from ops.dashboard.reading import ReadOnlyRedis
+
+POLL_MILLISECONDS = 2_000  # how often an open page reads its data anew
+JOBS_PER_PAGE_MAX = 200
+TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105  # the name of the header, not a token
+
+REQUEUE_ONE = "rq_dashboard.requeue_job_view"
+REQUEUE_ALL = "rq_dashboard.requeue_all"
+
+# 'unsafe-eval': Underscore compiles the pages' templates by `new Function`. It lets a script that
+# runs already make code of a string; it does not let markup become a script, as an inline handler
+# or a <script> without the nonce would. Attributes: Bootstrap's pages carry style="…".
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'nonce-{nonce}' 'unsafe-eval'; style-src 'self'; "
+    "style-src-attr 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class DashboardApp(Flask):
+    """rq-dashboard on one Redis client: it shows everything, requeues failed jobs, and no more."""
+
+    def __init__(self, client: ReadOnlyRedis) -> None:
+        # Without a static folder of its own, which would hide rq-dashboard's at the same path.
+        super().__init__(__name__, static_folder=None)
+        self.redis_conn = client  # rq-dashboard's name for it
+        # Of this process: a page loaded before a restart is told to load itself again.
+        self._token = secrets.token_urlsafe(32)
+        self.config.update(
+            RQ_DASHBOARD_REDIS_URL=[_shown_address(client)],
+            RQ_DASHBOARD_POLL_INTERVAL=POLL_MILLISECONDS,
+            RQ_DASHBOARD_DISABLE_DELETE=True,
+        )
+
+        self.register_blueprint(web.blueprint, url_prefix="")
+        # It opened a new Redis connection for every request, put it where all threads see it, and
+        # took the number in the path for the index of a server: `_admit` knows one, number 0.
+        self.before_request_funcs.pop(web.blueprint.name)
+        self.view_functions[REQUEUE_ONE] = self._requeue_one
+        self.view_functions[REQUEUE_ALL] = self._requeue_all
+        self.before_request(self._admit)
+        self.context_processor(lambda: {"nonce": g.nonce, "csrf_token": self._token})
+        self.after_request(_add_page_policy)
+        self.register_error_handler(HTTPException, _http_error)
+        self.register_error_handler(NoSuchJobError, _no_such_job)
+        self.register_error_handler(redis.exceptions.RedisError, self._redis_error)
+
+    def create_global_jinja_loader(self) -> BaseLoader:  # type: ignore[override]  # Flask names its own loader class, and needs no more than this
+        return CuredTemplates(self)
+
+    def _admit(self) -> None:
+        """Let a request to its view, or refuse it; every request passes here first."""
+        g.nonce = secrets.token_urlsafe(16)
+        if request.endpoint in (REQUEUE_ONE, REQUEUE_ALL):
+            if request.method != "POST":
+                raise MethodNotAllowed(["POST"])  # rq-dashboard requeues all on GET too
+            self._admit_own_page()
+        elif request.method not in ("GET", "HEAD", "OPTIONS"):
+            # A list of what is allowed: delete, empty, compact and what a later version adds.
+            raise Forbidden("The dashboard does not delete, empty or compact anything.")
+        self._check_path(request.view_args or {})
+
+    def _admit_own_page(self) -> None:
+        site = request.headers.get("Sec-Fetch-Site", "same-origin")
+        origin = request.headers.get("Origin")
+        if site != "same-origin" or (
+            origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
+        ):
+            raise Forbidden("Requests from other sites are refused.")
+        given = request.headers.get(TOKEN_HEADER, "")
+        if not secrets.compare_digest(given.encode(), self._token.encode()):
+            raise Forbidden("This page is from before a restart of the dashboard: reload it.")
+
+    def _check_path(self, args: dict[str, Any]) -> None:
+        """404 for what rq-dashboard would answer by 500, and for pages too large to read."""
+        try:
+            right = (
+                args.get("instance_number", 0) == 0
+                and args.get("registry_name", QUEUED) in (QUEUED, *REGISTRIES)
+                and args.get("order", "asc") in ("asc", "dsc")
+                and 1 <= int(args.get("per_page", 1)) <= JOBS_PER_PAGE_MAX
+                and int(args.get("page", 1)) >= 1
+            )
+        except ValueError:
+            right = False
+        if not right:
+            raise NotFound
+        if "queue_name" in args and args["queue_name"] is None:
+            # The tab "Jobs" would show RQ's queue `default`, which need not exist.
+            names = sorted(queue.name for queue in Queue.all(connection=self.redis_conn))
+            args["queue_name"] = names[0] if names else "default"
+
+    def _requeue_one(self, job_id: str) -> ResponseReturnValue:
+        try:
+            requeue(job_id, self.redis_conn.writable())
+        except InvalidJobOperation:
+            return jsonify(error="This job is not among the failed any more."), 409
+        return jsonify(status="OK", message="Requeued.")
+
+    def _requeue_all(self, queue_name: str) -> ResponseReturnValue:
+        count, left = requeue_failed(queue_name, self.redis_conn.writable())
+        return jsonify(status="OK", count=count, message=f"Requeued {count}, failed now: {left}.")
+
+    def _redis_error(self, error: redis.exceptions.RedisError) -> Response:
+        # The name of the error only: its text can hold the address and the user.
+        self.logger.warning("Redis: %s at %s", type(error).__name__, request.endpoint)
+        return _say(503, "Redis does not answer. This page tries again by itself.")
+
+
+def _add_page_policy(response: Response) -> Response:
+    if response.mimetype == "text/html":
+        response.headers["Content-Security-Policy"] = PAGE_POLICY.format(nonce=g.nonce)
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    response = _say(error.code or 500, error.description or error.name)
+    response.headers.extend(h for h in error.get_headers() if h[0] == "Allow")
+    return response
+
+
+def _no_such_job(_: NoSuchJobError) -> Response:
+    return _say(404, "There is no such job (any more).")
+
+
+def _say(status: int, text: str) -> Response:
+    """An error as what asked for it can show: JSON to the pages' scripts, else a short page."""
+    if request.method == "POST" or request.path.endswith(".json"):
+        return make_response(jsonify(error=text), status)
+    page = render_template("dashboard_error.html", text=text, status=status)
+    return make_response(page, status)
+
+
+def _shown_address(client: ReadOnlyRedis) -> str:
+    """Where Redis is, for the pages' head: made of its parts, so that no password gets there."""
+    where = client.connection_pool.connection_kwargs
+    server = where.get("path") or f"{where.get('host', 'localhost')}:{where.get('port', 6379)}"
+    return f"{server}/{where.get('db') or 0}"

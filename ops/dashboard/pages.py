@@ -1,0 +1,80 @@
+"""rq-dashboard's templates with their faults cured, above all those that let a job run a script.
+
+The templates stay in its package; each cure replaces a text of the pinned version, 0.9.0.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from flask.templating import DispatchingJinjaLoader
+from jinja2 import Environment, TemplateError
+
+PREFIX: Final = "rq_dashboard/"
+
+CURES: Final[dict[str, list[tuple[str, str]]]] = {
+    "base.html": [
+        # The application has no static folder of its own to find it in.
+        ("url_for('static', filename='favicon.ico')", "url_for('.static', filename='favicon.ico')"),
+        # Our script: the token of the requeue buttons, and what went wrong said on the page.
+        (
+            '{% include "rq_dashboard/inline_js.html" %}',
+            '{% include "dashboard.js" %}{% include "rq_dashboard/inline_js.html" %}',
+        ),
+    ],
+    "jobs.html": [
+        # Escaped by hand; the rule for all `<%=` below would do it twice.
+        ("<%= $('<div/>').text(d.description).html() %>", "<%- d.description %>"),
+        ("<%= $('<div/>').text(d.exc_info).html() %>", "<%- d.exc_info %>"),
+        # The button "Compact", which `RQ_DASHBOARD_DISABLE_DELETE` leaves there.
+        ("{% if registry_name == 'queued' %}\n        <a", "{% if false %}\n        <a"),
+        # It said so of every registry.
+        ("contains all the queued jobs on queue", "contains the {{ registry_name }} jobs of queue"),
+    ],
+    "scripts/jobs.js": [
+        # Jinja escapes nothing in a .js, so that a link to a queue called `');…` ran the rest.
+        ("'{{ queue.name }}'", "{{ queue.name|tojson }}"),
+    ],
+    "scripts/job.js": [
+        # After one failed request it never asked again.
+        ("if (err) {\n                return;", "if (err) {\n                return done();"),
+        # The button stayed after the job had been requeued.
+        (
+            'if (job.status === "failed") {\n            $("#requeue-job-btn").show()\n        }',
+            '$("#requeue-job-btn").toggle(job.status === "failed");',
+        ),
+    ],
+}
+
+# In every page. Underscore writes `<%= %>` as it is and `<%- %>` escaped: descriptions, results,
+# exception texts, names of queues and workers. And only scripts with the nonce of the answer run
+# (app.PAGE_POLICY); `<script type="text/template">` is not run and needs none.
+IN_EVERY_PAGE: Final = [
+    ("<%=", "<%-"),
+    ("<script src=", '<script nonce="{{ nonce }}" src='),
+    ('<script type="text/javascript"', '<script nonce="{{ nonce }}" type="text/javascript"'),
+]
+
+
+class CuredTemplates(DispatchingJinjaLoader):
+    """Flask's loader of templates; it applies the cures to those of rq-dashboard."""
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str | None, Callable[[], bool] | None]:
+        """The source of one template.
+
+        Raises jinja2.TemplateError when a cure finds nothing to replace: better no page than one
+        whose fault is there in another wording.
+        """
+        source, path, is_fresh = super().get_source(environment, template)
+        if not template.startswith(PREFIX):
+            return source, path, is_fresh
+
+        for fault, right in CURES.get(template.removeprefix(PREFIX), []):
+            if fault not in source:
+                raise TemplateError(f"{template} is not that of rq-dashboard 0.9.0: no {fault!r}")
+            source = source.replace(fault, right)
+        if template.endswith(".html"):
+            for fault, right in IN_EVERY_PAGE:
+                source = source.replace(fault, right)
+        return source, path, is_fresh
