@@ -2,29 +2,35 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from http import HTTPStatus
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Send
 
 from api.calls import well_formed_nonce
 from api.errors import NAMES, ApiError
+from models.money import plain
 from settings import settings
 
-_JSON = "application/json; charset=utf-8"
+JSON = "application/json; charset=utf-8"
 
 
-async def send_done(send: Send, names: Sequence[str], result: Mapping[str, object]) -> None:
-    """Answer code 1 with transaction ids under their names, and the balance."""
-    ids = result["ids"]
-    assert isinstance(ids, list)  # noqa: S101 - `Outcome.to_json` makes it one
-    fields = "".join([f'"{name}":"{id_}",' for name, id_ in zip(names, ids, strict=True)])
-    body = f'{{{fields}"balance":{result["balance"]},"_responseCode":1}}'.encode()
-    headers = [(b"content-type", _JSON.encode()), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def done(names: Sequence[str], result: Mapping[str, Any]) -> bytes:
+    """The body of code 1: transaction ids under their names, and the balance, exactly."""
+    ids = "".join([f'"{name}":"{id_}",' for name, id_ in zip(names, result["ids"], strict=True)])
+    return f'{{{ids}"balance":{result["balance"]},"_responseCode":1}}'.encode()
+
+
+def exact_json(fields: Mapping[str, str | int | Decimal | None]) -> bytes:
+    """A JSON object whose numbers are exact: a Decimal is written as the number it is."""
+    parts = [
+        f"{json.dumps(name)}:{plain(value) if isinstance(value, Decimal) else json.dumps(value)}"
+        for name, value in fields.items()
+    ]
+    return f"{{{','.join(parts)}}}".encode()
 
 
 async def render_error(request: Request, error: Exception) -> Response:
@@ -42,7 +48,7 @@ async def render_error(request: Request, error: Exception) -> Response:
     if error.balance is not None:
         text = f'{text[:-1]}, "balance": {error.balance}}}'
     headers = {"retry-after": str(settings().retry_after_seconds)} if error.code == 99 else None
-    return Response(text, error.status, headers, media_type=_JSON)
+    return Response(text, error.status, headers, media_type=JSON)
 
 
 async def render_http_exception(request: Request, error: Exception) -> Response:

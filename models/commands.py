@@ -32,34 +32,37 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class PayInOut:
-    """Take a stake and pay its win, both or neither (PROTOCOL.md, rule 2)."""
+class BetCommand:
+    """A call about one bet; each subclass says which amounts it has and which ids it answers."""
 
-    function: ClassVar[str] = "workers.jobs.pay_in_out"
+    #: The name under which a job runs it.
+    function: ClassVar[str]
     #: The names of the transaction ids in the answer, in the order of `Outcome.ids`.
-    answers: ClassVar[tuple[str, ...]] = ("betTransactionId", "winTransactionId")
+    answers: ClassVar[tuple[str, ...]]
+    has_stake: ClassVar[bool] = False
+    has_win: ClassVar[bool] = False
 
     provider_id: int
     session_id: str
     account_id: int
     bet_id: str
-    round_id: str | None
-    stake: Decimal
-    win: Decimal
-    odd: Decimal | None
+    round_id: str | None = None
+    stake: Decimal | None = None
+    win: Decimal | None = None
+    odd: Decimal | None = None
 
     @classmethod
     def read(cls, body: Mapping[str, object], place: Place) -> Self:
         """Read the body of one call. Raises InvalidRequest, naming the field."""
-        odd = body.get("winOdd")
+        odd = body.get("winOdd") if cls.has_win else None
         return cls(
             provider_id=place.provider_id,
             session_id=place.session_id,
             account_id=place.account_id,
             bet_id=read_text(_required(body, "betId"), "betId"),
             round_id=_optional_text(body, "gameRoundId"),
-            stake=read_amount(_required(body, "betAmount"), "betAmount", place.decimals),
-            win=read_amount(_required(body, "winAmount"), "winAmount", place.decimals),
+            stake=_amount(body, "betAmount", place) if cls.has_stake else None,
+            win=_amount(body, "winAmount", place) if cls.has_win else None,
             odd=None if odd is None else read_amount(odd, "winOdd"),
         )
 
@@ -71,32 +74,70 @@ class PayInOut:
             "account": self.account_id,
             "bet": self.bet_id,
             "round": self.round_id,
-            "stake": plain(self.stake),
-            "win": plain(self.win),
+            "stake": None if self.stake is None else plain(self.stake),
+            "win": None if self.win is None else plain(self.win),
             "odd": None if self.odd is None else plain(self.odd),
         }
 
     @classmethod
     def from_job(cls, values: Mapping[str, JobValue]) -> Self:
         """The command that `to_job` wrote. Raises KeyError, TypeError or ArithmeticError."""
-        odd = values["odd"]
+        stake, win = _decimal(values["stake"]), _decimal(values["win"])
+        if (stake is not None, win is not None) != (cls.has_stake, cls.has_win):
+            raise TypeError(f"{cls.__name__} with other amounts than its own")
         return cls(
             provider_id=_integer(values["provider"]),
             session_id=_string(values["session"]),
             account_id=_integer(values["account"]),
             bet_id=_string(values["bet"]),
             round_id=None if values["round"] is None else _string(values["round"]),
-            stake=Decimal(_string(values["stake"])),
-            win=Decimal(_string(values["win"])),
-            odd=None if odd is None else Decimal(_string(odd)),
+            stake=stake,
+            win=win,
+            odd=_decimal(values["odd"]),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Deposit:
-    """Put money from outside into a player's account, once per reference."""
+class PayIn(BetCommand):
+    """Take a stake; its outcome comes later."""
 
-    function: ClassVar[str] = "workers.jobs.deposit"
+    __slots__ = ()
+    function = "workers.jobs.pay_in"
+    answers = ("betTransactionId",)
+    has_stake = True
+
+
+class PayOut(BetCommand):
+    """Pay the win of a stake that was taken; 0: the bet is lost."""
+
+    __slots__ = ()
+    function = "workers.jobs.pay_out"
+    answers = ("winTransactionId",)
+    has_win = True
+
+
+class PayInOut(BetCommand):
+    """Take a stake and pay its win, both or neither (PROTOCOL.md, rule 2)."""
+
+    __slots__ = ()
+    function = "workers.jobs.pay_in_out"
+    answers = ("betTransactionId", "winTransactionId")
+    has_stake = True
+    has_win = True
+
+
+class Refund(BetCommand):
+    """Undo a bet, whatever has become of it; an unknown one can then never be taken."""
+
+    __slots__ = ()
+    function = "workers.jobs.refund"
+    answers = ("refundTransactionId",)
+
+
+@dataclass(frozen=True, slots=True)
+class CashCommand:
+    """Money between a player's account and the world outside, once per reference."""
+
+    function: ClassVar[str]
     answers: ClassVar[tuple[str, ...]] = ("transferId",)
 
     account_id: int
@@ -109,7 +150,7 @@ class Deposit:
         return cls(
             account_id=account_id,
             reference=read_text(reference, "reference"),
-            amount=read_amount(amount, "deposit", decimals),
+            amount=read_amount(amount, "amount", decimals),
         )
 
     def to_job(self) -> dict[str, JobValue]:
@@ -130,11 +171,25 @@ class Deposit:
         )
 
 
-Command = PayInOut | Deposit
+class Deposit(CashCommand):
+    """Put money from outside into a player's account."""
+
+    __slots__ = ()
+    function = "workers.jobs.deposit"
+
+
+class Withdrawal(CashCommand):
+    """Take money out of a player's account, if it is there."""
+
+    __slots__ = ()
+    function = "workers.jobs.withdrawal"
+
+
+Command = BetCommand | CashCommand
 
 #: All that the queue may run, by the name a job carries; a worker imports nothing a job names.
-COMMANDS: dict[str, type[PayInOut] | type[Deposit]] = {
-    command.function: command for command in (PayInOut, Deposit)
+COMMANDS: dict[str, type[BetCommand] | type[CashCommand]] = {
+    command.function: command for command in (PayIn, PayOut, PayInOut, Refund, Deposit, Withdrawal)
 }
 
 
@@ -161,6 +216,14 @@ def _required(body: Mapping[str, object], name: str) -> object:
 def _optional_text(body: Mapping[str, object], name: str) -> str | None:
     value = body.get(name)
     return None if value is None else read_text(value, name)
+
+
+def _amount(body: Mapping[str, object], name: str, place: Place) -> Decimal:
+    return read_amount(_required(body, name), name, place.decimals)
+
+
+def _decimal(value: JobValue) -> Decimal | None:
+    return None if value is None else Decimal(_string(value))
 
 
 def _string(value: JobValue) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from models import queries
-from models.commands import Command, Deposit, PayInOut
+from models.cells import OPENED_BY, SESSION_CLOSED, Decision
+from models.commands import BetCommand, CashCommand, Command
 from models.db import BatchTransaction, Call, LedgerConnection
 from models.errors import LedgerError
 from models.outcome import Outcome
 from models.rows import columns, read_state, writes
-from models.rules import Decision, decide_bet, decide_deposit
-from models.state import Account, Bet, BetState, Booked, OpenedBy, State
+from models.rules import decide, decide_cash
+from models.state import Account, Bet, BetState, Booked, State
 
 _IDS_PER_COMMAND = 3  # at the most: a bet and two transfers
 
@@ -38,7 +39,7 @@ class Ledger:
         with self._connection.transaction(seconds_max) as transaction:
             state = self._load(transaction, commands)
             outcomes = [
-                _advance(state, command) if in_time(index) else None
+                _advance(state, command, _decide(state, command)) if in_time(index) else None
                 for index, command in enumerate(commands)
             ]
             transaction.commit(*writes(state))
@@ -60,17 +61,17 @@ class Ledger:
         commands: Sequence[Command],
         accounts: queries.Query = queries.LOCK_ACCOUNTS,
     ) -> State:
-        bets = [command for command in commands if isinstance(command, PayInOut)]
-        deposits = [command for command in commands if isinstance(command, Deposit)]
+        bets = [command for command in commands if isinstance(command, BetCommand)]
+        cash = [command for command in commands if isinstance(command, CashCommand)]
         account_ids = sorted({command.account_id for command in commands})
         calls: list[Call] = [
             (accounts, [account_ids]),
             (queries.SESSIONS, [sorted({bet.session_id for bet in bets})]),
             (queries.BETS, columns([(bet.provider_id, bet.bet_id) for bet in bets], 2)),
         ]
-        if deposits:
-            calls.append((queries.BOOKED, [[deposit.reference for deposit in deposits]]))
-            calls.append((queries.CASH_ACCOUNTS, [[d.account_id for d in deposits]]))
+        if cash:
+            calls.append((queries.BOOKED, [[command.reference for command in cash]]))
+            calls.append((queries.CASH_ACCOUNTS, [[command.account_id for command in cash]]))
         if self._ids.left < _IDS_PER_COMMAND * len(commands):
             calls.append((queries.NEXT_IDS, ()))
         answers = dict(zip((query for query, _ in calls), transaction.load(*calls), strict=True))
@@ -101,68 +102,81 @@ class IdBlock(Iterator[int]):
         return self._next - 1
 
 
-def _advance(state: State, command: Command) -> Outcome:
-    """Decide one command and put what it does into the state."""
+def _decide(state: State, command: Command) -> Decision:
     account = state.accounts.get(command.account_id)
-    if isinstance(command, Deposit):
-        return _deposit(state, account, command)
-    key = (command.provider_id, command.bet_id)
-    session = state.sessions.get(command.session_id)
-    bet = state.bets.get(key)
-    decision = decide_bet(bet, account, session, command)
-    if account is None or session is None:
+    if isinstance(command, BetCommand):
+        bet = state.bets.get((command.provider_id, command.bet_id))
+        return decide(bet, account, state.sessions.get(command.session_id), command)
+    if account is None:
+        raise LedgerError(f"There is no account {command.account_id}.")
+    return decide_cash(state.booked.get(command.reference), account, command)
+
+
+def _advance(state: State, command: Command, decision: Decision) -> Outcome:
+    """Put what was decided into the state; after this point the command must succeed."""
+    account = state.accounts.get(command.account_id)
+    if account is None:
         return Outcome(decision.code)
-    # After this point the command must succeed.
-    if decision.records is not None and bet is None:
-        bet = _new_bet(state, command, decision)
-        state.bets[key] = bet
-        state.new_bets.append(bet)
+    if isinstance(command, CashCommand):
+        return _move_cash(state, account, command, decision)
+    session = state.sessions.get(command.session_id)
+    if session is None:
+        return Outcome(decision.code)
+    bet = state.bets.get((command.provider_id, command.bet_id))
+    if decision.records is not None:
+        bet = _record(state, bet, command, decision)
     for kind, amount in decision.moves:
         state.move(kind, account, session.house_account_id, amount, bet=bet)
     ids = tuple([bet.ids[kind] for kind in decision.answers]) if bet is not None else ()
     return Outcome(decision.code, account.balance, ids)
 
 
-def _deposit(state: State, account: Account | None, command: Deposit) -> Outcome:
-    booked = state.booked.get(command.reference)
-    decision = decide_deposit(booked, command)
-    if account is None:
-        raise LedgerError(f"There is no account {command.account_id}.")
+def _move_cash(state: State, account: Account, command: CashCommand, decision: Decision) -> Outcome:
     for kind, amount in decision.moves:
         cash = state.cash_accounts[account.id]
         transfer = state.move(kind, account, cash, amount, reference=command.reference)
         booked = Booked(transfer.id, account.id, kind, amount)
         state.booked[command.reference] = booked
-    ids = (booked.id,) if booked is not None and decision.answers else ()
+    ids = (state.booked[command.reference].id,) if decision.answers else ()
     return Outcome(decision.code, account.balance, ids)
+
+
+def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision) -> Bet:
+    """The bet as it is after the decision: a new one, or the recorded one changed."""
+    assert decision.records is not None  # noqa: S101 - the caller has looked
+    if bet is None:
+        bet = Bet(
+            id=next(state.ids),
+            provider_id=call.provider_id,
+            bet_id=call.bet_id,
+            account_id=call.account_id,
+            session_id=call.session_id,
+            round_id=call.round_id,
+            opened_by=OPENED_BY[type(call)],
+            state=decision.records,
+            stake=call.stake,
+            win=call.win,
+            odd=call.odd,
+            refused_with=decision.code if decision.records is BetState.REJECTED else None,
+        )
+        state.bets[call.provider_id, call.bet_id] = bet
+        return bet
+    bet.state = decision.records
+    bet.changed = True
+    if call.win is not None:
+        bet.win = call.win
+        bet.odd = call.odd if bet.odd is None else bet.odd
+    return bet
 
 
 def _repeat(state: State, command: Command) -> Outcome | None:
     """The outcome of a command about something recorded, if it would write nothing."""
-    if isinstance(command, Deposit):
-        known = command.reference in state.booked
-    else:
+    if isinstance(command, BetCommand):
         known = (command.provider_id, command.bet_id) in state.bets
+    else:
+        known = command.reference in state.booked
     if not known:
         return None
-    before = len(state.transfers)
-    outcome = _advance(state, command)
-    return outcome if len(state.transfers) == before else None
-
-
-def _new_bet(state: State, command: PayInOut, decision: Decision) -> Bet:
-    rejected = decision.records is BetState.REJECTED
-    return Bet(
-        id=next(state.ids),
-        provider_id=command.provider_id,
-        bet_id=command.bet_id,
-        account_id=command.account_id,
-        session_id=command.session_id,
-        round_id=command.round_id,
-        opened_by=OpenedBy.PAY_IN_OUT,
-        state=decision.records or BetState.SETTLED,
-        stake=command.stake,
-        win=command.win,
-        odd=command.odd,
-        refused_with=decision.code if rejected else None,
-    )
+    decision = _decide(state, command)
+    sayable = decision.is_repeatable and decision.code != SESSION_CLOSED
+    return _advance(state, command, decision) if sayable else None

@@ -98,6 +98,21 @@ INSERT_BETS = Query(
     ),
 )
 
+#: A bet changes only under the lock of its account, so that no guard by state is needed.
+UPDATE_BETS = Query(
+    b"update_bets",
+    """
+    with updated as (
+        update bet b set state = new.state, win = new.win, odd = new.odd, updated_at = now()
+        from unnest($1, $2, $3, $4) new(id, state, win, odd)
+        where b.id = new.id
+        returning 1
+    )
+    select require_rows(count(*), $5) from updated
+    """,
+    (_INT8S, _TEXTS, _NUMERICS, _NUMERICS, _INT8),
+)
+
 INSERT_TRANSFERS = Query(
     b"insert_transfers",
     """
@@ -133,5 +148,6 @@ UPDATE_ACCOUNTS = Query(
 
 HOT_PATH = (
     *(BEGIN, SNAPSHOT, COMMIT, ROLLBACK, LIMIT, LOCK_ACCOUNTS, READ_ACCOUNTS, SESSIONS, BETS),
-    *(BOOKED, CASH_ACCOUNTS, NEXT_IDS, INSERT_BETS, INSERT_TRANSFERS, UPDATE_ACCOUNTS),
+    *(BOOKED, CASH_ACCOUNTS, NEXT_IDS, INSERT_BETS, UPDATE_BETS, INSERT_TRANSFERS),
+    UPDATE_ACCOUNTS,
 )

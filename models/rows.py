@@ -41,9 +41,13 @@ def writes(state: State) -> list[Call]:
     bets wait for each other in one direction only.
     """
     calls: list[Call] = []
-    if state.new_bets:
-        bets = sorted(state.new_bets, key=lambda bet: (bet.provider_id, bet.bet_id))
-        calls.append((queries.INSERT_BETS, columns([_bet_row(bet) for bet in bets], 12)))
+    new = sorted((key, bet) for key, bet in state.bets.items() if bet.month is None)
+    if new:
+        calls.append((queries.INSERT_BETS, columns([_bet_row(bet) for _, bet in new], 12)))
+    changed = [bet for bet in state.bets.values() if bet.changed and bet.month is not None]
+    if changed:
+        rows = columns([(bet.id, bet.state, bet.win, bet.odd) for bet in changed], 4)
+        calls.append((queries.UPDATE_BETS, [*rows, len(changed)]))
     if state.transfers:
         transfers = [_transfer_row(transfer) for transfer in state.transfers]
         calls.append((queries.INSERT_TRANSFERS, columns(transfers, 11)))

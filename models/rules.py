@@ -1,112 +1,99 @@
 """Every money rule: `decide` says what a command does, from loaded state alone; no I/O, no clock.
 
-`decide` is the table of PROTOCOL.md, "What each call does": one function a column, one case a row.
+`TABLE` is the table of PROTOCOL.md, "What each call does": a row for each thing a bet can be, a
+column for each call, a function of `models.cells` for each cell.
 """
 
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
-from models.commands import Deposit, PayInOut
-from models.money import ZERO
+from models import cells
+from models.cells import CONFLICT, DONE, INSUFFICIENT_FUNDS, SESSION_CLOSED, Case, Decision
+from models.commands import BetCommand, CashCommand, Deposit, PayIn, PayInOut, PayOut, Refund
 from models.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
 
-# `_responseCode`s that the ledger decides (PROTOCOL.md).
-DONE: Final = 1
-SESSION_CLOSED: Final = 3
-INSUFFICIENT_FUNDS: Final = 4
-NOT_ALLOWED: Final = 5
-BET_CONFLICT: Final = 7
+
+class Row(StrEnum):
+    """What a bet can be, as the table's rows."""
+
+    NOT_RECORDED = "not recorded"
+    OPEN = "open"
+    SETTLED_BY_TWO = "settled by pay-in + pay-out"
+    SETTLED_BY_ONE = "settled by pay-in-out"
+    REJECTED = "rejected"
+    REFUNDED = "refunded"
+    CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What a command does: the code of its answer, and all that is to be written, if anything.
-
-    `answers` are the kinds of the transfers whose ids the answer names, in its order.
-    """
-
-    code: int
-    answers: tuple[Kind, ...] = ()
-    moves: tuple[tuple[Kind, Decimal], ...] = ()
-    records: BetState | None = None  # the state of the bet after this; None: nothing is recorded
-
-    @property
-    def writes(self) -> bool:
-        """Whether anything is to be written."""
-        return self.records is not None or bool(self.moves)
+_STATES: Final = {
+    BetState.OPEN: Row.OPEN,
+    BetState.REJECTED: Row.REJECTED,
+    BetState.REFUNDED: Row.REFUNDED,
+    BetState.CANCELLED: Row.CANCELLED,
+}
 
 
-_STAKE_AND_WIN = (Kind.STAKE, Kind.WIN)
-_CONFLICT = Decision(BET_CONFLICT)
-_CLOSED = Decision(SESSION_CLOSED)
-
-
-def decide_bet(
-    bet: Bet | None, account: Account | None, session: Session | None, command: PayInOut
+def decide(
+    bet: Bet | None, account: Account | None, session: Session | None, call: BetCommand
 ) -> Decision:
     """Decide a call about a bet, given the bet as recorded, the locked account and the session.
 
-    A session that is unknown or another provider's is 3 for every call, before anything else.
+    A session that is unknown or another provider's is 3 for every call, and a bet of another
+    account is 7, before the table.
     """
     if (
         session is None
         or account is None
-        or session.provider_id != command.provider_id
+        or session.provider_id != call.provider_id
         or session.account_id != account.id
     ):
-        return _CLOSED
-    return _pay_in_out(bet, account, session, command)
+        return Decision(SESSION_CLOSED)
+    if bet is not None and bet.account_id != account.id:
+        return CONFLICT
+    cell = TABLE[row_of(bet)][type(call)]
+    return cell(Case(bet, account, session, call))
 
 
-def decide_deposit(booked: Booked | None, command: Deposit) -> Decision:
-    """Decide a deposit, given what its reference already stands for."""
-    if booked is None:
-        moves = ((Kind.DEPOSIT, command.amount),)
-        return Decision(DONE, (Kind.DEPOSIT,), moves)
-    same = (
-        booked.kind is Kind.DEPOSIT
-        and booked.account_id == command.account_id
-        and booked.amount == command.amount
-    )
-    return Decision(DONE, (Kind.DEPOSIT,)) if same else _CONFLICT
+def decide_cash(booked: Booked | None, account: Account, command: CashCommand) -> Decision:
+    """Decide a deposit or withdrawal, given what its reference already stands for."""
+    kind = Kind.DEPOSIT if isinstance(command, Deposit) else Kind.WITHDRAWAL
+    if booked is not None:
+        first = (booked.kind, booked.account_id, booked.amount)
+        same = first == (kind, command.account_id, command.amount)
+        return Decision(DONE, (kind,)) if same else CONFLICT
+    if kind is Kind.WITHDRAWAL and command.amount > account.balance:
+        return Decision(INSUFFICIENT_FUNDS)
+    return Decision(DONE, (kind,), ((kind, command.amount),))
 
 
-def _pay_in_out(bet: Bet | None, account: Account, session: Session, call: PayInOut) -> Decision:
+def row_of(bet: Bet | None) -> Row:
+    """The row of the table in which a bet is."""
     if bet is None:
-        refusal = _refusal(account, session, call.stake)
-        if refusal is None:
-            moves = ((Kind.STAKE, call.stake), (Kind.WIN, call.win))
-            return Decision(DONE, _STAKE_AND_WIN, moves, BetState.SETTLED)
-        if refusal == SESSION_CLOSED:
-            return _CLOSED
-        return Decision(refusal, records=BetState.REJECTED)
-    if bet.opened_by is not OpenedBy.PAY_IN_OUT or not _same_data(bet, account, call):
-        return _CONFLICT
-    match bet.state:
-        case BetState.SETTLED:
-            return Decision(DONE, _STAKE_AND_WIN)
-        case BetState.REJECTED:
-            return Decision(bet.refused_with or NOT_ALLOWED)
-        case _:
-            return _CONFLICT
+        return Row.NOT_RECORDED
+    if bet.state is BetState.SETTLED:
+        by_one = bet.opened_by is OpenedBy.PAY_IN_OUT
+        return Row.SETTLED_BY_ONE if by_one else Row.SETTLED_BY_TWO
+    return _STATES[bet.state]
 
 
-def _refusal(account: Account, session: Session, stake: Decimal) -> int | None:
-    """The checks on a new bet, in the order of PROTOCOL.md; None: it may be taken."""
-    if session.ended:
-        return SESSION_CLOSED
-    if not session.allowed:
-        return NOT_ALLOWED
-    if session.min_bet is not None and ZERO < stake < session.min_bet:
-        return NOT_ALLOWED
-    if session.max_bet is not None and stake > session.max_bet:
-        return NOT_ALLOWED
-    if stake > account.balance:
-        return INSUFFICIENT_FUNDS
-    return None
+Cell = Callable[[Case], Decision]
 
+COLUMNS: Final = (PayIn, PayInOut, PayOut, Refund)
 
-def _same_data(bet: Bet, account: Account, call: PayInOut) -> bool:
-    """Same account and amounts, compared as numbers (PROTOCOL.md, rule 1)."""
-    return bet.account_id == account.id and bet.stake == call.stake and bet.win == call.win
+# fmt: off - the columns stand below each other, as in the document.
+_ROWS: Final[dict[Row, tuple[Cell, Cell, Cell, Cell]]] = {
+    #                    pay-in              pay-in-out          pay-out           refund
+    Row.NOT_RECORDED:   (cells.take,         cells.take_and_pay, cells.not_found,  cells.tombstone),
+    Row.OPEN:           (cells.repeat_stake, cells.conflict,     cells.pay,        cells.give_back),
+    Row.SETTLED_BY_TWO: (cells.repeat_stake, cells.conflict,     cells.repeat_win, cells.reverse),
+    Row.SETTLED_BY_ONE: (cells.conflict,     cells.repeat_both,  cells.conflict,   cells.reverse),
+    Row.REJECTED:       (cells.refuse_again, cells.refuse_again, cells.not_found,  cells.mark),
+    Row.REFUNDED:       (cells.conflict,     cells.conflict,     cells.conflict,   cells.same_refund),
+    Row.CANCELLED:      (cells.conflict,     cells.conflict,     cells.conflict,   cells.same_refund),
+}
+# fmt: on
+
+TABLE: Final[dict[Row, dict[type[BetCommand], Cell]]] = {
+    row: dict(zip(COLUMNS, of_row, strict=True)) for row, of_row in _ROWS.items()
+}

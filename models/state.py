@@ -19,6 +19,7 @@ class Kind(StrEnum):
     REFUND = "refund"
     WIN_REVERSAL = "win_reversal"
     DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
 
 
 #: Kinds that pay the player; the others take from the player.
@@ -83,10 +84,11 @@ class Bet:
     opened_by: OpenedBy
     state: BetState
     stake: Decimal | None  # None: a tombstone, no stake was ever seen
-    win: Decimal | None
-    odd: Decimal | None
-    refused_with: int | None
+    win: Decimal | None = None
+    odd: Decimal | None = None
+    refused_with: int | None = None
     month: str | None = None  # of its recording, as an ISO date; None: recorded by this batch
+    changed: bool = False  # whether this batch gave a recorded bet another state
     ids: dict[Kind, int] = field(default_factory=dict)
 
 
@@ -117,7 +119,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A deposit already in the ledger, found by its reference."""
+    """A deposit or withdrawal already in the ledger, found by its reference."""
 
     id: int
     account_id: int
@@ -135,7 +137,6 @@ class State:
     bets: dict[tuple[int, str], Bet] = field(default_factory=dict)
     booked: dict[str, Booked] = field(default_factory=dict)
     cash_accounts: dict[int, int] = field(default_factory=dict)  # player's account -> cash account
-    new_bets: list[Bet] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
 
     def move(

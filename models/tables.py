@@ -218,12 +218,13 @@ class Transfer(SQLModel, table=True):
         CheckConstraint("debit_account <> credit_account", "transfer_between_two"),
         CheckConstraint(
             "case when kind in ('win', 'refund', 'deposit') then credit_account = account"
-            " when kind in ('stake', 'win_reversal') then debit_account = account"
+            " when kind in ('stake', 'win_reversal', 'withdrawal') then debit_account = account"
             " else false end",
             "transfer_direction",
         ),
         CheckConstraint(
-            "(bet is null) = (kind = 'deposit') and (bet is null) = (reference is not null)",
+            "(bet is null) = (kind in ('deposit', 'withdrawal'))"
+            " and (bet is null) = (reference is not null)",
             "transfer_of_bet_or_reference",
         ),
     )

@@ -1,0 +1,96 @@
+"""Answers to what only asks: balances, and what has become of a bet."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from api.coalesced import Coalesced, LookupFailed
+from api.errors import try_later
+from broker.keys import account_of, flight_key
+from broker.link import Link
+from models.lookup import BetAnswer, BetQuestion, Lookup
+from settings import Settings
+
+Fields = dict[str, str | int | Decimal | None]
+
+# After its deadline a job's transaction has a second of grace (PROTOCOL.md, rule 5), and clocks of
+# Redis and gateway may be read a moment apart.
+_GRACE_SECONDS = 2.0
+
+
+class Questions:
+    """Asks Redis what is in flight, and PostgreSQL what is recorded."""
+
+    def __init__(self, settings: Settings, link: Link, primary: Lookup, replica: Lookup) -> None:
+        """`replica` answers balances; it may be the primary. Bets are never asked of it."""
+        self._link = link
+        self._flight_ms = int((settings.apply_within_seconds + _GRACE_SECONDS) * 1000)
+        self._bets: Coalesced[BetQuestion, BetAnswer] = Coalesced(primary.bets)
+        self._balances: Coalesced[int, tuple[str, Decimal]] = Coalesced(replica.balances)
+
+    async def balance(self, account_id: int, within_seconds: float) -> tuple[str, Decimal]:
+        """Currency and balance of a player's account. Raises ApiError, 99, if it cannot be read."""
+        try:
+            return await self._balances.get(account_id, within_seconds)
+        except LookupFailed:
+            raise try_later("The balance cannot be read at the moment.") from None
+
+    async def status(self, provider_id: int, bet_id: str, within_seconds: float) -> Fields:
+        """The fields of the answer about one bet.
+
+        A bet is `in_flight` while a job about it may still be applied, and whenever that cannot be
+        excluded. Raises ApiError, 99, when the primary cannot be asked.
+        """
+        key = flight_key(provider_id, bet_id)
+        flights = await self._link.flights(key, within_seconds)
+        if flights is None:
+            raise try_later("The queue cannot be asked at the moment.")
+        if any(deadline + self._grace_ms > flights.now_ms for deadline in flights.jobs.values()):
+            return _fields(bet_id, "in_flight", None)
+        doubtful = tuple(sorted({account_of(job_id) for job_id in flights.jobs}))
+        try:
+            question = BetQuestion(provider_id, bet_id, doubtful)
+            answer = await self._bets.get(question, within_seconds)
+        except LookupFailed:
+            raise try_later("The ledger cannot be asked at the moment.") from None
+        if answer.certain and flights.jobs:
+            self._link.forget_flights(key, list(flights.jobs))
+        forgotten = flights.now_ms - flights.since_ms < self._flight_ms
+        if not answer.certain or (answer.bet is None and forgotten):
+            return _fields(bet_id, "in_flight", None)
+        return _fields(bet_id, "unknown" if answer.bet is None else answer.bet.state, answer)
+
+    async def stop(self) -> None:
+        """Stop asking."""
+        await self._bets.stop()
+        await self._balances.stop()
+
+    @property
+    def _grace_ms(self) -> int:
+        return int(_GRACE_SECONDS * 1000)
+
+
+def _fields(bet_id: str, state: str, answer: BetAnswer | None) -> Fields:
+    bet = answer.bet if answer is not None else None
+    return {
+        "betId": bet_id,
+        "state": state,
+        "betAmount": bet.stake if bet else None,
+        "winAmount": bet.win if bet else None,
+        "currency": bet.currency if bet else None,
+        "betTransactionId": _text(bet.stake_id) if bet else None,
+        "winTransactionId": _text(bet.win_id) if bet else None,
+        "refundTransactionId": _text(bet.refund_id) if bet else None,
+        "refusedWith": bet.refused_with if bet else None,
+        "createdAt": _time(bet.created_at) if bet else None,
+        "updatedAt": _time(bet.updated_at) if bet else None,
+        "_responseCode": 1,
+    }
+
+
+def _text(id_: int | None) -> str | None:
+    return None if id_ is None else str(id_)
+
+
+def _time(moment: datetime) -> str:
+    """RFC 3339 in UTC."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
