@@ -1,0 +1,93 @@
+"""What PROTOCOL.md says a wallet does, in a few dozen lines that share nothing with the product."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+
+@dataclass
+class ModelBet:
+    """A recorded bet."""
+
+    player: str
+    by: str
+    state: str
+    stake: Decimal | None = None
+    win: Decimal | None = None
+    code: int = 1
+
+
+@dataclass
+class Request:
+    """One call, and what is so about its session, player and provider."""
+
+    kind: str
+    key: tuple[str, str]  # provider, betId
+    player: str
+    stake: Decimal | None
+    win: Decimal | None
+    ended: bool
+    allowed: bool
+    limit: Decimal  # the session's maximum bet
+
+
+@dataclass
+class WalletModel:
+    """Balances and bets; `call` answers the code."""
+
+    balances: dict[str, Decimal] = field(default_factory=dict)
+    bets: dict[tuple[str, str], ModelBet] = field(default_factory=dict)
+
+    def call(self, request: Request) -> int:
+        """Do what the protocol says; the `_responseCode`."""
+        bet = self.bets.get(request.key)
+        if bet is None:
+            return self._new(request)
+        if bet.player != request.player:
+            return 7
+        match request.kind, bet.state, bet.by:
+            case "refund", "rejected" | "refunded" | "cancelled", _:
+                return 1
+            case "refund", _, _:
+                return self._undo(bet)
+            case "pay-out", "rejected", _:
+                return 6
+            case "pay-out", "open", _:
+                bet.state, bet.win = "settled", request.win
+                self.balances[bet.player] += request.win or 0
+                return 1
+            case "pay-out", "settled", "pay-in":
+                return 1 if bet.win == request.win else 7
+            case ("pay-in" | "pay-in-out") as kind, "open" | "settled" | "rejected", by:
+                same_win = kind == "pay-in" or bet.win == request.win
+                same = kind == by and bet.stake == request.stake and same_win
+                return bet.code if same else 7
+            case _:
+                return 7
+
+    def _new(self, request: Request) -> int:
+        if request.kind == "pay-out":
+            return 6
+        bet = ModelBet(request.player, request.kind, "cancelled")
+        if request.kind != "refund":
+            assert request.stake is not None
+            bet.stake, bet.win, bet.state = request.stake, request.win, "rejected"
+            if request.ended:
+                return 3
+            if not request.allowed or request.stake > request.limit:
+                bet.code = 5
+            elif request.stake > self.balances[request.player]:
+                bet.code = 4
+            else:
+                bet.state = "open" if request.kind == "pay-in" else "settled"
+                self.balances[request.player] += (request.win or 0) - request.stake
+        self.bets[request.key] = bet
+        return bet.code
+
+    def _undo(self, bet: ModelBet) -> int:
+        assert bet.stake is not None
+        won = (bet.win or Decimal(0)) if bet.state == "settled" else Decimal(0)
+        if self.balances[bet.player] + bet.stake - won < 0:
+            return 7
+        self.balances[bet.player] += bet.stake - won
+        bet.state = "refunded"
+        return 1
