@@ -43,7 +43,8 @@ class Admission:
     description: str = ""
     data: str = ""
     token: str = field(default_factory=lambda: os.urandom(16).hex())
-    sent: bool = False
+    sent: bool = False  # a script that may have run carried it
+    unanswered: bool = False  # and such a script's answer was lost: an earlier one may have run
     future: asyncio.Future[Result | Verdict] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -52,6 +53,15 @@ class Admission:
         """Give the one who waits what became of it; only the first time counts."""
         if not self.future.done():
             self.future.set_result(result)
+
+    def refuse(self, verdict: Verdict) -> None:
+        """Resolve with a verdict of Redis; UNKNOWN when an earlier sending may have been admitted.
+
+        A Redis that lost its memory, or only became a replica, refuses what it, or the primary
+        before it, once admitted: that says nothing of what a worker has done since.
+        """
+        unknown = self.unanswered and verdict is not Verdict.CLAIMED
+        self.resolve(Verdict.UNKNOWN if unknown else verdict)
 
     def give_up(self) -> None:
         """Resolve without a result: what was never sent was certainly not admitted."""

@@ -5,6 +5,8 @@ from rq.defaults import RQ_KEY_PREFIX
 #: Every key of ours begins with this; RQ's begin with `RQ_KEY_PREFIX`.
 OURS = "betcore"
 RQ = RQ_KEY_PREFIX
+#: Every stream of replies begins with this.
+REPLIES = f"{OURS}:replies:"
 
 
 def nonce_key(provider_id: int, nonce: str) -> str:
@@ -14,7 +16,7 @@ def nonce_key(provider_id: int, nonce: str) -> str:
 
 def reply_stream(gateway_id: str) -> str:
     """The stream on which one gateway process receives its results."""
-    return f"{OURS}:replies:{gateway_id}"
+    return f"{REPLIES}{gateway_id}"
 
 
 def token_of(job_id: str) -> str:

@@ -26,9 +26,10 @@ local function job_key(id) return RQ .. ':job:' .. id end
 local function batch_key(batch) return OURS .. ':batch:' .. batch end
 local function execution_key(id, batch) return RQ .. ':execution:' .. id .. ':' .. batch end
 
--- Ids of ours carry their account: `account-token`. A foreign job has no lane.
+-- Ids of ours carry their account: `account-token`. A foreign job, such as one with an id of RQ's
+-- (a UUID, which may begin with digits alone), has no lane.
 local function lane_of(id)
-  local account = string.match(id, '^(%d+)%-')
+  local account = string.match(id, '^(%d+)%-%x+$')
   return account and (OURS .. ':lane:' .. account)
 end
 
