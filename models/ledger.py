@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from models import queries
 from models.commands import Command, Deposit, PayInOut
 from models.db import BatchTransaction, Call, LedgerConnection
-from models.errors import LedgerError
+from models.errors import LedgerError, LedgerUnavailable
 from models.outcome import Outcome
 from models.rows import columns, read_state, writes
 from models.rules import Decision, decide_bet, decide_deposit
@@ -35,13 +35,18 @@ class Ledger:
         then, except that after LedgerUnavailable the commit may have happened: apply the same
         commands again, and those that were applied answer with their first ids.
         """
-        with self._connection.transaction(seconds_max) as transaction:
-            state = self._load(transaction, commands)
-            outcomes = [
-                _advance(state, command) if in_time(index) else None
-                for index, command in enumerate(commands)
-            ]
-            transaction.commit(*writes(state))
+        try:
+            with self._connection.transaction(seconds_max) as transaction:
+                state = self._load(transaction, commands)
+                outcomes = [
+                    _advance(state, command) if in_time(index) else None
+                    for index, command in enumerate(commands)
+                ]
+                transaction.commit(*writes(state))
+        except LedgerUnavailable:
+            # A server that comes back, or its successor, may give the same block out again.
+            self._ids.discard()
+            raise
         return outcomes
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
@@ -50,7 +55,7 @@ class Ledger:
         Source: PROTOCOL.md, rule 8. Raises what `Pipeline.run` raises.
         """
         with self._connection.snapshot() as snapshot:
-            state = self._load(snapshot, commands, queries.READ_ACCOUNTS)
+            state = self._load(snapshot, commands, reads_only=True)
             snapshot.commit()
         return [_repeat(state, command) for command in commands]
 
@@ -58,8 +63,10 @@ class Ledger:
         self,
         transaction: BatchTransaction,
         commands: Sequence[Command],
-        accounts: queries.Query = queries.LOCK_ACCOUNTS,
+        *,
+        reads_only: bool = False,
     ) -> State:
+        accounts = queries.READ_ACCOUNTS if reads_only else queries.LOCK_ACCOUNTS
         bets = [command for command in commands if isinstance(command, PayInOut)]
         deposits = [command for command in commands if isinstance(command, Deposit)]
         account_ids = sorted({command.account_id for command in commands})
@@ -71,7 +78,8 @@ class Ledger:
         if deposits:
             calls.append((queries.BOOKED, [[deposit.reference for deposit in deposits]]))
             calls.append((queries.CASH_ACCOUNTS, [[d.account_id for d in deposits]]))
-        if self._ids.left < _IDS_PER_COMMAND * len(commands):
+        # Drawing ids would be a write: PostgreSQL refuses it in a read-only transaction.
+        if not reads_only and self._ids.left < _IDS_PER_COMMAND * len(commands):
             calls.append((queries.NEXT_IDS, ()))
         answers = dict(zip((query for query, _ in calls), transaction.load(*calls), strict=True))
         if queries.NEXT_IDS in answers:
@@ -93,6 +101,10 @@ class IdBlock(Iterator[int]):
     def refill(self, start: int) -> None:
         """Go on with the block that begins at `start`."""
         self._next, self._end = start, start + queries.ID_BLOCK
+
+    def discard(self) -> None:
+        """Forget what is left; ids have gaps."""
+        self._next = self._end = 0
 
     def __next__(self) -> int:
         if self._next >= self._end:
