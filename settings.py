@@ -18,6 +18,9 @@ class Settings(BaseSettings):
     # Where the servers are. Empty: the embedded ones of `betcore up`.
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     redis_url: str = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
+    database_read_url: str = Field(
+        "", validation_alias=AliasChoices("DATABASE_READ_URL", "database_read_url")
+    )  # a replica that may answer balances; empty: the primary does
 
     # Authentication (PROTOCOL.md, "Every request").
     timestamp_tolerance_seconds: float = 30  # older or further ahead is refused

@@ -12,7 +12,8 @@ from api.bets import BetCall
 from api.errors import ApiError
 from api.gateway import Gateway
 from api.health import alive, ready
-from models.commands import PayInOut
+from api.reads import BalanceCall, BetStatusCall
+from models.commands import PayIn, PayInOut, PayOut, Refund
 from settings import Settings, settings
 
 
@@ -22,7 +23,12 @@ def create_app(configured: Settings | None = None) -> Starlette:
     session = "/v1/sessions/{session_id}"
     app = Starlette(
         routes=[
+            Route(f"{session}/balance", BalanceCall(gateway), methods=["GET"]),
+            Route(f"{session}/bets/pay-in", BetCall(gateway, PayIn), methods=["POST"]),
+            Route(f"{session}/bets/pay-out", BetCall(gateway, PayOut), methods=["POST"]),
             Route(f"{session}/bets/pay-in-out", BetCall(gateway, PayInOut), methods=["POST"]),
+            Route(f"{session}/bets/refund", BetCall(gateway, Refund), methods=["POST"]),
+            Route("/v1/bets", BetStatusCall(gateway), methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", ready, methods=["GET"]),
         ],

@@ -82,25 +82,22 @@ def _headers(scope: Scope) -> dict[bytes, bytes] | None:
 
 
 async def _body(scope: Scope, receive: Receive, bytes_max: int, within_seconds: float) -> bytes:
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        if len(body) > bytes_max:
-            raise _too_large(bytes_max)
-        return body
     _refuse_announced(scope, bytes_max)
+    body: bytes = b""
     try:
+        # Around the first part too: a body may be announced and never come.
         async with asyncio.timeout(within_seconds):
-            while message.get("more_body", False):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise invalid("The body ended early.")
+                body += message.get("body", b"")
                 if len(body) > bytes_max:
                     raise _too_large(bytes_max)
-                message = await receive()
-                body += message.get("body", b"")
+                if not message.get("more_body", False):
+                    return body
     except TimeoutError:
         raise try_later("The body did not arrive in time.") from None
-    if message["type"] == "http.disconnect" or len(body) > bytes_max:
-        raise _too_large(bytes_max) if len(body) > bytes_max else invalid("The body ended early.")
-    return body
 
 
 def _refuse_announced(scope: Scope, bytes_max: int) -> None:

@@ -8,9 +8,9 @@ from api.coalesced import Coalesced, LookupFailed
 from api.errors import ApiError, refused, sent_again, try_later, unauthorized, unknown_outcome
 from broker.admission import Admission, Result, Verdict
 from broker.codec import encode_job
-from broker.keys import nonce_key
+from broker.keys import flight_key, nonce_key
 from broker.link import Link
-from models.commands import Command, PayInOut
+from models.commands import BetCommand, Command
 from models.ledger import Ledger
 from settings import Settings
 
@@ -46,7 +46,7 @@ class Dispatcher:
             unknown = verdict is Verdict.UNKNOWN
             _raise(Verdict.NOT_ADMITTED if unknown else verdict)
 
-    async def run(self, signed: Signed, command: PayInOut, arrived: float) -> Result:
+    async def run(self, signed: Signed, command: BetCommand, arrived: float) -> Result:
         """The outcome of a command with code 1, from `Outcome.to_json`.
 
         `arrived` is loop time. Raises ApiError for every other outcome.
@@ -55,6 +55,7 @@ class Dispatcher:
         admission.account_id = command.account_id
         admission.description = f"{command.function} for account {command.account_id}"
         admission.data = encode_job(command, self._link.stream)
+        admission.flight_key = flight_key(command.provider_id, command.bet_id)
         result: Any = await self._link.submit(admission)
         if isinstance(result, Verdict):
             if result is not Verdict.UNKNOWN:

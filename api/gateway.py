@@ -4,6 +4,7 @@ import asyncio
 
 from api.auth import Authenticator
 from api.dispatch import Dispatcher
+from api.questions import Questions
 from api.sessions import Sessions
 from broker.link import Link
 from models.db import LedgerConnection
@@ -27,6 +28,8 @@ class Gateway:
             connect_seconds=settings.connect_timeout_seconds,
         )
         self.dispatcher = Dispatcher(settings, self.link, Ledger(self._ledger_connection))
+        replica = self._lookup(settings.database_read_url)
+        self.questions = Questions(settings, self.link, self._lookup(), replica)
 
     async def start(self) -> None:
         """Begin to connect; what cannot be reached is tried again for as long as it takes."""
@@ -35,7 +38,10 @@ class Gateway:
 
     async def stop(self) -> None:
         """Stop every part."""
-        parts = (self.authenticator, self.sessions, self.dispatcher, self.link)
+        parts = (
+            *(self.authenticator, self.sessions, self.dispatcher, self.questions),
+            self.link,
+        )
         for part in parts:
             await part.stop()
         self._ledger_connection.close()
@@ -52,9 +58,10 @@ class Gateway:
         available = settings.answer_within_seconds - settings.ask_primary_within_seconds
         return max(0.0, available - spent)
 
-    def _lookup(self) -> Lookup:
+    def _lookup(self, replica_url: str = "") -> Lookup:
         return Lookup(
-            self.settings.database_url,
+            replica_url or self.settings.database_url,
+            may_be_replica=bool(replica_url),
             connect_seconds=self.settings.connect_timeout_seconds,
             answer_seconds=self.settings.directory_max_age_seconds,
         )

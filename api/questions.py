@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from api.coalesced import Coalesced, LookupFailed
 from api.errors import try_later
+from broker.flights import flights, forget
 from broker.keys import account_of, flight_key
 from broker.link import Link
 from models.lookup import BetAnswer, BetQuestion, Lookup
@@ -41,20 +42,22 @@ class Questions:
         excluded. Raises ApiError, 99, when the primary cannot be asked.
         """
         key = flight_key(provider_id, bet_id)
-        flights = await self._link.flights(key, within_seconds)
-        if flights is None:
+        in_flight = await flights(self._link, key, within_seconds)
+        if in_flight is None:
             raise try_later("The queue cannot be asked at the moment.")
-        if any(deadline + self._grace_ms > flights.now_ms for deadline in flights.jobs.values()):
+        if any(
+            deadline + self._grace_ms > in_flight.now_ms for deadline in in_flight.jobs.values()
+        ):
             return _fields(bet_id, "in_flight", None)
-        doubtful = tuple(sorted({account_of(job_id) for job_id in flights.jobs}))
+        doubtful = tuple(sorted({account_of(job_id) for job_id in in_flight.jobs}))
         try:
             question = BetQuestion(provider_id, bet_id, doubtful)
             answer = await self._bets.get(question, within_seconds)
         except LookupFailed:
             raise try_later("The ledger cannot be asked at the moment.") from None
-        if answer.certain and flights.jobs:
-            self._link.forget_flights(key, list(flights.jobs))
-        forgotten = flights.now_ms - flights.since_ms < self._flight_ms
+        if answer.certain and in_flight.jobs:
+            forget(self._link, key, in_flight.jobs)
+        forgotten = in_flight.now_ms - in_flight.since_ms < self._flight_ms
         if not answer.certain or (answer.bet is None and forgotten):
             return _fields(bet_id, "in_flight", None)
         return _fields(bet_id, "unknown" if answer.bet is None else answer.bet.state, answer)

@@ -42,8 +42,10 @@ class Admission:
     account_id: int | None = None
     description: str = ""
     data: str = ""
+    flight_key: str = ""  # where to note that a job about this bet is in flight; '': nowhere
     token: str = field(default_factory=lambda: os.urandom(16).hex())
-    sent: bool = False
+    sent: bool = False  # a script that may have run carried it
+    unanswered: bool = False  # and such a script's answer was lost: an earlier one may have run
     future: asyncio.Future[Result | Verdict] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -53,12 +55,21 @@ class Admission:
         if not self.future.done():
             self.future.set_result(result)
 
+    def refuse(self, verdict: Verdict) -> None:
+        """Resolve with a verdict of Redis; UNKNOWN when an earlier sending may have been admitted.
+
+        A Redis that lost its memory, or only became a replica, refuses what it, or the primary
+        before it, once admitted: that says nothing of what a worker has done since.
+        """
+        unknown = self.unanswered and verdict is not Verdict.CLAIMED
+        self.resolve(Verdict.UNKNOWN if unknown else verdict)
+
     def give_up(self) -> None:
         """Resolve without a result: what was never sent was certainly not admitted."""
         self.resolve(Verdict.UNKNOWN if self.sent else Verdict.NOT_ADMITTED)
 
     def arguments(self, now: float) -> tuple[str | bytes | int, ...]:
-        """Its nine arguments of `admit.lua`."""
+        """Its ten arguments of `admit.lua`."""
         budget_ms = int((self.apply_by - now) * 1000)
         account = "" if self.account_id is None else self.account_id
         return (
@@ -71,4 +82,5 @@ class Admission:
             self.description,
             self.data,
             budget_ms,
+            self.flight_key,
         )

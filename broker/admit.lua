@@ -1,8 +1,9 @@
 -- Admit the requests of one event-loop tick: nonce, lane, job and queue, all or nothing for each.
 --
--- ARGV: the common four, timeout, result ttl, failure ttl (seconds), then 9 a request:
+-- ARGV: the common four, timeout, result ttl, failure ttl (seconds), then 10 a request:
 --   nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce expiry (ms),
---   account ('' claims the nonce only), description, data, budget (ms until the deadline).
+--   account ('' claims the nonce only), description, data, budget (ms until the deadline),
+--   flight key (where jobs about the same bet are noted, or '').
 -- Returns a letter for each request:
 --   A admitted, C nonce claimed, S suspended, F stamped before Redis remembers,
 --   D the very same request again, R its nonce was used by another request.
@@ -20,9 +21,9 @@ end
 local suspended = call('EXISTS', RQ .. ':suspended') == 1
 
 local letters, heads = {}, {}
-for i = 8, #ARGV, 9 do
-  local nonce, signature, token, stamp, expires, account, description, data, budget =
-    unpack(ARGV, i, i + 8)
+for i = 8, #ARGV, 10 do
+  local nonce, signature, token, stamp, expires, account, description, data, budget, flight =
+    unpack(ARGV, i, i + 9)
   local letter = 'A'
   if tonumber(stamp) < since or tonumber(expires) <= NOW_MS then letter = 'F'
   elseif account == '' then letter = 'C'
@@ -45,9 +46,14 @@ for i = 8, #ARGV, 9 do
       call('SADD', LANES, lane)
       heads[#heads + 1] = id
     end
+    if flight ~= '' then
+      call('ZADD', flight, NOW_MS + budget, id)
+      call('EXPIRE', flight, FLIGHT_TTL)
+    end
     call('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'status', status,
       'data', data, 'description', description, 'origin', QUEUE, 'timeout', TIMEOUT,
       'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL, 'deadline', NOW_MS + budget,
+      'flight', flight,
       'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '', 'group_id', '',
       'success_callback_name', '', 'failure_callback_name', '', 'stopped_callback_name', '')
   end

@@ -94,11 +94,12 @@ class Batches:
     def finish(self, batch: Batch, jobs: Sequence[FinishedJob], now: float) -> bool:
         """Record results, send replies, let lanes go on; False when the lease was lost.
 
-        Then nothing is changed: whoever has the jobs now will answer. Sending it again is harmless.
+        Then no job is touched: whoever has them now will answer. Sending it again is harmless.
         """
         settings = self._settings
-        arguments = [*self._common(), *self._worker, batch.id, repr(batch.started_at), repr(now)]
-        arguments += [repr(now - batch.started_at), settings.result_ttl_seconds]
+        arguments = [*self._common(), *self._worker, batch.id, batch.jobs[0].id]
+        arguments += [repr(batch.started_at), repr(now), repr(now - batch.started_at)]
+        arguments += [settings.result_ttl_seconds]
         arguments += [settings.failure_ttl_seconds, settings.reply_stream_messages_max]
         replies = _replies(jobs)
         arguments += [settings.reply_stream_ttl_seconds, len(replies)]

@@ -8,6 +8,7 @@ import json
 import zlib
 from dataclasses import dataclass
 
+from broker.keys import REPLIES
 from models.commands import COMMANDS, Command
 from models.errors import BetcoreError
 
@@ -41,11 +42,16 @@ def decode_job(data: bytes) -> Work:
         function, instance, arguments, named = json.loads(text)
         values, reply_to = arguments
         command = COMMANDS[function].from_job(values)
-    except (ValueError, TypeError, KeyError, ArithmeticError, zlib.error) as error:
+    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, zlib.error) as error:
         raise BadJob(f"The job is not one of ours: {error!r}") from error
-    if instance is not None or named or not isinstance(reply_to, str):
+    if instance is not None or named or not _is_reply_stream(reply_to):
         raise BadJob
     return Work(command, reply_to)
+
+
+def _is_reply_stream(name: object) -> bool:
+    """Whether a result may be sent there; `finish` would fail on a key of another type."""
+    return isinstance(name, str) and (not name or name.startswith(REPLIES))
 
 
 def encode_result(result: object) -> str:

@@ -1,18 +1,19 @@
 -- Finish a batch, if its lease is still held: replies, RQ's results and registries, next in lane.
 --
--- ARGV: the common four, worker name, worker key, batch, started at (s), time now (s),
---   working time (s), result ttl (s), failure ttl (s), reply stream length, reply stream ttl (s),
---   number of replies, then 2 a reply: stream, payload;
+-- ARGV: the common four, worker name, worker key, batch, the id that stands for it in RQ's eyes,
+--   started at (s), time now (s), working time (s), result ttl (s), failure ttl (s),
+--   reply stream length, reply stream ttl (s), number of replies, then 2 a reply: stream, payload;
 --   then 3 a job: id, '1' and its result in base64, or id, exc_info and exc_string of its failure.
--- Returns 1, or 0 when the lease was lost: then nothing is changed, another worker has the jobs.
+-- Returns 1, or 0 when the lease was lost: then no job is touched, another worker has them.
 
-local WORKER, WORKER_KEY, BATCH, STARTED_AT, ENDED_AT = unpack(ARGV, 5, 9)
-local WORKING_TIME, RESULT_TTL, FAILURE_TTL = unpack(ARGV, 10, 12)
-local STREAM_LENGTH, STREAM_TTL, REPLIES = ARGV[13], ARGV[14], tonumber(ARGV[15])
+local WORKER, WORKER_KEY, BATCH, SHOWN, STARTED_AT, ENDED_AT = unpack(ARGV, 5, 10)
+local WORKING_TIME, RESULT_TTL, FAILURE_TTL = unpack(ARGV, 11, 13)
+local STREAM_LENGTH, STREAM_TTL, REPLIES = ARGV[14], ARGV[15], tonumber(ARGV[16])
 
-if call('ZREM', LEASES, BATCH) == 0 then return 0 end
+call('SREM', WORKER_KEY .. ':executions', SHOWN .. ':' .. BATCH)
+if not call('ZSCORE', LEASES, BATCH) then return 0 end
 
-local position = 16
+local position = 17
 for _ = 1, REPLIES do
   local stream = ARGV[position]
   call('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', ARGV[position + 1])
@@ -22,13 +23,13 @@ end
 
 local finished, started, touched, lanes = {}, {}, {}, {}
 local succeeded, failed = 0, 0
-local shown = ARGV[position]
 for i = position, #ARGV, 3 do
   local id, info, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   started[#started + 1] = id .. ':' .. BATCH
   if info == '1' then
     local results = RQ .. ':results:' .. id
     succeeded = succeeded + 1
+    land(id)
     call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO)
     call('EXPIRE', job_key(id), RESULT_TTL)
     call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
@@ -54,8 +55,9 @@ for _, lane in ipairs(lanes) do queue_head(lane) end
 
 if #finished > 0 then call('ZADD', FINISHED, unpack(finished)) end
 call('ZREM', STARTED, unpack(started))
-call('DEL', batch_key(BATCH), execution_key(shown, BATCH))
-call('SREM', WORKER_KEY .. ':executions', shown .. ':' .. BATCH)
+-- Given up last: a script that fails half-way (a key of another type) leaves a lease to run out.
+call('ZREM', LEASES, BATCH)
+call('DEL', batch_key(BATCH), execution_key(SHOWN, BATCH))
 call('HINCRBY', WORKER_KEY, 'successful_job_count', succeeded)
 if failed > 0 then call('HINCRBY', WORKER_KEY, 'failed_job_count', failed) end
 call('HINCRBYFLOAT', WORKER_KEY, 'total_working_time', WORKING_TIME)

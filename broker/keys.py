@@ -5,6 +5,8 @@ from rq.defaults import RQ_KEY_PREFIX
 #: Every key of ours begins with this; RQ's begin with `RQ_KEY_PREFIX`.
 OURS = "betcore"
 RQ = RQ_KEY_PREFIX
+#: Every stream of replies begins with this.
+REPLIES = f"{OURS}:replies:"
 
 
 def nonce_key(provider_id: int, nonce: str) -> str:
@@ -14,7 +16,17 @@ def nonce_key(provider_id: int, nonce: str) -> str:
 
 def reply_stream(gateway_id: str) -> str:
     """The stream on which one gateway process receives its results."""
-    return f"{OURS}:replies:{gateway_id}"
+    return f"{REPLIES}{gateway_id}"
+
+
+def flight_key(provider_id: int, bet_id: str) -> str:
+    """Where the jobs about one bet are noted that may still be applied, by their deadlines."""
+    return f"{OURS}:flight:{provider_id}:{bet_id}"
+
+
+def account_of(job_id: str) -> int:
+    """The account in whose lane a job of ours is."""
+    return int(job_id.partition("-")[0])
 
 
 def token_of(job_id: str) -> str:

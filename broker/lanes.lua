@@ -16,6 +16,7 @@ local FAILED = RQ .. ':failed:' .. QUEUE
 local LANES = OURS .. ':lanes'    -- the lanes that are not empty
 local LEASES = OURS .. ':leases'  -- batch -> when its worker loses it, in ms
 local MEMORY = OURS .. ':memory'  -- which Redis this is, and since when it remembers, in ms
+local FLIGHT_TTL = 24 * 3600      -- seconds; a job whose end was never learnt is noted for so long
 local call = redis.call
 
 local time = call('TIME')
@@ -26,9 +27,10 @@ local function job_key(id) return RQ .. ':job:' .. id end
 local function batch_key(batch) return OURS .. ':batch:' .. batch end
 local function execution_key(id, batch) return RQ .. ':execution:' .. id .. ':' .. batch end
 
--- Ids of ours carry their account: `account-token`. A foreign job has no lane.
+-- Ids of ours carry their account: `account-token`. A foreign job, such as one with an id of RQ's
+-- (a UUID, which may begin with digits alone), has no lane.
 local function lane_of(id)
-  local account = string.match(id, '^(%d+)%-')
+  local account = string.match(id, '^(%d+)%-%x+$')
   return account and (OURS .. ':lane:' .. account)
 end
 
@@ -41,6 +43,13 @@ local function enqueue(id)
   call('HSET', job_key(id), 'status', 'queued', 'enqueued_at', ISO)
   call('ZREM', DEFERRED, id)
   call('RPUSH', QUEUED, id)
+end
+
+-- A job that ended, or never began, can no longer change its bet. Without this it stays noted, and
+-- whoever asks about the bet makes sure first that no transaction of the job's is left.
+local function land(id)
+  local flight = call('HGET', job_key(id), 'flight')
+  if flight and flight ~= '' then call('ZREM', flight, id) end
 end
 
 -- Queue the head of a lane; a head that can no longer run is removed first. One that is started

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from redis.exceptions import RedisError, ResponseError
+from redis import exceptions as redis_errors
 
 from broker.admission import Admission, Verdict
 from broker.keys import reply_stream
@@ -29,7 +29,6 @@ _ADMITTED = b"A"
 _NOT_EXECUTED = ("LOADING", "READONLY", "OOM", "MASTERDOWN", "NOREPLICAS", "MISCONF", "BUSY")
 _GIVE_UP_EVERY_SECONDS = 0.05
 _RECONNECT_AFTER_SECONDS = 0.1
-_CONNECTION_TROUBLE = (RedisError, OSError, TimeoutError)
 
 
 class Link:
@@ -43,8 +42,8 @@ class Link:
         self._listening = False
         self._admit_sha = b""
         self._queue: deque[Admission] = deque()
+        self._again: list[Admission] = []  # to be sent again, as soon as there is a connection
         self._waiting: dict[str, Admission] = {}  # by token
-        self._by_time: deque[Admission] = deque()  # in the order of submission
         self._sent_at: deque[float] = deque()  # of the scripts not yet answered
         self._flush_is_due = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -80,10 +79,17 @@ class Link:
             admission.resolve(Verdict.NOT_ADMITTED)
             return admission.future
         self._waiting[admission.token] = admission
-        self._by_time.append(admission)
         self._queue.append(admission)
         self._flush_soon()
         return admission.future
+
+    def ask(self, *command: str | bytes | int) -> asyncio.Future[Answer]:
+        """Send any command; the future raises RedisError when it cannot be sent or fails."""
+        if self._wire is None:
+            refused: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            refused.set_exception(redis_errors.ConnectionError("there is no connection to Redis"))
+            return refused
+        return self._wire.call(*command)
 
     def _flush_soon(self) -> None:
         if not self._flush_is_due:
@@ -93,7 +99,7 @@ class Link:
     def _flush(self) -> None:
         self._flush_is_due = False
         loop = asyncio.get_running_loop()
-        while self._queue and self._wire is not None:
+        while self._queue and self._wire is not None and self._wire.usable:
             now = loop.time()
             batch: list[Admission] = []
             while self._queue and len(batch) < self._settings.admissions_per_script_max:
@@ -119,26 +125,36 @@ class Link:
         if error is None:
             for admission, letter in zip(batch, answer.result(), strict=True):
                 if letter != _ADMITTED:
-                    self._close(admission, _LETTERS[letter])
-        elif isinstance(error, ResponseError):
+                    self._refuse(admission, _LETTERS[letter])
+        elif isinstance(error, redis_errors.ResponseError):
             self._refused(wire, batch, str(error))
-        else:  # the answer is lost: the same again, as soon as there is a connection
-            self._queue.extendleft(reversed(batch))
+        else:
+            for admission in batch:
+                admission.unanswered = True
+            self._again += batch
 
     def _refused(self, wire: Wire, batch: list[Admission], error: str) -> None:
         """Redis did not run the script, or failed in it."""
         _LOG.warning("Redis refused to admit %d requests: %s", len(batch), error)
         if error.startswith("NOSCRIPT"):
-            self._queue.extendleft(reversed(batch))
+            for admission in batch:
+                admission.sent = admission.unanswered  # this sending, at least, did nothing
+            self._again += batch
         else:
             untouched = error.startswith(_NOT_EXECUTED)
             for admission in batch:
-                self._close(admission, Verdict.NOT_ADMITTED if untouched else Verdict.UNKNOWN)
+                self._refuse(admission, Verdict.NOT_ADMITTED if untouched else Verdict.UNKNOWN)
         wire.abort()  # connecting again loads the script, and finds the new primary
+
+    def _refuse(self, admission: Admission, verdict: Verdict) -> None:
+        self._waiting.pop(admission.token, None)
+        admission.refuse(verdict)
 
     def _close(self, admission: Admission, result: Any) -> None:
         self._waiting.pop(admission.token, None)
         admission.resolve(result)
+
+    # The keepers end only when they are cancelled: whatever the trouble, they try again.
 
     async def _keep_admitting(self) -> None:
         while True:
@@ -146,7 +162,7 @@ class Link:
                 wire = await connect(
                     self._settings.redis_url, self._settings.redis_connect_within_seconds
                 )
-            except _CONNECTION_TROUBLE as error:
+            except Exception as error:
                 _LOG.warning("Redis cannot be reached: %s", error)
                 await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
                 continue
@@ -154,9 +170,11 @@ class Link:
                 async with asyncio.timeout(self._settings.redis_connect_within_seconds):
                     await self._introduce(wire)
                 self._wire = wire
+                self._queue.extendleft(reversed(self._again))
+                self._again.clear()
                 self._flush()
                 await wire.lost
-            except _CONNECTION_TROUBLE as error:
+            except Exception as error:
                 _LOG.warning("Redis is not ready: %s", error)
                 await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
             finally:
@@ -182,7 +200,7 @@ class Link:
                 )
                 self._listening = True
                 await self._listen(wire)
-            except _CONNECTION_TROUBLE as error:
+            except Exception as error:
                 _LOG.warning("replies are interrupted: %s", error)
             finally:
                 self._listening = False
@@ -199,10 +217,18 @@ class Link:
                 answer = await wire.call(*read, self.stream, last)
             for message_id, fields in answer[0][1] if answer else ():
                 last = message_id
-                for token, result in json.loads(fields[1]):
-                    admission = self._waiting.get(token)
-                    if admission is not None:
-                        self._close(admission, Verdict.UNKNOWN if result is None else result)
+                self._deliver(fields[1])
+
+    def _deliver(self, message: bytes) -> None:
+        try:
+            results = [(str(token), result) for token, result in json.loads(message)]
+        except (ValueError, TypeError) as error:  # read again at each reconnect: never the end
+            _LOG.error("a message on the reply stream cannot be read: %s", error)
+            return
+        for token, result in results:
+            admission = self._waiting.get(token)
+            if admission is not None:
+                self._close(admission, Verdict.UNKNOWN if result is None else result)
 
     async def _keep_time(self) -> None:
         """Give up what is late, and a connection that does not answer."""
@@ -210,11 +236,9 @@ class Link:
         while True:
             await asyncio.sleep(_GIVE_UP_EVERY_SECONDS)
             now = loop.time()
-            while self._by_time and (
-                self._by_time[0].future.done() or self._by_time[0].answer_by <= now
-            ):
-                admission = self._by_time.popleft()
-                self._waiting.pop(admission.token, None)
+            # Not in order: a request that waited long for a look-up is submitted late, due early.
+            for admission in [a for a in self._waiting.values() if a.answer_by <= now]:
+                del self._waiting[admission.token]
                 admission.give_up()
             late = now - self._settings.redis_patience_seconds
             if self._wire is not None and self._sent_at and self._sent_at[0] < late:

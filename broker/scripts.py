@@ -9,7 +9,7 @@ _FOLDER = Path(__file__).parent
 
 
 def source(name: str) -> str:
-    """The whole text of a script: `admit`, `take`, `finish`, `sweep` or `remember`."""
+    """The whole text of a script, by the name of its file."""
     common = (_FOLDER / "lanes.lua").read_text()
     return common + (_FOLDER / f"{name}.lua").read_text()
 

@@ -9,12 +9,15 @@ local WORKER, WORKER_KEY, BATCH, N = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8]
 local LEASE_MS, STARTED_TTL, FIRST, STARTED_AT = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local FAILURE_TTL, EXPIRED_INFO, EXPIRED_STRING = ARGV[13], ARGV[14], ARGV[15]
 
-local rows, ids, scores = {}, {}, {}
+-- Jobs that expired wait in thousands after an outage: one script must not block Redis for all.
+local EXPIRED_MAX = 500
 
-local function start(id, status, data, deadline)
+local rows, ids, scores = {}, {}, {}
+local expired = 0
+
+local function start(id, data, deadline)
   call('HSET', job_key(id), 'status', 'started', 'started_at', ISO, 'last_heartbeat', ISO,
-    'worker_name', WORKER)
-  if status == 'deferred' then call('ZREM', DEFERRED, id) end
+    'worker_name', WORKER, 'taken', '1')
   ids[#ids + 1] = id
   scores[#scores + 1] = NOW_S + STARTED_TTL
   scores[#scores + 1] = id .. ':' .. BATCH
@@ -25,7 +28,7 @@ end
 local function take_lane(lane)
   local before = #rows
   for _, id in ipairs(call('LRANGE', lane, 0, N - #rows - 1)) do
-    local job = call('HMGET', job_key(id), 'status', 'data', 'deadline')
+    local job = call('HMGET', job_key(id), 'status', 'data', 'deadline', 'taken')
     if job[1] == 'started' then break end  -- another batch holds it
     if not job[2] or (job[1] ~= 'queued' and job[1] ~= 'deferred') then
       call('LREM', lane, 1, id)
@@ -33,9 +36,11 @@ local function take_lane(lane)
     elseif (tonumber(job[3]) or 0) <= NOW_MS then
       call('LREM', lane, 1, id)
       call('ZREM', DEFERRED, id)
+      expired = expired + 1
+      if not job[4] then land(id) end
       fail(id, WORKER, BATCH, STARTED_AT, STARTED_AT, FAILURE_TTL, EXPIRED_INFO, EXPIRED_STRING)
     else
-      start(id, job[1], job[2], job[3])
+      start(id, job[2], job[3])
     end
   end
   if #rows == before then queue_head(lane) end
@@ -45,7 +50,7 @@ local function take(id)
   local job = call('HMGET', job_key(id), 'status', 'data')
   if job[1] ~= 'queued' or not job[2] then return end  -- a second copy, cancelled, or gone
   local lane = lane_of(id)
-  if not lane then return start(id, job[1], job[2], nil) end
+  if not lane then return start(id, job[2], nil) end
   if call('LINDEX', lane, 0) ~= id then
     if not call('LPOS', lane, id) then  -- in no lane, as after a requeue from the dashboard
       call('RPUSH', lane, id)
@@ -61,7 +66,7 @@ if call('EXISTS', RQ .. ':suspended') == 1 then
   return false
 end
 if FIRST ~= '' and call('LREM', INTERMEDIATE, 1, FIRST) > 0 then take(FIRST) end
-while #rows < N do
+while #rows < N and expired < EXPIRED_MAX do
   local id = call('LPOP', QUEUED)
   if not id then break end
   take(id)
@@ -69,6 +74,7 @@ end
 
 if #rows > 0 then
   call('ZADD', STARTED, unpack(scores))
+  call('ZREM', DEFERRED, unpack(ids))
   call('ZADD', LEASES, NOW_MS + LEASE_MS, BATCH)
   call('SET', batch_key(BATCH), table.concat(ids, ' '))
   -- RQ shows what a worker is doing by its executions: the first job stands for the batch.
@@ -77,6 +83,7 @@ if #rows > 0 then
     'last_heartbeat', STARTED_AT, 'worker_name', WORKER)
   call('EXPIRE', shown, STARTED_TTL)
   call('SADD', WORKER_KEY .. ':executions', ids[1] .. ':' .. BATCH)
+  call('EXPIRE', WORKER_KEY .. ':executions', STARTED_TTL)  -- a worker may die before it beats
   call('HSET', WORKER_KEY, 'state', 'busy')
 end
 return rows

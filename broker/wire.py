@@ -30,12 +30,17 @@ class Wire(asyncio.Protocol):
     def call(self, *command: str | bytes | int) -> asyncio.Future[Answer]:
         """Send a command now. The future holds its answer, or raises RedisError."""
         answer: asyncio.Future[Answer] = self._loop.create_future()
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or not self.usable:
             answer.set_exception(redis_errors.ConnectionError("the connection to Redis is lost"))
             return answer
         self._awaited.append(answer)
         self._transport.write(hiredis.pack_command(command))  # type: ignore[arg-type]
         return answer
+
+    @property
+    def usable(self) -> bool:
+        """Whether a command could still be sent."""
+        return self._transport is not None and not self._transport.is_closing()
 
     def abort(self) -> None:
         """Drop the connection at once."""

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from iso4217 import Currency as Iso4217
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from models.errors import AlreadyExists, InvalidRequest, UnknownCurrency
 from models.money import DECIMALS_MAX
@@ -46,6 +46,11 @@ def add_currency(session: Session, code: str, decimals: int) -> Currency:
             raise AlreadyExists(f"{code} has {known.decimals} decimals.")
         return known
     return _record(session, code, decimals)
+
+
+def list_currencies(session: Session) -> list[Currency]:
+    """The currencies that were used or added so far, by code; others of ISO 4217 may be used."""
+    return list(session.exec(select(Currency).order_by(Currency.code)))
 
 
 def _record(session: Session, code: str, decimals: int) -> Currency:

@@ -4,6 +4,7 @@
 bets, through libpq's pipeline: a transaction of two round trips, load and commit.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -59,8 +60,10 @@ class LedgerConnection:
 
         What the body does not commit is rolled back. Raises what `Pipeline.run` raises.
         """
+        began = time.monotonic()
+        self._connected()  # first, because it may take long
         # Set inside the transaction: PostgreSQL starts this clock only if none is running yet.
-        milliseconds = max(1, int(seconds_max * 1000))
+        milliseconds = max(1, int((began + seconds_max - time.monotonic()) * 1000))
         yield from self._run([(BEGIN, ()), (LIMIT, (str(milliseconds),))])
 
     @contextmanager
@@ -100,13 +103,24 @@ class LedgerConnection:
                 connect_timeout=self._connect_seconds,
                 target_session_attrs="read-write",
             )
-            connection.execute(_LEDGER_SETTINGS)
-            pipeline = Pipeline(connection, self._wait_seconds)
-            pipeline.prepare(HOT_PATH)
         except psycopg.OperationalError as error:
             raise LedgerUnavailable(str(error).strip()) from error
-        self._pipeline = pipeline
-        return pipeline
+        try:
+            self._pipeline = _prepared(connection, self._wait_seconds)
+        except BaseException:
+            connection.close()
+            raise
+        return self._pipeline
+
+
+def _prepared(connection: psycopg.Connection, wait_seconds: float) -> Pipeline:
+    try:
+        connection.execute(_LEDGER_SETTINGS)
+        pipeline = Pipeline(connection, wait_seconds)
+        pipeline.prepare(HOT_PATH)
+    except psycopg.OperationalError as error:
+        raise LedgerUnavailable(str(error).strip()) from error
+    return pipeline
 
 
 class BatchTransaction:

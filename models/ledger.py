@@ -6,7 +6,7 @@ from models import queries
 from models.cells import OPENED_BY, SESSION_CLOSED, Decision
 from models.commands import BetCommand, CashCommand, Command
 from models.db import BatchTransaction, Call, LedgerConnection
-from models.errors import LedgerError
+from models.errors import LedgerError, LedgerUnavailable
 from models.outcome import Outcome
 from models.rows import columns, read_state, writes
 from models.rules import decide, decide_cash
@@ -36,13 +36,18 @@ class Ledger:
         then, except that after LedgerUnavailable the commit may have happened: apply the same
         commands again, and those that were applied answer with their first ids.
         """
-        with self._connection.transaction(seconds_max) as transaction:
-            state = self._load(transaction, commands)
-            outcomes = [
-                _advance(state, command, _decide(state, command)) if in_time(index) else None
-                for index, command in enumerate(commands)
-            ]
-            transaction.commit(*writes(state))
+        try:
+            with self._connection.transaction(seconds_max) as transaction:
+                state = self._load(transaction, commands)
+                outcomes = [
+                    _advance(state, command, _decide(state, command)) if in_time(index) else None
+                    for index, command in enumerate(commands)
+                ]
+                transaction.commit(*writes(state))
+        except LedgerUnavailable:
+            # A server that comes back, or its successor, may give the same block out again.
+            self._ids.discard()
+            raise
         return outcomes
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
@@ -51,7 +56,7 @@ class Ledger:
         Source: PROTOCOL.md, rule 8. Raises what `Pipeline.run` raises.
         """
         with self._connection.snapshot() as snapshot:
-            state = self._load(snapshot, commands, queries.READ_ACCOUNTS)
+            state = self._load(snapshot, commands, reads_only=True)
             snapshot.commit()
         return [_repeat(state, command) for command in commands]
 
@@ -59,8 +64,10 @@ class Ledger:
         self,
         transaction: BatchTransaction,
         commands: Sequence[Command],
-        accounts: queries.Query = queries.LOCK_ACCOUNTS,
+        *,
+        reads_only: bool = False,
     ) -> State:
+        accounts = queries.READ_ACCOUNTS if reads_only else queries.LOCK_ACCOUNTS
         bets = [command for command in commands if isinstance(command, BetCommand)]
         cash = [command for command in commands if isinstance(command, CashCommand)]
         account_ids = sorted({command.account_id for command in commands})
@@ -72,7 +79,8 @@ class Ledger:
         if cash:
             calls.append((queries.BOOKED, [[command.reference for command in cash]]))
             calls.append((queries.CASH_ACCOUNTS, [[command.account_id for command in cash]]))
-        if self._ids.left < _IDS_PER_COMMAND * len(commands):
+        # Drawing ids would be a write: PostgreSQL refuses it in a read-only transaction.
+        if not reads_only and self._ids.left < _IDS_PER_COMMAND * len(commands):
             calls.append((queries.NEXT_IDS, ()))
         answers = dict(zip((query for query, _ in calls), transaction.load(*calls), strict=True))
         if queries.NEXT_IDS in answers:
@@ -94,6 +102,10 @@ class IdBlock(Iterator[int]):
     def refill(self, start: int) -> None:
         """Go on with the block that begins at `start`."""
         self._next, self._end = start, start + queries.ID_BLOCK
+
+    def discard(self) -> None:
+        """Forget what is left; ids have gaps."""
+        self._next = self._end = 0
 
     def __next__(self) -> int:
         if self._next >= self._end:

@@ -37,8 +37,8 @@ def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
 def writes(state: State) -> list[Call]:
     """The statements that write what the batch decided; none if it decided nothing new.
 
-    Bets are inserted in the order of their unique key, so that two batches which record the same
-    bets wait for each other in one direction only.
+    Bets and deposits are inserted in the order of their unique key, so that two batches which
+    record the same ones wait for each other in one direction only.
     """
     calls: list[Call] = []
     new = sorted((key, bet) for key, bet in state.bets.items() if bet.month is None)
@@ -49,8 +49,9 @@ def writes(state: State) -> list[Call]:
         rows = columns([(bet.id, bet.state, bet.win, bet.odd) for bet in changed], 4)
         calls.append((queries.UPDATE_BETS, [*rows, len(changed)]))
     if state.transfers:
-        transfers = [_transfer_row(transfer) for transfer in state.transfers]
-        calls.append((queries.INSERT_TRANSFERS, columns(transfers, 11)))
+        transfers = sorted(state.transfers, key=lambda transfer: transfer.reference or "")
+        rows = [_transfer_row(transfer) for transfer in transfers]
+        calls.append((queries.INSERT_TRANSFERS, columns(rows, 11)))
         moved = [a for a in state.accounts.values() if a.seq != a.loaded_seq]
         accounts = columns([(a.id, a.loaded_seq, a.seq, a.balance) for a in moved], 4)
         calls.append((queries.UPDATE_ACCOUNTS, [*accounts, len(moved)]))

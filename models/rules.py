@@ -84,13 +84,13 @@ COLUMNS: Final = (PayIn, PayInOut, PayOut, Refund)
 # fmt: off - the columns stand below each other, as in the document.
 _ROWS: Final[dict[Row, tuple[Cell, Cell, Cell, Cell]]] = {
     #                    pay-in              pay-in-out          pay-out           refund
-    Row.NOT_RECORDED:   (cells.take,         cells.take_and_pay, cells.not_found,  cells.tombstone),
-    Row.OPEN:           (cells.repeat_stake, cells.conflict,     cells.pay,        cells.give_back),
-    Row.SETTLED_BY_TWO: (cells.repeat_stake, cells.conflict,     cells.repeat_win, cells.reverse),
-    Row.SETTLED_BY_ONE: (cells.conflict,     cells.repeat_both,  cells.conflict,   cells.reverse),
-    Row.REJECTED:       (cells.refuse_again, cells.refuse_again, cells.not_found,  cells.mark),
-    Row.REFUNDED:       (cells.conflict,     cells.conflict,     cells.conflict,   cells.same_refund),
-    Row.CANCELLED:      (cells.conflict,     cells.conflict,     cells.conflict,   cells.same_refund),
+    Row.NOT_RECORDED: (cells.take, cells.take_and_pay, cells.not_found, cells.tombstone),
+    Row.OPEN: (cells.repeat_stake, cells.conflict, cells.pay, cells.give_back),
+    Row.SETTLED_BY_TWO: (cells.repeat_stake, cells.conflict, cells.repeat_win, cells.reverse),
+    Row.SETTLED_BY_ONE: (cells.conflict, cells.repeat_both, cells.conflict, cells.reverse),
+    Row.REJECTED: (cells.refuse_again, cells.refuse_again, cells.not_found, cells.mark),
+    Row.REFUNDED: (cells.conflict, cells.conflict, cells.conflict, cells.same_refund),
+    Row.CANCELLED: (cells.conflict, cells.conflict, cells.conflict, cells.same_refund),
 }
 # fmt: on
 

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ from sqlmodel import col, select
 from models.commands import read_text
 from models.currencies import use_currency
 from models.errors import InvalidRequest, NotFound
+from models.money import ZERO, require_decimals
 from models.providers import find_provider
 from models.tables import Account, Player, Session
 
@@ -35,6 +36,15 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayerAccount:
+    """Where a player's money is, and how much there is now."""
+
+    account_id: int
+    balance: Decimal
+    decimals: int  # of the account's currency
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A session that was opened, and where its money is."""
 
@@ -42,6 +52,30 @@ class Opened:
     account_id: int
     balance: Decimal
     decimals: int
+
+
+def open_accounts(
+    database: Database, opening: Opening, external_ids: Sequence[str]
+) -> list[PlayerAccount]:
+    """The accounts that such sessions act on, one for each player; no session is opened.
+
+    A player or account that does not exist yet is made; the same player and currency again means
+    the same account. Raises what `open_sessions` raises.
+    """
+    limits = [limit for limit in (opening.min_bet, opening.max_bet) if limit is not None]
+    if len(limits) == 2 and limits[0] > limits[1]:
+        raise InvalidRequest("The minimum bet is above the maximum bet.")
+    if opening.lasts <= timedelta(0):
+        raise InvalidRequest("A session must last longer than no time.")
+    names = [read_text(external_id, "player") for external_id in external_ids]
+    provider = find_provider(database, opening.counterparty_id)
+    currency = use_currency(database, opening.currency)
+    for limit in limits:
+        require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
+    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code, "last_seq": 0}
+    database.execute(insert(Account).values(house).on_conflict_do_nothing())
+    accounts = _accounts(database, names, currency.code)
+    return [PlayerAccount(*accounts[name], currency.decimals) for name in names]
 
 
 def open_sessions(
@@ -52,45 +86,41 @@ def open_sessions(
     A player or account that does not exist yet is made; the same player and currency again means
     the same account. Raises NotFound, UnknownCurrency or InvalidRequest.
     """
-    limits = [limit for limit in (opening.min_bet, opening.max_bet) if limit is not None]
-    if len(limits) == 2 and limits[0] > limits[1]:
-        raise InvalidRequest("The minimum bet is above the maximum bet.")
-    if opening.lasts <= timedelta(0):
-        raise InvalidRequest("A session must last longer than no time.")
-    names = [read_text(external_id, "player") for external_id in external_ids]
+    accounts = open_accounts(database, opening, external_ids)
     provider = find_provider(database, opening.counterparty_id)
-    currency = use_currency(database, opening.currency)
-    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code, "last_seq": 0}
-    database.execute(insert(Account).values(house).on_conflict_do_nothing())
-    accounts = _accounts(database, names, currency.code)
-    expires_at = func.clock_timestamp() + opening.lasts
+    expires_at = database.execute(select(func.clock_timestamp() + opening.lasts)).scalar_one()
     opened = []
     rows: list[dict[str, object]] = []
-    for name in names:
-        account_id, balance = accounts[name]
+    for account in accounts:
         session_id = secrets.token_hex(_ID_BYTES)
-        opened.append(Opened(session_id, account_id, balance, currency.decimals))
+        opened.append(Opened(session_id, account.account_id, account.balance, account.decimals))
         rows.append(
             {
                 "id": session_id,
                 "provider_id": provider.id,
-                "account_id": account_id,
+                "account_id": account.account_id,
                 "min_bet": opening.min_bet,
                 "max_bet": opening.max_bet,
                 "expires_at": expires_at,
             }
         )
-    for chunk in _chunks(rows):
-        database.execute(insert(Session).values(chunk))
+    if rows:
+        database.execute(insert(Session), rows)
     return opened
 
 
-def close_session(database: Database, session_id: str) -> None:
-    """Close a session from now on; closing it again changes nothing. Raises NotFound."""
-    closed = func.coalesce(col(Session.closed_at), func.clock_timestamp())
-    statement = update(Session).where(col(Session.id) == session_id).values(closed_at=closed)
-    if database.execute(statement.returning(col(Session.id))).first() is None:
+def close_session(database: Database, session_id: str) -> datetime:
+    """Close a session from now on, and say since when it is closed.
+
+    Closing it again changes nothing. Raises NotFound.
+    """
+    now = func.coalesce(col(Session.closed_at), func.clock_timestamp())
+    statement = update(Session).where(col(Session.id) == session_id).values(closed_at=now)
+    closed = database.execute(statement.returning(col(Session.closed_at))).first()
+    if closed is None:
         raise NotFound(f"There is no session {session_id!r}.")
+    closed_at: datetime = closed[0]
+    return closed_at
 
 
 def _accounts(
@@ -100,7 +130,7 @@ def _accounts(
     found: dict[str, tuple[int, Decimal]] = {}
     for names in _chunks(sorted(set(external_ids))):
         players = [{"external_id": name, "status": "active"} for name in names]
-        database.execute(insert(Player).values(players).on_conflict_do_nothing())
+        database.execute(insert(Player).on_conflict_do_nothing(), players)
         known = select(Player.external_id, Player.id).where(col(Player.external_id).in_(names))
         ids = dict(database.exec(known).all())
         fresh = [
@@ -108,13 +138,13 @@ def _accounts(
             | {"last_seq": 0}
             for name in names
         ]
-        database.execute(insert(Account).values(fresh).on_conflict_do_nothing())
-        accounts = select(Account).where(
+        database.execute(insert(Account).on_conflict_do_nothing(), fresh)
+        accounts = select(col(Account.player_id), col(Account.id), col(Account.balance)).where(
             col(Account.player_id).in_(ids.values()), Account.currency == currency
         )
         of_player = {
-            account.player_id: (account.id or 0, account.balance or Decimal(0))
-            for account in database.exec(accounts)
+            player_id: (account_id or 0, balance or ZERO)
+            for player_id, account_id, balance in database.exec(accounts)
         }
         found |= {name: of_player[ids[name]] for name in names}
     return found

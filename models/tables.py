@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+# PostgreSQL holds NaN above every number, so that `>= 0` alone would let it in: the constraints
+# below name it too.
 AMOUNT = Numeric(33, 18)  # below 10^15, 18 decimals
 BALANCE = Numeric(48, 18)  # far more than one amount
 
@@ -119,7 +121,7 @@ class Account(SQLModel, table=True):
         UniqueConstraint("player_id", "currency", name="account_of_player_once"),
         UniqueConstraint("provider_id", "currency", name="account_of_house_once"),
         Index("account_of_cash_once", "currency", unique=True, postgresql_where="kind = 'cash'"),
-        CheckConstraint("balance >= 0", "account_balance_not_negative"),
+        CheckConstraint("balance >= 0 and balance <> 'NaN'", "account_balance_not_negative"),
         CheckConstraint("last_seq >= 0", "account_last_seq_not_negative"),
         CheckConstraint(
             "case kind when 'player' then player_id is not null and provider_id is null"
@@ -148,7 +150,8 @@ class Session(SQLModel, table=True):
     """One launch of one game for one player; its account and provider never change."""
 
     __table_args__ = (
-        CheckConstraint("min_bet >= 0 and max_bet >= 0", "session_limits_not_negative"),
+        CheckConstraint("min_bet >= 0 and min_bet <> 'NaN'", "session_min_bet_not_negative"),
+        CheckConstraint("max_bet >= 0 and max_bet <> 'NaN'", "session_max_bet_not_negative"),
         CheckConstraint("min_bet <= max_bet", "session_limits_in_order"),
     )
 
@@ -167,8 +170,8 @@ class Bet(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
-        CheckConstraint("stake >= 0", "bet_stake_not_negative"),
-        CheckConstraint("win >= 0", "bet_win_not_negative"),
+        CheckConstraint("stake >= 0 and stake <> 'NaN'", "bet_stake_not_negative"),
+        CheckConstraint("win >= 0 and win <> 'NaN'", "bet_win_not_negative"),
         CheckConstraint("opened_by in ('pay_in', 'pay_in_out', 'refund')", "bet_opened_by"),
         CheckConstraint(
             "state in ('open', 'settled', 'refunded', 'rejected', 'cancelled')", "bet_state"
@@ -212,8 +215,10 @@ class Transfer(SQLModel, table=True):
             unique=True,
             postgresql_where="reference is not null",
         ),
-        CheckConstraint("amount >= 0", "transfer_amount_not_negative"),
-        CheckConstraint("balance_after >= 0", "transfer_balance_not_negative"),
+        CheckConstraint("amount >= 0 and amount <> 'NaN'", "transfer_amount_not_negative"),
+        CheckConstraint(
+            "balance_after >= 0 and balance_after <> 'NaN'", "transfer_balance_not_negative"
+        ),
         CheckConstraint("account_seq > 0", "transfer_account_seq_from_one"),
         CheckConstraint("debit_account <> credit_account", "transfer_between_two"),
         CheckConstraint(

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -63,6 +64,22 @@ class ProviderClient:
         chosen = self.headers(body) if headers is None else headers
         response = self.http.post(f"{self.url}{path}", content=body, headers=chosen)
         return read_answer(response)
+
+    def get(self, path: str) -> Answer:
+        """Ask, signed now, without a body."""
+        return read_answer(self.http.get(f"{self.url}{path}", headers=self.headers(b"")))
+
+    def call(self, session_id: str, call: str, **fields: Any) -> Answer:
+        """One of the calls about bets: `pay-in`, `pay-out`, `pay-in-out`, `refund`."""
+        return self.post(f"/v1/sessions/{session_id}/bets/{call}", encode(fields))
+
+    def balance(self, session_id: str) -> Answer:
+        """The balance of a session's player."""
+        return self.get(f"/v1/sessions/{session_id}/balance")
+
+    def status(self, bet_id: str) -> Answer:
+        """What has become of a bet."""
+        return self.get(f"/v1/bets?betId={quote(bet_id, safe='')}")
 
     def pay_in_out(self, session_id: str, **fields: Any) -> Answer:
         """A PayInOut of these fields; amounts may be Decimal, text or numbers."""

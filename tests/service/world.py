@@ -16,7 +16,7 @@ from models.db import LedgerConnection, transaction
 from models.ledger import Ledger
 from models.migrate import migrate
 from models.providers import add_provider, find_provider
-from models.sessions import Opening, open_sessions
+from models.sessions import Opening, close_session, open_sessions
 from ops.embedded import Urls
 from tests.service.client import Answer, ProviderClient
 from tests.service.processes import GatewayProcess, WorkerProcess
@@ -34,6 +34,14 @@ class Seat:
         """Bet and win; a fresh betId unless one is given."""
         bet = {"betId": uuid.uuid4().hex, "betAmount": stake, "winAmount": win}
         return self.client.pay_in_out(self.session_id, **(bet | fields))
+
+    def call(self, call: str, bet_id: str, **fields: Any) -> Answer:
+        """One of the calls about bets, in this session."""
+        return self.client.call(self.session_id, call, betId=bet_id, **fields)
+
+    def balance(self) -> Answer:
+        """The player's balance, asked."""
+        return self.client.balance(self.session_id)
 
 
 @dataclass
@@ -101,6 +109,11 @@ class World:
             assert outcome is not None
             assert outcome.code == 1
         return Seat(client, opened.session_id, opened.account_id)
+
+    def close_session(self, seat: Seat) -> None:
+        """Close a session, now."""
+        with transaction(self.urls.database) as database:
+            close_session(database, seat.session_id)
 
     def currency(self, code: str, decimals: int) -> str:
         """A currency with that many decimals."""

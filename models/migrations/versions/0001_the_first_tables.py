@@ -52,8 +52,8 @@ CREATE TABLE provider_secret (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     revoked_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT provider_secret_key PRIMARY KEY (id),
-        CONSTRAINT provider_secret_provider_id_exists FOREIGN KEY(provider_id) REFERENCES
-        provider (id)
+    CONSTRAINT provider_secret_provider_id_exists
+        FOREIGN KEY(provider_id) REFERENCES provider (id)
 )
 """
 
@@ -69,12 +69,16 @@ CREATE TABLE account (
     CONSTRAINT account_key PRIMARY KEY (id),
     CONSTRAINT account_of_player_once UNIQUE (player_id, currency),
     CONSTRAINT account_of_house_once UNIQUE (provider_id, currency),
-    CONSTRAINT account_balance_not_negative CHECK (balance >= 0),
+    CONSTRAINT account_balance_not_negative CHECK (balance >= 0 and balance <> 'NaN'),
     CONSTRAINT account_last_seq_not_negative CHECK (last_seq >= 0),
-        CONSTRAINT account_kind CHECK (case kind when 'player' then player_id is not null and
-        provider_id is null and balance is not null when 'house' then provider_id is not null
-        and player_id is null and balance is null when 'cash' then player_id is null and
-        provider_id is null and balance is null else false end),
+    CONSTRAINT account_kind CHECK (
+        case kind
+            when 'player' then player_id is not null and provider_id is null and balance is not null
+            when 'house' then provider_id is not null and player_id is null and balance is null
+            when 'cash' then player_id is null and provider_id is null and balance is null
+            else false
+        end
+    ),
     CONSTRAINT account_player_id_exists FOREIGN KEY(player_id) REFERENCES player (id),
     CONSTRAINT account_provider_id_exists FOREIGN KEY(provider_id) REFERENCES provider (id),
     CONSTRAINT account_currency_exists FOREIGN KEY(currency) REFERENCES currency (code)
@@ -96,7 +100,8 @@ CREATE TABLE session (
     expires_at TIMESTAMP WITH TIME ZONE NOT NULL,
     closed_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT session_key PRIMARY KEY (id),
-    CONSTRAINT session_limits_not_negative CHECK (min_bet >= 0 and max_bet >= 0),
+    CONSTRAINT session_min_bet_not_negative CHECK (min_bet >= 0 and min_bet <> 'NaN'),
+    CONSTRAINT session_max_bet_not_negative CHECK (max_bet >= 0 and max_bet <> 'NaN'),
     CONSTRAINT session_limits_in_order CHECK (min_bet <= max_bet),
     CONSTRAINT session_provider_id_exists FOREIGN KEY(provider_id) REFERENCES provider (id),
     CONSTRAINT session_account_id_exists FOREIGN KEY(account_id) REFERENCES account (id)
@@ -121,14 +126,14 @@ CREATE TABLE bet (
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT bet_key PRIMARY KEY (id),
     CONSTRAINT bet_once UNIQUE (provider_id, bet_id),
-    CONSTRAINT bet_stake_not_negative CHECK (stake >= 0),
-    CONSTRAINT bet_win_not_negative CHECK (win >= 0),
+    CONSTRAINT bet_stake_not_negative CHECK (stake >= 0 and stake <> 'NaN'),
+    CONSTRAINT bet_win_not_negative CHECK (win >= 0 and win <> 'NaN'),
     CONSTRAINT bet_opened_by CHECK (opened_by in ('pay_in', 'pay_in_out', 'refund')),
-        CONSTRAINT bet_state CHECK (state in ('open', 'settled', 'refunded', 'rejected',
-        'cancelled')),
+    CONSTRAINT bet_state
+        CHECK (state in ('open', 'settled', 'refunded', 'rejected', 'cancelled')),
     CONSTRAINT bet_stake_known CHECK ((stake is null) = (opened_by = 'refund')),
-        CONSTRAINT bet_refused_when_rejected CHECK ((refused_with is not null) = (state =
-        'rejected')),
+    CONSTRAINT bet_refused_when_rejected
+        CHECK ((refused_with is not null) = (state = 'rejected')),
     CONSTRAINT bet_account_id_exists FOREIGN KEY(account_id) REFERENCES account (id)
 )
 """
@@ -150,15 +155,23 @@ CREATE TABLE transfer (
     CONSTRAINT transfer_key PRIMARY KEY (id),
     CONSTRAINT transfer_kind_once UNIQUE (bet, kind),
     CONSTRAINT transfer_account_seq_once UNIQUE (account, account_seq),
-    CONSTRAINT transfer_amount_not_negative CHECK (amount >= 0),
-    CONSTRAINT transfer_balance_not_negative CHECK (balance_after >= 0),
+    CONSTRAINT transfer_amount_not_negative CHECK (amount >= 0 and amount <> 'NaN'),
+    CONSTRAINT transfer_balance_not_negative
+        CHECK (balance_after >= 0 and balance_after <> 'NaN'),
     CONSTRAINT transfer_account_seq_from_one CHECK (account_seq > 0),
     CONSTRAINT transfer_between_two CHECK (debit_account <> credit_account),
-        CONSTRAINT transfer_direction CHECK (case when kind in ('win', 'refund', 'deposit') then
-        credit_account = account when kind in ('stake', 'win_reversal') then debit_account =
-        account else false end),
-        CONSTRAINT transfer_of_bet_or_reference CHECK ((bet is null) = (kind = 'deposit') and
-        (bet is null) = (reference is not null)),
+    CONSTRAINT transfer_direction CHECK (
+        case
+            when kind in ('win', 'refund', 'deposit') then credit_account = account
+            when kind in ('stake', 'win_reversal', 'withdrawal') then debit_account = account
+            else false
+        end
+    ),
+    CONSTRAINT transfer_of_bet_or_reference
+        CHECK (
+            (bet is null) = (kind in ('deposit', 'withdrawal'))
+            and (bet is null) = (reference is not null)
+        ),
     CONSTRAINT transfer_bet_exists FOREIGN KEY(bet) REFERENCES bet (id),
     CONSTRAINT transfer_account_exists FOREIGN KEY(account) REFERENCES account (id)
 )
@@ -198,6 +211,7 @@ for each statement execute function refuse_change()
 
 
 def upgrade() -> None:
+    """Make every table, sequence, function and trigger."""
     for statement in (
         LEDGER_IDS,
         CURRENCY,
@@ -219,4 +233,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Refuse: the ledger is never thrown away by a migration. Raises RuntimeError."""
     raise RuntimeError("There is nothing before the first tables to go back to.")

@@ -1,0 +1,44 @@
+"""Jobs in flight: which of those admitted about a bet may still be applied."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from broker.link import Link
+from broker.scripts import common_arguments, source
+
+_LOG = logging.getLogger("betcore.flights")
+_SCRIPT = source("flights")
+
+
+@dataclass(frozen=True, slots=True)
+class Flights:
+    """Jobs about one bet that may still be applied, by id, with their deadlines (Unix ms).
+
+    `now_ms` and `since_ms`, the time now and since when Redis remembers, are by Redis's clock.
+    """
+
+    now_ms: int
+    since_ms: int
+    jobs: dict[str, int]
+
+
+async def flights(link: Link, key: str, within_seconds: float) -> Flights | None:
+    """The jobs noted under a flight key; None when Redis cannot be asked."""
+    try:
+        async with asyncio.timeout(within_seconds):
+            answer = await link.ask("EVAL", _SCRIPT, 0, *common_arguments(""), key)
+    except (RedisError, TimeoutError) as error:
+        _LOG.warning("Redis cannot be asked what is in flight: %s", error)
+        return None
+    ids = [id_.decode() for id_ in answer[2::2]]
+    jobs = dict(zip(ids, map(int, answer[3::2]), strict=True))
+    return Flights(now_ms=answer[0], since_ms=answer[1], jobs=jobs)
+
+
+def forget(link: Link, key: str, job_ids: Iterable[str]) -> None:
+    """Note that these jobs can no longer change the bet; at worst somebody finds it out again."""
+    link.ask("ZREM", key, *job_ids).add_done_callback(lambda answer: answer.exception())
