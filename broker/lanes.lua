@@ -61,12 +61,12 @@ local function queue_head(lane, abandoned)
       call('SREM', LANES, lane)
       return
     end
-    local status = call('HGET', job_key(head), 'status')
+    local status, data = unpack(call('HMGET', job_key(head), 'status', 'data'))
     if status == 'started' and not abandoned then return end
-    if status == 'queued' or status == 'deferred' or status == 'started' then
+    if data and (status == 'queued' or status == 'deferred' or status == 'started') then
       return enqueue(head)
     end
-    call('LPOP', lane)  -- its hash is gone, or it ended without `finish`
+    call('LPOP', lane)  -- its hash is gone (or but a status is left), or it ended without `finish`
     call('ZREM', DEFERRED, head)
   end
 end

@@ -48,8 +48,11 @@ end
 
 local function take(id)
   local job = call('HMGET', job_key(id), 'status', 'data')
-  if job[1] ~= 'queued' or not job[2] then return end  -- a second copy, cancelled, or gone
   local lane = lane_of(id)
+  if job[1] ~= 'queued' or not job[2] then  -- a second copy, cancelled, or gone
+    if lane and call('LINDEX', lane, 0) == id then queue_head(lane) end
+    return
+  end
   if not lane then return start(id, job[2], nil) end
   if call('LINDEX', lane, 0) ~= id then
     if not call('LPOS', lane, id) then  -- in no lane, as after a requeue from the dashboard

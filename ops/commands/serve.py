@@ -1,0 +1,153 @@
+"""`betcore migrate`, `gateway`, `worker` and `dashboard`: what a process manager runs."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from models.errors import BetcoreError
+from ops.logs import log_as
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
+from ops.private_files import read_private
+from ops.urls import readable
+from settings import Settings, settings
+
+# Each command imports what it runs when it runs: the dashboard's Flask is of no use to a gateway.
+
+_LOG = logging.getLogger("betcore.serve")
+PASSWORD_FILE = "dashboard-password"  # noqa: S105  # the name of a file in the data folder
+
+Host = Annotated[str | None, typer.Option(help="Address to listen at; default 127.0.0.1.")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Port to listen at; 0: any free one.")
+]
+Fd = Annotated[
+    int | None,
+    typer.Option(min=3, help="Serve on this inherited listening socket, not on host and port."),
+]
+ReadyFd = Annotated[int | None, typer.Option(min=3, hidden=True)]
+LogName = Annotated[str, typer.Option("--name", help="Its name in the log.")]
+Name = Annotated[
+    str | None,
+    typer.Option(help="Its name in RQ and in the log; random by default."),
+]
+
+
+def migrate(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """Bring the database to the newest schema.
+
+    Prints its revision; does nothing when it is the newest already.
+    """
+    from models.migrate import migrate as to_newest
+
+    configured = readable(settings())
+    url = configured.database_url or find_settings(data_dir).database_url
+    emit({"revision": to_newest(url)}, as_json)
+
+
+def gateway(
+    host: Host = None,
+    port: Port = None,
+    fd: Fd = None,
+    ready_fd: ReadyFd = None,
+    name: LogName = "gateway",
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Serve the HTTP API until SIGTERM.
+
+    Then it answers what has arrived.
+    """
+    from ops.gateway import listen, serve
+
+    with _service(name):
+        found = readable(find_settings(data_dir))
+        with (
+            listen(host or found.gateway_host, found.gateway_port if port is None else port)
+            if fd is None
+            else socket.socket(fileno=fd)
+        ) as listener:
+            if fd is None:
+                _LOG.info("listening at http://%s:%s", *listener.getsockname()[:2])
+            serve(found, listener, lambda: _report(ready_fd))
+
+
+def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Run bets from the queue until SIGTERM.
+
+    Then it finishes the batch in hand.
+    """
+    from redis import Redis
+
+    with _service(name or "worker"):
+        found = readable(find_settings(data_dir))
+        # RQ makes the worker, so it reads its settings itself.
+        os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
+        settings.cache_clear()
+        from workers.worker import BatchWorker
+
+        with Redis.from_url(found.redis_url) as redis:
+            made = BatchWorker([found.queue_name], name=name, connection=redis)
+            _LOG.info("taking jobs of queue %s as %s", found.queue_name, made.name)
+            try:
+                made.work(logging_level="WARNING")
+            except ValueError as error:  # of RQ, when the name is another worker's
+                raise BetcoreError(str(error)) from error
+
+
+def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+    """Serve the RQ dashboard until SIGTERM."""
+    from ops.dashboard import DashboardError, serve
+
+    with _service("dashboard"):
+        configured = settings()
+        found = readable(configured if configured.redis_url else find_settings(data_dir))
+        chosen = found.model_copy(
+            update={
+                "dashboard_host": host or found.dashboard_host,
+                "dashboard_port": found.dashboard_port if port is None else port,
+                "dashboard_password": dashboard_password(found, data_dir),
+            }
+        )
+        _LOG.info("listening at http://%s:%d", chosen.dashboard_host, chosen.dashboard_port)
+        try:
+            serve(chosen)
+        except DashboardError as error:
+            raise BetcoreError(str(error)) from error
+
+
+def dashboard_password(configured: Settings, data_dir: Path) -> str:
+    """The password of the settings, else the one that `betcore up` made; '' where there is none."""
+    return configured.dashboard_password or (read_private(data_dir / PASSWORD_FILE) or "").strip()
+
+
+@contextmanager
+def _service(who: str) -> Iterator[None]:
+    """Log as `who`, and exit 0 on SIGTERM and SIGINT.
+
+    It is so before uvicorn and RQ have handlers of their own, and when uvicorn, which has stopped,
+    delivers the signal once more.
+    """
+    log_as(who)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    try:
+        yield
+    except SystemExit as end:
+        if end.code:
+            raise
+    _LOG.info("stopped")
+
+
+def _report(ready_fd: int | None) -> None:
+    """Tell `betcore up` that this process is ready."""
+    if ready_fd is not None:
+        with suppress(OSError):  # it is gone, or no longer interested
+            os.write(ready_fd, b"\n")
+        os.close(ready_fd)

@@ -1,0 +1,138 @@
+"""`betcore session`: opens sessions for players, with money if wanted, and closes them."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+
+from models.commands import Deposit
+from models.db import transaction
+from models.money import read_amount
+from models.sessions import Opened, Opening, close_session, open_accounts, open_sessions
+from ops.database import database_failures
+from ops.deposits import deposit as make_deposits
+from ops.documents import exact_json, table, utc
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
+from settings import Settings
+
+app = typer.Typer(help="Sessions: one launch of one game for one player.", no_args_is_help=True)
+
+Provider = Annotated[str, typer.Option(help="The provider's counterparty id.")]
+Player = Annotated[str, typer.Option(help="The player's id in your own system; made when new.")]
+Currency = Annotated[str, typer.Option(help="The currency's code, such as EUR.")]
+Amount = Annotated[
+    str | None, typer.Option("--deposit", help="Money to put into the account, once a reference.")
+]
+Reference = Annotated[
+    str | None,
+    typer.Option(help="Names the deposit, so that repeating it does nothing; made when not given."),
+]
+MinBet = Annotated[str | None, typer.Option(help="Smallest stake, other than 0; none by default.")]
+MaxBet = Annotated[str | None, typer.Option(help="Largest stake; none by default.")]
+Minutes = Annotated[
+    int, typer.Option("--ttl-minutes", min=1, max=366 * 24 * 60, help="How long it lasts.")
+]
+Count = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=100_000,
+        help="Open one for each of so many players, PLAYER-1 …; references get -1 … as well.",
+    ),
+]
+SessionId = Annotated[str, typer.Argument(help="The session's id.")]
+
+
+@app.command("open")
+def open_(
+    provider: Provider,
+    player: Player,
+    currency: Currency,
+    deposit: Amount = None,
+    reference: Reference = None,
+    min_bet: MinBet = None,
+    max_bet: MaxBet = None,
+    ttl_minutes: Minutes = 240,
+    count: Count = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Open a session for a player, with money if wanted; the same again means the same account.
+
+    A deposit is made first: without it no session is opened, and the same command with the same
+    reference deposits nothing twice.
+    """
+    if reference is not None and deposit is None:
+        raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
+    settings = find_settings(data_dir)
+    opening = Opening(
+        counterparty_id=provider,
+        currency=currency,
+        min_bet=_limit(min_bet, "min-bet"),
+        max_bet=_limit(max_bet, "max-bet"),
+        lasts=timedelta(minutes=ttl_minutes),
+    )
+    players = _numbered(player, count)
+    if deposit is not None and read_amount(deposit, "deposit"):
+        name = reference if reference is not None else _new_reference()
+        _deposit(settings, opening, players, deposit, _numbered(name, count))
+    with database_failures(), transaction(settings.database_url) as database:
+        opened = open_sessions(database, opening, players)
+    _show(players, opened, as_json)
+
+
+@app.command("close")
+def close(
+    session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Close a session: no new bet is taken in it from now on; what is owed is still paid."""
+    settings = find_settings(data_dir)
+    with database_failures(), transaction(settings.database_url) as database:
+        closed_at = close_session(database, session_id)
+    emit({"sessionId": session_id, "closedAt": utc(closed_at)}, as_json)
+
+
+def _limit(amount: str | None, name: str) -> Decimal | None:
+    return None if amount is None else read_amount(amount, name)
+
+
+def _numbered(name: str, count: int | None) -> list[str]:
+    return [name] if count is None else [f"{name}-{k}" for k in range(1, count + 1)]
+
+
+def _new_reference() -> str:
+    """A fresh reference, printed before anything is done with it."""
+    reference = str(uuid4())
+    typer.echo(f"reference: {reference} (to repeat this: --reference {reference})", err=True)
+    return reference
+
+
+def _deposit(
+    settings: Settings,
+    opening: Opening,
+    players: Sequence[str],
+    amount: str,
+    references: Sequence[str],
+) -> None:
+    """Make the accounts and the deposits into them; when anything cannot be read, nothing."""
+    with database_failures(), transaction(settings.database_url) as database:
+        accounts = open_accounts(database, opening, players)
+        deposits = [
+            Deposit.read(account.account_id, reference, amount, account.decimals)
+            for account, reference in zip(accounts, references, strict=True)
+        ]
+    make_deposits(settings, deposits)
+
+
+def _show(players: Sequence[str], opened: Sequence[Opened], as_json: bool) -> None:
+    rows = [(one.session_id, str(one.account_id), one.balance) for one in opened]
+    if not as_json:
+        titles = ("player", "sessionId", "accountId", "balance")
+        typer.echo(table(titles, [(name, *row) for name, row in zip(players, rows, strict=True)]))
+        return
+    for session_id, account_id, balance in rows:
+        document = {"sessionId": session_id, "accountId": account_id, "balance": balance}
+        typer.echo(exact_json(document))

@@ -1,0 +1,184 @@
+"""The demo of `betcore up`: a provider and a player with money, and one PayInOut, really signed."""
+
+import hmac
+import json
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from http.client import HTTPConnection
+from pathlib import Path
+
+from sqlmodel import Session as Database
+from sqlmodel import select
+
+from models.commands import Deposit
+from models.db import transaction
+from models.errors import NotFound
+from models.providers import Credentials, add_provider, find_provider
+from models.sessions import Opening, open_sessions
+from models.tables import Provider, Session
+from ops.deposits import deposit
+from ops.private_files import read_private, write_private
+from settings import Settings
+
+FILE = "demo.json"
+_NAME = "demo"  # of the provider and of the player
+_CURRENCY = "EUR"
+# With these, the first answer is the one of the provider's documentation: a balance of 1588.5.
+_DEPOSIT = Decimal("1543.75")
+_STAKE, _WIN = "10.5", "55.25"
+_LASTS = timedelta(days=30)
+_LEFT_AT_LEAST = timedelta(days=1)  # else a new session is opened
+_ANSWER_WITHIN_SECONDS = 7.0  # what a provider waits
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Who the demo plays as; the names are those of the file."""
+
+    counterpartyId: str  # noqa: N815
+    secret: str
+    player: str
+    sessionId: str  # noqa: N815
+    accountId: int  # noqa: N815
+
+    @property
+    def path(self) -> str:
+        """Where its PayInOut goes."""
+        return f"/v1/sessions/{self.sessionId}/bets/pay-in-out"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and its answer, as they were sent."""
+
+    path: str
+    headers: dict[str, str]
+    body: str
+    status: str  # such as "200 OK"
+    answer: str
+
+
+def prepare(settings: Settings, data_dir: Path) -> Demo:
+    """The demo that was made here before, else a new one; its player has got a deposit, once.
+
+    Raises what the database raises, and DepositError.
+    """
+    file = data_dir / FILE
+    with transaction(settings.database_url) as database:
+        before = _remembered(file)
+        demo = _opened(database, before)
+    if demo != before:
+        write_private(file, json.dumps(asdict(demo), indent=2) + "\n")
+    deposit(settings, [Deposit(demo.accountId, f"demo {demo.counterpartyId}", _DEPOSIT)])
+    return demo
+
+
+def pay_in_out(demo: Demo, host: str, port: int) -> Exchange:
+    """Send one signed PayInOut. Raises OSError or HTTPException when there is no answer."""
+    nonce = secrets.token_hex(16)
+    bet = {"betId": f"demo-{nonce}", "betAmount": _STAKE, "winAmount": _WIN}
+    body = json.dumps(bet, separators=(",", ":"))
+    stamp = str(time.time_ns() // 1_000_000)
+    message = ".".join((body, demo.counterpartyId, stamp, nonce))
+    headers = {
+        "Content-Type": "application/json",
+        "X-Counterparty-Id": demo.counterpartyId,
+        "X-Timestamp": stamp,
+        "X-Request-Id": nonce,
+        "X-Sign": hmac.digest(demo.secret.encode(), message.encode(), "sha256").hex(),
+    }
+    connection = HTTPConnection(f"{host}:{port}", timeout=_ANSWER_WITHIN_SECONDS)
+    try:
+        connection.request("POST", demo.path, body, headers)
+        response = connection.getresponse()
+        status = f"{response.status} {response.reason}"
+        return Exchange(demo.path, headers, body, status, response.read().decode())
+    finally:
+        connection.close()
+
+
+def shown(exchange: Exchange) -> str:
+    """The request and its answer, for people."""
+    headers = "\n".join(f"  {name}: {value}" for name, value in exchange.headers.items())
+    return f"""\
+A signed PayInOut, as the demo provider has just sent it:
+
+  POST {exchange.path} HTTP/1.1
+{headers}
+
+  {exchange.body}
+
+The answer:
+
+  HTTP/1.1 {exchange.status}
+
+  {exchange.answer}
+"""
+
+
+def snippet(demo: Demo, url: str) -> str:
+    """Commands for bash that sign and send another PayInOut, a new bet at every run."""
+    return f"""\
+(
+  provider='{demo.counterpartyId}'
+  secret='{demo.secret}'
+  timestamp=$(date +%s%3N)
+  nonce=$(openssl rand -hex 16)
+  body='{{"betId":"demo-'$nonce'","betAmount":"{_STAKE}","winAmount":"{_WIN}"}}'
+  sign=$(printf '%s' "$body.$provider.$timestamp.$nonce" |
+    openssl dgst -sha256 -mac HMAC -macopt "key:$secret" -r | cut -d ' ' -f 1)
+  curl --silent --show-error --write-out '\\n' --data-raw "$body" \\
+    --header 'Content-Type: application/json' \\
+    --header "X-Counterparty-Id: $provider" \\
+    --header "X-Timestamp: $timestamp" \\
+    --header "X-Request-Id: $nonce" \\
+    --header "X-Sign: $sign" \\
+    '{url}{demo.path}'
+)
+"""
+
+
+def _remembered(file: Path) -> Demo | None:
+    """The demo of the file; None when there is none that can be read."""
+    try:
+        return Demo(**json.loads(read_private(file) or "{}"))
+    except (ValueError, TypeError):
+        return None
+
+
+def _opened(database: Database, before: Demo | None) -> Demo:
+    """The demo, in a session that lasts; as before where the database still knows it."""
+    try:
+        provider = before and find_provider(database, before.counterpartyId)
+    except NotFound:
+        provider = None
+    if before is None or provider is None:
+        name, credentials = _added(database)
+    elif _is_open(database.get(Session, before.sessionId)):
+        return before
+    else:
+        name, credentials = before.player, Credentials(before.counterpartyId, before.secret)
+    opening = Opening(credentials.counterparty_id, _CURRENCY, None, None, _LASTS)
+    (opened,) = open_sessions(database, opening, [name])
+    return Demo(
+        counterpartyId=credentials.counterparty_id,
+        secret=credentials.secret,
+        player=name,
+        sessionId=opened.session_id,
+        accountId=opened.account_id,
+    )
+
+
+def _is_open(session: Session | None) -> bool:
+    left_until = datetime.now(UTC) + _LEFT_AT_LEAST
+    return session is not None and session.closed_at is None and session.expires_at > left_until
+
+
+def _added(database: Database) -> tuple[str, Credentials]:
+    """A new provider and its name: `demo`, or one like it if that was made from another folder."""
+    taken = database.exec(select(Provider).where(Provider.name == _NAME)).first()
+    name = f"{_NAME}-{secrets.token_hex(3)}" if taken else _NAME
+    return name, add_provider(database, name)

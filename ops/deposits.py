@@ -1,0 +1,167 @@
+"""Deposits by operators: through the queue, as the only way money moves; many at a time."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from broker.admission import Admission, Result, Verdict
+from broker.codec import encode_job
+from broker.keys import OURS
+from broker.link import Link
+from models.commands import Deposit
+from models.errors import BetcoreError
+from models.rules import BET_CONFLICT, DONE
+from settings import Settings
+
+_IN_FLIGHT_MAX = 256
+# The stamp and the nonce of an operator's job protect nothing: its token is fresh, its reference
+# makes it happen once. Ahead, so that a clock somewhat behind Redis's admits it all the same.
+_NONCE_SECONDS = 300
+_GRACE_SECONDS = 1.0  # a commit under way at the deadline may end this much later
+_AGAIN_AFTER_SECONDS = 0.1
+_FAILURES_MAX = 3  # of one deposit, in workers that answered
+
+_UNAVAILABLE = {
+    Verdict.SUSPENDED: "The queue is suspended: `rq resume` lets it go on. Then repeat this.",
+    Verdict.FORGOTTEN: (
+        f"The clock here is {_NONCE_SECONDS // 60} minutes or more behind the one of Redis: set it."
+    ),
+}
+
+
+class DepositError(BetcoreError):
+    """A deposit was not confirmed; the same again, with the same reference, is harmless."""
+
+
+class DepositConflict(DepositError):  # noqa: N818
+    """The reference already stands for a deposit to another account or of another amount."""
+
+
+class NoAnswer(DepositError):  # noqa: N818
+    """No worker answered in time; the deposit may still be applied."""
+
+
+class QueueUnavailable(DepositError):  # noqa: N818
+    """The queue takes no jobs at the moment."""
+
+
+def deposit(
+    settings: Settings, deposits: Sequence[Deposit], within_seconds: float = 30
+) -> list[Result]:
+    """Make deposits, each once per reference; what workers answered, in order, code 1 each.
+
+    `within_seconds` is how long one deposit may take; an unknown outcome is tried again until
+    then. Raises QueueUnavailable, NoAnswer, DepositConflict or DepositError at the first that
+    fails: others may have been applied by then, and repeating all of them is harmless.
+    """
+    if not deposits:
+        return []
+    _require_redis(settings)
+    return asyncio.run(_deposit_all(settings, deposits, within_seconds))
+
+
+def _require_redis(settings: Settings) -> None:
+    """Say at once what is wrong with a Redis that cannot be used, rather than keep trying."""
+    seconds = settings.redis_patience_seconds
+    try:
+        with redis.Redis.from_url(
+            settings.redis_url,
+            socket_connect_timeout=settings.redis_connect_within_seconds,
+            socket_timeout=seconds,
+            retry=Retry(NoBackoff(), 0),
+        ) as connection:
+            connection.ping()
+    except redis.ResponseError:
+        pass  # it answers: what this user may do there is for the scripts to find out
+    except (redis.RedisError, OSError) as error:
+        raise QueueUnavailable(f"Redis cannot be used, nothing was deposited: {error}") from error
+    except ValueError as error:  # whose message may quote the URL, with a password
+        raise QueueUnavailable("REDIS_URL is not the URL of a Redis server.") from error
+
+
+async def _deposit_all(
+    settings: Settings, deposits: Sequence[Deposit], within_seconds: float
+) -> list[Result]:
+    link = Link(settings)
+    results: list[Result] = [{}] * len(deposits)
+    waiting = iter(enumerate(deposits))
+
+    async def take_turns() -> None:
+        for index, command in waiting:
+            results[index] = await _deposit(link, settings, command, within_seconds)
+
+    await link.start()
+    in_flight = min(_IN_FLIGHT_MAX, len(deposits))
+    takers = [asyncio.create_task(take_turns()) for _ in range(in_flight)]
+    try:
+        await asyncio.gather(*takers)
+    finally:
+        for taker in takers:
+            taker.cancel()
+        await asyncio.gather(*takers, return_exceptions=True)
+        await link.stop()
+    return results
+
+
+async def _deposit(
+    link: Link, settings: Settings, command: Deposit, within_seconds: float
+) -> Result:
+    try:
+        async with asyncio.timeout(within_seconds):
+            result = await _until_known(link, settings, command)
+    except TimeoutError:
+        why = "is a worker running?" if link.ready else "Redis went away."
+        raise NoAnswer(
+            f"No answer to the deposit {command.reference!r} within {within_seconds:g} s: {why} "
+            "The deposit may still be applied: repeat with the same reference (--reference); "
+            "nothing is deposited twice."
+        ) from None
+    if result["code"] == BET_CONFLICT:
+        raise DepositConflict(
+            f"The reference {command.reference!r} already stands for a deposit to another account "
+            "or of another amount. This one was not made: give it a reference of its own."
+        )
+    if result["code"] != DONE:
+        raise DepositError(f"The deposit {command.reference!r} was refused: {result['code']}.")
+    return result
+
+
+async def _until_known(link: Link, settings: Settings, command: Deposit) -> Result:
+    """Admit the deposit, again and again, until a worker answered it."""
+    failures = 0
+    while True:
+        admission = _admission(link, settings, command)
+        result: Result | Verdict = await link.submit(admission)
+        if not isinstance(result, Verdict):
+            return result
+        if result in _UNAVAILABLE:
+            raise QueueUnavailable(_UNAVAILABLE[result])
+        in_time = asyncio.get_running_loop().time() < admission.apply_by
+        failures += result is Verdict.UNKNOWN and in_time  # a job that fails is answered at once
+        if failures >= _FAILURES_MAX:
+            raise DepositError(
+                f"A worker could not apply the deposit {command.reference!r}: its log and the "
+                "failed jobs in the dashboard say why."
+            )
+        await asyncio.sleep(_AGAIN_AFTER_SECONDS)
+
+
+def _admission(link: Link, settings: Settings, command: Deposit) -> Admission:
+    expires_ms = int((time.time() + _NONCE_SECONDS) * 1000)
+    apply_by = asyncio.get_running_loop().time() + settings.apply_within_seconds
+    admission = Admission(
+        nonce_key="",
+        nonce_expires_ms=expires_ms,
+        stamp_ms=expires_ms,
+        apply_by=apply_by,
+        answer_by=apply_by + _GRACE_SECONDS,
+        account_id=command.account_id,
+        description=f"{command.function} for account {command.account_id}",
+        data=encode_job(command, link.stream),
+    )
+    admission.nonce_key = f"{OURS}:nonce:operator:{admission.token}"
+    return admission

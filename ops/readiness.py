@@ -1,0 +1,71 @@
+"""Whether all that `betcore up` started does its work: asked of the processes themselves."""
+
+from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection, HTTPException
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue, Worker
+
+from ops.supervisor import Child
+from settings import Settings
+
+_ANSWER_WITHIN_SECONDS = 2.0
+
+
+def not_ready(children: Sequence[Child], settings: Settings) -> list[str]:
+    """The names of those that do not work yet.
+
+    A gateway has said that it can admit requests, and their port answers so; a worker is
+    registered in RQ; a dashboard answers.
+    """
+    return list(_not_ready(children, settings))
+
+
+def reachable(host: str) -> str:
+    """Where to connect to, for an address to listen at; in a URL."""
+    here = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"[{here}]" if ":" in here else here
+
+
+def _not_ready(children: Sequence[Child], settings: Settings) -> Iterator[str]:
+    by_kind = {
+        kind: [child for child in children if child.role.kind == kind]
+        for kind in ("gateway", "worker", "dashboard")
+    }
+    silent = [child for child in by_kind["gateway"] if not child.reported]
+    if not silent and not _is_ok(settings.gateway_host, settings.gateway_port, "/readyz"):
+        silent = by_kind["gateway"]
+    yield from (child.role.name for child in silent)
+
+    registered = _registered(settings)
+    yield from (child.role.name for child in by_kind["worker"] if child.run not in registered)
+
+    if not _is_ok(settings.dashboard_host, settings.dashboard_port, "/healthz"):
+        yield from (child.role.name for child in by_kind["dashboard"])
+
+
+def _is_ok(host: str, port: int, path: str) -> bool:
+    connection = HTTPConnection(f"{reachable(host)}:{port}", timeout=_ANSWER_WITHIN_SECONDS)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _registered(settings: Settings) -> set[str]:
+    """The names of the workers that RQ knows on our queue."""
+    no_retry = Retry(NoBackoff(), 0)
+    try:
+        with Redis.from_url(
+            settings.redis_url, socket_timeout=_ANSWER_WITHIN_SECONDS, retry=no_retry
+        ) as redis:
+            keys = Worker.all_keys(queue=Queue(settings.queue_name, connection=redis))
+    except RedisError:
+        return set()
+    return {key.removeprefix(Worker.redis_worker_namespace_prefix) for key in keys}

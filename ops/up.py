@@ -1,0 +1,223 @@
+"""`betcore up`: everything on one machine, as child processes of one that looks after them."""
+
+import logging
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+import typer
+
+from models.db import engine
+from models.errors import BetcoreError
+from models.migrate import migrate
+from ops import demo as demos
+from ops.commands.serve import PASSWORD_FILE, dashboard_password
+from ops.embedded import FolderInUse, running
+from ops.embedded.places import private_folder
+from ops.failures import FAILURES, in_one_line
+from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
+from ops.logs import log_as
+from ops.private_files import write_private
+from ops.readiness import not_ready, reachable
+from ops.servers import Servers
+from ops.signals import Signals, StopRequested
+from ops.supervisor import Role, Supervisor
+from ops.urls import readable
+from settings import Settings, settings
+
+_LOG = logging.getLogger("betcore.up")
+_READY_WITHIN_SECONDS = 60.0
+_ENDS_MAX = 3  # of one child before all is ready: then it would go on like this
+_LOOK_EVERY_SECONDS = 0.05
+_CHECK_SERVERS_EVERY_SECONDS = 1.0
+_KINDS = ("gateway", "worker", "dashboard")  # in the order in which they are stopped
+_PASSWORD_BYTES = 18
+
+
+class NotReady(BetcoreError):  # noqa: N818
+    """What was started did not become ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What was asked for; a port of None is the one of the settings, of 0 any free one."""
+
+    port: int | None
+    dashboard_port: int | None
+    workers: int
+    gateways: int
+    demo: bool
+    data_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to run; `settings` name the servers, and the addresses to listen at."""
+
+    settings: Settings
+    data_dir: Path  # absolute
+    workers: int
+    gateways: int
+    demo: bool
+
+
+def run(wishes: Wishes) -> None:
+    """Run everything until SIGTERM, SIGINT or SIGHUP; nothing is left when this ends.
+
+    Raises NotReady, CannotListen, and what servers and migrations raise.
+    """
+    log_as("up")
+    with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
+        with signals.droppable():
+            folder = private_folder(wishes.data_dir.resolve())
+            configured, listener = _with_ports(readable(settings()), wishes, folder)
+            stack.enter_context(listener)
+            servers = stack.enter_context(Servers(folder, configured))
+            plan = _Plan(servers.settings, folder, wishes.workers, wishes.gateways, wishes.demo)
+            _LOG.info("the database is at revision %s", migrate(plan.settings.database_url))
+        _serve(plan, listener, servers, signals)
+    _LOG.info("stopped")
+
+
+def _with_ports(
+    configured: Settings, wishes: Wishes, folder: Path
+) -> tuple[Settings, socket.socket]:
+    """The settings with the ports to use, and the gateways' listening socket."""
+    port = configured.gateway_port if wishes.port is None else wishes.port
+    other = configured.dashboard_port if wishes.dashboard_port is None else wishes.dashboard_port
+    # Only tried: the dashboard opens its own socket. Both at once, so that they differ.
+    with _listen(configured.dashboard_host, other, "dashboard-port", folder) as tried:
+        listener = _listen(configured.gateway_host, port, "port", folder)
+        ports = {
+            "gateway_port": listener.getsockname()[1],
+            "dashboard_port": tried.getsockname()[1],
+        }
+    return configured.model_copy(update=ports), listener
+
+
+def _listen(host: str, port: int, option: str, folder: Path) -> socket.socket:
+    try:
+        return listen(host, port)
+    except CannotListen as error:
+        if running(folder):
+            raise FolderInUse(f"Another `betcore up` runs on {folder}.") from error
+        raise CannotListen(f"{error} Stop that, or choose another port: --{option}.") from error
+
+
+def _serve(plan: _Plan, listener: socket.socket, servers: Servers, signals: Signals) -> None:
+    """Run the children until asked to stop; none is left when this ends, however it ends."""
+    password, is_new = _password(plan)
+    supervisor = Supervisor(_roles(plan, listener.fileno()), _environment(plan), signals)
+    try:
+        _LOG.info("starting %s", ", ".join(child.role.name for child in supervisor.children))
+        supervisor.start()
+        _wait_until_ready(plan, supervisor, signals)
+        with signals.droppable():
+            _announce(plan, password if is_new else "")
+        while not signals.stop:
+            supervisor.wait(_CHECK_SERVERS_EVERY_SECONDS)
+            with signals.droppable():
+                servers.restart_if_lost()
+    finally:
+        if signals.stop:
+            _LOG.info("%s: stopping", signals.stop)
+        listener.close()
+        for kind in _KINDS:
+            supervisor.stop(kind)
+
+
+def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
+    data_dir = ["--data-dir", str(plan.data_dir)]
+    port = ["--port", str(plan.settings.dashboard_port)]
+
+    def gateway(name: str) -> Role:
+        command = ["gateway", "--fd", str(listener), "--name", name]
+        return Role(
+            "gateway", name, lambda _: command, STOP_WITHIN_SECONDS + 3, (listener,), reports=True
+        )
+
+    def worker(name: str) -> Role:
+        # A batch ends at the deadline of its jobs, or when PostgreSQL has been silent for so long.
+        seconds = plan.settings.apply_within_seconds + plan.settings.statement_wait_seconds + 3
+        return Role("worker", name, lambda run: ["worker", "--name", run], seconds)
+
+    return [
+        *(gateway(f"gateway-{number + 1}") for number in range(plan.gateways)),
+        *(worker(f"worker-{number + 1}") for number in range(plan.workers)),
+        Role("dashboard", "dashboard", lambda _: ["dashboard", *port, *data_dir], 6),
+    ]
+
+
+def _environment(plan: _Plan) -> dict[str, str]:
+    urls = {"DATABASE_URL": plan.settings.database_url, "REDIS_URL": plan.settings.redis_url}
+    return os.environ | urls
+
+
+def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:
+    """Wait until every child does its work, or we are asked to stop. Raises NotReady."""
+    deadline = time.monotonic() + _READY_WITHIN_SECONDS
+    while not signals.stop and (waiting := not_ready(supervisor.children, plan.settings)):
+        for child in supervisor.children:
+            if child.ends >= _ENDS_MAX:
+                raise NotReady(
+                    f"{child.role.name} keeps ending ({child.ended_how}): it says why above."
+                )
+        if time.monotonic() > deadline:
+            raise NotReady(
+                f"Not ready after {_READY_WITHIN_SECONDS:g} s: {', '.join(waiting)}; what they "
+                "say is above."
+            )
+        supervisor.wait(_LOOK_EVERY_SECONDS)
+
+
+def _announce(plan: _Plan, new_password: str) -> None:
+    """Say on stdout where everything is, and show the demo."""
+    host, port = reachable(plan.settings.gateway_host), plan.settings.gateway_port
+    url = f"http://{host}:{port}"
+    _say(f"ready: {url}")
+    dashboard = f"{reachable(plan.settings.dashboard_host)}:{plan.settings.dashboard_port}"
+    if plan.settings.dashboard_password:
+        password = "that of BETCORE_DASHBOARD_PASSWORD"  # noqa: S105  # is none
+    else:
+        password = new_password or f"in {plan.data_dir / PASSWORD_FILE}"
+    user = plan.settings.dashboard_user
+    _say(f"dashboard: http://{dashboard}  user: {user}  password: {password}")
+    if plan.demo:
+        try:
+            demo = demos.prepare(plan.settings, plan.data_dir)
+            exchange = demos.pay_in_out(demo, host, port)
+        except (*FAILURES, HTTPException) as failure:
+            # Everything runs all the same: a suspended queue, for one, refuses the demo's money.
+            _LOG.error("the demo failed: %s", in_one_line(failure))
+        else:
+            _say(f"\n{demos.shown(exchange)}")
+            _say("To send another, paste this into bash; it needs openssl and curl:\n")
+            _say(demos.snippet(demo, url))
+    engine(plan.settings.database_url).dispose()  # nothing here needs it any more
+    _LOG.info("serving; Ctrl-C stops everything")
+
+
+def _say(text: str) -> None:
+    """Print on stdout, as long as somebody reads it: `betcore up | head -1` serves all the same."""
+    try:
+        typer.echo(text)
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _password(plan: _Plan) -> tuple[str, bool]:
+    """The dashboard's password, and whether it was made just now."""
+    if known := dashboard_password(plan.settings, plan.data_dir):
+        return known, False
+    made = secrets.token_urlsafe(_PASSWORD_BYTES)
+    write_private(plan.data_dir / PASSWORD_FILE, made + "\n")
+    return made, True
