@@ -1,0 +1,146 @@
+"""docker-compose.yml, Dockerfile and Procfile, checked without Docker: they name what exists."""
+
+import re
+import secrets
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from redis import Redis
+from redis.exceptions import NoPermissionError
+
+from ops.cli import app
+from ops.embedded import temporary_servers
+from ops.healthy import healthy
+from settings import Settings
+from tests.service.world import World
+
+ROOT = Path(__file__).parents[2]
+ROLES = ("gateway", "worker", "dashboard", "operator")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """docker-compose.yml as data."""
+    loaded = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def test_every_container_of_ours_runs_a_command_that_exists(compose: dict[str, Any]) -> None:
+    commands = {command.name for command in app.registered_commands}
+
+    ours = {name: s for name, s in compose["services"].items() if "build" in s}
+
+    assert set(ours) == {"migrate", "gateway", "worker", "dashboard"}
+    for service in ours.values():
+        assert service["command"][0] in commands
+
+
+def test_every_process_of_the_procfile_is_a_command_that_exists() -> None:
+    commands = {command.name for command in app.registered_commands}
+    lines = (ROOT / "Procfile").read_text().splitlines()
+
+    processes = dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
+
+    assert {"web", "worker", "dashboard"} <= set(processes)
+    for command in processes.values():
+        program, name, *_ = command.split()
+        assert program == "betcore"
+        assert name in commands
+
+
+def test_every_service_that_stays_has_a_health_check_and_waits_for_what_it_needs(
+    compose: dict[str, Any],
+) -> None:
+    services = compose["services"]
+
+    for name, service in services.items():
+        if name != "migrate":
+            assert service["healthcheck"]["test"], name
+    for name in ("gateway", "worker", "dashboard"):
+        waits = services[name]["depends_on"]
+        assert waits["migrate"]["condition"] == "service_completed_successfully"
+        assert waits["redis"]["condition"] == "service_healthy"
+
+
+def test_redis_keeps_what_it_accepted_and_forgets_nothing_to_make_room(
+    compose: dict[str, Any],
+) -> None:
+    command = compose["services"]["redis"]["command"]
+
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+
+    assert options["--appendonly"] == "yes"
+    assert options["--maxmemory-policy"] == "noeviction"
+
+
+def test_every_variable_has_a_line_in_the_example_and_no_password_has_a_default() -> None:
+    text = (ROOT / "docker-compose.yml").read_text()
+    example = (ROOT / ".env.example").read_text()
+
+    used = set(re.findall(r"\$\{([A-Z_]+)", text))
+    offered = set(re.findall(r"^([A-Z_]+)=", example, re.MULTILINE))
+
+    assert used == offered
+    assert not re.search(r"\$\{[A-Z_]+:-", text)
+    assert re.findall(r"^[A-Z_]+=(.+)$", example, re.MULTILINE) == []
+
+
+def test_the_image_holds_what_runs_and_nothing_else() -> None:
+    copied = re.findall(r"^COPY (?!--from)(\S.*) \S+$", (ROOT / "Dockerfile").read_text(), re.M)
+    allowed = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M)
+
+    files = {name for line in copied for name in line.split()}
+
+    assert files == set(allowed)
+    for name in files:
+        assert (ROOT / name).exists(), name
+    assert re.search(r"^USER betcore$", (ROOT / "Dockerfile").read_text(), re.M)
+
+
+def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
+    compose: dict[str, Any],
+) -> None:
+    passwords = {role: secrets.token_hex(8) for role in ROLES}
+    with temporary_servers() as urls, Redis.from_url(urls.redis) as admin:
+        for line in compose["configs"]["redis-users"]["content"].splitlines():
+            _, user, *rules = line.split()
+            if user != "default":
+                password = f">{passwords[user]}"
+                rules = [password if rule.startswith(">") else rule for rule in rules]
+                admin.execute_command("ACL", "SETUSER", user, "reset", *rules)
+        as_role = {
+            role: urls.redis.replace("unix://", f"unix://{role}:{passwords[role]}@")
+            for role in ROLES
+        }
+        world = World(urls)
+        try:
+            world.gateway(REDIS_URL=as_role["gateway"])
+            world.worker(REDIS_URL=as_role["worker"])
+            answer = world.seat(world.provider()).pay_in_out(10, 5)
+
+            assert answer.code == 1
+            assert healthy("worker", Settings(redis_url=as_role["worker"]))
+            for role in ("gateway", "worker", "dashboard"):
+                with Redis.from_url(as_role[role]) as redis:
+                    for forbidden in ("FLUSHALL", "CONFIG GET dir", "ACL LIST", "SHUTDOWN"):
+                        with pytest.raises(NoPermissionError):
+                            redis.execute_command(*forbidden.split())
+        finally:
+            world.close()
+
+
+def test_health_says_no_for_what_does_not_run() -> None:
+    nowhere = Settings(redis_url="unix:///nowhere/redis", gateway_port=1, dashboard_port=1)
+
+    assert not healthy("gateway", nowhere)
+    assert not healthy("worker", nowhere)
+    assert not healthy("dashboard", nowhere)
+
+
+def test_health_says_yes_for_a_gateway_that_is_ready(world: World) -> None:
+    port = int(world.gateways[0].url.rpartition(":")[2])
+
+    assert healthy("gateway", Settings(gateway_port=port))
