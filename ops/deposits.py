@@ -12,9 +12,9 @@ from broker.admission import Admission, Result, Verdict
 from broker.codec import encode_job
 from broker.keys import OURS
 from broker.link import Link
+from models.cells import BET_CONFLICT, DONE
 from models.commands import Deposit
 from models.errors import BetcoreError
-from models.rules import BET_CONFLICT, DONE
 from settings import Settings
 
 _IN_FLIGHT_MAX = 256
