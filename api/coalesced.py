@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from broker.seldom import Seldom
 from models.errors import BetcoreError
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 _LOG = logging.getLogger("betcore.lookups")
+_LOG.addFilter(Seldom())
 
 
 class LookupFailed(BetcoreError):  # noqa: N818

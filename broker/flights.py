@@ -9,8 +9,10 @@ from redis.exceptions import RedisError
 
 from broker.link import Link
 from broker.scripts import common_arguments, source
+from broker.seldom import Seldom
 
 _LOG = logging.getLogger("betcore.flights")
+_LOG.addFilter(Seldom())
 _SCRIPT = source("flights")
 
 

@@ -19,10 +19,12 @@ from redis import exceptions as redis_errors
 from broker.admission import Admission, Verdict
 from broker.keys import reply_stream
 from broker.scripts import common_arguments, source
+from broker.seldom import Seldom
 from broker.wire import Answer, Wire, connect
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.link")
+_LOG.addFilter(Seldom())
 _LETTERS = {v.value: v for v in Verdict if isinstance(v.value, bytes)}
 _ADMITTED = b"A"
 # Redis refuses these before a script has written anything.

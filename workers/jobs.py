@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 from broker.batches import FinishedJob, TakenJob
 from broker.codec import BadJob, Work, decode_job
+from broker.seldom import Seldom
 from models.errors import BetTaken, LedgerContention, LedgerUnavailable
 from models.ledger import Ledger
 
 _LOG = logging.getLogger("betcore.jobs")
+_LOG.addFilter(Seldom())
 _AGAIN_AFTER_SECONDS = 0.1  # between tries while PostgreSQL is away
 _CONTENTION_TRIES = 10  # of a single job; each time another transaction has got further
 #: PostgreSQL ends a transaction this long after the batch's least remainder (PROTOCOL.md, rule 5).

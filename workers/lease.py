@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
+from broker.seldom import Seldom
+
 _LOG = logging.getLogger("betcore.lease")
+_LOG.addFilter(Seldom())
 
 
 class LeaseKeeper(threading.Thread):

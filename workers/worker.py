@@ -17,6 +17,7 @@ from rq.worker import WorkerStatus
 from rq.worker_registration import clean_worker_registry, register
 
 from broker.batches import Batch, Batches, FinishedJob
+from broker.seldom import Seldom
 from models.db import LedgerConnection
 from models.errors import BetcoreError
 from models.ledger import Ledger
@@ -25,6 +26,7 @@ from workers.jobs import EXPIRED, run
 from workers.lease import LeaseKeeper
 
 _LOG = logging.getLogger("betcore.worker")
+_LOG.addFilter(Seldom())
 _HEARTBEAT_EVERY_SECONDS = 5.0
 _WORKER_TTL_SECONDS = 30  # a worker that is killed is shown for this long
 _SUSPENSION_EVERY_SECONDS = 1.0
