@@ -50,7 +50,7 @@ class Settings(BaseSettings):
 
     # Queue and worker.
     queue_name: str = "bets"
-    batch_jobs_max: int = 32  # jobs in one transaction; a worker never waits to fill it
+    batch_jobs_max: int = Field(32, ge=1, le=300)  # jobs in one transaction, if so many wait
     lease_seconds: float = 2  # a worker that does not renew within this loses its batch
     lease_renewals_per_lease: int = 4  # how often it renews in that time
     sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still

@@ -1,5 +1,6 @@
 """Answers to what only asks: balances, and what has become of a bet."""
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -26,14 +27,17 @@ class Questions:
         self._link = link
         self._flight_ms = int((settings.apply_within_seconds + _GRACE_SECONDS) * 1000)
         self._bets: Coalesced[BetQuestion, BetAnswer] = Coalesced(primary.bets)
-        self._balances: Coalesced[int, tuple[str, Decimal]] = Coalesced(replica.balances)
+        self._balances: Coalesced[int, tuple[str, Decimal] | None] = Coalesced(replica.balances)
 
     async def balance(self, account_id: int, within_seconds: float) -> tuple[str, Decimal]:
         """Currency and balance of a player's account. Raises ApiError, 99, if it cannot be read."""
         try:
-            return await self._balances.get(account_id, within_seconds)
+            found = await self._balances.get(account_id, within_seconds)
         except LookupFailed:
-            raise try_later("The balance cannot be read at the moment.") from None
+            found = None
+        if found is None:
+            raise try_later("The balance cannot be read at the moment.")
+        return found
 
     async def status(self, provider_id: int, bet_id: str, within_seconds: float) -> Fields:
         """The fields of the answer about one bet.
@@ -41,6 +45,7 @@ class Questions:
         A bet is `in_flight` while a job about it may still be applied, and whenever that cannot be
         excluded. Raises ApiError, 99, when the primary cannot be asked.
         """
+        answer_by = asyncio.get_running_loop().time() + within_seconds
         key = flight_key(provider_id, bet_id)
         in_flight = await flights(self._link, key, within_seconds)
         if in_flight is None:
@@ -52,13 +57,15 @@ class Questions:
         doubtful = tuple(sorted({account_of(job_id) for job_id in in_flight.jobs}))
         try:
             question = BetQuestion(provider_id, bet_id, doubtful)
-            answer = await self._bets.get(question, within_seconds)
+            left = max(0.0, answer_by - asyncio.get_running_loop().time())
+            answer = await self._bets.get(question, left)
         except LookupFailed:
             raise try_later("The ledger cannot be asked at the moment.") from None
         if answer.certain and in_flight.jobs:
             forget(self._link, key, in_flight.jobs)
+        # Redis may have lost the note of a job that still runs: a pay-out of an open bet, or any.
         forgotten = in_flight.now_ms - in_flight.since_ms < self._flight_ms
-        if not answer.certain or (answer.bet is None and forgotten):
+        if forgotten or not answer.certain:
             return _fields(bet_id, "in_flight", None)
         return _fields(bet_id, "unknown" if answer.bet is None else answer.bet.state, answer)
 

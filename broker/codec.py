@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from broker.keys import REPLIES
 from models.commands import COMMANDS, Command
-from models.errors import BetcoreError
+from models.errors import BetcoreError, InvalidRequest
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -42,7 +42,7 @@ def decode_job(data: bytes) -> Work:
         function, instance, arguments, named = json.loads(text)
         values, reply_to = arguments
         command = COMMANDS[function].from_job(values)
-    except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, zlib.error) as error:
+    except (ValueError, TypeError, KeyError, InvalidRequest, RecursionError, zlib.error) as error:
         raise BadJob(f"The job is not one of ours: {error!r}") from error
     if instance is not None or named or not _is_reply_stream(reply_to):
         raise BadJob

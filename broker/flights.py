@@ -36,9 +36,10 @@ async def flights(link: Link, key: str, within_seconds: float) -> Flights | None
     except (RedisError, TimeoutError) as error:
         _LOG.warning("Redis cannot be asked what is in flight: %s", error)
         return None
-    ids = [id_.decode() for id_ in answer[2::2]]
-    jobs = dict(zip(ids, map(int, answer[3::2]), strict=True))
-    return Flights(now_ms=answer[0], since_ms=answer[1], jobs=jobs)
+    now_ms, since_ms, noted = answer
+    ids = [id_.decode() for id_ in noted[::2]]
+    jobs = dict(zip(ids, map(int, noted[1::2]), strict=True))
+    return Flights(now_ms=now_ms, since_ms=since_ms, jobs=jobs)
 
 
 def forget(link: Link, key: str, job_ids: Iterable[str]) -> None:

@@ -81,19 +81,19 @@ class BetCommand:
 
     @classmethod
     def from_job(cls, values: Mapping[str, JobValue]) -> Self:
-        """The command that `to_job` wrote. Raises KeyError, TypeError or ArithmeticError."""
-        stake, win = _decimal(values["stake"]), _decimal(values["win"])
+        """The command that `to_job` wrote. Raises KeyError, TypeError or InvalidRequest."""
+        stake, win = _decimal(values["stake"], "stake"), _decimal(values["win"], "win")
         if (stake is not None, win is not None) != (cls.has_stake, cls.has_win):
             raise TypeError(f"{cls.__name__} with other amounts than its own")
         return cls(
             provider_id=_integer(values["provider"]),
             session_id=_string(values["session"]),
             account_id=_integer(values["account"]),
-            bet_id=_string(values["bet"]),
-            round_id=None if values["round"] is None else _string(values["round"]),
+            bet_id=read_text(values["bet"], "bet"),
+            round_id=_optional_text(values, "round"),
             stake=stake,
             win=win,
-            odd=_decimal(values["odd"]),
+            odd=_decimal(values["odd"], "odd"),
         )
 
 
@@ -163,11 +163,11 @@ class CashCommand:
 
     @classmethod
     def from_job(cls, values: Mapping[str, JobValue]) -> Self:
-        """The command that `to_job` wrote. Raises KeyError, TypeError or ArithmeticError."""
+        """The command that `to_job` wrote. Raises KeyError, TypeError or InvalidRequest."""
         return cls(
             account_id=_integer(values["account"]),
-            reference=_string(values["reference"]),
-            amount=Decimal(_string(values["amount"])),
+            reference=read_text(values["reference"], "reference"),
+            amount=read_amount(_string(values["amount"]), "amount"),
         )
 
 
@@ -222,8 +222,8 @@ def _amount(body: Mapping[str, object], name: str, place: Place) -> Decimal:
     return read_amount(_required(body, name), name, place.decimals)
 
 
-def _decimal(value: JobValue) -> Decimal | None:
-    return None if value is None else Decimal(_string(value))
+def _decimal(value: JobValue, name: str) -> Decimal | None:
+    return None if value is None else read_amount(_string(value), name)
 
 
 def _string(value: JobValue) -> str:

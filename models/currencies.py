@@ -40,12 +40,13 @@ def add_currency(session: Session, code: str, decimals: int) -> Currency:
         raise InvalidRequest("A currency's code has 3 to 12 capital letters or digits.")
     if not 0 <= decimals <= DECIMALS_MAX:
         raise InvalidRequest(f"A currency has 0 to {DECIMALS_MAX} decimals.")
-    with suppress(UnknownCurrency):
+    try:
         known = use_currency(session, code)
-        if known.decimals != decimals:
-            raise AlreadyExists(f"{code} has {known.decimals} decimals.")
-        return known
-    return _record(session, code, decimals)
+    except UnknownCurrency:
+        known = _record(session, code, decimals)
+    if known.decimals != decimals:  # also when somebody else has just recorded it
+        raise AlreadyExists(f"{code} has {known.decimals} decimals.")
+    return known
 
 
 def list_currencies(session: Session) -> list[Currency]:

@@ -5,6 +5,7 @@ BetcoreError
 ├── UnknownCurrency       the currency does not exist here
 ├── NotFound              the named provider, session, player, account or bet does not exist
 ├── AlreadyExists         the name is taken
+├── UnsupportedDatabase   PostgreSQL is too old
 └── LedgerError
     ├── LedgerUnavailable PostgreSQL cannot be reached, or ended our transaction
     ├── LedgerContention  another transaction got in the way: run the batch again
@@ -33,6 +34,10 @@ class NotFound(BetcoreError):  # noqa: N818
 
 class AlreadyExists(BetcoreError):  # noqa: N818
     """The name is taken."""
+
+
+class UnsupportedDatabase(BetcoreError):  # noqa: N818
+    """PostgreSQL 17 or newer is needed."""
 
 
 class LedgerError(BetcoreError):

@@ -112,11 +112,14 @@ class Lookup:
         found = {id_: Place(provider, id_, account, d) for id_, provider, account, d in rows}
         return [found.get(session_id) for session_id in session_ids]
 
-    def balances(self, account_ids: Sequence[int]) -> list[tuple[str, Decimal]]:
-        """Currency and balance of players' accounts, which must exist. Raises LedgerUnavailable."""
+    def balances(self, account_ids: Sequence[int]) -> list[tuple[str, Decimal] | None]:
+        """Currency and balance of players' accounts; None: a replica does not have it yet.
+
+        Raises LedgerUnavailable.
+        """
         rows = self._rows(_BALANCES, list(account_ids))
         found = {id_: (currency, balance) for id_, currency, balance in rows}
-        return [found[account_id] for account_id in account_ids]
+        return [found.get(account_id) for account_id in account_ids]
 
     def bets(self, questions: Sequence[BetQuestion]) -> list[BetAnswer]:
         """What is recorded of bets, read after the doubtful accounts' rows were locked once.

@@ -2,17 +2,22 @@
 
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 from uuid import uuid4
 
 import psycopg
+from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from models.errors import AlreadyExists, InvalidRequest, NotFound
 from models.tables import Provider, ProviderSecret
 
 _SECRET_BYTES = 32
 _NAME_MAX = 128
+
+ProviderStatus = Literal["active", "suspended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,15 @@ class Credentials:
 
     counterparty_id: str
     secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What may be told of a secret: everything but itself."""
+
+    secret_id: int
+    created_at: datetime
+    revoked_at: datetime | None  # since when nothing signed with it is accepted
 
 
 def add_provider(session: Session, name: str) -> Credentials:
@@ -38,9 +52,46 @@ def add_provider(session: Session, name: str) -> Credentials:
         if isinstance(error.orig, psycopg.errors.UniqueViolation):
             raise AlreadyExists(f"There is a provider named {name!r} already.") from None
         raise
-    secret = secrets.token_urlsafe(_SECRET_BYTES)
-    session.add(ProviderSecret(provider_id=provider.id or 0, secret=secret))
-    return Credentials(provider.counterparty_id, secret)
+    return Credentials(provider.counterparty_id, _fresh_secret(session, provider).secret)
+
+
+def set_provider_status(session: Session, counterparty_id: str, status: ProviderStatus) -> None:
+    """Suspend a provider, or let it go on, from the next bet on; the same again is harmless.
+
+    Raises NotFound.
+    """
+    find_provider(session, counterparty_id).status = status
+
+
+def add_secret(session: Session, counterparty_id: str) -> tuple[Secret, str]:
+    """Give a provider one more secret, beside those it has; the second value is the secret itself.
+
+    Raises NotFound.
+    """
+    added = _fresh_secret(session, find_provider(session, counterparty_id))
+    return _shown(added), added.secret
+
+
+def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Secret:
+    """Revoke one secret of a provider; one that is revoked stays so since the first time.
+
+    Raises NotFound.
+    """
+    provider = find_provider(session, counterparty_id)
+    now = func.coalesce(col(ProviderSecret.revoked_at), func.clock_timestamp())
+    of_provider = col(ProviderSecret.provider_id) == provider.id
+    statement = update(ProviderSecret).where(of_provider, col(ProviderSecret.id) == secret_id)
+    revoked = session.execute(statement.values(revoked_at=now).returning(ProviderSecret)).first()
+    if revoked is None:
+        raise NotFound(f"The provider {counterparty_id!r} has no secret {secret_id}.")
+    return _shown(revoked[0])
+
+
+def list_secrets(session: Session, counterparty_id: str) -> list[Secret]:
+    """All secrets that a provider ever had, the oldest first. Raises NotFound."""
+    provider = find_provider(session, counterparty_id)
+    found = select(ProviderSecret).where(ProviderSecret.provider_id == provider.id)
+    return [_shown(secret) for secret in session.exec(found.order_by(col(ProviderSecret.id)))]
 
 
 def find_provider(session: Session, counterparty_id: str) -> Provider:
@@ -51,3 +102,18 @@ def find_provider(session: Session, counterparty_id: str) -> Provider:
     if found is None:
         raise NotFound(f"There is no provider {counterparty_id!r}.")
     return found
+
+
+def _fresh_secret(session: Session, provider: Provider) -> ProviderSecret:
+    secret = ProviderSecret(
+        provider_id=provider.id or 0, secret=secrets.token_urlsafe(_SECRET_BYTES)
+    )
+    session.add(secret)
+    session.flush()
+    return secret
+
+
+def _shown(secret: ProviderSecret) -> Secret:
+    if secret.id is None or secret.created_at is None:
+        raise ValueError("a secret that is not recorded")
+    return Secret(secret.id, secret.created_at, secret.revoked_at)

@@ -1,27 +1,24 @@
-"""Sessions: opened and closed by operators and launches; and the accounts they bring into being."""
+"""Sessions: opened and closed by operators and launches."""
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session as Database
 from sqlmodel import col, select
 
-from models.commands import read_text
+from models.accounts import PlayerAccount, use_accounts
 from models.currencies import use_currency
 from models.errors import InvalidRequest, NotFound
-from models.money import ZERO, require_decimals
+from models.money import require_decimals
 from models.providers import find_provider
-from models.tables import Account, Player, Session
+from models.tables import Account, Session
 
 _ID_BYTES = 16
-
-Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +30,6 @@ class Opening:
     min_bet: Decimal | None
     max_bet: Decimal | None
     lasts: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class PlayerAccount:
-    """Where a player's money is, and how much there is now."""
-
-    account_id: int
-    balance: Decimal
-    decimals: int  # of the account's currency
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +55,13 @@ def open_accounts(
         raise InvalidRequest("The minimum bet is above the maximum bet.")
     if opening.lasts <= timedelta(0):
         raise InvalidRequest("A session must last longer than no time.")
-    names = [read_text(external_id, "player") for external_id in external_ids]
     provider = find_provider(database, opening.counterparty_id)
     currency = use_currency(database, opening.currency)
     for limit in limits:
         require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
     house = {"kind": "house", "provider_id": provider.id, "currency": currency.code, "last_seq": 0}
     database.execute(insert(Account).values(house).on_conflict_do_nothing())
-    accounts = _accounts(database, names, currency.code)
-    return [PlayerAccount(*accounts[name], currency.decimals) for name in names]
+    return use_accounts(database, external_ids, currency.code)
 
 
 def open_sessions(
@@ -121,35 +107,3 @@ def close_session(database: Database, session_id: str) -> datetime:
         raise NotFound(f"There is no session {session_id!r}.")
     closed_at: datetime = closed[0]
     return closed_at
-
-
-def _accounts(
-    database: Database, external_ids: Sequence[str], currency: str
-) -> dict[str, tuple[int, Decimal]]:
-    """The accounts of these players, made where missing, in sorted order against deadlocks."""
-    found: dict[str, tuple[int, Decimal]] = {}
-    for names in _chunks(sorted(set(external_ids))):
-        players = [{"external_id": name, "status": "active"} for name in names]
-        database.execute(insert(Player).on_conflict_do_nothing(), players)
-        known = select(Player.external_id, Player.id).where(col(Player.external_id).in_(names))
-        ids = dict(database.exec(known).all())
-        fresh = [
-            {"kind": "player", "player_id": ids[name], "currency": currency, "balance": 0}
-            | {"last_seq": 0}
-            for name in names
-        ]
-        database.execute(insert(Account).on_conflict_do_nothing(), fresh)
-        accounts = select(col(Account.player_id), col(Account.id), col(Account.balance)).where(
-            col(Account.player_id).in_(ids.values()), Account.currency == currency
-        )
-        of_player = {
-            player_id: (account_id or 0, balance or ZERO)
-            for player_id, account_id, balance in database.exec(accounts)
-        }
-        found |= {name: of_player[ids[name]] for name in names}
-    return found
-
-
-def _chunks(items: Sequence[Item]) -> list[Sequence[Item]]:
-    """In parts: PostgreSQL takes at most 65,535 parameters a statement."""
-    return [items[start : start + 1000] for start in range(0, len(items), 1000)]

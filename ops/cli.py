@@ -4,7 +4,16 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ops.commands import bets, currencies, ledger, providers, serve, sessions
+from ops.commands import (
+    accounts,
+    bets,
+    currencies,
+    ledger,
+    players,
+    providers,
+    serve,
+    sessions,
+)
 from ops.commands.up import up
 from ops.failures import FAILURES, in_one_line
 from ops.leash import end_with
@@ -35,7 +44,9 @@ for command in (serve.migrate, serve.gateway, serve.worker, serve.dashboard):
     app.command()(command)
 for name, group in {
     "provider": providers.app,
+    "player": players.app,
     "session": sessions.app,
+    "account": accounts.app,
     "bet": bets.app,
     "ledger": ledger.app,
     "currency": currencies.app,

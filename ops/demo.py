@@ -19,7 +19,7 @@ from models.errors import NotFound
 from models.providers import Credentials, add_provider, find_provider
 from models.sessions import Opening, open_sessions
 from models.tables import Provider, Session
-from ops.deposits import deposit
+from ops.cash import book
 from ops.private_files import read_private, write_private
 from settings import Settings
 
@@ -64,7 +64,7 @@ class Exchange:
 def prepare(settings: Settings, data_dir: Path) -> Demo:
     """The demo that was made here before, else a new one; its player has got a deposit, once.
 
-    Raises what the database raises, and DepositError.
+    Raises what the database raises, and CashError.
     """
     file = data_dir / FILE
     with transaction(settings.database_url) as database:
@@ -72,7 +72,7 @@ def prepare(settings: Settings, data_dir: Path) -> Demo:
         demo = _opened(database, before)
     if demo != before:
         write_private(file, json.dumps(asdict(demo), indent=2) + "\n")
-    deposit(settings, [Deposit(demo.accountId, f"demo {demo.counterpartyId}", _DEPOSIT)])
+    book(settings, [Deposit(demo.accountId, f"demo {demo.counterpartyId}", _DEPOSIT)])
     return demo
 
 

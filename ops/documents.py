@@ -1,9 +1,10 @@
 """What commands print: JSON whose numbers are exact, and tables for people."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain, islice
 
 from models.money import plain
 
@@ -25,6 +26,18 @@ def exact_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def json_pieces(
+    fields: Mapping[str, object], name: str, rows: Iterable[Mapping[str, object]]
+) -> Iterator[str]:
+    """One document in pieces: some fields, one at least, and then a list that may be long."""
+    yield f"{exact_json(fields)[:-1]}, {json.dumps(name)}: ["
+    separator = ""
+    for row in rows:
+        yield separator + exact_json(row)
+        separator = ", "
+    yield "]}"
+
+
 def text(value: object) -> str:
     """A value for people: as in `exact_json`, but bare, and '-' where there is none."""
     if isinstance(value, Decimal):
@@ -36,20 +49,27 @@ def text(value: object) -> str:
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Rows under their titles, in columns; those that hold only numbers are right-aligned."""
-    cells = [[text(value) for value in row] for row in rows]
+    return "\n".join(table_lines(titles, rows, len(rows)))
+
+
+def table_lines(
+    titles: Sequence[str], rows: Iterable[Sequence[object]], measured_rows: int = 200
+) -> Iterator[str]:
+    """The lines of a table that may be long: its first rows say how wide the columns are."""
+    coming = iter(rows)
+    measured = list(islice(coming, measured_rows))
+    cells = [[text(value) for value in row] for row in measured]
     numeric = [
         bool(column) and all(isinstance(value, int | Decimal) for value in column)
-        for column in (zip(*rows, strict=True) if rows else [()] * len(titles))
+        for column in (zip(*measured, strict=True) if measured else [()] * len(titles))
     ]
     widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
-    lines = []
-    for line in (titles, *cells):
+    for line in chain((titles,), measured, coming):
         parts = [
-            cell.rjust(width) if right else cell.ljust(width)
+            text(cell).rjust(width) if right else text(cell).ljust(width)
             for cell, width, right in zip(line, widths, numeric, strict=True)
         ]
-        lines.append("  ".join(parts).rstrip())
-    return "\n".join(lines)
+        yield "  ".join(parts).rstrip()
 
 
 def utc(moment: datetime) -> str:

@@ -1,13 +1,15 @@
 """What every command shares: its common options, where its servers are, how it prints."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
+from uuid import uuid4
 
 import typer
 
 from models.errors import BetcoreError
+from ops.documents import exact_json, json_pieces, table_lines, text
 from ops.embedded import EmbeddedError, running
 from settings import Settings, settings
 
@@ -20,6 +22,7 @@ DataDir = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Limit = Annotated[int | None, typer.Option(min=1, max=10**9, help="At most so many.")]
 
 DEFAULT_DATA_DIR = Path(".betcore")
 
@@ -53,11 +56,44 @@ def find_settings(data_dir: Path) -> Settings:
     )
 
 
-def emit(result: Mapping[str, Any], as_json: bool) -> None:
-    """Print one result on stdout: a JSON document on one line, or a `name: value` line a field."""
+def chosen_reference(reference: str | None) -> str:
+    """The reference, or a fresh one, which is told on stderr before anything is done with it."""
+    if reference is not None:
+        return reference
+    fresh = str(uuid4())
+    typer.echo(f"reference: {fresh} (to repeat this: --reference {fresh})", err=True)
+    return fresh
+
+
+def emit(result: Mapping[str, object], as_json: bool) -> None:
+    """Print one result on stdout: a JSON document on one line, or a `name  value` line a field."""
     if as_json:
-        typer.echo(json.dumps(result, ensure_ascii=False))
+        typer.echo(exact_json(result))
     else:
         width = max((len(name) for name in result), default=0)
         for name, value in result.items():
-            typer.echo(f"{name:<{width}}  {'' if value is None else value}")
+            typer.echo(f"{name:<{width}}  {text(value)}")
+
+
+def emit_list(
+    fields: Mapping[str, object],
+    name: str,
+    rows: Iterable[Mapping[str, object]],
+    as_json: bool,
+) -> None:
+    """Print one result that ends in a list, row after row as they come.
+
+    For people the list is a table under the fields; its titles are the names in the first row.
+    """
+    if as_json:
+        for piece in json_pieces(fields, name, rows):
+            typer.echo(piece, nl=False)
+        typer.echo()
+        return
+    emit(fields, as_json)
+    coming = iter(rows)
+    first = next(coming, None)
+    if first is not None:
+        cells = (tuple(row.values()) for row in chain((first,), coming))
+        for line in chain(("",), table_lines(tuple(first), cells)):
+            typer.echo(line)

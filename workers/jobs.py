@@ -7,7 +7,7 @@ again. A job past its deadline is not applied, and the deadline is what ends eve
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from broker.batches import FinishedJob, TakenJob
@@ -15,6 +15,7 @@ from broker.codec import BadJob, Work, decode_job
 from broker.seldom import Seldom
 from models.errors import BetTaken, LedgerContention, LedgerUnavailable
 from models.ledger import Ledger
+from workers.lease import LeaseLost
 
 _LOG = logging.getLogger("betcore.jobs")
 _LOG.addFilter(Seldom())
@@ -32,8 +33,15 @@ class _Task:
     work: Work
 
 
-def run(ledger: Ledger, jobs: Sequence[TakenJob]) -> list[FinishedJob]:
-    """Run a batch: one end for each job, in any order. Raises nothing that a job can cause."""
+def run(
+    ledger: Ledger, jobs: Sequence[TakenJob], is_held: Callable[[], bool] = lambda: True
+) -> list[FinishedJob]:
+    """Run a batch: one end for each job, in any order. Raises nothing that a job can cause.
+
+    `is_held` is asked while the accounts are locked: whoever may take the batch over has not yet,
+    or waits for us. Else a job that another worker has answered with no (6, or 7 for want of
+    money) could be applied after all. Raises LeaseLost then; nothing more is applied.
+    """
     done: list[FinishedJob] = []
     tasks: list[_Task] = []
     for job in jobs:
@@ -41,11 +49,13 @@ def run(ledger: Ledger, jobs: Sequence[TakenJob]) -> list[FinishedJob]:
             tasks.append(_Task(job, decode_job(job.data)))
         except BadJob as error:
             done.append(FinishedJob(job.id, "", None, f"BadJob: {error}"))
-    done.extend(_apply(ledger, tasks))
+    done.extend(_apply(ledger, tasks, is_held))
     return done
 
 
-def _apply(ledger: Ledger, tasks: Sequence[_Task]) -> Iterator[FinishedJob]:
+def _apply(
+    ledger: Ledger, tasks: Sequence[_Task], is_held: Callable[[], bool]
+) -> Iterator[FinishedJob]:
     """Apply together what is in time, again and again until it is applied, fails or expires."""
     for attempt in range(1_000_000):
         now = time.monotonic()
@@ -54,8 +64,10 @@ def _apply(ledger: Ledger, tasks: Sequence[_Task]) -> Iterator[FinishedJob]:
         if not tasks:
             return
         try:
-            yield from _apply_once(ledger, tasks, now)
+            yield from _apply_once(ledger, tasks, now, is_held)
             return
+        except LeaseLost:
+            raise
         except LedgerUnavailable as error:
             _LOG.warning("PostgreSQL is away, %d jobs wait: %s", len(tasks), error)
             time.sleep(_AGAIN_AFTER_SECONDS)
@@ -65,7 +77,7 @@ def _apply(ledger: Ledger, tasks: Sequence[_Task]) -> Iterator[FinishedJob]:
             if len(tasks) > 1:
                 _LOG.info("a batch of %d is run one by one: %s", len(tasks), error)
                 for task in tasks:
-                    yield from _apply(ledger, [task])
+                    yield from _apply(ledger, [task], is_held)
                 return
             if not isinstance(error, BetTaken) or attempt >= _CONTENTION_TRIES:
                 _LOG.exception("job %s failed", tasks[0].job.id)
@@ -73,8 +85,12 @@ def _apply(ledger: Ledger, tasks: Sequence[_Task]) -> Iterator[FinishedJob]:
                 return
 
 
-def _apply_once(ledger: Ledger, tasks: Sequence[_Task], now: float) -> Iterator[FinishedJob]:
+def _apply_once(
+    ledger: Ledger, tasks: Sequence[_Task], now: float, is_held: Callable[[], bool]
+) -> Iterator[FinishedJob]:
     def in_time(index: int) -> bool:
+        if not is_held():
+            raise LeaseLost
         return tasks[index].job.expires_at > time.monotonic()
 
     least = min(task.job.expires_at for task in tasks) - now

@@ -2,14 +2,20 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
 from broker.seldom import Seldom
+from models.errors import BetcoreError
 
 _LOG = logging.getLogger("betcore.lease")
 _LOG.addFilter(Seldom())
+
+
+class LeaseLost(BetcoreError):  # noqa: N818
+    """The batch may be another worker's by now: nothing of it may be applied."""
 
 
 class LeaseKeeper(threading.Thread):
@@ -18,12 +24,24 @@ class LeaseKeeper(threading.Thread):
     That it renews says only that the process lives; a batch that hangs is ended by PostgreSQL.
     """
 
-    def __init__(self, renew: Callable[[str], bool], every_seconds: float) -> None:
+    def __init__(
+        self, renew: Callable[[str], bool], every_seconds: float, lease_seconds: float
+    ) -> None:
         super().__init__(name="lease-keeper", daemon=True)
         self._renew = renew
         self._every_seconds = every_seconds
+        self._lease_seconds = lease_seconds
         self._ended = threading.Event()
+        self._held_until = 0.0  # by time.monotonic(), and never later than by Redis
         self.batch: str | None = None  # assigned by the worker; one assignment is atomic
+
+    def taken(self, asked_at: float) -> None:
+        """Count a new lease from when it was asked for."""
+        self._held_until = asked_at + self._lease_seconds
+
+    def is_held(self) -> bool:
+        """Whether nobody else can have the batch yet, also if this process stood still."""
+        return time.monotonic() < self._held_until
 
     def run(self) -> None:
         """The thread's body."""
@@ -31,8 +49,10 @@ class LeaseKeeper(threading.Thread):
             batch = self.batch
             if batch is None:
                 continue
+            asked_at = time.monotonic()
             try:
-                self._renew(batch)  # lost or just finished: `finish` tells which
+                if self._renew(batch):  # else lost or just finished: `finish` tells which
+                    self._held_until = asked_at + self._lease_seconds
             except RedisError as error:
                 _LOG.warning("the lease of batch %s could not be renewed: %s", batch, error)
 

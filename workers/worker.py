@@ -23,7 +23,7 @@ from models.errors import BetcoreError
 from models.ledger import Ledger
 from settings import Settings, settings
 from workers.jobs import EXPIRED, run
-from workers.lease import LeaseKeeper
+from workers.lease import LeaseKeeper, LeaseLost
 
 _LOG = logging.getLogger("betcore.worker")
 _LOG.addFilter(Seldom())
@@ -72,7 +72,7 @@ class BatchWorker(SimpleWorker):
         )
         self._ledger = Ledger(self._ledger_connection)
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
-        self._lease = LeaseKeeper(self._batches.renew, every)
+        self._lease = LeaseKeeper(self._batches.renew, every, self.settings.lease_seconds)
         self._lease.start()
 
     # Taking.
@@ -106,8 +106,10 @@ class BatchWorker(SimpleWorker):
     def _take(self, first: str) -> Batch | None:
         self.heartbeat()
         self._sweep()
+        asked_at = time.monotonic()
         batch = self._batches.take(time.time(), first, EXPIRED)
         if batch is not None and batch.jobs:
+            self._lease.taken(asked_at)
             self._state = self._shown_state = WorkerStatus.BUSY  # the script has written it
         return batch
 
@@ -126,7 +128,9 @@ class BatchWorker(SimpleWorker):
             return
         self._lease.batch = batch.id
         try:
-            self._finish(batch, run(self._ledger, batch.jobs))
+            self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held))
+        except LeaseLost:
+            _LOG.warning("batch %s was left to another worker", batch.id)
         finally:
             self._lease.batch = None
 

@@ -1,19 +1,33 @@
-"""`betcore bet`: what became of a bet."""
+"""`betcore bet`: what became of a bet, and of which bets nothing did."""
 
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
 import typer
 
 from models.db import transaction
+from models.open_bets import OpenBet, list_open_bets
 from models.show import ShownBet, show_bet
 from ops.database import database_failures
-from ops.documents import exact_json, table, text
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
+from ops.durations import read_duration
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Limit, emit_list, find_settings
 
 app = typer.Typer(help="Bets: one stake and its outcome.", no_args_is_help=True)
 
 BetId = Annotated[str, typer.Argument(help="The provider's betId.")]
 Provider = Annotated[str, typer.Option(help="The provider's counterparty id.")]
+State = Annotated[
+    Literal["open"],
+    typer.Option(help="Only open bets are listed: all others have come to their end."),
+]
+OlderThan = Annotated[
+    timedelta | None,
+    typer.Option(
+        parser=read_duration,
+        metavar="DURATION",
+        help="Only bets recorded at least so long ago, such as 90s, 15m, 24h or 7d.",
+    ),
+]
 
 
 @app.command("show")
@@ -27,13 +41,25 @@ def show(
     settings = find_settings(data_dir)
     with database_failures(), transaction(settings.database_url) as database:
         document = _document(show_bet(database, provider, bet_id))
-    if as_json:
-        typer.echo(exact_json(document))
-        return
     transfers = document.pop("transfers")
-    emit({name: text(value) for name, value in document.items()}, as_json)
-    if transfers:
-        typer.echo("\n" + table(list(transfers[0]), [list(row.values()) for row in transfers]))
+    emit_list(document, "transfers", transfers, as_json)
+
+
+@app.command("list")
+def list_(
+    provider: Provider,
+    state: State = "open",
+    older_than: OlderThan = None,
+    limit: Limit = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List bets whose pay-out never came, the oldest first."""
+    settings = find_settings(data_dir)
+    with database_failures():
+        bets = list_open_bets(settings.database_url, provider, older_than or timedelta(0), limit)
+        rows = (_open_row(bet) for bet in bets)
+        emit_list({"provider": provider, "state": state}, "bets", rows, as_json)
 
 
 def _document(bet: ShownBet) -> dict[str, Any]:
@@ -65,4 +91,17 @@ def _document(bet: ShownBet) -> dict[str, Any]:
             }
             for transfer in bet.transfers
         ],
+    }
+
+
+def _open_row(bet: OpenBet) -> dict[str, object]:
+    return {
+        "createdAt": bet.created_at,
+        "betId": bet.bet_id,
+        "gameRoundId": bet.round_id,
+        "betAmount": bet.stake,
+        "currency": bet.currency,
+        "player": bet.player,
+        "accountId": str(bet.account_id),
+        "sessionId": bet.session_id,
     }

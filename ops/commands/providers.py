@@ -5,19 +5,55 @@ from typing import Annotated
 import typer
 
 from models.db import transaction
-from models.providers import add_provider
+from models.providers import add_provider, set_provider_status
+from ops.commands import provider_secrets
 from ops.database import database_failures
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 
 app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
+app.add_typer(provider_secrets.app, name="secret")
 
+CounterpartyId = Annotated[
+    str, typer.Argument(metavar="ID", help="The provider's counterparty id.")
+]
 Name = Annotated[str, typer.Argument(help="How the provider is called; each name once.")]
 
 
 @app.command("add")
 def add(name: Name, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
-    """Add a provider and print what it signs with; the secret is shown this once."""
+    """Add a provider and print what it signs with.
+
+    The secret is shown this once.
+    """
     settings = find_settings(data_dir)
     with database_failures(), transaction(settings.database_url) as database:
         added = add_provider(database, name)
     emit({"counterpartyId": added.counterparty_id, "secret": added.secret}, as_json)
+
+
+@app.command("suspend")
+def suspend(
+    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Take no new bet of a provider from now on.
+
+    What is owed is still paid and given back.
+    """
+    settings = find_settings(data_dir)
+    with database_failures(), transaction(settings.database_url) as database:
+        set_provider_status(database, counterparty_id, "suspended")
+    emit({"counterpartyId": counterparty_id, "status": "suspended"}, as_json)
+
+
+@app.command("resume")
+def resume(
+    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Take bets of a suspended provider again.
+
+    Bets that were refused meanwhile stay refused.
+    """
+    settings = find_settings(data_dir)
+    with database_failures(), transaction(settings.database_url) as database:
+        set_provider_status(database, counterparty_id, "active")
+    emit({"counterpartyId": counterparty_id, "status": "active"}, as_json)

@@ -4,18 +4,24 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated
-from uuid import uuid4
 
 import typer
 
-from models.commands import Deposit
+from models.commands import Deposit, read_text
 from models.db import transaction
 from models.money import read_amount
 from models.sessions import Opened, Opening, close_session, open_accounts, open_sessions
+from ops.cash import book
 from ops.database import database_failures
-from ops.deposits import deposit as make_deposits
 from ops.documents import exact_json, table, utc
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
+from ops.options import (
+    DEFAULT_DATA_DIR,
+    AsJson,
+    DataDir,
+    chosen_reference,
+    emit,
+    find_settings,
+)
 from settings import Settings
 
 app = typer.Typer(help="Sessions: one launch of one game for one player.", no_args_is_help=True)
@@ -77,8 +83,8 @@ def open_(
     )
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
-        name = reference if reference is not None else _new_reference()
-        _deposit(settings, opening, players, deposit, _numbered(name, count))
+        references = _numbered(chosen_reference(reference), count)
+        _deposit(settings, opening, players, deposit, references)
     with database_failures(), transaction(settings.database_url) as database:
         opened = open_sessions(database, opening, players)
     _show(players, opened, as_json)
@@ -103,13 +109,6 @@ def _numbered(name: str, count: int | None) -> list[str]:
     return [name] if count is None else [f"{name}-{k}" for k in range(1, count + 1)]
 
 
-def _new_reference() -> str:
-    """A fresh reference, printed before anything is done with it."""
-    reference = str(uuid4())
-    typer.echo(f"reference: {reference} (to repeat this: --reference {reference})", err=True)
-    return reference
-
-
 def _deposit(
     settings: Settings,
     opening: Opening,
@@ -121,10 +120,14 @@ def _deposit(
     with database_failures(), transaction(settings.database_url) as database:
         accounts = open_accounts(database, opening, players)
         deposits = [
-            Deposit.read(account.account_id, reference, amount, account.decimals)
+            Deposit(
+                account_id=account.account_id,
+                reference=read_text(reference, "reference"),
+                amount=read_amount(amount, "deposit", account.decimals),
+            )
             for account, reference in zip(accounts, references, strict=True)
         ]
-    make_deposits(settings, deposits)
+    book(settings, deposits)
 
 
 def _show(players: Sequence[str], opened: Sequence[Opened], as_json: bool) -> None:

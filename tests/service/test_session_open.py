@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from models.commands import Deposit
-from ops.deposits import DepositError, NoAnswer, QueueUnavailable, deposit
+from ops.cash import CashError, NoAnswer, QueueUnavailable, book
 from tests.service.desk import Desk, desk_on, staffed_desk
 from tests.service.processes import until
 from tests.service.world import World
@@ -181,10 +181,10 @@ def test_without_a_worker_the_deposit_is_unknown_and_may_be_repeated(own_world: 
         money = [Deposit(int(opened["accountId"]), "once", Decimal(5))]
 
         with pytest.raises(NoAnswer, match=r"is a worker running\?.*--reference"):
-            deposit(desk.settings(), money, within_seconds=0.5)
+            book(desk.settings(), money, within_seconds=0.5)
         own_world.worker()
 
-        assert [deposit(desk.settings(), money)[0]["balance"] for _ in range(2)] == ["5", "5"]
+        assert [book(desk.settings(), money)[0]["balance"] for _ in range(2)] == ["5", "5"]
 
 
 def test_a_worker_that_starts_late_applies_the_deposit_once(own_world: World) -> None:
@@ -192,7 +192,7 @@ def test_a_worker_that_starts_late_applies_the_deposit_once(own_world: World) ->
         (opened,) = desk.documents(*desk.open("Ann"))
         money = [Deposit(int(opened["accountId"]), "once", Decimal(5))]
         jobs_expire_soon = desk.settings(apply_within_seconds=0.2)
-        result = pool.submit(deposit, jobs_expire_soon, money)
+        result = pool.submit(book, jobs_expire_soon, money)
         until(lambda: own_world.redis.llen("betcore:lane:" + opened["accountId"]) >= 2)
 
         own_world.worker()
@@ -204,13 +204,13 @@ def test_a_worker_that_starts_late_applies_the_deposit_once(own_world: World) ->
 def test_a_deposit_that_no_worker_can_apply_fails_soon(desk: Desk) -> None:
     money = [Deposit(10**9, uuid.uuid4().hex, Decimal(5))]
 
-    with pytest.raises(DepositError, match="could not apply"):
-        deposit(desk.settings(), money)
+    with pytest.raises(CashError, match="could not apply"):
+        book(desk.settings(), money)
 
 
 @pytest.mark.parametrize("url", ["redis://u:s3cret@127.0.0.1:1/0", "http://u:s3cret@127.0.0.1:1"])
 def test_without_redis_nothing_is_deposited_and_no_password_shown(desk: Desk, url: str) -> None:
     with pytest.raises(QueueUnavailable, match=r"(?i)redis") as refused:
-        deposit(desk.settings(redis_url=url), [Deposit(1, uuid.uuid4().hex, Decimal(5))])
+        book(desk.settings(redis_url=url), [Deposit(1, uuid.uuid4().hex, Decimal(5))])
 
     assert "s3cret" not in str(refused.value)

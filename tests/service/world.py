@@ -19,7 +19,7 @@ from models.providers import add_provider, find_provider
 from models.sessions import Opening, close_session, open_sessions
 from ops.embedded import Urls
 from tests.service.client import Answer, ProviderClient
-from tests.service.processes import GatewayProcess, WorkerProcess
+from tests.service.processes import GatewayProcess, WorkerProcess, until
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class World:
         self.redis = self.processes.enter_context(Redis.from_url(self.urls.redis))
         self._connection = LedgerConnection(self.urls.database, wait_seconds=8, connect_seconds=2)
         self.ledger = Ledger(self._connection)
+        self._asking: psycopg.Connection | None = None
 
     def gateway(self, **env: str) -> GatewayProcess:
         """Start a gateway and wait until it is ready."""
@@ -127,13 +128,11 @@ class World:
 
     def execute(self, statement: str, *values: object) -> None:
         """Run one statement and commit."""
-        with psycopg.connect(self.urls.database, autocommit=True) as connection:
-            connection.execute(statement, values)
+        self._ask(statement, values)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """The rows of a query."""
-        with psycopg.connect(self.urls.database, autocommit=True) as connection:
-            return connection.execute(query, values).fetchall()
+        return self._ask(query, values).fetchall()
 
     def balance(self, seat: Seat) -> Decimal:
         """The balance of a player's account, from the table."""
@@ -141,7 +140,30 @@ class World:
         assert isinstance(found, Decimal)
         return found
 
+    def wait_for_memory(self) -> None:
+        """Wait until Redis has remembered for so long that a bet without a trace is `unknown`."""
+        client = self.provider()
+        until(lambda: client.status("no such bet").body.get("state") == "unknown")
+
     def close(self) -> None:
         """End every process."""
         self._connection.close()
+        self._hang_up()
         self.processes.close()
+
+    def _ask(self, query: str, values: tuple[object, ...]) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Run a statement on a connection that is kept; on a new one when that is lost."""
+        if self._asking is not None:
+            try:
+                return self._asking.execute(query, values)
+            except psycopg.OperationalError:  # the server has ended, perhaps long ago
+                self._hang_up()
+        self._asking = psycopg.connect(
+            self.urls.database, autocommit=True, prepare_threshold=None
+        )
+        return self._asking.execute(query, values)
+
+    def _hang_up(self) -> None:
+        if self._asking is not None:
+            self._asking.close()
+            self._asking = None

@@ -1,4 +1,4 @@
-"""Deposits by operators: through the queue, as the only way money moves; many at a time."""
+"""Deposits and withdrawals by operators: through the queue, as all money moves; many at a time."""
 
 import asyncio
 import time
@@ -12,9 +12,10 @@ from broker.admission import Admission, Result, Verdict
 from broker.codec import encode_job
 from broker.keys import OURS
 from broker.link import Link
-from models.cells import BET_CONFLICT, DONE
-from models.commands import Deposit
+from models.cells import BET_CONFLICT, DONE, INSUFFICIENT_FUNDS
+from models.commands import CashCommand
 from models.errors import BetcoreError
+from models.money import plain
 from settings import Settings
 
 _IN_FLIGHT_MAX = 256
@@ -23,7 +24,7 @@ _IN_FLIGHT_MAX = 256
 _NONCE_SECONDS = 300
 _GRACE_SECONDS = 1.0  # a commit under way at the deadline may end this much later
 _AGAIN_AFTER_SECONDS = 0.1
-_FAILURES_MAX = 3  # of one deposit, in workers that answered
+_FAILURES_MAX = 3  # of one command, in workers that answered
 
 _UNAVAILABLE = {
     Verdict.SUSPENDED: "The queue is suspended: `rq resume` lets it go on. Then repeat this.",
@@ -33,35 +34,40 @@ _UNAVAILABLE = {
 }
 
 
-class DepositError(BetcoreError):
-    """A deposit was not confirmed; the same again, with the same reference, is harmless."""
+class CashError(BetcoreError):
+    """The money was not confirmed to have moved; the same again, same reference, is harmless."""
 
 
-class DepositConflict(DepositError):  # noqa: N818
-    """The reference already stands for a deposit to another account or of another amount."""
+class ReferenceConflict(CashError):  # noqa: N818
+    """The reference already stands for another deposit or withdrawal."""
 
 
-class NoAnswer(DepositError):  # noqa: N818
-    """No worker answered in time; the deposit may still be applied."""
+class InsufficientFunds(CashError):  # noqa: N818
+    """The account does not hold what is to be withdrawn; nothing is recorded of it."""
 
 
-class QueueUnavailable(DepositError):  # noqa: N818
+class NoAnswer(CashError):  # noqa: N818
+    """No worker answered in time; the money may still move."""
+
+
+class QueueUnavailable(CashError):  # noqa: N818
     """The queue takes no jobs at the moment."""
 
 
-def deposit(
-    settings: Settings, deposits: Sequence[Deposit], within_seconds: float = 30
+def book(
+    settings: Settings, commands: Sequence[CashCommand], within_seconds: float = 30
 ) -> list[Result]:
-    """Make deposits, each once per reference; what workers answered, in order, code 1 each.
+    """Make deposits and withdrawals, each once per reference; what workers answered, in order.
 
-    `within_seconds` is how long one deposit may take; an unknown outcome is tried again until
-    then. Raises QueueUnavailable, NoAnswer, DepositConflict or DepositError at the first that
+    Each result has code 1. `within_seconds` is how long one command may take; an unknown outcome
+    is tried again until then. Commands of one account may be applied in any order. Raises
+    QueueUnavailable, NoAnswer, ReferenceConflict, InsufficientFunds or CashError at the first that
     fails: others may have been applied by then, and repeating all of them is harmless.
     """
-    if not deposits:
+    if not commands:
         return []
     _require_redis(settings)
-    return asyncio.run(_deposit_all(settings, deposits, within_seconds))
+    return asyncio.run(_book_all(settings, commands, within_seconds))
 
 
 def _require_redis(settings: Settings) -> None:
@@ -78,24 +84,24 @@ def _require_redis(settings: Settings) -> None:
     except redis.ResponseError:
         pass  # it answers: what this user may do there is for the scripts to find out
     except (redis.RedisError, OSError) as error:
-        raise QueueUnavailable(f"Redis cannot be used, nothing was deposited: {error}") from error
+        raise QueueUnavailable(f"Redis cannot be used, no money was moved: {error}") from error
     except ValueError as error:  # whose message may quote the URL, with a password
         raise QueueUnavailable("REDIS_URL is not the URL of a Redis server.") from error
 
 
-async def _deposit_all(
-    settings: Settings, deposits: Sequence[Deposit], within_seconds: float
+async def _book_all(
+    settings: Settings, commands: Sequence[CashCommand], within_seconds: float
 ) -> list[Result]:
     link = Link(settings)
-    results: list[Result] = [{}] * len(deposits)
-    waiting = iter(enumerate(deposits))
+    results: list[Result] = [{}] * len(commands)
+    waiting = iter(enumerate(commands))
 
     async def take_turns() -> None:
         for index, command in waiting:
-            results[index] = await _deposit(link, settings, command, within_seconds)
+            results[index] = await _book(link, settings, command, within_seconds)
 
     await link.start()
-    in_flight = min(_IN_FLIGHT_MAX, len(deposits))
+    in_flight = min(_IN_FLIGHT_MAX, len(commands))
     takers = [asyncio.create_task(take_turns()) for _ in range(in_flight)]
     try:
         await asyncio.gather(*takers)
@@ -107,8 +113,8 @@ async def _deposit_all(
     return results
 
 
-async def _deposit(
-    link: Link, settings: Settings, command: Deposit, within_seconds: float
+async def _book(
+    link: Link, settings: Settings, command: CashCommand, within_seconds: float
 ) -> Result:
     try:
         async with asyncio.timeout(within_seconds):
@@ -116,22 +122,27 @@ async def _deposit(
     except TimeoutError:
         why = "is a worker running?" if link.ready else "Redis went away."
         raise NoAnswer(
-            f"No answer to the deposit {command.reference!r} within {within_seconds:g} s: {why} "
-            "The deposit may still be applied: repeat with the same reference (--reference); "
-            "nothing is deposited twice."
+            f"No answer to {_named(command)} within {within_seconds:g} s: {why} It may still be "
+            "applied: repeat it with the same reference (--reference); no money is moved twice."
         ) from None
     if result["code"] == BET_CONFLICT:
-        raise DepositConflict(
-            f"The reference {command.reference!r} already stands for a deposit to another account "
-            "or of another amount. This one was not made: give it a reference of its own."
+        raise ReferenceConflict(
+            f"The reference {command.reference!r} already stands for another deposit or "
+            "withdrawal, of another account or amount. This one was not made: give it a reference "
+            "of its own."
+        )
+    if result["code"] == INSUFFICIENT_FUNDS:
+        raise InsufficientFunds(
+            f"The account holds {result['balance']}, which does not cover {_named(command)} of "
+            f"{plain(command.amount)}: nothing was moved."
         )
     if result["code"] != DONE:
-        raise DepositError(f"The deposit {command.reference!r} was refused: {result['code']}.")
+        raise CashError(f"Code {result['code']} to {_named(command)}.")
     return result
 
 
-async def _until_known(link: Link, settings: Settings, command: Deposit) -> Result:
-    """Admit the deposit, again and again, until a worker answered it."""
+async def _until_known(link: Link, settings: Settings, command: CashCommand) -> Result:
+    """Admit the command, again and again, until a worker answered it."""
     failures = 0
     while True:
         admission = _admission(link, settings, command)
@@ -143,14 +154,14 @@ async def _until_known(link: Link, settings: Settings, command: Deposit) -> Resu
         in_time = asyncio.get_running_loop().time() < admission.apply_by
         failures += result is Verdict.UNKNOWN and in_time  # a job that fails is answered at once
         if failures >= _FAILURES_MAX:
-            raise DepositError(
-                f"A worker could not apply the deposit {command.reference!r}: its log and the "
-                "failed jobs in the dashboard say why."
+            raise CashError(
+                f"A worker could not apply {_named(command)}: its log and the failed jobs in the "
+                "dashboard say why."
             )
         await asyncio.sleep(_AGAIN_AFTER_SECONDS)
 
 
-def _admission(link: Link, settings: Settings, command: Deposit) -> Admission:
+def _admission(link: Link, settings: Settings, command: CashCommand) -> Admission:
     expires_ms = int((time.time() + _NONCE_SECONDS) * 1000)
     apply_by = asyncio.get_running_loop().time() + settings.apply_within_seconds
     admission = Admission(
@@ -165,3 +176,8 @@ def _admission(link: Link, settings: Settings, command: Deposit) -> Admission:
     )
     admission.nonce_key = f"{OURS}:nonce:operator:{admission.token}"
     return admission
+
+
+def _named(command: CashCommand) -> str:
+    """Such as: the deposit 'my reference'."""
+    return f"the {type(command).__name__.lower()} {command.reference!r}"

@@ -1,0 +1,103 @@
+"""Players and their accounts: made when they are first needed, blocked by operators."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from models.commands import read_text
+from models.currencies import use_currency
+from models.errors import NotFound
+from models.money import ZERO
+from models.tables import Account, Currency, Player
+
+Item = TypeVar("Item")
+
+PlayerStatus = Literal["active", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerAccount:
+    """Where a player's money is, and how much there is now."""
+
+    account_id: int
+    balance: Decimal
+    decimals: int  # of the account's currency
+
+
+def use_accounts(
+    database: Session, external_ids: Sequence[str], currency: str
+) -> list[PlayerAccount]:
+    """The accounts of these players in one currency; players and accounts are made where missing.
+
+    Raises InvalidRequest when an id cannot be one, and UnknownCurrency.
+    """
+    names = [read_text(external_id, "player") for external_id in external_ids]
+    decimals = use_currency(database, currency).decimals
+    accounts = _accounts(database, names, currency)
+    return [PlayerAccount(*accounts[name], decimals) for name in names]
+
+
+def find_account(database: Session, external_id: str, currency: str) -> PlayerAccount:
+    """The account of a player in a currency; nothing is made. Raises NotFound or InvalidRequest."""
+    player = _find_player(database, external_id)
+    found = database.exec(
+        select(Account, Currency.decimals)
+        .join(Currency, col(Currency.code) == col(Account.currency))
+        .where(Account.player_id == player.id, Account.currency == currency)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(f"The player {external_id!r} has no account in {currency!r}.")
+    account, decimals = found
+    return PlayerAccount(account.id or 0, account.balance or ZERO, decimals)
+
+
+def set_player_status(database: Session, external_id: str, status: PlayerStatus) -> None:
+    """Block a player, or let it play again, from the next bet on; the same again is harmless.
+
+    Raises NotFound or InvalidRequest.
+    """
+    _find_player(database, external_id).status = status
+
+
+def _find_player(database: Session, external_id: str) -> Player:
+    name = read_text(external_id, "player")
+    found = database.exec(select(Player).where(Player.external_id == name)).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no player {name!r}.")
+    return found
+
+
+def _accounts(
+    database: Session, external_ids: Sequence[str], currency: str
+) -> dict[str, tuple[int, Decimal]]:
+    """The accounts of these players, made where missing, in sorted order against deadlocks."""
+    found: dict[str, tuple[int, Decimal]] = {}
+    for names in _chunks(sorted(set(external_ids))):
+        players = [{"external_id": name, "status": "active"} for name in names]
+        database.execute(insert(Player).on_conflict_do_nothing(), players)
+        known = select(Player.external_id, Player.id).where(col(Player.external_id).in_(names))
+        ids = dict(database.exec(known).all())
+        fresh = [
+            {"kind": "player", "player_id": ids[name], "currency": currency, "balance": 0}
+            | {"last_seq": 0}
+            for name in names
+        ]
+        database.execute(insert(Account).on_conflict_do_nothing(), fresh)
+        accounts = select(col(Account.player_id), col(Account.id), col(Account.balance)).where(
+            col(Account.player_id).in_(ids.values()), Account.currency == currency
+        )
+        of_player = {
+            player_id: (account_id or 0, balance or ZERO)
+            for player_id, account_id, balance in database.exec(accounts)
+        }
+        found |= {name: of_player[ids[name]] for name in names}
+    return found
+
+
+def _chunks(items: Sequence[Item]) -> list[Sequence[Item]]:
+    """In parts: PostgreSQL takes at most 65,535 parameters a statement."""
+    return [items[start : start + 1000] for start in range(0, len(items), 1000)]

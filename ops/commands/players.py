@@ -1,0 +1,125 @@
+"""`betcore player`: who may play, and the money that players bring and take."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated
+
+import typer
+from sqlmodel import Session as Database
+
+from models.accounts import PlayerAccount, find_account, set_player_status, use_accounts
+from models.commands import CashCommand, Deposit, Withdrawal
+from models.db import transaction
+from models.errors import InvalidRequest
+from ops.cash import book
+from ops.database import database_failures
+from ops.options import (
+    DEFAULT_DATA_DIR,
+    AsJson,
+    DataDir,
+    chosen_reference,
+    emit,
+    find_settings,
+)
+from settings import Settings
+
+app = typer.Typer(help="Players: who may play, and their money.", no_args_is_help=True)
+
+ExternalId = Annotated[str, typer.Argument(help="The player's id in your own system.")]
+Currency = Annotated[str, typer.Option(help="The currency's code, such as EUR.")]
+Amount = Annotated[str, typer.Option(help="How much, above 0.")]
+Reference = Annotated[
+    str | None,
+    typer.Option(help="Names it, so that repeating it moves nothing; made when not given."),
+]
+
+
+@app.command("block")
+def block(
+    external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Take no new bet of a player from now on.
+
+    What is owed is still paid and given back.
+    """
+    settings = find_settings(data_dir)
+    with database_failures(), transaction(settings.database_url) as database:
+        set_player_status(database, external_id, "blocked")
+    emit({"player": external_id, "status": "blocked"}, as_json)
+
+
+@app.command("unblock")
+def unblock(
+    external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Let a blocked player bet again.
+
+    Bets that were refused meanwhile stay refused.
+    """
+    settings = find_settings(data_dir)
+    with database_failures(), transaction(settings.database_url) as database:
+        set_player_status(database, external_id, "active")
+    emit({"player": external_id, "status": "active"}, as_json)
+
+
+@app.command("deposit")
+def deposit(
+    external_id: ExternalId,
+    currency: Currency,
+    amount: Amount,
+    reference: Reference = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Put money into a player's account.
+
+    It happens once a reference. A player or account that does not exist yet is made.
+    """
+
+    def account(database: Database) -> PlayerAccount:
+        return use_accounts(database, [external_id], currency)[0]
+
+    emit(_book(find_settings(data_dir), Deposit, account, amount, reference), as_json)
+
+
+@app.command("withdraw")
+def withdraw(
+    external_id: ExternalId,
+    currency: Currency,
+    amount: Amount,
+    reference: Reference = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Take money out of a player's account.
+
+    It happens once a reference, and only if the balance covers it.
+    """
+
+    def account(database: Database) -> PlayerAccount:
+        return find_account(database, external_id, currency)
+
+    emit(_book(find_settings(data_dir), Withdrawal, account, amount, reference), as_json)
+
+
+def _book(
+    settings: Settings,
+    kind: type[CashCommand],
+    account: Callable[[Database], PlayerAccount],
+    amount: str,
+    reference: str | None,
+) -> dict[str, object]:
+    """Move the money and say what became of it; when anything cannot be read, nothing is made."""
+    name = chosen_reference(reference)
+    with database_failures(), transaction(settings.database_url) as database:
+        found = account(database)
+        command = kind.read(found.account_id, name, amount, found.decimals)
+        if not command.amount:
+            raise InvalidRequest("amount must be above 0.")
+    (result,) = book(settings, [command])
+    return {
+        "accountId": str(command.account_id),
+        "transferId": result["ids"][0],
+        "reference": name,
+        "balance": Decimal(result["balance"]),
+    }

@@ -1,0 +1,80 @@
+"""`betcore provider secret`: replaces what a provider signs with, without a moment between."""
+
+from typing import Annotated
+
+import typer
+
+from models.db import transaction
+from models.providers import Secret, add_secret, list_secrets, revoke_secret
+from ops.database import database_failures
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list, find_settings
+
+app = typer.Typer(
+    help="What a provider signs with: add a new secret, revoke the old.", no_args_is_help=True
+)
+
+CounterpartyId = Annotated[
+    str, typer.Argument(metavar="ID", help="The provider's counterparty id.")
+]
+SecretId = Annotated[int, typer.Option(min=1, help="As `secret list` and `secret add` tell it.")]
+
+
+@app.command("add")
+def add(
+    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Add a secret; the others stay good.
+
+    It counts at once, and is shown this once.
+    """
+    settings = find_settings(data_dir)
+    with database_failures(), transaction(settings.database_url) as database:
+        added, secret = add_secret(database, counterparty_id)
+    emit(
+        {
+            "counterpartyId": counterparty_id,
+            "secretId": str(added.secret_id),
+            "secret": secret,
+        },
+        as_json,
+    )
+
+
+@app.command("revoke")
+def revoke(
+    counterparty_id: CounterpartyId,
+    secret_id: SecretId,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Accept a secret no more, from 2 seconds on, for ever.
+
+    Also the last one may be revoked, as when it was stolen: then every call of the provider is
+    refused until it has another.
+    """
+    settings = find_settings(data_dir)
+    with database_failures(), transaction(settings.database_url) as database:
+        revoked = revoke_secret(database, counterparty_id, secret_id)
+        left = [one for one in list_secrets(database, counterparty_id) if not one.revoked_at]
+    if not left:
+        typer.echo("The provider has no secret left: all its calls are refused.", err=True)
+    emit({"counterpartyId": counterparty_id} | _row(revoked), as_json)
+
+
+@app.command("list")
+def list_(
+    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """List a provider's secrets, without what they are."""
+    settings = find_settings(data_dir)
+    with database_failures(), transaction(settings.database_url) as database:
+        rows = [_row(secret) for secret in list_secrets(database, counterparty_id)]
+    emit_list({"counterpartyId": counterparty_id}, "secrets", rows, as_json)
+
+
+def _row(secret: Secret) -> dict[str, object]:
+    return {
+        "secretId": str(secret.secret_id),
+        "createdAt": secret.created_at,
+        "revokedAt": secret.revoked_at,
+    }

@@ -1,0 +1,23 @@
+"""Durations as operators type them, such as 90s, 15m, 24h or 7d."""
+
+import re
+from datetime import timedelta
+
+import typer
+
+_FORM = re.compile(r"([0-9]{1,9})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=36_500)  # a time so long ago is one that PostgreSQL and Python have
+
+
+def read_duration(typed: str) -> timedelta:
+    """A whole number of seconds, minutes, hours or days. Raises typer.BadParameter."""
+    match = _FORM.fullmatch(typed)
+    if match is None:
+        raise typer.BadParameter(
+            f"{typed!r} is no duration: give a whole number and its unit, as in 90s, 15m, 24h, 7d."
+        )
+    duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if duration > _LONGEST:
+        raise typer.BadParameter(f"{typed!r} is longer than {_LONGEST.days}d.")
+    return duration
