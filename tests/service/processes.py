@@ -80,6 +80,9 @@ class GatewayProcess(Process):
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
             listening.listen(2048)
+            # Connections inherit it. Uvicorn takes what `--fd` names for a Unix socket and does not
+            # set it, so that each answer would wait 40 ms for the client to confirm its headers.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             fd = listening.fileno()
             options = ("--factory", "--fd", str(fd), "--no-access-log")
@@ -107,7 +110,8 @@ class WorkerProcess(Process):
         self.name = f"worker-{os.getpid()}-{WorkerProcess._started}"
         self._redis_url = urls.redis
         options = ("--name", self.name, "--worker-class", "workers.worker.BatchWorker")
-        super().__init__(urls, "rq.cli", "worker", "bets", *options, "-u", urls.redis, **env)
+        command = ("rq.cli", "worker", "bets", *options, "-u", urls.redis)
+        super().__init__(urls, *command, pass_fds=(), **env)
 
     def wait_ready(self) -> None:
         """Wait until RQ knows it."""
