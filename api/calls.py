@@ -91,7 +91,8 @@ async def _body(scope: Scope, receive: Receive, bytes_max: int, within_seconds: 
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise invalid("The body ended early.")
-                body += message.get("body", b"")
+                part: bytes = message.get("body", b"")
+                body += part
                 if len(body) > bytes_max:
                     raise _too_large(bytes_max)
                 if not message.get("more_body", False):

@@ -1,16 +1,31 @@
 -- Make every lane move again: return batches whose lease ran out, queue heads that nobody holds.
 --
--- Each worker runs it about once a second, under no lock: it is one atomic step, and does nothing
+-- Each worker runs it twice a second, under no lock: it is one atomic step, and does nothing
 -- where nothing is wrong. ARGV: the common four. Returns how many heads it queued.
 
--- A lost lease returns its whole batch at once: the heads are queued below, the rest wait again.
+local SWEPT_MAX = 10000  -- jobs on the queue
+
+local queued = 0
+
+-- A lost lease returns its whole batch at once: all wait again, then the head of each lane is queued.
 for _, batch in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', NOW_MS)) do
+  local lanes = {}
   for id in string.gmatch(call('GET', batch_key(batch)) or '', '%S+') do
     call('ZREM', STARTED, id .. ':' .. batch)
     call('DEL', execution_key(id, batch))
     if call('HGET', job_key(id), 'status') == 'started' then
-      if lane_of(id) then defer(id) else enqueue(id) end
+      local lane = lane_of(id)
+      if lane then
+        defer(id)
+        lanes[lane] = true
+      else
+        enqueue(id)
+      end
     end
+  end
+  for lane in pairs(lanes) do
+    queue_head(lane)
+    queued = queued + 1
   end
   call('ZREM', LEASES, batch)
   call('DEL', batch_key(batch))
@@ -23,12 +38,18 @@ for _, id in ipairs(call('LRANGE', INTERMEDIATE, 0, -1)) do
   if call('HGET', job_key(id), 'status') == 'queued' then call('LPUSH', QUEUED, id) end
 end
 
+call('ZREMRANGEBYSCORE', FINISHED, 0, NOW_S)
+call('ZREMRANGEBYSCORE', FAILED, 0, NOW_S)
+
+-- After an outage hundreds of thousands may wait. They are worked off first: to look through them
+-- all, 2 us each, twice a second for each worker, would leave Redis no time for anything else.
+if call('LLEN', QUEUED) > SWEPT_MAX then return queued end
+
 local held = {}
 for _, id in ipairs(call('LRANGE', QUEUED, 0, -1)) do held[id] = true end
 for _, batch in ipairs(call('ZRANGE', LEASES, 0, -1)) do
   for id in string.gmatch(call('GET', batch_key(batch)) or '', '%S+') do held[id] = true end
 end
-local queued = 0
 for _, lane in ipairs(call('SMEMBERS', LANES)) do
   local head = call('LINDEX', lane, 0)
   if not head or not held[head] then
@@ -36,7 +57,4 @@ for _, lane in ipairs(call('SMEMBERS', LANES)) do
     queued = queued + 1
   end
 end
-
-call('ZREMRANGEBYSCORE', FINISHED, 0, NOW_S)
-call('ZREMRANGEBYSCORE', FAILED, 0, NOW_S)
 return queued

@@ -13,7 +13,7 @@ import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlmodel import Session
 
-from models.errors import LedgerError, LedgerUnavailable
+from models.errors import BetTaken, LedgerContention, LedgerError, LedgerUnavailable
 from models.pipeline import Parameter, Pipeline, Row
 from models.queries import BEGIN, COMMIT, HOT_PATH, LIMIT, ROLLBACK, SNAPSHOT, Query
 
@@ -82,8 +82,13 @@ class LedgerConnection:
         batch = BatchTransaction(pipeline, opening)
         try:
             yield batch
+        except LedgerError as error:
+            if not isinstance(error, LedgerContention | BetTaken):
+                # Its server may be a replica by now, or its plans out of date: the next is new.
+                self.close()
+            raise
         finally:
-            if not batch.ended:
+            if self._pipeline is pipeline and not batch.ended:
                 self._roll_back(pipeline)
 
     def _roll_back(self, pipeline: Pipeline) -> None:

@@ -23,8 +23,9 @@ Row = tuple[str | None, ...]
 _UNIQUE_VIOLATION = "23505"
 # Deadlock, serialization failure, lock not available: nobody's fault, the same again may pass.
 _CONTENTION = frozenset({"40001", "40P01", "55P03"})
-# Connection trouble; shutdown; the three time limits that end a connection or a transaction.
-_UNAVAILABLE = ("08", "57", "53", "25P03", "25P04")
+# Connection trouble; shutdown; resources; a primary that became a replica; the time limits that end
+# a connection or a transaction.
+_UNAVAILABLE = ("08", "57", "53", "25006", "25P03", "25P04")
 
 
 class Pipeline:

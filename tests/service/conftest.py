@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from ops.embedded import temporary_servers
-from tests.service.world import World
+from tests.service.queue_world import QueueWorld
+from tests.service.world import Seat, World
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,23 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
+def seat(world: World) -> Seat:
+    """A player with 1000 EUR in a session without limits, of a provider of its own."""
+    return world.seat(world.provider())
+
+
+@pytest.fixture(scope="session")
+def ledger_world() -> Iterator[World]:
+    """A database on which only the tests' own connections are: no gateway, no worker."""
+    with temporary_servers() as urls:
+        installation = World(urls)
+        try:
+            yield installation
+        finally:
+            installation.close()
+
+
+@pytest.fixture
 def own_world() -> Iterator[World]:
     """An installation of the test's own, without processes yet: it may break it."""
     with temporary_servers() as urls:
@@ -31,3 +49,17 @@ def own_world() -> Iterator[World]:
             yield installation
         finally:
             installation.close()
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A Redis alone, shared by the tests of a module; each begins by emptying it."""
+    with temporary_servers(postgres=False) as urls:
+        yield urls.redis
+
+
+@pytest.fixture
+def queue_world(redis_url: str) -> Iterator[QueueWorld]:
+    """An empty Redis, and both sides of the queue on it."""
+    with QueueWorld(redis_url) as empty:
+        yield empty

@@ -110,7 +110,8 @@ class WorkerProcess(Process):
         self.name = f"worker-{os.getpid()}-{WorkerProcess._started}"
         self._redis_url = urls.redis
         options = ("--name", self.name, "--worker-class", "workers.worker.BatchWorker")
-        super().__init__(urls, "rq.cli", "worker", "bets", *options, "-u", urls.redis, **env)
+        command = ("rq.cli", "worker", "bets", *options, "-u", urls.redis)
+        super().__init__(urls, *command, pass_fds=(), **env)
 
     def wait_ready(self) -> None:
         """Wait until RQ knows it."""

@@ -1,0 +1,163 @@
+"""The shape of the project, kept by tests: who imports whom, how long things are, who commits."""
+
+import ast
+import re
+
+import pytest
+
+from tests.source import (
+    ROOT,
+    Found,
+    assert_none,
+    files,
+    functions,
+    imports,
+    is_in,
+    lines,
+    name_of,
+    ours,
+    tree,
+    where,
+)
+
+ALL = {"settings", "models", "broker", "workers", "api", "ops", "bench", "kit"}
+# What each of ours may import of ours, besides itself (DESIGN.md, "Import rule").
+MAY_IMPORT: dict[str, set[str]] = {
+    "settings": set(),
+    "models": {"settings"},
+    "broker": {"settings", "models"},
+    "workers": {"settings", "models", "broker"},
+    "api": {"settings", "models", "broker"},
+    "ops": ALL,
+    "bench": ALL,
+    "kit": set(),
+}
+SQL = ("models", "ops", "bench")
+# Libraries that only some of ours may use.
+USERS = {
+    "starlette": ("api", "ops/dashboard", "ops/gateway.py", "bench"),  # ops: serves the two apps
+    "rq": ("workers", "broker/keys.py", "ops", "bench"),
+    "redis": ("broker", "workers", "ops", "bench"),
+    "psycopg": SQL,
+    "sqlalchemy": SQL,
+    "sqlmodel": SQL,
+    "alembic": ("models",),
+}
+# Who else may begin, commit or roll back.
+TRANSACTIONS = {
+    "models/db.py": "it is the module for that",
+    "models/ledger.py": "by `BatchTransaction` of models/db.py",
+    "models/migrate.py": "Alembic wants the connection, and its lock must outlive the transaction",
+    "models/lookup.py": "autocommit: it only reads, a statement at a time",
+    "ops/embedded/postgres.py": "autocommit: a database is not created in a transaction",
+}
+ENDS_TRANSACTION = {"commit", "rollback", "begin", "begin_nested", "begin_twophase"}
+TRANSACTION_SQL = re.compile(
+    r"\s*(begin|commit|rollback|savepoint|start transaction)"
+    r"( (work|isolation|transaction)\b.*)?;?\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+TRANSACTION_QUERIES = {"BEGIN", "SNAPSHOT", "COMMIT", "ROLLBACK"}
+
+MODULE_LINES_MAX = 250
+FUNCTION_LINES_MAX = 50
+LINE_CHARACTERS_MAX = 100
+
+
+def test_ours_import_only_what_is_below_them() -> None:
+    def faults() -> Found:
+        for path in ours():
+            for line, name in imports(path):
+                of = name.partition(".")[0]
+                owner = path.relative_to(ROOT).parts[0].removesuffix(".py")
+                if of in ALL | {"tests"} and of not in MAY_IMPORT[owner] | {owner}:
+                    yield f"{where(path, line)}: {owner} may not import {name}"
+
+    assert_none(faults(), "the import rule of DESIGN.md")
+
+
+@pytest.mark.parametrize("library", USERS)
+def test_a_library_is_used_only_where_it_belongs(library: str) -> None:
+    def faults() -> Found:
+        for path in ours():
+            if not is_in(path, USERS[library]):
+                for line, name in imports(path):
+                    if name.partition(".")[0] == library:
+                        yield f"{where(path, line)}: imports {name}"
+
+    assert_none(faults(), f"{library} belongs to {', '.join(USERS[library])}")
+
+
+def test_only_one_module_begins_commits_and_rolls_back() -> None:
+    def faults() -> Found:
+        for path in ours():
+            if is_in(path, TRANSACTIONS):
+                continue
+            for node in ast.walk(tree(path)):
+                if isinstance(node, ast.Call) and name_of(node) in ENDS_TRANSACTION:
+                    yield f"{where(path, node.lineno)}: calls {name_of(node)}()"
+                if isinstance(node, ast.keyword) and node.arg in ("autocommit", "isolation_level"):
+                    yield f"{where(path, node.value.lineno)}: sets {node.arg}"
+
+    assert_none(faults(), "a transaction is models/db.py's; all else uses what it gives")
+
+
+def test_only_one_module_speaks_the_sql_of_transactions() -> None:
+    def faults() -> Found:
+        for path in ours():
+            if is_in(path, ["models/db.py", "models/queries.py"]):
+                continue
+            for node in ast.walk(tree(path)):
+                match node:
+                    case ast.alias(name=name) if name in TRANSACTION_QUERIES:
+                        yield f"{where(path, node.lineno)}: takes {name}"
+                    case ast.Attribute(attr=name) if name in TRANSACTION_QUERIES:
+                        yield f"{where(path, node.lineno)}: takes {name}"
+                    case ast.Constant(value=str(text)) if TRANSACTION_SQL.fullmatch(text):
+                        yield f"{where(path, node.lineno)}: says {text!r}"
+
+    assert_none(faults(), "models/queries.py has the words, models/db.py alone runs them")
+
+
+def test_money_is_never_a_binary_float() -> None:
+    def faults() -> Found:
+        for path in ours():
+            if not is_in(path, ("models", "broker", "workers", "api")):
+                continue
+            for node in ast.walk(tree(path)):
+                constant = isinstance(node, ast.Call) and all(
+                    isinstance(argument, ast.Constant) for argument in node.args
+                )
+                if isinstance(node, ast.Call) and name_of(node) == "float" and not constant:
+                    yield f"{where(path, node.lineno)}: converts to float"
+
+    assert_none(faults(), "amounts are Decimal; only a constant such as infinity may be converted")
+
+
+def test_no_module_is_too_long() -> None:
+    long = {path: len(lines(path)) for path in files(".py", ".lua")}
+    faults = (f"{where(p)}: {n} lines" for p, n in long.items() if n > MODULE_LINES_MAX)
+
+    assert_none(faults, f"a module has at most {MODULE_LINES_MAX} lines")
+
+
+def test_no_function_is_too_long() -> None:
+    def faults() -> Found:
+        for path in files(".py"):
+            for node in functions(path):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                if length > FUNCTION_LINES_MAX:
+                    yield f"{where(path, node.lineno)}: {node.name} has {length} lines"
+
+    assert_none(faults(), f"a function has at most {FUNCTION_LINES_MAX} lines")
+
+
+def test_no_line_of_lua_is_too_long() -> None:
+    faults = (
+        f"{where(path, number)}: {len(line)} characters"
+        for path in files(".lua")  # Ruff looks at the other ones
+        for number, line in enumerate(lines(path), start=1)
+        if len(line) > LINE_CHARACTERS_MAX
+    )
+
+    assert_none(faults, f"a line has at most {LINE_CHARACTERS_MAX} characters")

@@ -1,0 +1,6 @@
+"""How Hypothesis runs: the same examples every time, however busy the machine is."""
+
+from hypothesis import settings
+
+settings.register_profile("ours", derandomize=True, deadline=None)
+settings.load_profile("ours")

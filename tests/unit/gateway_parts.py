@@ -1,0 +1,137 @@
+"""A gateway in this process: fakeredis runs its admission script, what is behind it is invented."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any, cast
+
+import httpx
+from fakeredis import FakeRedis
+
+from api.app import create_app
+from api.auth import Authenticator
+from api.dispatch import Dispatcher
+from api.gateway import Gateway
+from api.sessions import Sessions
+from broker.admission import Admission, Result, Verdict
+from broker.link import Link
+from broker.scripts import common_arguments, source
+from models.commands import Place
+from models.errors import LedgerUnavailable
+from models.ledger import Ledger
+from models.lookup import Lookup
+from models.outcome import Outcome
+from settings import Settings
+from tests.service.client import ProviderClient
+
+MEMORY = "betcore:memory"
+PLACE = Place(provider_id=7, session_id="a-session", account_id=42, decimals=2)
+DONE = Outcome(1, Decimal(5), (8, 9))
+SECRET = "example-secret-not-real=="
+CLIENT = ProviderClient("", "933a215f-a9e6-4f88-9d91-52a87cd50499", SECRET, httpx.Client())
+
+
+class Behind:
+    """What is behind a gateway: providers, sessions, the record of bets; each may be away."""
+
+    def __init__(self) -> None:
+        self.away: set[str] = set()
+        self.record: Outcome | None = None
+
+    def secrets(self) -> dict[str, tuple[int, list[bytes]]]:
+        self._reach("providers")
+        return {CLIENT.counterparty_id: (PLACE.provider_id, [SECRET.encode()])}
+
+    def places(self, session_ids: Sequence[str]) -> list[Place | None]:
+        self._reach("sessions")
+        return [PLACE if id_ == PLACE.session_id else None for id_ in session_ids]
+
+    def recorded(self, commands: Sequence[Any]) -> list[Outcome | None]:
+        self._reach("record")
+        return [self.record for _ in commands]
+
+    def _reach(self, what: str) -> None:
+        if what in self.away:
+            raise LedgerUnavailable
+
+
+class ScriptedLink:
+    """Runs `admit.lua` on fakeredis; `becomes` says what becomes of a request it admitted."""
+
+    stream = "betcore:replies:this"
+
+    def __init__(self) -> None:
+        self.redis = FakeRedis()
+        self.redis.hset(MEMORY, "since", 0)
+        self.becomes: Callable[[], Result | Verdict] = DONE.to_json
+
+    def submit(self, admission: Admission) -> asyncio.Future[Any]:
+        """As `Link.submit`."""
+        [letter] = admit(self.redis, admission)
+        if letter == b"A":
+            admission.resolve(self.becomes())
+        else:
+            admission.refuse(Verdict(letter))
+        return admission.future
+
+
+def admit(redis: FakeRedis, *admissions: Admission) -> list[bytes]:
+    """The letters that `admit.lua` answers to some requests of one tick."""
+    now = asyncio.get_running_loop().time()
+    arguments = [value for admission in admissions for value in admission.arguments(now)]
+    script = source("admit")
+    letters: list[bytes] = redis.eval(
+        script, 0, *common_arguments("bets"), "5", "60", "86400", *arguments
+    )
+    return letters
+
+
+class GatewayParts:
+    """A gateway's app with its link and all that is behind it."""
+
+    def __init__(self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind) -> None:
+        self._http = http
+        self.link = link
+        self.behind = behind
+
+    async def post(
+        self, body: bytes, session_id: str = PLACE.session_id, **changed: str
+    ) -> httpx.Response:
+        """A signed PayInOut; `changed` as in `ProviderClient.headers`."""
+        return await self._http.post(
+            f"/v1/sessions/{session_id}/bets/pay-in-out",
+            content=body,
+            headers=CLIENT.headers(body, **changed),
+        )
+
+    def nonces(self) -> list[str]:
+        """The nonces that are burnt."""
+        return [key[-32:] for key in self._keys("betcore:nonce:7:*")]
+
+    def jobs(self) -> list[str]:
+        """The keys of jobs and lanes."""
+        return [*self._keys("rq:job:*"), *self._keys("betcore:lane:*")]
+
+    def _keys(self, pattern: str) -> list[str]:
+        return [str(key, "ascii") for key in cast("list[bytes]", self.link.redis.keys(pattern))]
+
+
+@asynccontextmanager
+async def gateway_parts(**changed: Any) -> AsyncIterator[GatewayParts]:
+    """A gateway with these settings."""
+    settings = Settings(**changed)
+    app = create_app(settings)
+    gateway: Gateway = app.state.gateway
+    link, behind = ScriptedLink(), Behind()
+    gateway.authenticator = Authenticator(settings, cast("Lookup", behind))
+    gateway.sessions = Sessions(settings, cast("Lookup", behind))
+    gateway.dispatcher = Dispatcher(settings, cast("Link", link), cast("Ledger", behind))
+    # Not the exception that the server would log, but the answer that a provider would get.
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
+        try:
+            yield GatewayParts(http, link, behind)
+        finally:
+            await gateway.stop()
+            link.redis.close()

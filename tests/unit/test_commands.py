@@ -1,0 +1,158 @@
+"""Commands: read from a body or refused by name, and the same again behind the queue."""
+
+import json
+import unicodedata
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from models.commands import COMMANDS, Deposit, PayInOut, Place, read_text
+from models.errors import InvalidRequest
+from models.money import JsonNumber
+
+PLACE = Place(provider_id=7, session_id="a-session", account_id=42, decimals=2)
+BODY: dict[str, object] = {"betId": "a", "betAmount": JsonNumber("10.5"), "winAmount": "55.25"}
+
+TEXTS = st.text(
+    st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=128
+)  # what a betId may be
+AMOUNTS = st.integers(0, 10**17 - 1).map(lambda cents: Decimal(f"{cents}e-2"))
+ODDS = st.none() | st.integers(0, 10**33 - 1).map(lambda units: Decimal(f"{units}e-18"))
+
+
+def pay_in_out(**fields: object) -> PayInOut:
+    return PayInOut.read(BODY | fields, PLACE)
+
+
+def test_a_body_and_the_place_of_its_session_become_a_command() -> None:
+    command = pay_in_out(gameRoundId="r", winOdd=JsonNumber("11.05"), unknown=[None])
+
+    assert command == PayInOut(
+        provider_id=7,
+        session_id="a-session",
+        account_id=42,
+        bet_id="a",
+        round_id="r",
+        stake=Decimal("10.5"),
+        win=Decimal("55.25"),
+        odd=Decimal("11.05"),
+    )
+
+
+@given(TEXTS, st.none() | TEXTS, AMOUNTS, AMOUNTS, ODDS)
+def test_a_command_is_the_same_behind_the_queue(
+    bet_id: str, round_id: str | None, stake: Decimal, win: Decimal, odd: Decimal | None
+) -> None:
+    fields = {"betId": bet_id, "gameRoundId": round_id, "betAmount": str(stake)}
+    sent = pay_in_out(**fields, winAmount=JsonNumber(str(win)), winOdd=odd and f"{odd:f}")
+
+    received = PayInOut.from_job(json.loads(json.dumps(sent.to_job())))
+
+    assert received == sent
+    assert (received.bet_id, received.round_id) == (bet_id, round_id)
+    assert (received.stake, received.win, received.odd) == (stake, win, odd)
+
+
+@given(TEXTS, AMOUNTS)
+def test_a_deposit_is_the_same_behind_the_queue(reference: str, amount: Decimal) -> None:
+    sent = Deposit.read(42, reference, str(amount), 2)
+
+    received = Deposit.from_job(json.loads(json.dumps(sent.to_job())))
+
+    assert received == sent == Deposit(42, reference, amount)
+
+
+@pytest.mark.parametrize("name", ["betId", "betAmount", "winAmount"])
+def test_a_required_field_that_is_missing_or_null_is_refused_by_name(name: str) -> None:
+    without = {key: value for key, value in BODY.items() if key != name}
+
+    with pytest.raises(InvalidRequest, match=f"^{name} is missing"):
+        PayInOut.read(without, PLACE)
+    with pytest.raises(InvalidRequest, match=f"^{name} must be"):
+        pay_in_out(**{name: None})
+
+
+def test_optional_fields_may_be_missing_or_null() -> None:
+    assert pay_in_out(gameRoundId=None, winOdd=None) == pay_in_out()
+    assert (pay_in_out().round_id, pay_in_out().odd) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["betId", "gameRoundId", "betAmount", "winAmount", "winOdd"])
+@pytest.mark.parametrize("value", [True, False, [], ["1"], {}, {"a": "1"}, ["NaN"], ""])
+def test_a_field_of_another_type_is_refused_by_name(name: str, value: object) -> None:
+    with pytest.raises(InvalidRequest, match=f"^{name} "):
+        pay_in_out(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["betAmount", "winAmount"])
+@pytest.mark.parametrize("kind", [str, JsonNumber])
+def test_an_amount_may_have_the_decimals_of_its_currency_and_no_more(
+    name: str, kind: Callable[[str], str]
+) -> None:
+    assert pay_in_out(**{name: kind("0.010")}) == pay_in_out(**{name: kind("0.01")})
+    with pytest.raises(InvalidRequest, match=f"^{name} may have at most 2 decimals"):
+        pay_in_out(**{name: kind("0.001")})
+
+
+def test_an_odd_may_have_eighteen_decimals_whatever_the_currency_has() -> None:
+    assert pay_in_out(winOdd="1.000000000000000001").odd == Decimal("1.000000000000000001")
+    with pytest.raises(InvalidRequest, match=r"^winOdd may have at most 18 decimals"):
+        pay_in_out(winOdd="1.0000000000000000001")
+
+
+@given(st.text(max_size=140) | st.text(st.characters(), max_size=4))
+@example("a" * 128)
+@example("a" * 129)
+@example("\U0001f600" * 128)
+@example("\x7f")
+@example("\x85")
+@example("\ud83d")
+def test_a_text_is_accepted_exactly_when_the_rule_allows_it(text: str) -> None:
+    unreadable = {unicodedata.category(character) for character in text} & {"Cc", "Cs"}
+
+    if 1 <= len(text) <= 128 and not unreadable:
+        assert read_text(text, "betId") == text
+    else:
+        with pytest.raises(InvalidRequest, match=r"^betId "):
+            read_text(text, "betId")
+
+
+@given(st.integers() | st.integers(-(10**140), 10**140))
+@example(10**128 - 1)
+@example(10**128)
+def test_a_whole_number_is_taken_as_its_text(number: int) -> None:
+    text = str(number)
+
+    if len(text) <= 128:
+        assert read_text(JsonNumber(text), "betId") == text
+        assert type(read_text(JsonNumber(text), "betId")) is str
+    else:
+        with pytest.raises(InvalidRequest, match="1 to 128"):
+            read_text(JsonNumber(text), "betId")
+
+
+@pytest.mark.parametrize("number", ["1.0", "1e3", "0.5", "1E0"])
+def test_a_number_that_is_not_written_as_a_whole_one_is_no_text(number: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"^betId must be text"):
+        read_text(JsonNumber(number), "betId")
+
+
+@pytest.mark.parametrize("function", COMMANDS)
+def test_what_the_queue_carries_is_no_command_when_a_value_is_of_another_type(
+    function: str,
+) -> None:
+    deposit = Deposit.read(42, "r", "1", 2)
+    sent = (pay_in_out() if function == PayInOut.function else deposit).to_job()
+    read = COMMANDS[function].from_job
+
+    strange: list[Any] = [True, 1.5, [], {}]
+    for name in sent:
+        for value in strange:
+            with pytest.raises(TypeError):
+                read(sent | {name: value})
+        with pytest.raises(KeyError):
+            read({key: value for key, value in sent.items() if key != name})
