@@ -4,7 +4,7 @@ ARGS ?=
 T ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt clean
+.PHONY: help run test test-long check fmt clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ run: .venv/.installed  ## boot everything, show one signed PayInOut, keep servin
 
 test: .venv/.installed  ## all tests (T=tests/unit for a part)
 	@.venv/bin/python -m pytest $(T) $(ARGS)
+
+test-long: .venv/.installed  ## all tests, the generated ones with 20 times the examples
+	@EXAMPLES_TIMES=20 .venv/bin/python -m pytest --timeout 3600 $(T) $(ARGS)
 
 check: .venv/.installed  ## lint, format and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -61,7 +61,7 @@ class Settings(BaseSettings):
 
     # PostgreSQL.
     connect_timeout_seconds: int = 2
-    statement_wait_seconds: float = 8  # longest wait for one answer of PostgreSQL in a worker
+    statement_wait_seconds: float = 6  # longest wait for one answer of PostgreSQL in a worker
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"

@@ -1,7 +1,6 @@
 """Answers to what only asks: balances, and what has become of a bet."""
 
 import asyncio
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from api.coalesced import Coalesced, LookupFailed
@@ -87,20 +86,11 @@ def _fields(bet_id: str, state: str, answer: BetAnswer | None) -> Fields:
         "betAmount": bet.stake if bet else None,
         "winAmount": bet.win if bet else None,
         "currency": bet.currency if bet else None,
-        "betTransactionId": _text(bet.stake_id) if bet else None,
-        "winTransactionId": _text(bet.win_id) if bet else None,
-        "refundTransactionId": _text(bet.refund_id) if bet else None,
+        "betTransactionId": bet.stake_id if bet else None,
+        "winTransactionId": bet.win_id if bet else None,
+        "refundTransactionId": bet.refund_id if bet else None,
         "refusedWith": bet.refused_with if bet else None,
-        "createdAt": _time(bet.created_at) if bet else None,
-        "updatedAt": _time(bet.updated_at) if bet else None,
+        "createdAt": bet.created_at if bet else None,
+        "updatedAt": bet.updated_at if bet else None,
         "_responseCode": 1,
     }
-
-
-def _text(id_: int | None) -> str | None:
-    return None if id_ is None else str(id_)
-
-
-def _time(moment: datetime) -> str:
-    """RFC 3339 in UTC."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -7,7 +7,7 @@ local SWEPT_MAX = 10000  -- jobs on the queue
 
 local queued = 0
 
--- A lost lease returns its whole batch at once: all wait again, then the head of each lane is queued.
+-- A lost lease returns its whole batch at once: all wait again, then each lane queues its head.
 for _, batch in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', NOW_MS)) do
   local lanes = {}
   for id in string.gmatch(call('GET', batch_key(batch)) or '', '%S+') do

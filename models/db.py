@@ -9,25 +9,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
-import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlmodel import Session
 
-from models.errors import BetTaken, LedgerContention, LedgerError, LedgerUnavailable
+from models.connection import PreparedConnection
+from models.errors import BetTaken, LedgerContention, LedgerError
 from models.pipeline import Parameter, Pipeline, Row
 from models.queries import BEGIN, COMMIT, HOT_PATH, LIMIT, ROLLBACK, SNAPSHOT, Query
 
 Call = tuple[Query, Sequence[Parameter]]
-
-# Plans are made once and do not look at the values; without sequential scans, because a plan made
-# while a table was empty would otherwise stay one (docs/adr/0004).
-_LEDGER_SETTINGS = """
-    set plan_cache_mode = force_generic_plan;
-    set enable_seqscan = off;
-    set synchronous_commit = on;
-    set timezone = 'UTC';
-    set transaction_timeout = 0;
-"""
 
 
 @cache
@@ -49,10 +39,9 @@ class LedgerConnection:
 
     def __init__(self, database_url: str, *, wait_seconds: float, connect_seconds: int) -> None:
         """`wait_seconds`: the longest wait for an answer, after which the connection is closed."""
-        self._url = database_url
-        self._wait_seconds = wait_seconds
-        self._connect_seconds = connect_seconds
-        self._pipeline: Pipeline | None = None
+        self._connection = PreparedConnection(
+            database_url, HOT_PATH, wait_seconds=wait_seconds, connect_seconds=connect_seconds
+        )
 
     @contextmanager
     def transaction(self, seconds_max: float) -> Iterator["BatchTransaction"]:
@@ -61,7 +50,7 @@ class LedgerConnection:
         What the body does not commit is rolled back. Raises what `Pipeline.run` raises.
         """
         began = time.monotonic()
-        self._connected()  # first, because it may take long
+        self._connection.pipeline()  # first, because it may take long
         # Set inside the transaction: PostgreSQL starts this clock only if none is running yet.
         milliseconds = max(1, int((began + seconds_max - time.monotonic()) * 1000))
         yield from self._run([(BEGIN, ()), (LIMIT, (str(milliseconds),))])
@@ -73,12 +62,10 @@ class LedgerConnection:
 
     def close(self) -> None:
         """Close the connection, if there is one."""
-        if self._pipeline is not None:
-            self._pipeline.close()
-            self._pipeline = None
+        self._connection.close()
 
     def _run(self, opening: list[Call]) -> Iterator["BatchTransaction"]:
-        pipeline = self._connected()
+        pipeline = self._connection.pipeline()
         batch = BatchTransaction(pipeline, opening)
         try:
             yield batch
@@ -88,7 +75,7 @@ class LedgerConnection:
                 self.close()
             raise
         finally:
-            if self._pipeline is pipeline and not batch.ended:
+            if pipeline.usable and not batch.ended:
                 self._roll_back(pipeline)
 
     def _roll_back(self, pipeline: Pipeline) -> None:
@@ -96,36 +83,6 @@ class LedgerConnection:
             pipeline.run((ROLLBACK, ()))
         except LedgerError:
             self.close()  # the server rolls back what a closed connection leaves
-
-    def _connected(self) -> Pipeline:
-        if self._pipeline is not None and self._pipeline.usable:
-            return self._pipeline
-        self.close()
-        try:
-            connection = psycopg.connect(
-                self._url,
-                autocommit=True,
-                connect_timeout=self._connect_seconds,
-                target_session_attrs="read-write",
-            )
-        except psycopg.OperationalError as error:
-            raise LedgerUnavailable(str(error).strip()) from error
-        try:
-            self._pipeline = _prepared(connection, self._wait_seconds)
-        except BaseException:
-            connection.close()
-            raise
-        return self._pipeline
-
-
-def _prepared(connection: psycopg.Connection, wait_seconds: float) -> Pipeline:
-    try:
-        connection.execute(_LEDGER_SETTINGS)
-        pipeline = Pipeline(connection, wait_seconds)
-        pipeline.prepare(HOT_PATH)
-    except psycopg.OperationalError as error:
-        raise LedgerUnavailable(str(error).strip()) from error
-    return pipeline
 
 
 class BatchTransaction:

@@ -2,43 +2,60 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
-from typing import Any
-
-import psycopg
 
 from models.commands import Place
-from models.errors import LedgerUnavailable
+from models.connection import PreparedConnection
+from models.errors import LedgerContention, LedgerError
+from models.pipeline import Column, Row, exact, maybe_exact, present, whole
+from models.queries import INT4S, INT8S, TEXTS, Query
+
+_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
 
 #: Every active secret, a row each.
-_ACTIVE_SECRETS = """
+_SECRETS = Query(
+    b"secrets",
+    """
     select p.counterparty_id, p.id, s.secret
     from provider p join provider_secret s on s.provider_id = p.id
     where s.revoked_at is null
-"""
+    """,
+)
 
 #: Facts of a session that never change.
-_PLACES = """
+_PLACES = Query(
+    b"places",
+    """
     select s.id, s.provider_id, s.account_id, c.decimals
     from session s join account a on a.id = s.account_id join currency c on c.code = a.currency
-    where s.id = any(%s)
-"""
+    where s.id = any($1)
+    """,
+    (TEXTS,),
+)
 
-_BALANCES = "select id, currency, balance from account where id = any(%s)"
+_BALANCES = Query(
+    b"balances", "select id, currency, balance from account where id = any($1)", (INT8S,)
+)
 
-_BETS = """
+_BETS = Query(
+    b"recorded_bets",
+    f"""
     select b.provider_id, b.bet_id, b.state, b.stake, b.win, a.currency,
            (select id from transfer t where t.bet = b.id and t.kind = 'stake'),
            (select id from transfer t where t.bet = b.id and t.kind = 'win'),
            (select id from transfer t where t.bet = b.id and t.kind = 'refund'),
-           b.refused_with, b.created_at, b.updated_at
-    from unnest(%s::int[], %s::text[]) wanted(provider_id, bet_id)
+           b.refused_with, to_char(b.created_at, '{_TIME}'), to_char(b.updated_at, '{_TIME}')
+    from unnest($1, $2) wanted(provider_id, bet_id)
     join bet b on b.provider_id = wanted.provider_id and b.bet_id = wanted.bet_id
     join account a on a.id = b.account_id
-"""
+    """,  # noqa: S608 - the only thing put in is a constant
+    (INT4S, TEXTS),
+)
 
-_LOCK_ACCOUNTS = "select id from account where id = any(%s) order by id for no key update"
+#: Waits a moment for whoever holds these rows; the locks are released at once.
+_LOCK = Query(
+    b"lock", "select id from account where id = any($1) order by id for no key update", (INT8S,)
+)
 _LOCK_WITHIN_MS = 300
 
 
@@ -62,12 +79,12 @@ class RecordedBet:
     stake: Decimal | None
     win: Decimal | None
     currency: str
-    stake_id: int | None
-    win_id: int | None
-    refund_id: int | None
+    stake_id: str | None
+    win_id: str | None
+    refund_id: str | None
     refused_with: int | None
-    created_at: datetime
-    updated_at: datetime
+    created_at: str  # RFC 3339 in UTC
+    updated_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,48 +106,55 @@ class Lookup:
         answer_seconds: float,
         may_be_replica: bool = False,
     ) -> None:
-        """`answer_seconds`: PostgreSQL gives a look-up up after this."""
-        self._url = database_url
-        self._attributes = "any" if may_be_replica else "read-write"
-        self._connect_seconds = connect_seconds
-        self._answer_ms = int(answer_seconds * 1000)
-        self._connection: psycopg.Connection | None = None
+        """`answer_seconds`: a look-up is given up after this."""
+        self._connection = PreparedConnection(
+            database_url,
+            (_SECRETS, _PLACES, _BALANCES, _BETS, _LOCK),
+            wait_seconds=answer_seconds,
+            connect_seconds=connect_seconds,
+            settings={"lock_timeout": str(_LOCK_WITHIN_MS)},
+            may_be_replica=may_be_replica,
+        )
 
     def secrets(self) -> dict[str, tuple[int, list[bytes]]]:
         """For each `X-Counterparty-Id` the provider's id and its active secrets.
 
-        Raises LedgerUnavailable.
+        Raises LedgerError.
         """
         found: dict[str, tuple[int, list[bytes]]] = {}
-        for counterparty_id, provider_id, secret in self._rows(_ACTIVE_SECRETS):
-            found.setdefault(counterparty_id, (provider_id, []))[1].append(secret.encode())
+        for counterparty_id, provider_id, secret in self._rows(_SECRETS):
+            of_provider = found.setdefault(present(counterparty_id), (whole(provider_id), []))
+            of_provider[1].append(present(secret).encode())
         return found
 
     def places(self, session_ids: Sequence[str]) -> list[Place | None]:
-        """Where each session acts; None: there is no such session. Raises LedgerUnavailable."""
+        """Where each session acts; None: there is no such session. Raises LedgerError."""
         rows = self._rows(_PLACES, list(session_ids))
-        found = {id_: Place(provider, id_, account, d) for id_, provider, account, d in rows}
+        found = {
+            id_: Place(whole(provider_id), present(id_), whole(account_id), whole(decimals))
+            for id_, provider_id, account_id, decimals in rows
+        }
         return [found.get(session_id) for session_id in session_ids]
 
     def balances(self, account_ids: Sequence[int]) -> list[tuple[str, Decimal] | None]:
         """Currency and balance of players' accounts; None: a replica does not have it yet.
 
-        Raises LedgerUnavailable.
+        Raises LedgerError.
         """
         rows = self._rows(_BALANCES, list(account_ids))
-        found = {id_: (currency, balance) for id_, currency, balance in rows}
+        found = {whole(row[0]): (present(row[1]), exact(row[2])) for row in rows}
         return [found.get(account_id) for account_id in account_ids]
 
     def bets(self, questions: Sequence[BetQuestion]) -> list[BetAnswer]:
         """What is recorded of bets, read after the doubtful accounts' rows were locked once.
 
-        Raises LedgerUnavailable.
+        Raises LedgerError.
         """
         doubtful = sorted({id_ for question in questions for id_ in question.doubtful})
         certain = not doubtful or self._could_lock(doubtful)
         providers = [question.provider_id for question in questions]
         rows = self._rows(_BETS, providers, [question.bet_id for question in questions])
-        found = {(row[0], row[1]): RecordedBet(*row[2:]) for row in rows}
+        found = {(whole(row[0]), present(row[1])): _recorded(row) for row in rows}
         return [
             BetAnswer(found.get((q.provider_id, q.bet_id)), certain or not q.doubtful)
             for q in questions
@@ -138,32 +162,36 @@ class Lookup:
 
     def close(self) -> None:
         """Close the connection, if there is one."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._connection.close()
 
     def _could_lock(self, account_ids: Sequence[int]) -> bool:
-        """Whether nobody holds these rows, waiting a moment; the locks are released at once."""
-        self._rows("select set_config('lock_timeout', %s, false)", str(_LOCK_WITHIN_MS))
+        """Whether nobody holds these rows."""
         try:
-            self._rows(_LOCK_ACCOUNTS, list(account_ids))
-        except LedgerUnavailable as error:
-            if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
-                return False
-            raise
+            self._rows(_LOCK, account_ids)
+        except LedgerContention:
+            return False
         return True
 
-    def _rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    def _rows(self, query: Query, *parameters: Column) -> list[Row]:
         try:
-            if self._connection is None or self._connection.closed:
-                self._connection = psycopg.connect(
-                    self._url,
-                    autocommit=True,
-                    connect_timeout=self._connect_seconds,
-                    options=f"-c statement_timeout={self._answer_ms}",
-                    target_session_attrs=self._attributes,
-                )
-            return self._connection.execute(query, parameters, prepare=True).fetchall()
-        except psycopg.OperationalError as error:
-            self.close()
-            raise LedgerUnavailable(str(error).strip()) from error
+            return self._connection.pipeline().run((query, parameters))[0]
+        except LedgerContention:
+            raise
+        except LedgerError:
+            self.close()  # its plans may be out of date, or its server a replica: the next is new
+            raise
+
+
+def _recorded(row: Row) -> RecordedBet:
+    return RecordedBet(
+        state=present(row[2]),
+        stake=maybe_exact(row[3]),
+        win=maybe_exact(row[4]),
+        currency=present(row[5]),
+        stake_id=row[6],
+        win_id=row[7],
+        refund_id=row[8],
+        refused_with=None if row[9] is None else int(row[9]),
+        created_at=present(row[10]),
+        updated_at=present(row[11]),
+    )

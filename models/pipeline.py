@@ -99,6 +99,28 @@ class Pipeline:
         self._pgconn.consume_input()
 
 
+def present(value: str | None) -> str:
+    """A value of a column that is never null. Raises ValueError."""
+    if value is None:
+        raise ValueError("a column that is never null was null")
+    return value
+
+
+def whole(value: str | None) -> int:
+    """A whole number, never null. Raises ValueError."""
+    return int(present(value))
+
+
+def exact(value: str | None) -> Decimal:
+    """An exact number, never null. Raises ValueError."""
+    return Decimal(present(value))
+
+
+def maybe_exact(value: str | None) -> Decimal | None:
+    """An exact number, or null."""
+    return None if value is None else Decimal(value)
+
+
 def _typed(result: PGresult) -> LedgerError:
     """The failure as one of our errors: by SQLSTATE and constraint name, never by message."""
     state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()

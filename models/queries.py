@@ -6,8 +6,8 @@ types are given by number because libpq would otherwise have to ask for them.
 
 from typing import NamedTuple
 
-_INT2S, _INT4S, _INT8S, _TEXTS, _NUMERICS, _DATES = 1005, 1007, 1016, 1009, 1231, 1182
-_INT8, _TEXT = 20, 25
+INT2S, INT4S, INT8S, TEXTS, NUMERICS, DATES = 1005, 1007, 1016, 1009, 1231, 1182
+INT8, TEXT = 20, 25
 
 
 class Query(NamedTuple):
@@ -18,21 +18,27 @@ class Query(NamedTuple):
     types: tuple[int, ...] = ()
 
 
+SETTINGS = Query(
+    b"settings",
+    "select set_config(name, value, false) from unnest($1, $2) setting(name, value)",
+    (TEXTS, TEXTS),
+)
+
 BEGIN = Query(b"begin", "begin isolation level read committed")
 SNAPSHOT = Query(b"snapshot", "begin isolation level repeatable read, read only")
 COMMIT = Query(b"commit", "commit")
 ROLLBACK = Query(b"rollback", "rollback")
-LIMIT = Query(b"limit", "select set_config('transaction_timeout', $1, true)", (_TEXT,))
+LIMIT = Query(b"limit", "select set_config('transaction_timeout', $1, true)", (TEXT,))
 
 #: In id order, so that two batches which share accounts cannot wait for each other in a circle.
 #: `no key`: bets and transfers may refer to the row meanwhile.
 LOCK_ACCOUNTS = Query(
     b"lock_accounts",
     "select id, balance, last_seq from account where id = any($1) order by id for no key update",
-    (_INT8S,),
+    (INT8S,),
 )
 READ_ACCOUNTS = Query(
-    b"read_accounts", "select id, balance, last_seq from account where id = any($1)", (_INT8S,)
+    b"read_accounts", "select id, balance, last_seq from account where id = any($1)", (INT8S,)
 )
 
 #: A later statement than the lock, so that it sees what was committed until the lock was granted;
@@ -50,7 +56,7 @@ SESSIONS = Query(
     join account house on house.provider_id = s.provider_id and house.currency = a.currency
     where s.id = any($1)
     """,
-    (_TEXTS,),
+    (TEXTS,),
 )
 
 BETS = Query(
@@ -63,13 +69,13 @@ BETS = Query(
     join bet b on b.provider_id = wanted.provider_id and b.bet_id = wanted.bet_id
     left join transfer t on t.bet = b.id
     """,
-    (_INT4S, _TEXTS),
+    (INT4S, TEXTS),
 )
 
 BOOKED = Query(
     b"booked",
     "select reference, id, account, kind, amount from transfer where reference = any($1)",
-    (_TEXTS,),
+    (TEXTS,),
 )
 CASH_ACCOUNTS = Query(
     b"cash_accounts",
@@ -78,7 +84,7 @@ CASH_ACCOUNTS = Query(
     join account cash on cash.kind = 'cash' and cash.currency = a.currency
     where a.id = any($1)
     """,
-    (_INT8S,),
+    (INT8S,),
 )
 
 #: A block of ids for bets and transfers: the sequence counts by this much.
@@ -93,8 +99,8 @@ INSERT_BETS = Query(
     select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     """,
     (
-        *(_INT8S, _INT4S, _TEXTS, _INT8S, _TEXTS, _TEXTS, _TEXTS, _TEXTS),
-        *(_NUMERICS, _NUMERICS, _NUMERICS, _INT2S),
+        *(INT8S, INT4S, TEXTS, INT8S, TEXTS, TEXTS, TEXTS, TEXTS),
+        *(NUMERICS, NUMERICS, NUMERICS, INT2S),
     ),
 )
 
@@ -110,7 +116,7 @@ UPDATE_BETS = Query(
     )
     select require_rows(count(*), $5) from updated
     """,
-    (_INT8S, _TEXTS, _NUMERICS, _NUMERICS, _INT8),
+    (INT8S, TEXTS, NUMERICS, NUMERICS, INT8),
 )
 
 INSERT_TRANSFERS = Query(
@@ -124,8 +130,8 @@ INSERT_TRANSFERS = Query(
          new(id, bet, kind, debit, credit, amount, account, seq, balance, reference, month)
     """,
     (
-        *(_INT8S, _INT8S, _TEXTS, _INT8S, _INT8S, _NUMERICS, _INT8S, _INT8S, _NUMERICS),
-        *(_TEXTS, _DATES),
+        *(INT8S, INT8S, TEXTS, INT8S, INT8S, NUMERICS, INT8S, INT8S, NUMERICS),
+        *(TEXTS, DATES),
     ),
 )
 
@@ -143,7 +149,7 @@ UPDATE_ACCOUNTS = Query(
     )
     select require_rows(count(*), $5) from updated
     """,
-    (_INT8S, _INT8S, _INT8S, _NUMERICS, _INT8),
+    (INT8S, INT8S, INT8S, NUMERICS, INT8),
 )
 
 HOT_PATH = (

@@ -1,11 +1,10 @@
 """Between rows of PostgreSQL and the state in memory: how a batch is read, and is written."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 
 from models import queries
 from models.db import Call
-from models.pipeline import Column, Row, Value
+from models.pipeline import Column, Row, Value, exact, maybe_exact, present, whole
 from models.queries import Query
 from models.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session, State, Transfer
 
@@ -16,21 +15,21 @@ def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
     """The state that the answers to a load describe; `accounts` is the query that read them."""
     state = State(ids)
     for row in answers[accounts]:
-        account = Account(_int(row[0]), _decimal(row[1]), _int(row[2]))
+        account = Account(whole(row[0]), exact(row[1]), whole(row[2]))
         state.accounts[account.id] = account
     for row in answers[queries.SESSIONS]:
         session = _session(row)
         state.sessions[session.id] = session
     for row in answers[queries.BETS]:
-        key = (_int(row[1]), _text(row[2]))
+        key = (whole(row[1]), present(row[2]))
         bet = state.bets.get(key) or state.bets.setdefault(key, _bet(row))
         if row[13] is not None:
-            bet.ids[Kind(row[13])] = _int(row[14])
+            bet.ids[Kind(row[13])] = whole(row[14])
     for row in answers.get(queries.BOOKED, ()):
-        booked = Booked(_int(row[1]), _int(row[2]), Kind(_text(row[3])), _decimal(row[4]))
-        state.booked[_text(row[0])] = booked
+        booked = Booked(whole(row[1]), whole(row[2]), Kind(present(row[3])), exact(row[4]))
+        state.booked[present(row[0])] = booked
     for row in answers.get(queries.CASH_ACCOUNTS, ()):
-        state.cash_accounts[_int(row[0])] = _int(row[1])
+        state.cash_accounts[whole(row[0])] = whole(row[1])
     return state
 
 
@@ -65,12 +64,12 @@ def columns(rows: Sequence[Sequence[Value]], width: int) -> list[Column]:
 
 def _session(row: Row) -> Session:
     return Session(
-        id=_text(row[0]),
-        provider_id=_int(row[1]),
-        account_id=_int(row[2]),
-        house_account_id=_int(row[3]),
-        min_bet=_optional_decimal(row[4]),
-        max_bet=_optional_decimal(row[5]),
+        id=present(row[0]),
+        provider_id=whole(row[1]),
+        account_id=whole(row[2]),
+        house_account_id=whole(row[3]),
+        min_bet=maybe_exact(row[4]),
+        max_bet=maybe_exact(row[5]),
         ended=row[6] == "t",
         allowed=row[7] == "t",
     )
@@ -78,17 +77,17 @@ def _session(row: Row) -> Session:
 
 def _bet(row: Row) -> Bet:
     return Bet(
-        id=_int(row[0]),
-        provider_id=_int(row[1]),
-        bet_id=_text(row[2]),
-        account_id=_int(row[3]),
-        session_id=_text(row[4]),
+        id=whole(row[0]),
+        provider_id=whole(row[1]),
+        bet_id=present(row[2]),
+        account_id=whole(row[3]),
+        session_id=present(row[4]),
         round_id=row[5],
-        opened_by=OpenedBy(_text(row[6])),
-        state=BetState(_text(row[7])),
-        stake=_optional_decimal(row[8]),
-        win=_optional_decimal(row[9]),
-        odd=_optional_decimal(row[10]),
+        opened_by=OpenedBy(present(row[6])),
+        state=BetState(present(row[7])),
+        stake=maybe_exact(row[8]),
+        win=maybe_exact(row[9]),
+        odd=maybe_exact(row[10]),
         refused_with=None if row[11] is None else int(row[11]),
         month=row[12],
     )
@@ -125,21 +124,3 @@ def _transfer_row(transfer: Transfer) -> tuple[Value, ...]:
         transfer.reference,
         transfer.bet.month if transfer.bet else None,
     )
-
-
-def _text(value: str | None) -> str:
-    if value is None:
-        raise ValueError("a column that is never null was null")
-    return value
-
-
-def _int(value: str | None) -> int:
-    return int(_text(value))
-
-
-def _decimal(value: str | None) -> Decimal:
-    return Decimal(_text(value))
-
-
-def _optional_decimal(value: str | None) -> Decimal | None:
-    return None if value is None else Decimal(value)

@@ -14,7 +14,7 @@ import psycopg
 
 from broker.batches import FinishedJob, TakenJob
 from broker.codec import encode_job
-from models.commands import Command, Deposit, PayInOut
+from models.commands import CashCommand, Command, Deposit, PayInOut
 from models.db import LedgerConnection
 from models.ledger import Ledger
 from models.outcome import Outcome
@@ -121,9 +121,9 @@ def locked(world: World, account_id: int) -> Iterator[psycopg.Connection]:
 def written(world: World, command: Command) -> Iterator[psycopg.Connection]:
     """A transaction that has written a new command, and holds it back until it commits or ends."""
     amounts = (
-        [("stake", -command.stake), ("win", command.win)]
-        if isinstance(command, PayInOut)
-        else [("deposit", command.amount)]
+        [("deposit", command.amount)]
+        if isinstance(command, CashCommand)
+        else [("stake", -(command.stake or 0)), ("win", command.win)]
     )
     with psycopg.connect(world.urls.database) as connection:
         [(bet,)] = connection.execute("select nextval('ledger_ids')").fetchall()

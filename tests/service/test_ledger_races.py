@@ -165,7 +165,11 @@ def test_many_batches_from_many_connections_leave_every_chain_whole(
         assert outcome is not None
         said.setdefault(bet, set()).add((outcome.code, outcome.ids))
     assert all(len(answers) == 1 for answers in said.values())
-    won = {bet: bet.win - bet.stake for bet, answers in said.items() if answers.pop()[0] == 1}
+    won = {
+        bet: (bet.win or 0) - (bet.stake or 0)
+        for bet, answers in said.items()
+        if answers.pop()[0] == 1
+    }
     for seat in seats:
         own = sum(gain for bet, gain in won.items() if bet.account_id == seat.account_id)
         assert balance_of(ledger_world, seat) == 30 + own

@@ -1,73 +1,65 @@
 """Every call in any order, against a model of the protocol and the real stack, step by step."""
 
-import os
 import uuid
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from tests.service.client import Answer
+from tests.examples import examples
+from tests.service.refusals import expire
+from tests.service.wallet_checks import (
+    assert_accounts_are_whole,
+    assert_names_its_transfers,
+    ids_of,
+)
 from tests.service.wallet_model import Request, WalletModel
 from tests.service.world import Seat, World
 
-PROVIDERS, PLAYERS, BETS = ("p1", "p2"), ("anna", "ben"), ("a", "b", "c")
+#: Who plays, and in which currency: two accounts of one player are as strange to each other as two
+#: players, but blocked together.
+ACCOUNTS = {"anna": ("anna", "EUR"), "ben": ("ben", "EUR"), "ben's dollars": ("ben", "USD")}
+PROVIDERS, BETS = ("p1", "p2"), ("a", "b", "c")
 LIMIT, FUNDS = Decimal(50), Decimal(60)
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "15"))
-
-#: Transfers that do not follow the one before, and accounts that do not end with their last.
-BROKEN_LINKS = """
-    with link as (
-        select account, account_seq, balance_after,
-               lag(account_seq, 1, 0::bigint) over w + 1 as seq,
-               lag(balance_after, 1, 0::numeric) over w
-               + case when credit_account = account then amount else -amount end as balance
-        from transfer where account = any(%s) window w as (partition by account order by account_seq)
-    )
-    select account, account_seq from link where (account_seq, balance_after) <> (seq, balance)
-    union all
-    select id, last_seq from account where id in (select account from link)
-      and (last_seq, balance) not in (select account_seq, balance_after from link l where l.account = id)
-"""
 
 amounts = st.sampled_from([Decimal(0), Decimal("10.5"), Decimal(40), Decimal(51)])
 kinds = st.sampled_from(["pay-in", "pay-out", "pay-in-out", "refund"])
 
 
 class Wallet(RuleBasedStateMachine):
-    """Two providers, two players, a live and an ended session each, three bets."""
+    """Two providers, three accounts, a live and an ended session each, three bets."""
 
     world: World  # set by the test
 
     def __init__(self) -> None:
         super().__init__()
-        world = self.world
-        self.model = WalletModel(dict.fromkeys(PLAYERS, FUNDS))
-        self.clients = {name: world.provider() for name in PROVIDERS}
+        self.model = WalletModel(dict.fromkeys(ACCOUNTS, FUNDS))
+        self.clients = {name: self.world.provider() for name in PROVIDERS}
         self.tag = uuid.uuid4().hex
+        self.forbidden: set[str] = set()  # blocked players and suspended providers
+        self.ids: dict[tuple[str, str, str], int] = {}
         self.seats: dict[tuple[str, str, bool], Seat] = {}
-        funded: set[str] = set()
-        for player in PLAYERS:
-            for name, client in self.clients.items():
+        for account, (player, currency) in ACCOUNTS.items():
+            for provider, client in self.clients.items():
+                funds = FUNDS if provider == PROVIDERS[0] else "0"
+                name, limit = f"{player}-{self.tag}", str(LIMIT)
                 for ended in (False, True):
-                    seat = world.seat(
+                    self.seats[provider, account, ended] = self.world.seat(
                         client,
-                        "0" if player in funded else FUNDS,
-                        player=f"{player}-{self.tag}",
-                        max_bet=str(LIMIT),
+                        "0" if ended else funds,
+                        player=name,
+                        currency=currency,
+                        max_bet=limit,
                     )
-                    funded.add(player)
-                    if ended:
-                        world.close_session(seat)
-                    self.seats[name, player, ended] = seat
-        self.blocked: set[str] = set()
+            self.world.close_session(self.seats[PROVIDERS[0], account, True])
+            expire(self.world, self.seats[PROVIDERS[1], account, True])
+        self.seq = {account: self._last_seq(account) for account in ACCOUNTS}
 
     @rule(
         kind=kinds,
         provider=st.sampled_from(PROVIDERS),
-        player=st.sampled_from(PLAYERS),
+        account=st.sampled_from(list(ACCOUNTS)),
         bet=st.sampled_from(BETS),
         stake=amounts,
         win=amounts,
@@ -78,15 +70,15 @@ class Wallet(RuleBasedStateMachine):
         self,
         kind: str,
         provider: str,
-        player: str,
+        account: str,
         bet: str,
         stake: Decimal,
         win: Decimal,
         ended: bool,
         gateway: int,
     ) -> None:
-        """Any call about any bet, from any player, through any gateway."""
-        seat = self.seats[provider, player, ended]
+        """Any call about any bet, from any account, through any gateway."""
+        seat = self.seats[provider, account, ended]
         seat.client.url = self.world.gateways[gateway].url
         fields: dict[str, Any] = {}
         if kind.startswith("pay-in"):
@@ -96,28 +88,37 @@ class Wallet(RuleBasedStateMachine):
         request = Request(
             kind,
             (provider, bet),
-            player,
+            account,
             fields.get("betAmount"),
             win if "winAmount" in fields else None,
             ended,
-            player not in self.blocked,
+            not self.forbidden & {provider, ACCOUNTS[account][0]},
             LIMIT,
         )
 
         answer = seat.call(kind, f"{bet}-{self.tag}", **fields)
 
         assert answer.code == self.model.call(request), (request, answer)
-        if "balance" in answer.body:
-            assert answer.body["balance"] == self.model.balances[player]
-        self._ids_name_transfers(answer)
+        assert answer.body["balance"] == self.model.balances[account]
+        assert_names_its_transfers(self.world, answer, seat.account_id, f"{bet}-{self.tag}")
+        for of_kind, id_ in ids_of(answer).items():
+            assert self.ids.setdefault((provider, bet, of_kind), id_) == id_
+        moved = self._last_seq(account) - self.seq[account]
+        assert moved == 0 or answer.code == 1
+        self.seq[account] += moved
 
-    @rule(player=st.sampled_from(PLAYERS))
-    def block_or_unblock(self, player: str) -> None:
-        """A player is blocked, or allowed again."""
-        self.blocked ^= {player}
-        status = "blocked" if player in self.blocked else "active"
-        name = f"{player}-{self.tag}"
-        self.world.execute("update player set status = %s where external_id = %s", status, name)
+    @rule(who=st.sampled_from(["anna", "ben", *PROVIDERS]))
+    def forbid_or_allow(self, who: str) -> None:
+        """A player is blocked or a provider suspended, or allowed again."""
+        self.forbidden ^= {who}
+        table, column, status, name = "player", "external_id", "blocked", f"{who}-{self.tag}"
+        if who in PROVIDERS:
+            table, column, status = "provider", "counterparty_id", "suspended"
+            name = self.clients[who].counterparty_id
+        self.world.execute(
+            f"update {table} set status = %s where {column} = %s",  # noqa: S608
+            *(status if who in self.forbidden else "active", name),
+        )
 
     @rule(provider=st.sampled_from(PROVIDERS), bet=st.sampled_from(BETS))
     def ask(self, provider: str, bet: str) -> None:
@@ -130,33 +131,37 @@ class Wallet(RuleBasedStateMachine):
         if known:
             assert answer.body["betAmount"] == known.stake
             assert answer.body["winAmount"] == known.win
+            assert answer.body["refusedWith"] == (known.code if known.code != 1 else None)
 
     @invariant()
     def balances_are_the_models(self) -> None:
         """After every step each account holds what the model says, through a whole chain."""
-        for (name, player, ended), seat in self.seats.items():
-            if name == PROVIDERS[0] and not ended:
-                assert seat.balance().body["balance"] == self.model.balances[player]
-        accounts = sorted({seat.account_id for seat in self.seats.values()})
-        assert self.world.rows(BROKEN_LINKS, accounts) == []
+        assert_accounts_are_whole(self.world, [seat.account_id for seat in self.seats.values()])
+        for account in ACCOUNTS:
+            seat = self.seats[PROVIDERS[0], account, False]
+            assert self.world.balance(seat) == self.model.balances[account]
 
-    def _ids_name_transfers(self, answer: Answer) -> None:
-        ids = [int(value) for name, value in answer.body.items() if name.endswith("TransactionId")]
-        found = self.world.rows("select count(*) from transfer where id = any(%s)", ids)
-        assert found == [(len(ids),)]
-        assert bool(ids) == (answer.code == 1)
+    @rule(account=st.sampled_from(list(ACCOUNTS)), ended=st.booleans())
+    def ask_balance(self, account: str, ended: bool) -> None:
+        """A balance, asked by a provider, perhaps in a session that has ended."""
+        answer = self.seats[PROVIDERS[1], account, ended].balance()
+
+        assert answer.body == {
+            "currency": ACCOUNTS[account][1],
+            "balance": self.model.balances[account],
+            "_responseCode": 1,
+        }
+
+    def _last_seq(self, account: str) -> int:
+        seat = self.seats[PROVIDERS[0], account, False]
+        return int(
+            self.world.rows("select last_seq from account where id = %s", seat.account_id)[0][0]
+        )
 
 
 def test_any_calls_in_any_order_do_what_the_protocol_says(world: World) -> None:
+    world.wait_for_memory()
     Wallet.world = world
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        Wallet,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    run_state_machine_as_test(Wallet, settings=examples(40, steps=30))
 
     assert world.rows("select count(*) > 0 from bet") == [(True,)]

@@ -158,9 +158,7 @@ class World:
                 return self._asking.execute(query, values)
             except psycopg.OperationalError:  # the server has ended, perhaps long ago
                 self._hang_up()
-        self._asking = psycopg.connect(
-            self.urls.database, autocommit=True, prepare_threshold=None
-        )
+        self._asking = psycopg.connect(self.urls.database, autocommit=True, prepare_threshold=None)
         return self._asking.execute(query, values)
 
     def _hang_up(self) -> None:

@@ -163,7 +163,14 @@ def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetComma
     balance = BALANCE if situation.enough_money else needed - 1
     limits = (None, BALANCE) if situation.within_limits else (STAKE + 1, None)
     session = Session(
-        *("s", 1, 7, 2, *limits), ended=situation.session_ended, allowed=situation.allowed
+        "s",
+        1,
+        7,
+        2,
+        limits[0],
+        limits[1],
+        situation.session_ended,
+        situation.allowed,
     )
     call = situation.call(
         *(1, "s", 7, "b"),

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from models.commands import COMMANDS, Deposit, PayInOut, Place, read_text
+from models.commands import (
+    COMMANDS,
+    BetCommand,
+    CashCommand,
+    Deposit,
+    PayInOut,
+    Place,
+    read_text,
+)
 from models.errors import InvalidRequest
 from models.money import JsonNumber
 
@@ -145,14 +153,22 @@ def test_a_number_that_is_not_written_as_a_whole_one_is_no_text(number: str) -> 
 def test_what_the_queue_carries_is_no_command_when_a_value_is_of_another_type(
     function: str,
 ) -> None:
-    deposit = Deposit.read(42, "r", "1", 2)
-    sent = (pay_in_out() if function == PayInOut.function else deposit).to_job()
-    read = COMMANDS[function].from_job
+    command = COMMANDS[function]
+    read = command.from_job
+    sent = _sent_by(command)
 
     strange: list[Any] = [True, 1.5, [], {}]
     for name in sent:
         for value in strange:
-            with pytest.raises(TypeError):
+            with pytest.raises((TypeError, InvalidRequest)):
                 read(sent | {name: value})
         with pytest.raises(KeyError):
             read({key: value for key, value in sent.items() if key != name})
+
+
+def _sent_by(command: type[BetCommand] | type[CashCommand]) -> dict[str, Any]:
+    """What a command of this kind carries through the queue."""
+    if issubclass(command, CashCommand):
+        return command.read(42, "r", "1", 2).to_job()
+    body = {"betId": "b", "betAmount": "1", "winAmount": "2"}
+    return command.read(body, Place(7, "session", 42, 2)).to_job()

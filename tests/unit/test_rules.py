@@ -6,19 +6,20 @@ from itertools import product
 
 import pytest
 
+from models.cells import Decision
 from models.commands import Deposit, PayInOut
-from models.rules import Decision, decide_bet, decide_deposit
+from models.rules import decide, decide_cash
 from models.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
 
+STAKE, WIN = Decimal("10"), Decimal("25.5")
 CALL = PayInOut(
     provider_id=7,
     session_id="session",
     account_id=42,
     bet_id="bet",
     round_id="round",
-    stake=Decimal("10"),
-    win=Decimal("25.5"),
-    odd=None,
+    stake=STAKE,
+    win=WIN,
 )
 ACCOUNT = Account(id=42, balance=Decimal("10"), seq=3)
 SESSION = Session(
@@ -99,7 +100,7 @@ def test_the_same_call_about_a_recorded_bet_is_answered_as_the_table_says_and_mo
     answers = (Kind.STAKE, Kind.WIN) if code == 1 else ()
 
     for balance, session in product(BALANCES, SESSIONS):
-        decision = decide_bet(bet, replace(ACCOUNT, balance=balance), session, SAME_DATA[same])
+        decision = decide(bet, replace(ACCOUNT, balance=balance), session, SAME_DATA[same])
 
         assert decision == Decision(code, answers), (balance, session)
 
@@ -110,7 +111,7 @@ def test_other_data_about_a_recorded_bet_is_always_a_conflict(row: str, other: s
     for balance, session in product(BALANCES, SESSIONS):
         account = replace(ACCOUNT, balance=balance)
 
-        assert decide_bet(ROWS[row][0], account, session, OTHER_DATA[other]) == Decision(7)
+        assert decide(ROWS[row][0], account, session, OTHER_DATA[other]) == Decision(7)
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -118,13 +119,13 @@ def test_a_bet_of_another_account_is_a_conflict_whatever_became_of_it(row: str) 
     bet = replace(ROWS[row][0], account_id=43)
 
     for session in SESSIONS:
-        assert decide_bet(bet, ACCOUNT, session, CALL) == Decision(7)
+        assert decide(bet, ACCOUNT, session, CALL) == Decision(7)
 
 
 def test_a_late_repeat_comes_with_a_new_session_and_is_the_same_bet() -> None:
     session = replace(SESSION, id="a new one", house_account_id=2)
 
-    decision = decide_bet(RECORDED, ACCOUNT, session, replace(CALL, session_id="a new one"))
+    decision = decide(RECORDED, ACCOUNT, session, replace(CALL, session_id="a new one"))
 
     assert decision == Decision(1, (Kind.STAKE, Kind.WIN))
 
@@ -135,8 +136,8 @@ def test_a_session_that_is_unknown_or_not_the_callers_is_3_before_anything_else(
 ) -> None:
     for session in SESSIONS:
         for wrong in (None, replace(session, provider_id=8), replace(session, account_id=43)):
-            assert decide_bet(bet, ACCOUNT, wrong, CALL) == Decision(3)
-        assert decide_bet(bet, None, session, CALL) == Decision(3)
+            assert decide(bet, ACCOUNT, wrong, CALL) == Decision(3)
+        assert decide(bet, None, session, CALL) == Decision(3)
 
 
 @pytest.mark.parametrize("short", [False, True])
@@ -152,16 +153,16 @@ def test_a_new_bet_is_checked_in_the_order_of_the_protocol(
     in_order = [(ended, 3), (blocked, 5), (outside, 5), (short, 4)]
     code = next((code for broken, code in in_order if broken), 1)
 
-    decision = decide_bet(None, account, session, CALL)
+    decision = decide(None, account, session, CALL)
 
     if code == 1:
-        moves = ((Kind.STAKE, CALL.stake), (Kind.WIN, CALL.win))
+        moves = ((Kind.STAKE, STAKE), (Kind.WIN, WIN))
         assert decision == Decision(1, (Kind.STAKE, Kind.WIN), moves, BetState.SETTLED)
     elif code == 3:
         assert decision == Decision(3)
     else:
         assert decision == Decision(code, records=BetState.REJECTED)
-    assert decision.writes == (code != 3)
+    assert decision.is_repeatable == (code == 3)
 
 
 @pytest.mark.parametrize(
@@ -188,13 +189,13 @@ def test_limits_hold_at_their_edges(
         max_bet=None if most is None else Decimal(most),
     )
 
-    assert decide_bet(None, ACCOUNT, session, replace(CALL, stake=Decimal(stake))).code == code
+    assert decide(None, ACCOUNT, session, replace(CALL, stake=Decimal(stake))).code == code
 
 
 def test_the_win_does_not_pay_for_the_stake() -> None:
     call = replace(CALL, stake=Decimal("10.01"), win=Decimal(1000))
 
-    assert decide_bet(None, ACCOUNT, SESSION, call) == Decision(4, records=BetState.REJECTED)
+    assert decide(None, ACCOUNT, SESSION, call) == Decision(4, records=BetState.REJECTED)
 
 
 @pytest.mark.parametrize(
@@ -208,4 +209,4 @@ def test_the_win_does_not_pay_for_the_stake() -> None:
     ],
 )
 def test_a_deposit_is_made_once_per_reference(booked: Booked | None, decision: Decision) -> None:
-    assert decide_deposit(booked, Deposit(42, "reference", Decimal("5.5"))) == decision
+    assert decide_cash(booked, ACCOUNT, Deposit(42, "reference", Decimal("5.5"))) == decision

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.rules import decide_bet
+from models.rules import decide
 from models.state import Bet, Kind, Session
 from tests.unit.test_rules import ACCOUNT, CALL, RECORDED, SESSION, SESSIONS
 
@@ -28,7 +28,7 @@ def test_any_calls_in_any_order_do_what_a_small_model_says(
         name, call = f"bet {number}", replace(CALL, bet_id=f"bet {number}")
         call = replace(call, stake=Decimal(stake) / 100, win=Decimal(win) / 100)
         before = deepcopy((bets.get(name), account, session))
-        decision = decide_bet(bets.get(name), account, session, call)
+        decision = decide(bets.get(name), account, session, call)
         assert (bets.get(name), account, session) == before
 
         if number in known:
