@@ -90,7 +90,7 @@ class BetCommand:
             session_id=_string(values["session"]),
             account_id=_integer(values["account"]),
             bet_id=read_text(values["bet"], "bet"),
-            round_id=_optional_text(values, "round"),
+            round_id=None if values["round"] is None else read_text(values["round"], "round"),
             stake=stake,
             win=win,
             odd=_decimal(values["odd"], "odd"),

@@ -10,7 +10,13 @@ from models.sessions import close_session
 from tests.service.client import Answer
 from tests.service.world import Seat, World
 
-_NAMES = {3: "session_closed", 4: "insufficient_funds", 5: "not_allowed", 7: "bet_conflict"}
+_NAMES = {
+    3: "session_closed",
+    4: "insufficient_funds",
+    5: "not_allowed",
+    6: "bet_not_found",
+    7: "bet_conflict",
+}
 
 
 def close(world: World, seat: Seat) -> None:
