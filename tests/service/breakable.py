@@ -1,0 +1,121 @@
+"""An installation whose servers can be stopped, started, frozen and emptied under its processes."""
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+
+from ops.embedded import Server, Urls, start_postgres, start_redis
+from ops.embedded.places import SOCKETS_BELOW
+from tests.service.world import Seat, World
+
+DEPOSIT = 100_000  # more than a player can lose in a test
+
+
+class BreakableWorld(World):
+    """A World on durable servers of its own, which its user may break and mend."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` is for the servers' files."""
+        self._folder = folder
+        self.redis_server = start_redis(folder)
+        self.postgres_server: Server | None = None
+        try:
+            self.postgres_server = start_postgres(folder)
+            super().__init__(Urls(self.postgres_server.url, self.redis_server.url))
+        except BaseException:
+            self.close_servers()
+            raise
+
+    def stop_redis(self) -> None:
+        """Kill Redis; what it has written to its log stays."""
+        self.redis_server.stop(immediate=True)
+
+    def start_redis(self, *, emptied: bool = False) -> None:
+        """Start Redis again, perhaps without all it held."""
+        if emptied:
+            # Its log; not the folder, because another one would have another URL.
+            shutil.rmtree(self._folder / "redis" / "appendonlydir")
+        self.redis_server = start_redis(self._folder)
+
+    def stop_postgres(self) -> None:
+        """Stop PostgreSQL as a crash would."""
+        assert self.postgres_server is not None
+        self.postgres_server.stop(immediate=True)
+
+    def start_postgres(self) -> None:
+        """Start PostgreSQL again; it recovers from its log."""
+        self.postgres_server = start_postgres(self._folder)
+        self._connection.close()  # of the tests' own ledger: it is made again when it is needed
+
+    @contextmanager
+    def frozen_redis(self) -> Iterator[None]:
+        """Redis neither runs nor ends, as on a machine that hangs."""
+        with frozen(self.redis_server.pid):
+            yield
+
+    @contextmanager
+    def frozen_postgres(self) -> Iterator[None]:
+        """PostgreSQL neither runs nor ends: not the postmaster, nor any process of its."""
+        assert self.postgres_server is not None
+        with frozen(self.postgres_server.pid, *self._backends()):
+            yield
+
+    def close_servers(self) -> None:
+        """Stop both servers."""
+        self.redis_server.stop()
+        if self.postgres_server is not None:
+            self.postgres_server.stop()
+
+    def _backends(self) -> list[int]:
+        return [pid for (pid,) in self.rows("select pid from pg_stat_activity")]
+
+
+@contextmanager
+def breakable_world() -> Iterator[BreakableWorld]:
+    """A BreakableWorld in a folder of its own, with two gateways and two workers."""
+    folder = Path(tempfile.mkdtemp(prefix="betcore-", dir=SOCKETS_BELOW))
+    with ExitStack() as ending:
+        ending.callback(shutil.rmtree, folder, ignore_errors=True)
+        world = BreakableWorld(folder)
+        ending.callback(world.close_servers)
+        ending.callback(world.close)
+        for _ in range(2):
+            world.gateway()
+            world.worker()
+        yield world
+
+
+@contextmanager
+def frozen(*pids: int) -> Iterator[None]:
+    """These processes stand still, and go on afterwards."""
+    with ExitStack() as thawing:
+        for pid in pids:
+            with suppress(ProcessLookupError):  # one that had just ended
+                os.kill(pid, signal.SIGSTOP)
+                thawing.callback(_go_on, pid)
+        yield
+
+
+@contextmanager
+def locked(world: World, *account_ids: int) -> Iterator[None]:
+    """Nobody else can change these accounts: whoever tries waits in PostgreSQL until the end."""
+    with psycopg.connect(world.urls.database) as connection:
+        connection.execute("select from account where id = any(%s) for update", [list(account_ids)])
+        yield
+
+
+def players(world: World) -> list[Seat]:
+    """Twelve new players who have `DEPOSIT`."""
+    client = world.provider()
+    return [world.seat(client, str(DEPOSIT)) for _ in range(12)]
+
+
+def _go_on(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
