@@ -12,7 +12,9 @@ import psycopg
 
 from ops.embedded import Server, Urls, start_postgres, start_redis
 from ops.embedded.places import SOCKETS_BELOW
-from tests.service.world import World
+from tests.service.world import Seat, World
+
+DEPOSIT = 100_000  # more than a player can lose in a test
 
 
 class BreakableWorld(World):
@@ -49,6 +51,7 @@ class BreakableWorld(World):
     def start_postgres(self) -> None:
         """Start PostgreSQL again; it recovers from its log."""
         self.postgres_server = start_postgres(self._folder)
+        self._connection.close()  # of the tests' own ledger: it is made again when it is needed
 
     @contextmanager
     def frozen_redis(self) -> Iterator[None]:
@@ -75,13 +78,16 @@ class BreakableWorld(World):
 
 @contextmanager
 def breakable_world() -> Iterator[BreakableWorld]:
-    """A BreakableWorld in a folder of its own, without processes yet."""
+    """A BreakableWorld in a folder of its own, with two gateways and two workers."""
     folder = Path(tempfile.mkdtemp(prefix="betcore-", dir=SOCKETS_BELOW))
     with ExitStack() as ending:
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
         world = BreakableWorld(folder)
         ending.callback(world.close_servers)
         ending.callback(world.close)
+        for _ in range(2):
+            world.gateway()
+            world.worker()
         yield world
 
 
@@ -102,6 +108,12 @@ def locked(world: World, *account_ids: int) -> Iterator[None]:
     with psycopg.connect(world.urls.database) as connection:
         connection.execute("select from account where id = any(%s) for update", [list(account_ids)])
         yield
+
+
+def players(world: World) -> list[Seat]:
+    """Twelve new players who have `DEPOSIT`."""
+    client = world.provider()
+    return [world.seat(client, str(DEPOSIT)) for _ in range(12)]
 
 
 def _go_on(pid: int) -> None:

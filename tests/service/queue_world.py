@@ -77,7 +77,7 @@ class QueueWorld:
             stamp = now_ms + 1000 if request.stamp_ms is None else request.stamp_ms
             expires = stamp + 60_000 if request.expires_ms is None else request.expires_ms
             arguments += [request.nonce_key, request.signature, request.token, stamp, expires]
-            arguments += [request.account, "a bet", request.data, request.budget_ms]
+            arguments += [request.account, "a bet", request.data, request.budget_ms, ""]
         letters = cast("list[bytes]", self._admit(args=arguments))
         return b"".join(letters).decode()
 

@@ -106,11 +106,14 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
 ) -> None:
     passwords = {role: secrets.token_hex(8) for role in ROLES}
     with temporary_servers() as urls, Redis.from_url(urls.redis) as admin:
-        for line in compose["configs"]["redis-users"]["content"].splitlines():
+        users = re.sub(
+            r"\$\{REDIS_([A-Z]+)_PASSWORD[^}]*\}",
+            lambda variable: passwords[variable[1].lower()],
+            compose["configs"]["redis-users"]["content"],
+        )
+        for line in users.splitlines():
             _, user, *rules = line.split()
             if user != "default":
-                password = f">{passwords[user]}"
-                rules = [password if rule.startswith(">") else rule for rule in rules]
                 admin.execute_command("ACL", "SETUSER", user, "reset", *rules)
         as_role = {
             role: urls.redis.replace("unix://", f"unix://{role}:{passwords[role]}@")

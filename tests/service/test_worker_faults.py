@@ -1,0 +1,264 @@
+"""Workers and gateways that stop, die or stand still under load: no bet is lost, doubled, stuck."""
+
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import cast
+
+import pytest
+from redis import Redis
+from rq import Worker
+
+from ops.embedded import temporary_servers
+from tests.service.audit import assert_balances, assert_recorded, settle
+from tests.service.breakable import locked
+from tests.service.load import UNHURRIED, Bet, Load, ask, random_bet, repeat
+from tests.service.processes import Process, WorkerProcess, until
+from tests.service.proxy import Fate, redis_proxy, through
+from tests.service.world import Seat, World
+
+DEPOSIT = 100_000
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[World]:
+    """Servers and two gateways; what one test leaves behind may trouble the next."""
+    with temporary_servers() as urls:
+        world = World(urls)
+        try:
+            world.gateway()
+            world.gateway()
+            yield world
+        finally:
+            world.close()
+
+
+@pytest.fixture
+def world(installation: World) -> Iterator[World]:
+    """The installation, without a worker yet; those that a test starts end with it."""
+    yield installation
+    for worker in installation.workers:
+        if worker.alive:
+            worker.signal(signal.SIGCONT)
+        worker.stop()
+    installation.workers.clear()
+
+
+@pytest.fixture
+def seats(world: World) -> list[Seat]:
+    """Twelve players who do nothing else."""
+    client = world.provider()
+    return [world.seat(client, str(DEPOSIT)) for _ in range(12)]
+
+
+def test_sigterm_to_one_of_two_workers_under_load_strands_no_job(
+    world: World, seats: list[Seat]
+) -> None:
+    world.worker()
+    with load(world, seats) as running:
+        for _ in range(3):
+            leaving = world.worker()
+            running.wait_for(50, 1)
+            leaving.signal(signal.SIGTERM)
+            assert leaving.wait() == 0
+
+    assert {code for bet in running.bets for code in bet.codes} == {1}
+    check(world, running.bets)
+
+
+def test_kill_9_of_a_worker_with_a_batch_in_hand_loses_no_bet(
+    world: World, seats: list[Seat]
+) -> None:
+    world.worker()
+    victims = [world.worker() for _ in range(2)]
+    with load(world, seats) as running:
+        for victim in victims:
+            running.wait_for(50, 1)
+            freeze_with_a_batch(world, victim)
+            victim.signal(signal.SIGKILL)
+            running.wait_for(100, 1)
+
+    check(world, running.bets)
+
+
+def test_after_kill_9_of_the_only_worker_a_new_one_goes_on(world: World, seats: list[Seat]) -> None:
+    only = world.worker()
+    with load(world, seats) as running:
+        running.wait_for(50, 1)
+        freeze_with_a_batch(world, only)
+        only.signal(signal.SIGKILL)
+        running.wait_for(4, 0)
+        world.worker()
+        running.wait_for(100, 1)
+
+    check(world, running.bets)
+
+
+def test_a_worker_that_stood_still_finds_its_batch_done_by_another(
+    world: World, seats: list[Seat]
+) -> None:
+    sleeper, other = world.worker(), world.worker()
+    with load(world, seats) as running:
+        running.wait_for(50, 1)
+        batch = freeze_with_a_batch(world, sleeper)
+        until(lambda: world.redis.zscore("betcore:leases", batch) is None)
+        running.wait_for(50, 1)
+        sleeper.signal(signal.SIGCONT)
+        until(lambda: f"batch {batch} was taken over" in sleeper.output, lambda: sleeper.output)
+        running.wait_for(50, 1)
+
+        other.signal(signal.SIGTERM)
+        assert other.wait() == 0
+        running.wait_for(50, 1)
+
+    check(world, running.bets)
+
+
+def test_a_worker_that_stops_inside_its_transaction_holds_the_player_no_longer_than_its_deadline(
+    world: World, seats: list[Seat]
+) -> None:
+    sleeper = world.worker()
+    bet = random_bet(random.Random(1), seats[0])
+    with ThreadPoolExecutor(1) as sender:
+        with locked(world, bet.seat.account_id):
+            answered = sender.submit(ask, bet, world.gateways[0].url)
+            until(lambda: waits_for_a_lock(world))
+            sleeper.signal(signal.SIGSTOP)
+        world.worker()  # the sleeper's transaction has the lock now
+        answered.result()
+    repeat([bet], world.gateways[1].url)
+    sleeper.signal(signal.SIGCONT)
+    until(lambda: "was taken over" in sleeper.output, lambda: sleeper.output)
+
+    check(world, [bet])
+
+
+@pytest.mark.parametrize("lost", ["the job's id", "the batch"])
+def test_what_redis_gave_a_worker_that_never_got_it_is_done_by_another(
+    world: World, seats: list[Seat], lost: str
+) -> None:
+    bet = random_bet(random.Random(1), seats[0])
+    part = f"{bet.seat.account_id}-" if lost == "the job's id" else bet.bet_id
+    gone = threading.Event()
+
+    def judge(message: bytes, from_client: bool) -> Fate:
+        if from_client or part.encode() not in message:
+            return Fate.PASS
+        gone.set()
+        return Fate.SWALLOW
+
+    with ExitStack() as ending:
+        proxy = ending.enter_context(redis_proxy(world.urls))
+        deaf = ending.enter_context(WorkerProcess(through(world.urls, redis=proxy)))
+        deaf.wait_ready()
+        proxy.judge = judge
+        sender = ending.enter_context(ThreadPoolExecutor(1))
+        answered = sender.submit(ask, bet, world.gateways[0].url)
+        until(gone.is_set)
+        world.worker()
+
+        assert answered.result() in (0, 1)
+        check(world, [bet])
+
+
+def test_a_bet_whose_worker_cannot_say_that_it_is_done_is_known_to_be_done(
+    world: World, seats: list[Seat]
+) -> None:
+    bet = random_bet(random.Random(1), seats[0])
+    gateway = world.gateway(BETCORE_ASK_PRIMARY_WITHIN_SECONDS="2")
+    with redis_proxy(world.urls) as proxy:
+        proxy.judge = lambda message, from_client: (
+            Fate.SWALLOW if from_client and b"betcore:replies:" in message else Fate.PASS
+        )
+        with WorkerProcess(through(world.urls, redis=proxy)) as mute:
+            mute.wait_ready()
+
+            assert ask(bet, gateway.url) == 1
+            world.worker()
+            check(world, [bet])
+
+
+def test_a_gateway_that_is_killed_has_its_admitted_bets_applied_once(
+    world: World, seats: list[Seat]
+) -> None:
+    world.worker()
+    world.worker()
+    dying = world.gateway(**UNHURRIED)
+    chance = random.Random(1)
+    bets = [random_bet(chance, seats[0]) for _ in range(6)]
+    lane = f"betcore:lane:{seats[0].account_id}"
+    with ThreadPoolExecutor(6) as senders:
+        with locked(world, seats[0].account_id):
+            asked = [senders.submit(ask, bet, dying.url) for bet in bets]
+            until(lambda: world.redis.llen(lane) == len(bets))
+            dying.signal(signal.SIGKILL)
+            dying.wait()
+            with load(world, seats[1:]) as others:
+                others.wait_for(50, 1)
+        assert [answer.result() for answer in asked] == [None] * len(bets)
+    until(lambda: not world.redis.exists(lane))
+    assert_recorded(world, bets)
+
+    assert {code for bet in others.bets for code in bet.codes} == {1}
+    check(world, bets + others.bets)
+
+
+def test_rqs_own_worker_pool_runs_bets(world: World, seats: list[Seat]) -> None:
+    before = set(Worker.all_keys(world.redis))
+    options = ("-n", "2", "--worker-class", "workers.worker.BatchWorker", "-u", world.urls.redis)
+    with Process(world.urls, "rq.cli", "worker-pool", "bets", *options) as pool:
+        until(lambda: len(set(Worker.all_keys(world.redis)) - before) == 2, lambda: pool.output)
+        with load(world, seats) as running:
+            running.wait_for(100, 1)
+        pool.signal(signal.SIGTERM)
+        assert pool.wait() == 0
+
+    assert set(Worker.all_keys(world.redis)) <= before
+    assert {code for bet in running.bets for code in bet.codes} == {1}
+    world.worker()
+    check(world, running.bets)
+
+
+def freeze_with_a_batch(world: World, worker: WorkerProcess) -> str:
+    """SIGSTOP a worker at a moment when it has a batch in hand; the batch's id."""
+    found: list[str] = []
+
+    def is_caught() -> bool:
+        worker.signal(signal.SIGSTOP)
+        batches_of(world.redis, worker)
+        found.extend(batches_of(world.redis, worker))  # again: what it had sent has arrived now
+        if not found:
+            worker.signal(signal.SIGCONT)
+        return bool(found)
+
+    until(is_caught, lambda: f"it never had a batch in hand: {worker.output}")
+    return found[0]
+
+
+def batches_of(redis: Redis, worker: WorkerProcess) -> list[str]:
+    """The batches that a worker has taken and not finished."""
+    found = []
+    for batch in cast("list[bytes]", redis.zrange("betcore:leases", 0, -1)):
+        ids = cast("bytes | None", redis.get(f"betcore:batch:{batch.decode()}"))
+        first = (ids or b"").decode().partition(" ")[0]
+        if redis.hget(f"rq:job:{first}", "worker_name") == worker.name.encode():
+            found.append(batch.decode())
+    return found
+
+
+def waits_for_a_lock(world: World) -> bool:
+    """Whether any connection to PostgreSQL waits for another's row."""
+    return bool(world.rows("select from pg_stat_activity where wait_event_type = 'Lock'"))
+
+
+def load(world: World, seats: list[Seat]) -> Load:
+    return Load(seats, [gateway.url for gateway in world.gateways if gateway.alive])
+
+
+def check(world: World, bets: list[Bet]) -> None:
+    """All that must hold in the end; `bets` are all of the players'."""
+    settle(world, bets, world.gateways[0].url)
+    assert_balances(world, bets, DEPOSIT)
