@@ -16,6 +16,8 @@ STATES = ("queued", "started", "finished", "failed", "stopped")
 ONLY_OURS = {
     "betcore:*": "lanes, leases, batches and nonces; RQ looks at none of them",
     "rq:job:<*> deadline": "until when the job may be applied; RQ has nothing of the kind",
+    "rq:job:<*> flight": "where the job is noted as in flight, for those who ask about its bet",
+    "rq:job:<*> taken": "that a worker once had it, so that it may have been applied",
     "rq:job:<bad> exc_info": "RQ keeps it in the result only, we where older dashboards look too",
 }
 ONLY_STOCK = {
