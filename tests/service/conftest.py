@@ -5,6 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from ops.embedded import temporary_servers
+from settings import Settings
+from tests.service.embedded_world import socket_of
+from tests.service.link_world import QUICK
+from tests.service.proxy import Proxy
 from tests.service.queue_world import QueueWorld
 from tests.service.world import Seat, World
 
@@ -63,3 +67,16 @@ def queue_world(redis_url: str) -> Iterator[QueueWorld]:
     """An empty Redis, and both sides of the queue on it."""
     with QueueWorld(redis_url) as empty:
         yield empty
+
+
+@pytest.fixture
+def quick_settings(queue_world: QueueWorld) -> Settings:
+    """Settings of a gateway that loses patience with Redis soon."""
+    return queue_world.settings.model_copy(update=QUICK)
+
+
+@pytest.fixture
+def redis_proxy(queue_world: QueueWorld) -> Iterator[Proxy]:
+    """A proxy before the Redis of `queue_world`."""
+    with Proxy(socket_of(queue_world.url)) as started:
+        yield started

@@ -76,9 +76,10 @@ class Proxy:
     async def _stop(self) -> None:
         self._listening.close()
         self.refuses = True
-        while self._tasks:
+        # All tasks, not only ours: a connection may be half accepted.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
             await self._cut()
-            await asyncio.wait(self._tasks, timeout=0.1)
+            await asyncio.wait(others, timeout=0.1)
 
     async def _cut(self) -> None:
         for connection in self._open:

@@ -8,8 +8,8 @@ from typing import Any
 from broker.admission import Verdict
 from broker.batches import FinishedJob
 from broker.link import Link
+from settings import Settings
 from tests.service.link_world import (
-    QUICK,
     admission,
     answer_all,
     eventually,
@@ -157,10 +157,9 @@ async def test_a_request_whose_caller_left_leaves_nothing_behind(
 
 
 async def test_a_message_that_is_no_reply_does_not_end_the_link(
-    queue_world: QueueWorld,
+    queue_world: QueueWorld, quick_settings: Settings
 ) -> None:
-    quick = queue_world.settings.model_copy(update=QUICK)
-    async with running(quick) as link:
+    async with running(quick_settings) as link:
         for message in ("no JSON", "7", '{"a":1}', "[[[1],2]]", "[1]"):
             queue_world.redis.xadd(link.stream, {"d": message})
         request = admission(link)
@@ -188,9 +187,10 @@ async def test_the_stream_of_replies_stays_short_and_goes_when_its_gateway_is_go
         assert 0 < queue_world.redis.ttl(link.stream) <= 60
 
 
-async def test_replies_already_read_are_not_read_again(queue_world: QueueWorld) -> None:
-    quick = queue_world.settings.model_copy(update=QUICK)
-    async with running(quick) as link:
+async def test_replies_already_read_are_not_read_again(
+    queue_world: QueueWorld, quick_settings: Settings
+) -> None:
+    async with running(quick_settings) as link:
         waiting = link.submit(admission(link))
         await eventually(lambda: bool(answer_all(queue_world)))
         await asyncio.wait_for(waiting, QUICKLY)
@@ -198,7 +198,7 @@ async def test_replies_already_read_are_not_read_again(queue_world: QueueWorld) 
         reads = calls(queue_world, "xread")
         seconds = await eventually(lambda: calls(queue_world, "xread") >= reads + 3)
 
-        assert seconds >= quick.reply_block_seconds  # it waits for news in between
+        assert seconds >= quick_settings.reply_block_seconds  # it waits for news in between
 
 
 async def soon(link: Link, request: Any) -> Any:
