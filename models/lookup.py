@@ -112,7 +112,8 @@ class Lookup:
             (_SECRETS, _PLACES, _BALANCES, _BETS, _LOCK),
             wait_seconds=answer_seconds,
             connect_seconds=connect_seconds,
-            settings={"lock_timeout": str(_LOCK_WITHIN_MS)},
+            # Locking a row is a write of its own: nobody needs it on a disk, or on a standby.
+            settings={"lock_timeout": str(_LOCK_WITHIN_MS), "synchronous_commit": "off"},
             may_be_replica=may_be_replica,
         )
 

@@ -130,7 +130,9 @@ class BatchWorker(SimpleWorker):
         try:
             self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held))
         except LeaseLost:
-            _LOG.warning("batch %s was left to another worker", batch.id)
+            _LOG.warning(
+                "batch %s was taken over by another worker before it was applied", batch.id
+            )
         finally:
             self._lease.batch = None
 

@@ -7,6 +7,7 @@ import pytest
 from ops.embedded import temporary_servers
 from settings import Settings
 from tests.service.embedded_world import socket_of
+from tests.service.hurried_world import hurried_installation
 from tests.service.link_world import QUICK
 from tests.service.proxy import Proxy
 from tests.service.queue_world import QueueWorld
@@ -53,6 +54,13 @@ def own_world() -> Iterator[World]:
             yield installation
         finally:
             installation.close()
+
+
+@pytest.fixture(scope="session")
+def hurried_world() -> Iterator[World]:
+    """A gateway that gives up soon and a worker that may be halted, on servers of their own."""
+    with hurried_installation() as installation:
+        yield installation
 
 
 @pytest.fixture(scope="module")

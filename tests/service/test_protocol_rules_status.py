@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -95,8 +95,7 @@ def test_times_are_rfc_3339_in_utc_and_the_second_one_is_of_the_last_change(seat
     assert opened["updatedAt"] == opened["createdAt"] == settled["createdAt"]
     assert repeated == opened
     times = [datetime.fromisoformat(settled[name]) for name in ("createdAt", "updatedAt")]
-    assert [began, *times, datetime.now(UTC)] == sorted([began, *times, datetime.now(UTC)])
-    assert times[0] < times[1] < times[0] + timedelta(seconds=20)
+    assert began <= times[0] < times[1] <= datetime.now(UTC)
     for name in ("createdAt", "updatedAt"):
         assert RFC_3339_IN_UTC.fullmatch(settled[name])
 
