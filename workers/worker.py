@@ -84,7 +84,7 @@ class BatchWorker(SimpleWorker):
         queue = self.queues[0]
         idle_since = time.monotonic()
         first = ""
-        while not self._stop_requested:
+        while first or not self._stop_requested:  # an id in hand is run even when asked to stop
             try:
                 batch = self._take(first)
                 if batch is None:
@@ -130,7 +130,7 @@ class BatchWorker(SimpleWorker):
         try:
             self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held))
         except LeaseLost:
-            _LOG.warning("batch %s was left to another worker", batch.id)
+            _LOG.warning("batch %s was taken over by another worker", batch.id)
         finally:
             self._lease.batch = None
 
