@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     retry_after_seconds: int = 1  # the `Retry-After` of a 503
 
     # Redis, from a gateway.
-    redis_connect_within_seconds: float = 1
+    redis_connect_within_seconds: float = 2
     redis_patience_seconds: float = 2  # a script unanswered for longer: the connection is dropped
     reply_block_seconds: float = 5  # one wait for replies, after which the gateway asks again
 

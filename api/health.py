@@ -1,15 +1,16 @@
 """Is this gateway alive, and is it ready: for load balancers and process managers."""
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from api.answers import JSON, exact_json
 from api.errors import try_later
 from api.gateway import Gateway
 
 
 async def alive(request: Request) -> Response:  # noqa: ARG001
     """200 as long as the process answers."""
-    return JSONResponse({"status": "alive", "_responseCode": 1})
+    return Response(exact_json({"status": "alive", "_responseCode": 1}), media_type=JSON)
 
 
 async def ready(request: Request) -> Response:
@@ -17,4 +18,4 @@ async def ready(request: Request) -> Response:
     gateway: Gateway = request.app.state.gateway
     if not gateway.ready:
         raise try_later("The gateway is not ready.")
-    return JSONResponse({"status": "ready", "_responseCode": 1})
+    return Response(exact_json({"status": "ready", "_responseCode": 1}), media_type=JSON)

@@ -185,13 +185,15 @@ class Link:
 
     async def _introduce(self, wire: Wire) -> None:
         """Note which Redis this is, before any request is admitted there; load the script."""
+        admit = wire.call("SCRIPT", "LOAD", source("admit"))  # on its way beside the question
+        admit.add_done_callback(lambda done: done.cancelled() or done.exception())
         info = (await wire.call("INFO", "server")).decode()
         run_id = next(
             (line[7:].strip() for line in info.splitlines() if line.startswith("run_id:")), ""
         )
         common = common_arguments(self._settings.queue_name)
         await wire.call("EVAL", source("remember"), 0, *common, run_id)
-        self._admit_sha = await wire.call("SCRIPT", "LOAD", source("admit"))
+        self._admit_sha = await admit
 
     async def _keep_listening(self) -> None:
         while True:

@@ -48,7 +48,7 @@ TRANSACTIONS = {
     "models/db.py": "it is the module for that",
     "models/ledger.py": "by `BatchTransaction` of models/db.py",
     "models/migrate.py": "Alembic wants the connection, and its lock must outlive the transaction",
-    "models/lookup.py": "autocommit: it only reads, a statement at a time",
+    "models/connection.py": "autocommit: models/db.py begins and ends transactions by statements",
     "ops/embedded/postgres.py": "autocommit: a database is not created in a transaction",
 }
 ENDS_TRANSACTION = {"commit", "rollback", "begin", "begin_nested", "begin_twophase"}

@@ -84,7 +84,7 @@ class BatchWorker(SimpleWorker):
         queue = self.queues[0]
         idle_since = time.monotonic()
         first = ""
-        while not self._stop_requested:
+        while first or not self._stop_requested:  # an id in hand is run even when asked to stop
             try:
                 batch = self._take(first)
                 if batch is None:
@@ -100,6 +100,7 @@ class BatchWorker(SimpleWorker):
             except RedisError as error:
                 _LOG.warning("Redis is away: %s", error)
                 first = ""
+                self._shown_state = None  # a take may have shown one, its answer lost
                 time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
         return None, queue
 
@@ -160,8 +161,10 @@ class BatchWorker(SimpleWorker):
             try:
                 with self.connection.pipeline(transaction=False) as beat:
                     super().heartbeat(_WORKER_TTL_SECONDS, beat)
-                    created = beat.execute()[0]
-                if created:
+                    # Not what the heartbeat wrote: asking for suspension writes that field too.
+                    beat.hexists(self.key, "birth")
+                    known = beat.execute()[-1]
+                if not known:
                     with self.connection.pipeline() as birth:
                         birth.hset(self.key, mapping=self.serialize())
                         birth.expire(self.key, _WORKER_TTL_SECONDS)

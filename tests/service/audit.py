@@ -50,6 +50,7 @@ def assert_nothing_left(world: World) -> None:
     """Wait until no work is under way in Redis, and all that is left there will go by itself."""
     redis = world.redis
     until(lambda: not _under_way(redis), lambda: f"still under way: {_under_way(redis)}")
+    until(lambda: not _shown_busy(world), lambda: f"shown as busy: {_shown_busy(world)}")
     until(lambda: not _endless(redis), lambda: f"kept for ever: {_endless(redis)}")
     jobs = [key for key in _keys(redis) if key.startswith("rq:job:")]
     states = dict(zip(jobs, _ask_all(redis, jobs, "HGET", "status"), strict=True))
@@ -119,6 +120,12 @@ def _under_way(redis: Redis) -> list[str]:
     fixed = {key for key in _UNDER_WAY if not key.endswith(":")}
     many = tuple(key for key in _UNDER_WAY if key.endswith(":"))
     return [key for key in _keys(redis) if key in fixed or key.startswith(many)]
+
+
+def _shown_busy(world: World) -> list[str]:
+    """Living workers of which RQ still shows a job; of a dead one it may, for a while."""
+    names = [worker.name for worker in world.workers if worker.alive]
+    return [name for name in names if world.redis.exists(f"rq:worker:{name}:executions")]
 
 
 def _endless(redis: Redis) -> set[str]:

@@ -7,11 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import cast
 
 import psycopg
+from redis import Redis
 
 from ops.embedded import Server, Urls, start_postgres, start_redis
 from ops.embedded.places import SOCKETS_BELOW
+from tests.service.processes import WorkerProcess, until
 from tests.service.world import Seat, World
 
 DEPOSIT = 100_000  # more than a player can lose in a test
@@ -110,10 +113,42 @@ def locked(world: World, *account_ids: int) -> Iterator[None]:
         yield
 
 
+def freeze_with_a_batch(world: World, worker: WorkerProcess) -> str:
+    """SIGSTOP a worker at a moment when it has a batch in hand; the batch's id."""
+    found: list[str] = []
+
+    def is_caught() -> bool:
+        worker.signal(signal.SIGSTOP)
+        _batches_of(world.redis, worker)
+        found.extend(_batches_of(world.redis, worker))  # again: what it had sent has arrived now
+        if not found:
+            worker.signal(signal.SIGCONT)
+        return bool(found)
+
+    until(is_caught, lambda: f"it never had a batch in hand: {worker.output}")
+    return found[0]
+
+
+def waits_for_a_lock(world: World) -> bool:
+    """Whether any connection to PostgreSQL waits for another's row."""
+    return bool(world.rows("select from pg_stat_activity where wait_event_type = 'Lock'"))
+
+
 def players(world: World) -> list[Seat]:
     """Twelve new players who have `DEPOSIT`."""
     client = world.provider()
     return [world.seat(client, str(DEPOSIT)) for _ in range(12)]
+
+
+def _batches_of(redis: Redis, worker: WorkerProcess) -> list[str]:
+    """The batches that a worker has taken and not finished."""
+    found = []
+    for batch in cast("list[bytes]", redis.zrange("betcore:leases", 0, -1)):
+        ids = cast("bytes | None", redis.get(f"betcore:batch:{batch.decode()}"))
+        first = (ids or b"").decode().partition(" ")[0]
+        if redis.hget(f"rq:job:{first}", "worker_name") == worker.name.encode():
+            found.append(batch.decode())
+    return found
 
 
 def _go_on(pid: int) -> None:

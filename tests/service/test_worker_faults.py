@@ -6,21 +6,17 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import cast
 
 import pytest
-from redis import Redis
 from rq import Worker
 
 from ops.embedded import temporary_servers
 from tests.service.audit import assert_balances, assert_recorded, settle
-from tests.service.breakable import locked
+from tests.service.breakable import DEPOSIT, freeze_with_a_batch, locked, players, waits_for_a_lock
 from tests.service.load import UNHURRIED, Bet, Load, ask, random_bet, repeat
 from tests.service.processes import Process, WorkerProcess, until
 from tests.service.proxy import Fate, redis_proxy, through
 from tests.service.world import Seat, World
-
-DEPOSIT = 100_000
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +45,8 @@ def world(installation: World) -> Iterator[World]:
 
 @pytest.fixture
 def seats(world: World) -> list[Seat]:
-    """Twelve players who do nothing else."""
-    client = world.provider()
-    return [world.seat(client, str(DEPOSIT)) for _ in range(12)]
+    """Players who do nothing else."""
+    return players(world)
 
 
 def test_sigterm_to_one_of_two_workers_under_load_strands_no_job(
@@ -220,38 +215,6 @@ def test_rqs_own_worker_pool_runs_bets(world: World, seats: list[Seat]) -> None:
     assert {code for bet in running.bets for code in bet.codes} == {1}
     world.worker()
     check(world, running.bets)
-
-
-def freeze_with_a_batch(world: World, worker: WorkerProcess) -> str:
-    """SIGSTOP a worker at a moment when it has a batch in hand; the batch's id."""
-    found: list[str] = []
-
-    def is_caught() -> bool:
-        worker.signal(signal.SIGSTOP)
-        batches_of(world.redis, worker)
-        found.extend(batches_of(world.redis, worker))  # again: what it had sent has arrived now
-        if not found:
-            worker.signal(signal.SIGCONT)
-        return bool(found)
-
-    until(is_caught, lambda: f"it never had a batch in hand: {worker.output}")
-    return found[0]
-
-
-def batches_of(redis: Redis, worker: WorkerProcess) -> list[str]:
-    """The batches that a worker has taken and not finished."""
-    found = []
-    for batch in cast("list[bytes]", redis.zrange("betcore:leases", 0, -1)):
-        ids = cast("bytes | None", redis.get(f"betcore:batch:{batch.decode()}"))
-        first = (ids or b"").decode().partition(" ")[0]
-        if redis.hget(f"rq:job:{first}", "worker_name") == worker.name.encode():
-            found.append(batch.decode())
-    return found
-
-
-def waits_for_a_lock(world: World) -> bool:
-    """Whether any connection to PostgreSQL waits for another's row."""
-    return bool(world.rows("select from pg_stat_activity where wait_event_type = 'Lock'"))
 
 
 def load(world: World, seats: list[Seat]) -> Load:
