@@ -12,6 +12,10 @@ for _, batch in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', NOW_MS)) do
   local lanes = {}
   for id in string.gmatch(call('GET', batch_key(batch)) or '', '%S+') do
     call('ZREM', STARTED, id .. ':' .. batch)
+    local shown_by = call('HGET', execution_key(id, batch), 'worker_name')
+    if shown_by then
+      call('SREM', RQ .. ':worker:' .. shown_by .. ':executions', id .. ':' .. batch)
+    end
     call('DEL', execution_key(id, batch))
     if call('HGET', job_key(id), 'status') == 'started' then
       local lane = lane_of(id)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import cast
@@ -14,6 +15,7 @@ from redis import Redis
 
 from ops.embedded import Server, Urls, start_postgres, start_redis
 from ops.embedded.places import SOCKETS_BELOW
+from tests.service.load import Bet, ask
 from tests.service.processes import WorkerProcess, until
 from tests.service.world import Seat, World
 
@@ -129,15 +131,34 @@ def freeze_with_a_batch(world: World, worker: WorkerProcess) -> str:
     return found[0]
 
 
-def waits_for_a_lock(world: World) -> bool:
-    """Whether any connection to PostgreSQL waits for another's row."""
-    return bool(world.rows("select from pg_stat_activity where wait_event_type = 'Lock'"))
+def stop_inside_the_transaction(world: World, bet: Bet) -> WorkerProcess:
+    """A worker that stands still in the middle of a bet, its player locked; another one runs."""
+    sleeper = world.worker()
+    with ThreadPoolExecutor(1) as sender:
+        with locked(world, bet.seat.account_id):
+            answered = sender.submit(ask, bet, world.gateways[0].url)
+            until(lambda: _waits_for_a_lock(world))
+            sleeper.signal(signal.SIGSTOP)
+        world.worker()  # the sleeper's transaction has the lock now
+        assert answered.result() in (0, 1)
+    return sleeper
+
+
+def wake(sleeper: WorkerProcess) -> None:
+    """Let it go on, and wait until it has seen that it lost its batch."""
+    sleeper.signal(signal.SIGCONT)
+    until(lambda: "was taken over" in sleeper.output, lambda: sleeper.output)
 
 
 def players(world: World) -> list[Seat]:
     """Twelve new players who have `DEPOSIT`."""
     client = world.provider()
     return [world.seat(client, str(DEPOSIT)) for _ in range(12)]
+
+
+def _waits_for_a_lock(world: World) -> bool:
+    """Whether any connection to PostgreSQL waits for another's row."""
+    return bool(world.rows("select from pg_stat_activity where wait_event_type = 'Lock'"))
 
 
 def _batches_of(redis: Redis, worker: WorkerProcess) -> list[str]:

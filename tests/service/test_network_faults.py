@@ -140,8 +140,8 @@ def test_both_servers_may_be_slow(
         far = gateway(ending, urls)
         for proxy in (redis, postgres):
             proxy.change_delay(_SLOW_SECONDS)
-        with Load(seats, [far.url], threads=4) as running:
-            running.wait_for(4, 1)
+        with Load(seats, [far.url], threads=2) as running:
+            running.wait_for(2, 1)
         for proxy in (redis, postgres):
             proxy.change_delay(0)
 

@@ -11,12 +11,27 @@ import pytest
 from rq import Worker
 
 from ops.embedded import temporary_servers
-from tests.service.audit import assert_balances, assert_recorded, settle
-from tests.service.breakable import DEPOSIT, freeze_with_a_batch, locked, players, waits_for_a_lock
+from tests.service.audit import (
+    assert_balances,
+    assert_chains_are_whole,
+    assert_nothing_left,
+    assert_recorded,
+    settle,
+)
+from tests.service.breakable import (
+    DEPOSIT,
+    freeze_with_a_batch,
+    locked,
+    players,
+    stop_inside_the_transaction,
+    wake,
+)
 from tests.service.load import UNHURRIED, Bet, Load, ask, random_bet, repeat
 from tests.service.processes import Process, WorkerProcess, until
 from tests.service.proxy import Fate, redis_proxy, through
 from tests.service.world import Seat, World
+
+_CONFLICT = 7
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +83,12 @@ def test_kill_9_of_a_worker_with_a_batch_in_hand_loses_no_bet(
     world: World, seats: list[Seat]
 ) -> None:
     world.worker()
-    victims = [world.worker() for _ in range(2)]
+    victim = world.worker()
     with load(world, seats) as running:
-        for victim in victims:
-            running.wait_for(50, 1)
-            freeze_with_a_batch(world, victim)
-            victim.signal(signal.SIGKILL)
-            running.wait_for(100, 1)
+        running.wait_for(50, 1)
+        freeze_with_a_batch(world, victim)
+        victim.signal(signal.SIGKILL)
+        running.wait_for(100, 1)
 
     check(world, running.bets)
 
@@ -115,20 +129,26 @@ def test_a_worker_that_stood_still_finds_its_batch_done_by_another(
 def test_a_worker_that_stops_inside_its_transaction_holds_the_player_no_longer_than_its_deadline(
     world: World, seats: list[Seat]
 ) -> None:
-    sleeper = world.worker()
     bet = random_bet(random.Random(1), seats[0])
-    with ThreadPoolExecutor(1) as sender:
-        with locked(world, bet.seat.account_id):
-            answered = sender.submit(ask, bet, world.gateways[0].url)
-            until(lambda: waits_for_a_lock(world))
-            sleeper.signal(signal.SIGSTOP)
-        world.worker()  # the sleeper's transaction has the lock now
-        answered.result()
+    sleeper = stop_inside_the_transaction(world, bet)
     repeat([bet], world.gateways[1].url)
-    sleeper.signal(signal.SIGCONT)
-    until(lambda: "was taken over" in sleeper.output, lambda: sleeper.output)
+    wake(sleeper)
 
     check(world, [bet])
+
+
+def test_a_bet_that_was_refunded_while_its_worker_stood_still_stays_refunded(
+    world: World, seats: list[Seat]
+) -> None:
+    bet = random_bet(random.Random(1), seats[0])
+    sleeper = stop_inside_the_transaction(world, bet)
+    until(lambda: bet.seat.call("refund", bet.bet_id).code == 1)
+    wake(sleeper)
+
+    assert bet.seat.pay_in_out(bet.stake, bet.win, betId=bet.bet_id).code == _CONFLICT
+    assert_nothing_left(world)
+    assert_chains_are_whole(world)
+    assert world.balance(bet.seat) == DEPOSIT
 
 
 @pytest.mark.parametrize("lost", ["the job's id", "the batch"])
