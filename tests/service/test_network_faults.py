@@ -57,7 +57,7 @@ def test_a_bet_whose_reply_is_lost_is_answered_from_the_ledger(
     deaf = gateway(ending, through(installation.urls, redis=proxy), **times)
     proxy.judge = lose_replies
     with Load(seats, [deaf.url]) as running:
-        running.wait_for(16, 1)
+        running.wait_for(8, 1)
 
     assert {code for bet in running.bets for code in bet.codes} == {1}
     check(installation, running.bets)
@@ -104,7 +104,7 @@ def test_a_gateway_outlives_a_connection_to_postgres_that_falls_silent(
     with Load(seats, [cut_off.url]) as running:
         running.wait_for(20, 1)
         proxy.judge = swallow
-        running.wait_for(8, 99)
+        running.wait_for(1, 99)
         proxy.judge = let_pass  # for new connections: those that are open stay silent
         running.wait_for(20, 1)
 

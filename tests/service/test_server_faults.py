@@ -28,11 +28,11 @@ def seats(fragile: BreakableWorld) -> list[Seat]:
 
 def test_redis_may_be_killed_and_started_again(fragile: BreakableWorld, seats: list[Seat]) -> None:
     with load(fragile, seats) as running:
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         fragile.stop_redis()
         running.wait_for(20, 0, 99)
         fragile.start_redis()
-        running.wait_for(100, 1)
+        running.wait_for(60, 1)
 
     check(fragile, running.bets)
 
@@ -45,11 +45,11 @@ def test_redis_may_lose_all_it_held_and_no_request_from_before_is_taken_again(
     headers, unused_headers = client.headers(body), client.headers(body)
     assert client.post(path, body, headers).code == 1
     with load(fragile, seats[1:]) as running:
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         fragile.stop_redis()
         running.wait_for(20, 0, 99)
         fragile.start_redis(emptied=True)
-        running.wait_for(100, 1)
+        running.wait_for(60, 1)
 
     for captured in (headers, unused_headers):
         answer = client.post(path, body, captured)
@@ -60,44 +60,44 @@ def test_redis_may_lose_all_it_held_and_no_request_from_before_is_taken_again(
 
 def test_redis_may_freeze_and_go_on(fragile: BreakableWorld, seats: list[Seat]) -> None:
     with load(fragile, seats) as running:
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         with fragile.frozen_redis():
             running.wait_for(8, 0, 99)
-        running.wait_for(100, 1)
+        running.wait_for(60, 1)
 
     check(fragile, running.bets)
 
 
 def test_postgres_may_crash_and_start_again(fragile: BreakableWorld, seats: list[Seat]) -> None:
     with load(fragile, seats) as running:
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         fragile.stop_postgres()
         running.wait_for(20, 0, 99)
         fragile.start_postgres()
-        running.wait_for(100, 1)
+        running.wait_for(60, 1)
 
     check(fragile, running.bets)
 
 
 def test_postgres_may_freeze_and_go_on(fragile: BreakableWorld, seats: list[Seat]) -> None:
     with load(fragile, seats) as running:
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         with fragile.frozen_postgres():
             running.wait_for(8, 0, 99)
-        running.wait_for(100, 1)
+        running.wait_for(60, 1)
 
     check(fragile, running.bets)
 
 
 def test_both_servers_may_crash_at_once(fragile: BreakableWorld, seats: list[Seat]) -> None:
     with load(fragile, seats) as running:
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         fragile.stop_postgres()
         fragile.stop_redis()
         running.wait_for(20, 0, 99)
         fragile.start_redis()
         fragile.start_postgres()
-        running.wait_for(100, 1)
+        running.wait_for(60, 1)
 
     check(fragile, running.bets)
 

@@ -32,6 +32,8 @@ from tests.service.proxy import Fate, redis_proxy, through
 from tests.service.world import Seat, World
 
 _CONFLICT = 7
+# What a worker leaves behind is another's sooner.
+BRIEF = {"BETCORE_LEASE_SECONDS": "1"}
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +71,9 @@ def test_sigterm_to_one_of_two_workers_under_load_strands_no_job(
 ) -> None:
     world.worker()
     with load(world, seats) as running:
-        for _ in range(3):
+        for _ in range(2):
             leaving = world.worker()
-            running.wait_for(50, 1)
+            running.wait_for(30, 1)
             leaving.signal(signal.SIGTERM)
             assert leaving.wait() == 0
 
@@ -82,26 +84,26 @@ def test_sigterm_to_one_of_two_workers_under_load_strands_no_job(
 def test_kill_9_of_a_worker_with_a_batch_in_hand_loses_no_bet(
     world: World, seats: list[Seat]
 ) -> None:
-    world.worker()
-    victim = world.worker()
+    world.worker(**BRIEF)
+    victim = world.worker(**BRIEF)
     with load(world, seats) as running:
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         freeze_with_a_batch(world, victim)
         victim.signal(signal.SIGKILL)
-        running.wait_for(100, 1)
+        running.wait_for(60, 1)
 
     check(world, running.bets)
 
 
 def test_after_kill_9_of_the_only_worker_a_new_one_goes_on(world: World, seats: list[Seat]) -> None:
-    only = world.worker()
+    only = world.worker(**BRIEF)
     with load(world, seats) as running:
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         freeze_with_a_batch(world, only)
         only.signal(signal.SIGKILL)
         running.wait_for(4, 0)
-        world.worker()
-        running.wait_for(100, 1)
+        world.worker(**BRIEF)
+        running.wait_for(60, 1)
 
     check(world, running.bets)
 
@@ -109,19 +111,19 @@ def test_after_kill_9_of_the_only_worker_a_new_one_goes_on(world: World, seats: 
 def test_a_worker_that_stood_still_finds_its_batch_done_by_another(
     world: World, seats: list[Seat]
 ) -> None:
-    sleeper, other = world.worker(), world.worker()
+    sleeper, other = world.worker(**BRIEF), world.worker(**BRIEF)
     with load(world, seats) as running:
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         batch = freeze_with_a_batch(world, sleeper)
         until(lambda: world.redis.zscore("betcore:leases", batch) is None)
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
         sleeper.signal(signal.SIGCONT)
         until(lambda: f"batch {batch} was taken over" in sleeper.output, lambda: sleeper.output)
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
 
         other.signal(signal.SIGTERM)
         assert other.wait() == 0
-        running.wait_for(50, 1)
+        running.wait_for(30, 1)
 
     check(world, running.bets)
 
@@ -167,7 +169,7 @@ def test_what_redis_gave_a_worker_that_never_got_it_is_done_by_another(
 
     with ExitStack() as ending:
         proxy = ending.enter_context(redis_proxy(world.urls))
-        deaf = ending.enter_context(WorkerProcess(through(world.urls, redis=proxy)))
+        deaf = ending.enter_context(WorkerProcess(through(world.urls, redis=proxy), **BRIEF))
         deaf.wait_ready()
         proxy.judge = judge
         sender = ending.enter_context(ThreadPoolExecutor(1))
@@ -188,7 +190,7 @@ def test_a_bet_whose_worker_cannot_say_that_it_is_done_is_known_to_be_done(
         proxy.judge = lambda message, from_client: (
             Fate.SWALLOW if from_client and b"betcore:replies:" in message else Fate.PASS
         )
-        with WorkerProcess(through(world.urls, redis=proxy)) as mute:
+        with WorkerProcess(through(world.urls, redis=proxy), **BRIEF) as mute:
             mute.wait_ready()
 
             assert ask(bet, gateway.url) == 1
@@ -212,7 +214,7 @@ def test_a_gateway_that_is_killed_has_its_admitted_bets_applied_once(
             dying.signal(signal.SIGKILL)
             dying.wait()
             with load(world, seats[1:]) as others:
-                others.wait_for(50, 1)
+                others.wait_for(30, 1)
         assert [answer.result() for answer in asked] == [None] * len(bets)
     until(lambda: not world.redis.exists(lane))
     assert_recorded(world, bets)
@@ -227,7 +229,7 @@ def test_rqs_own_worker_pool_runs_bets(world: World, seats: list[Seat]) -> None:
     with Process(world.urls, "rq.cli", "worker-pool", "bets", *options) as pool:
         until(lambda: len(set(Worker.all_keys(world.redis)) - before) == 2, lambda: pool.output)
         with load(world, seats) as running:
-            running.wait_for(100, 1)
+            running.wait_for(60, 1)
         pool.signal(signal.SIGTERM)
         assert pool.wait() == 0
 
