@@ -46,7 +46,6 @@ class Settings(BaseSettings):
     gateway_port: int = 8000
     admissions_per_script_max: int = 64  # requests in one admission script
     sessions_cached_max: int = 200_000  # entries of some 300 bytes
-    gateway_pool_max: int = 8  # PostgreSQL connections of one gateway, for look-ups
 
     # Queue and worker.
     queue_name: str = "bets"

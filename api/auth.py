@@ -57,14 +57,15 @@ class Authenticator:
         A secret that was just added counts at once: whoever fails is tried again with secrets read
         since. Raises ApiError: 401, the same for every reason; 503 when secrets cannot be read.
         """
+        answer_by = time.monotonic() + within_seconds
         tolerance_ms = self._settings.timestamp_tolerance_seconds * 1000
         if abs(time.time() * 1000 - call.stamp_ms) > tolerance_ms:
             raise unauthorized()
         if self._age() > self._settings.directory_max_age_seconds:
-            await self._refresh(within_seconds)
+            await self._refresh(answer_by)
         provider_id = self._signer(call)
         if provider_id is None:
-            await self._refresh(within_seconds)
+            await self._refresh(answer_by)
             provider_id = self._signer(call)
         if provider_id is None:
             raise unauthorized()
@@ -85,9 +86,10 @@ class Authenticator:
             good |= hmac.compare_digest(expected, call.signature)
         return provider_id if good and secrets is not _NOBODY[1] else None
 
-    async def _refresh(self, within_seconds: float) -> None:
+    async def _refresh(self, answer_by: float) -> None:
         try:
-            self._read_at, self._secrets = await self._newest.get(None, within_seconds)
+            left = max(0.0, answer_by - time.monotonic())
+            self._read_at, self._secrets = await self._newest.get(None, left)
         except LookupFailed:
             raise try_later("The providers cannot be looked up at the moment.") from None
 

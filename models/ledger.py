@@ -177,7 +177,7 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
     bet.changed = True
     if call.win is not None:
         bet.win = call.win
-        bet.odd = call.odd if bet.odd is None else bet.odd
+        bet.odd = call.odd
     return bet
 
 

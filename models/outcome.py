@@ -1,6 +1,5 @@
 """What the ledger answers to a command; it travels back to the gateway as JSON."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -25,7 +24,3 @@ class Outcome:
             "balance": None if self.balance is None else plain(self.balance),
             "ids": [str(id_) for id_ in self.ids],
         }
-
-
-#: The JSON of an outcome, as a gateway receives it: it only hands its parts on.
-OutcomeJson = Mapping[str, object]

@@ -1,16 +1,30 @@
-"""What an operator is told instead of the driver's words, where we know better."""
+"""A command's way to the database, and what it says when something is wrong there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
 
+from models.db import transaction
 from models.errors import BetcoreError, InvalidRequest
+from ops.options import find_settings
 
 
 class NotMigrated(BetcoreError):  # noqa: N818
     """The database does not have the tables of this version: run `betcore migrate`."""
+
+
+@contextmanager
+def ledger_of(data_dir: Path) -> Iterator[Session]:
+    """One transaction on the database that a command is about; committed unless the body raises.
+
+    Raises NoServers, and what `database_failures` raises.
+    """
+    with database_failures(), transaction(find_settings(data_dir).database_url) as database:
+        yield database
 
 
 @contextmanager

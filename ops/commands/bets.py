@@ -5,10 +5,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from models.db import transaction
 from models.open_bets import OpenBet, list_open_bets
 from models.show import ShownBet, show_bet
-from ops.database import database_failures
+from ops.database import database_failures, ledger_of
 from ops.durations import read_duration
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Limit, emit_list, find_settings
 
@@ -38,8 +37,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a bet with its transfers."""
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         document = _document(show_bet(database, provider, bet_id))
     transfers = document.pop("transfers")
     emit_list(document, "transfers", transfers, as_json)

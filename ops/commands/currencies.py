@@ -5,11 +5,10 @@ from typing import Annotated
 import typer
 
 from models.currencies import add_currency, list_currencies
-from models.db import transaction
 from models.money import DECIMALS_MAX
-from ops.database import database_failures
+from ops.database import ledger_of
 from ops.documents import exact_json, table
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit
 
 app = typer.Typer(
     help="Currencies: those of ISO 4217 need not be added, others do.", no_args_is_help=True
@@ -29,8 +28,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a currency that ISO 4217 does not have; the same again is harmless."""
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         added = add_currency(database, code, decimals)
     emit({"code": added.code, "decimals": added.decimals}, as_json)
 
@@ -38,8 +36,7 @@ def add(
 @app.command("list")
 def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """List the currencies used or added so far; any other of ISO 4217 can be used as well."""
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         found = [(currency.code, currency.decimals) for currency in list_currencies(database)]
     if as_json:
         rows = [{"code": code, "decimals": decimals} for code, decimals in found]

@@ -12,7 +12,7 @@ from models.commands import CashCommand, Deposit, Withdrawal
 from models.db import transaction
 from models.errors import InvalidRequest
 from ops.cash import book
-from ops.database import database_failures
+from ops.database import database_failures, ledger_of
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
@@ -42,8 +42,7 @@ def block(
 
     What is owed is still paid and given back.
     """
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         set_player_status(database, external_id, "blocked")
     emit({"player": external_id, "status": "blocked"}, as_json)
 
@@ -56,8 +55,7 @@ def unblock(
 
     Bets that were refused meanwhile stay refused.
     """
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         set_player_status(database, external_id, "active")
     emit({"player": external_id, "status": "active"}, as_json)
 

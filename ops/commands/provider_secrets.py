@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from models.db import transaction
 from models.providers import Secret, add_secret, list_secrets, revoke_secret
-from ops.database import database_failures
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list, find_settings
+from ops.database import ledger_of
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list
 
 app = typer.Typer(
     help="What a provider signs with: add a new secret, revoke the old.", no_args_is_help=True
@@ -27,8 +26,7 @@ def add(
 
     It counts at once, and is shown this once.
     """
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         added, secret = add_secret(database, counterparty_id)
     emit(
         {
@@ -52,8 +50,7 @@ def revoke(
     Also the last one may be revoked, as when it was stolen: then every call of the provider is
     refused until it has another.
     """
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         revoked = revoke_secret(database, counterparty_id, secret_id)
         left = [one for one in list_secrets(database, counterparty_id) if not one.revoked_at]
     if not left:
@@ -66,8 +63,7 @@ def list_(
     counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """List a provider's secrets, without what they are."""
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         rows = [_row(secret) for secret in list_secrets(database, counterparty_id)]
     emit_list({"counterpartyId": counterparty_id}, "secrets", rows, as_json)
 

@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from models.db import transaction
 from models.providers import add_provider, set_provider_status
 from ops.commands import provider_secrets
-from ops.database import database_failures
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
+from ops.database import ledger_of
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit
 
 app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
 app.add_typer(provider_secrets.app, name="secret")
@@ -25,8 +24,7 @@ def add(name: Name, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = Fals
 
     The secret is shown this once.
     """
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         added = add_provider(database, name)
     emit({"counterpartyId": added.counterparty_id, "secret": added.secret}, as_json)
 
@@ -39,8 +37,7 @@ def suspend(
 
     What is owed is still paid and given back.
     """
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         set_provider_status(database, counterparty_id, "suspended")
     emit({"counterpartyId": counterparty_id, "status": "suspended"}, as_json)
 
@@ -53,7 +50,6 @@ def resume(
 
     Bets that were refused meanwhile stay refused.
     """
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         set_provider_status(database, counterparty_id, "active")
     emit({"counterpartyId": counterparty_id, "status": "active"}, as_json)

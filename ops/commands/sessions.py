@@ -12,7 +12,7 @@ from models.db import transaction
 from models.money import read_amount
 from models.sessions import Opened, Opening, close_session, open_accounts, open_sessions
 from ops.cash import book
-from ops.database import database_failures
+from ops.database import database_failures, ledger_of
 from ops.documents import exact_json, table, utc
 from ops.options import (
     DEFAULT_DATA_DIR,
@@ -95,8 +95,7 @@ def close(
     session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Close a session: no new bet is taken in it from now on; what is owed is still paid."""
-    settings = find_settings(data_dir)
-    with database_failures(), transaction(settings.database_url) as database:
+    with ledger_of(data_dir) as database:
         closed_at = close_session(database, session_id)
     emit({"sessionId": session_id, "closedAt": utc(closed_at)}, as_json)
 

@@ -1,0 +1,51 @@
+"""Authentication keeps to the time it is given, however often it has to look up."""
+
+import asyncio
+import time
+
+import pytest
+
+from api.auth import Authenticator
+from api.calls import Call
+from api.errors import ApiError
+from models.lookup import Lookup
+from settings import Settings
+
+
+class SlowLookup(Lookup):
+    """Nobody is known here, and to say so takes a tenth of a second."""
+
+    def secrets(self) -> dict[str, tuple[int, list[bytes]]]:
+        """None, late."""
+        done = asyncio.Event()
+        asyncio.run(_after(done))
+        return {}
+
+
+async def test_a_second_look_up_gets_only_the_time_that_the_first_has_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lookup = SlowLookup("", connect_seconds=1, answer_seconds=1)
+    authenticator = Authenticator(Settings(), lookup)
+    ask, budgets = authenticator._newest.get, []
+
+    async def ask_and_note(key: None, within_seconds: float) -> object:
+        budgets.append(within_seconds)
+        return await ask(key, within_seconds)
+
+    monkeypatch.setattr(authenticator._newest, "get", ask_and_note)
+    stamp = str(int(time.time() * 1000)).encode()
+    call = Call(b"nobody", stamp, b"0" * 32, b"0" * 64, b"")
+
+    with pytest.raises(ApiError) as refused:
+        await authenticator.authenticate(call, 4)
+    await authenticator.stop()
+
+    assert refused.value.status == 401
+    assert len(budgets) == 2
+    assert budgets[1] <= budgets[0] - 0.1
+
+
+async def _after(done: asyncio.Event) -> None:
+    asyncio.get_running_loop().call_later(0.1, done.set)
+    await done.wait()
