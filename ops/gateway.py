@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from api.app import create_app
 from api.gateway import Gateway
 from models.errors import BetcoreError
+from ops.service import serve_http
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.gateway")
@@ -75,7 +76,7 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    serve_http(uvicorn.Server(config), listener)
 
 
 async def _report_ready(gateway: Gateway, on_ready: Callable[[], None]) -> None:

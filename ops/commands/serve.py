@@ -2,20 +2,17 @@
 
 import logging
 import os
-import signal
 import socket
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from models.errors import BetcoreError
-from ops.logs import log_as
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.private_files import read_private
+from ops.service import service, take_signals
 from ops.urls import readable
 from settings import Settings, settings
 
@@ -66,7 +63,7 @@ def gateway(
     """
     from ops.gateway import listen, serve
 
-    with _service(name):
+    with service(name):
         found = readable(find_settings(data_dir))
         with (
             listen(host or found.gateway_host, found.gateway_port if port is None else port)
@@ -85,7 +82,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """
     from redis import Redis
 
-    with _service(name or "worker"):
+    with service(name or "worker"):
         found = readable(find_settings(data_dir))
         # RQ makes the worker, so it reads its settings itself.
         os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
@@ -94,6 +91,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
         with Redis.from_url(found.redis_url) as redis:
             made = BatchWorker([found.queue_name], name=name, connection=redis)
+            take_signals(made.request_stop)
             _LOG.info("taking jobs of queue %s as %s", found.queue_name, made.name)
             try:
                 made.work(logging_level="WARNING")
@@ -105,7 +103,7 @@ def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_
     """Serve the RQ dashboard until SIGTERM."""
     from ops.dashboard import DashboardError, serve
 
-    with _service("dashboard"):
+    with service("dashboard"):
         configured = settings()
         found = readable(configured if configured.redis_url else find_settings(data_dir))
         chosen = found.model_copy(
@@ -125,24 +123,6 @@ def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_
 def dashboard_password(configured: Settings, data_dir: Path) -> str:
     """The password of the settings, else the one that `betcore up` made; '' where there is none."""
     return configured.dashboard_password or (read_private(data_dir / PASSWORD_FILE) or "").strip()
-
-
-@contextmanager
-def _service(who: str) -> Iterator[None]:
-    """Log as `who`, and exit 0 on SIGTERM and SIGINT.
-
-    It is so before uvicorn and RQ have handlers of their own, and when uvicorn, which has stopped,
-    delivers the signal once more.
-    """
-    log_as(who)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
-    try:
-        yield
-    except SystemExit as end:
-        if end.code:
-            raise
-    _LOG.info("stopped")
 
 
 def _report(ready_fd: int | None) -> None:

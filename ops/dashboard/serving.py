@@ -11,6 +11,7 @@ from ops.dashboard.app import DashboardApp
 from ops.dashboard.cures import cure
 from ops.dashboard.login import Door
 from ops.dashboard.reading import connect
+from ops.service import serve_http
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ class DashboardError(Exception):
 def serve(settings: Settings) -> None:
     """Serve the dashboard at `dashboard_host:dashboard_port` until SIGTERM or SIGINT.
 
-    After the signal it closes everything and, as uvicorn does, delivers the signal again: by
-    default the process then ends by it (143), with another handler set this returns. A Redis that
-    cannot be reached stops nothing: the pages answer 503 until it can.
+    After the signal it closes everything and returns. A Redis that cannot be reached stops
+    nothing: the pages answer 503 until it can.
 
     Raises DashboardError for an empty password, an unusable name or Redis URL, and a port in use.
     """
@@ -45,7 +45,7 @@ def serve(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
         )
-        uvicorn.Server(config).run(sockets=[listener])
+        serve_http(uvicorn.Server(config), listener)
 
 
 def create_app(redis_url: str, user: str, password: str) -> ASGIApp:

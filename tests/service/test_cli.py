@@ -1,8 +1,11 @@
 """What every `betcore` command promises: help, one line on failure, a clean end on SIGTERM."""
 
 import json
+import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +99,36 @@ def test_a_service_ends_cleanly_when_asked_to(
         assert process.ends(number) == 0
         assert process.out == ""
         assert process.err.splitlines()[-1].endswith(" INFO stopped")
+
+
+EARLY = """
+import os, signal, uvicorn
+from ops.gateway import listen
+from ops.service import serve_http, service
+
+class Interrupted(uvicorn.Config):
+    def get_loop_factory(self):  # asked for before uvicorn has put up its handlers
+        os.kill(os.getpid(), signal.SIGINT)
+        return super().get_loop_factory()
+
+with service("early"), listen("127.0.0.1", 0) as listener:
+    serve_http(uvicorn.Server(Interrupted("api.app:create_app", factory=True)), listener)
+os.kill(os.getpid(), signal.SIGINT)  # one more, as of a terminal that signals a whole group
+"""
+
+
+def test_a_service_that_is_asked_to_stop_while_it_starts_ends_as_cleanly(world: World) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", EARLY],
+        env=os.environ | _urls(world),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "Warning" not in ended.stderr
+    assert ended.stderr.splitlines()[-1].endswith("early INFO stopped")
 
 
 def test_two_workers_of_one_name_are_refused(world: World, tmp_path: Path) -> None:
