@@ -2,6 +2,7 @@
 PYTHON ?= python3
 ARGS ?=
 T ?= tests
+TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait; a file's tests share servers
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-long check fmt clean
@@ -13,10 +14,10 @@ run: .venv/.installed  ## boot everything, show one signed PayInOut, keep servin
 	@exec .venv/bin/betcore up $(ARGS)
 
 test: .venv/.installed  ## all tests (T=tests/unit for a part)
-	@.venv/bin/python -m pytest $(T) $(ARGS)
+	@.venv/bin/python -m pytest $(TWO_AT_A_TIME) $(T) $(ARGS)
 
 test-long: .venv/.installed  ## all tests, the generated ones with 20 times the examples
-	@EXAMPLES_TIMES=20 .venv/bin/python -m pytest --timeout 3600 $(T) $(ARGS)
+	@EXAMPLES_TIMES=20 .venv/bin/python -m pytest --timeout 3600 $(TWO_AT_A_TIME) $(T) $(ARGS)
 
 check: .venv/.installed  ## lint, format and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
