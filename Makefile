@@ -3,9 +3,10 @@ PYTHON ?= python3
 ARGS ?=
 T ?= tests
 TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait; a file's tests share servers
+CRASH_OPTIONS = $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(FOLDER),--folder $(FOLDER))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check fmt clean
+.PHONY: help run crash test test-long check fmt clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +19,9 @@ test: .venv/.installed  ## all tests (T=tests/unit for a part)
 
 test-long: .venv/.installed  ## all tests, the generated ones with 20 times the examples
 	@EXAMPLES_TIMES=20 .venv/bin/python -m pytest --timeout 3600 $(TWO_AT_A_TIME) $(T) $(ARGS)
+
+crash: .venv/.installed  ## break everything, 20 seeds (SEED=7 for one, HOURS=1 for a time)
+	@.venv/bin/python -m tests.crash $(CRASH_OPTIONS) $(ARGS)
 
 check: .venv/.installed  ## lint, format and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     ask_primary_within_seconds: float = 0.5  # of the above, kept back to ask PostgreSQL at the end
     apply_within_seconds: float = 4  # from admission to commit; later the job is not applied
     body_bytes_max: int = 16 * 1024  # a longer body is 413
+    connections_max: int = 16_384  # of one gateway; above it a new one is refused
+    request_arrives_within_seconds: float = 10  # all of it, or the connection is closed
     requests_in_flight_max: int = 2_000  # in one gateway; above it 503 with code 99
     retry_after_seconds: int = 1  # the `Retry-After` of a 503
 
@@ -45,6 +47,7 @@ class Settings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     admissions_per_script_max: int = 64  # requests in one admission script
+    loop_lag_max_seconds: float = 0.5  # when a turn of the event loop takes longer: code 99
     sessions_cached_max: int = 200_000  # entries of some 300 bytes
 
     # Queue and worker.
@@ -53,14 +56,20 @@ class Settings(BaseSettings):
     lease_seconds: float = 2  # a worker that does not renew within this loses its batch
     lease_renewals_per_lease: int = 4  # how often it renews in that time
     sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still
-    result_ttl_seconds: int = 60  # how long RQ keeps a finished job
-    failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a failed job
+    queue_wait_max_seconds: float = 1.2  # when the first in the queue waits longer: 503, code 99
+    queue_jobs_max: int = 20_000  # waiting; above it 503 with code 99
+    result_ttl_seconds: int = 60  # how long RQ keeps a finished job, or one that expired
+    failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a job that failed otherwise
     reply_stream_messages_max: int = 1_000  # per gateway; older ones are only needed on reconnect
     reply_stream_ttl_seconds: int = 60  # after the last reply to a gateway that is gone
 
     # PostgreSQL.
     connect_timeout_seconds: int = 2
     statement_wait_seconds: float = 6  # longest wait for one answer of PostgreSQL in a worker
+
+    # Journal of transfers (docs/adr/0010): keys of at least 32 bytes, in hex or base64.
+    journal_key: str = Field("", repr=False)  # of workers; empty: that of `betcore up`, else none
+    journal_keys_old: str = Field("", repr=False)  # replaced ones, by commas: they still verify
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"

@@ -1,7 +1,7 @@
 """Answers as bytes: JSON with exact numbers, and always a code."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -33,20 +33,26 @@ def exact_json(fields: Mapping[str, str | int | Decimal | None]) -> bytes:
     return f"{{{','.join(parts)}}}".encode()
 
 
-async def render_error(request: Request, error: Exception) -> Response:
-    """Answer an ApiError."""
-    assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else
+def error_body(error: ApiError, request_headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The body of the answer to a request with these headers."""
     fields = {
         "_responseCode": error.code,
         "error": NAMES[error.code],
         "message": error.message,
     }
-    nonce = well_formed_nonce(request.scope)
+    nonce = well_formed_nonce(request_headers)
     if nonce is not None:
         fields["requestId"] = nonce
     text = json.dumps(fields, ensure_ascii=False)
     if error.balance is not None:
         text = f'{text[:-1]}, "balance": {error.balance}}}'
+    return text
+
+
+async def render_error(request: Request, error: Exception) -> Response:
+    """Answer an ApiError."""
+    assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else
+    text = error_body(error, request.scope["headers"])
     headers = {"retry-after": str(settings().retry_after_seconds)} if error.code == 99 else None
     return Response(text, error.status, headers, media_type=JSON)
 

@@ -37,7 +37,9 @@ class Authenticator:
         self._secrets: Secrets = {}
         self._read_at = float("-inf")  # when the reading of `_secrets` began, loop time
         self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
-            lambda keys: [(time.monotonic(), lookup.secrets())] * len(keys), _SPACING_SECONDS
+            lambda keys: [(time.monotonic(), lookup.secrets())] * len(keys),
+            lookup.close,
+            _SPACING_SECONDS,
         )
         self._keeper: asyncio.Task[None] | None = None
 

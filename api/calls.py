@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope
@@ -61,9 +62,9 @@ async def read_call(scope: Scope, receive: Receive, bytes_max: int, within_secon
     )
 
 
-def well_formed_nonce(scope: Scope) -> str | None:
-    """The request's `X-Request-Id`, if it has exactly one and it is one."""
-    nonces = [value for name, value in scope["headers"] if name == b"x-request-id"]
+def well_formed_nonce(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The `X-Request-Id` of a request with these headers, if it has one and only one."""
+    nonces = [value for name, value in headers if name == b"x-request-id"]
     if len(nonces) != 1 or not _NONCE.fullmatch(nonces[0]):
         return None
     return str(nonces[0].decode())

@@ -27,10 +27,17 @@ class Coalesced(Generic[Key, Value]):
     """
 
     def __init__(
-        self, load: Callable[[Sequence[Key]], Sequence[Value]], spacing_seconds: float = 0
+        self,
+        load: Callable[[Sequence[Key]], Sequence[Value]],
+        close: Callable[[], None] = lambda: None,
+        spacing_seconds: float = 0,
     ) -> None:
-        """`spacing_seconds`: the least time between two loads, whoever asks how often."""
+        """`close` is called at the end, in the same thread as `load`.
+
+        `spacing_seconds`: the least time between two loads, whoever asks how often.
+        """
         self._load = load
+        self._close = close
         self._spacing_seconds = spacing_seconds
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="lookup")
         self._asked: list[tuple[Key, asyncio.Future[Value]]] = []
@@ -52,7 +59,8 @@ class Coalesced(Generic[Key, Value]):
         """Wait for nobody; the thread ends with its present load."""
         if self._loading is not None:
             self._loading.cancel()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.submit(self._close)
+        self._executor.shutdown(wait=False)
 
     async def _keep_loading(self) -> None:
         loop = asyncio.get_running_loop()

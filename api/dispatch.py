@@ -5,7 +5,15 @@ from typing import Any, NoReturn
 
 from api.auth import Signed
 from api.coalesced import Coalesced, LookupFailed
-from api.errors import ApiError, refused, sent_again, try_later, unauthorized, unknown_outcome
+from api.errors import (
+    OVERLOADED,
+    ApiError,
+    refused,
+    sent_again,
+    try_later,
+    unauthorized,
+    unknown_outcome,
+)
 from broker.admission import Admission, Result, Verdict
 from broker.codec import encode_job
 from broker.keys import flight_key, nonce_key
@@ -16,6 +24,7 @@ from settings import Settings
 
 _REFUSALS = {
     Verdict.SUSPENDED: "The workers are suspended.",
+    Verdict.OVERLOADED: OVERLOADED,
     Verdict.FORGOTTEN: "The request was made before our memory of requests begins.",
     Verdict.NOT_ADMITTED: "The queue cannot be reached at the moment.",
 }
@@ -60,6 +69,8 @@ class Dispatcher:
         if isinstance(result, Verdict):
             if result is not Verdict.UNKNOWN:
                 _raise(result)
+            if not admission.admitted:  # its nonce may be another's: nothing is told to a replay
+                raise unknown_outcome()
             result = await self._ask_primary(command, arrived)
         if result["code"] != 1:
             raise refused(result["code"], result["balance"])

@@ -37,12 +37,16 @@ class SignedEndpoint(ABC, Generic[Question]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call. Raises ApiError, which the app renders."""
         gateway = self.gateway
+        arrived = asyncio.get_running_loop().time()
+        left = gateway.seconds_left(arrived)
+        call = await read_call(scope, receive, gateway.settings.body_bytes_max, left)
+        # Counted from here: a body that comes slowly must not keep out those that have come.
         if gateway.requests_in_flight >= gateway.settings.requests_in_flight_max:
             raise try_later("Too many requests are being worked on.")
         gateway.requests_in_flight += 1
         try:
-            arrived = asyncio.get_running_loop().time()
-            signed = await self._authenticate(scope, receive, arrived)
+            left = gateway.seconds_left(arrived)
+            signed = await gateway.authenticator.authenticate(call, left)
             question = await self._read(scope, signed, arrived)
             body = await self.answer(signed, question, arrived)
         finally:
@@ -50,12 +54,6 @@ class SignedEndpoint(ABC, Generic[Question]):
         headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-
-    async def _authenticate(self, scope: Scope, receive: Receive, arrived: float) -> Signed:
-        gateway = self.gateway
-        bytes_max = gateway.settings.body_bytes_max
-        call = await read_call(scope, receive, bytes_max, gateway.seconds_left(arrived))
-        return await gateway.authenticator.authenticate(call, gateway.seconds_left(arrived))
 
     async def _read(self, scope: Scope, signed: Signed, arrived: float) -> Question:
         """The question; a call that is refused here claims its nonce all the same."""

@@ -27,6 +27,9 @@ REFUSALS: Final = {
     7: "This betId already stands for something else.",
 }
 
+#: What a request is told that would wait too long.
+OVERLOADED: Final = "More bets wait than can be worked on in time."
+
 
 class ApiError(Exception):
     """A request that is not answered with code 1."""

@@ -25,8 +25,10 @@ class Questions:
         """`replica` answers balances; it may be the primary. Bets are never asked of it."""
         self._link = link
         self._flight_ms = int((settings.apply_within_seconds + _GRACE_SECONDS) * 1000)
-        self._bets: Coalesced[BetQuestion, BetAnswer] = Coalesced(primary.bets)
-        self._balances: Coalesced[int, tuple[str, Decimal] | None] = Coalesced(replica.balances)
+        self._bets: Coalesced[BetQuestion, BetAnswer] = Coalesced(primary.bets, primary.close)
+        self._balances: Coalesced[int, tuple[str, Decimal] | None] = Coalesced(
+            replica.balances, replica.close
+        )
 
     async def balance(self, account_id: int, within_seconds: float) -> tuple[str, Decimal]:
         """Currency and balance of a player's account. Raises ApiError, 99, if it cannot be read."""

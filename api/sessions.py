@@ -19,7 +19,7 @@ class Sessions:
 
     def __init__(self, settings: Settings, lookup: Lookup) -> None:
         self._places: MutableMapping[str, Place] = LRUCache(settings.sessions_cached_max)
-        self._found: Coalesced[str, Place | None] = Coalesced(lookup.places)
+        self._found: Coalesced[str, Place | None] = Coalesced(lookup.places, lookup.close)
 
     async def place(self, session_id: str, provider_id: int, within_seconds: float) -> Place:
         """Where this provider's session acts.

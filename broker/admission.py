@@ -18,6 +18,7 @@ class Verdict(Enum):
 
     CLAIMED = b"C"  # the nonce was claimed, as was asked; nothing was queued
     SUSPENDED = b"S"  # RQ is suspended; nothing was queued
+    OVERLOADED = b"O"  # more waits than can be worked on in time; nothing was queued
     FORGOTTEN = b"F"  # stamped before Redis remembers nonces; nothing was queued
     DUPLICATE = b"D"  # the very same request again; nothing was queued
     REUSED = b"R"  # the nonce belongs to another request; nothing was queued
@@ -46,6 +47,7 @@ class Admission:
     token: str = field(default_factory=lambda: os.urandom(16).hex())
     sent: bool = False  # a script that may have run carried it
     unanswered: bool = False  # and such a script's answer was lost: an earlier one may have run
+    admitted: bool = False  # Redis has said so: the nonce is this request's alone
     future: asyncio.Future[Result | Verdict] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

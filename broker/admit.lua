@@ -1,17 +1,32 @@
 -- Admit the requests of one event-loop tick: nonce, lane, job and queue, all or nothing for each.
 --
--- ARGV: the common four, timeout, result ttl, failure ttl (seconds), then 10 a request:
+-- ARGV: the common four, timeout, result ttl, failure ttl (seconds), longest wait (ms) and most
+--   jobs on the queue before none is admitted, then 10 a request:
 --   nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce expiry (ms),
 --   account ('' claims the nonce only), description, data, budget (ms until the deadline),
 --   flight key (where jobs about the same bet are noted, or '').
--- Returns a letter for each request:
---   A admitted, C nonce claimed, S suspended, F stamped before Redis remembers,
+-- Returns a letter for each request, and how crowded the queue is, in thousandths:
+--   A admitted, C nonce claimed, S suspended, O overloaded, F stamped before Redis remembers,
 --   D the very same request again, R its nonce was used by another request.
 --
 -- The nonce's value is signature, token, letter: a script sent again (its reply was lost) finds
 -- its own token and answers the same without doing anything twice.
 
 local TIMEOUT, RESULT_TTL, FAILURE_TTL = ARGV[5], ARGV[6], ARGV[7]
+local WAIT_MAX_MS, JOBS_MAX = tonumber(ARGV[8]), tonumber(ARGV[9])
+
+-- 0 until the first in the queue has waited a quarter of the longest wait, 1000 from all of it on.
+-- The queue's own wait counts, not the time behind others of a player: one busy player must not
+-- keep everybody else out. A job that has no such time, as a foreign one, has not waited.
+local function crowding()
+  local first = call('LINDEX', QUEUED, 0)
+  if not first then return 0 end
+  if call('LLEN', QUEUED) + call('ZCARD', DEFERRED) >= JOBS_MAX then return 1000 end
+  local since = tonumber(call('HGET', job_key(first), 'queued_ms') or nil) or NOW_MS
+  local patience = WAIT_MAX_MS / 4
+  local share = (NOW_MS - since - patience) / (WAIT_MAX_MS - patience)
+  return math.floor(math.max(0, math.min(1, share)) * 1000)
+end
 
 local since = tonumber(call('HGET', MEMORY, 'since') or nil)
 if not since then
@@ -19,15 +34,17 @@ if not since then
   call('HSET', MEMORY, 'since', since)
 end
 local suspended = call('EXISTS', RQ .. ':suspended') == 1
+local crowded = crowding()
 
 local letters, heads = {}, {}
-for i = 8, #ARGV, 10 do
+for i = 10, #ARGV, 10 do
   local nonce, signature, token, stamp, expires, account, description, data, budget, flight =
     unpack(ARGV, i, i + 9)
   local letter = 'A'
   if tonumber(stamp) < since or tonumber(expires) <= NOW_MS then letter = 'F'
   elseif account == '' then letter = 'C'
-  elseif suspended then letter = 'S' end
+  elseif suspended then letter = 'S'
+  elseif crowded == 1000 then letter = 'O' end
 
   local mine = signature .. token .. letter
   local old = call('SET', nonce, mine, 'NX', 'GET', 'PXAT', expires)
@@ -51,6 +68,7 @@ for i = 8, #ARGV, 10 do
       call('EXPIRE', flight, FLIGHT_TTL)
     end
     call('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'status', status,
+      'queued_ms', NOW_MS,
       'data', data, 'description', description, 'origin', QUEUE, 'timeout', TIMEOUT,
       'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL, 'deadline', NOW_MS + budget,
       'flight', flight,
@@ -63,4 +81,4 @@ if #heads > 0 then
   call('SADD', RQ .. ':queues', QUEUED)
   call('RPUSH', QUEUED, unpack(heads))
 end
-return letters
+return {letters, crowded}

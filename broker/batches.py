@@ -51,6 +51,7 @@ class FinishedJob:
     reply_to: str
     result: dict[str, object] | None
     failure: str = ""
+    expired: bool = False  # it failed for want of time and did nothing: soon forgotten
 
 
 class Batches:
@@ -79,7 +80,8 @@ class Batches:
         batch = uuid4().hex
         arguments = [*self._common(), *self._worker, batch, self._settings.batch_jobs_max]
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS, first, repr(now)]
-        arguments += [self._settings.failure_ttl_seconds, *_failure(expired)]
+        # Thousands may have expired after a long stretch without workers, and none did anything.
+        arguments += [self._settings.result_ttl_seconds, *_failure(expired)]
         sent_at = time.monotonic()
         rows = self._take(args=arguments)
         if rows is None:
@@ -99,17 +101,18 @@ class Batches:
         settings = self._settings
         arguments = [*self._common(), *self._worker, batch.id, batch.jobs[0].id]
         arguments += [repr(batch.started_at), repr(now), repr(now - batch.started_at)]
-        arguments += [settings.result_ttl_seconds]
-        arguments += [settings.failure_ttl_seconds, settings.reply_stream_messages_max]
+        arguments += [settings.reply_stream_messages_max, settings.reply_stream_ttl_seconds]
         replies = _replies(jobs)
-        arguments += [settings.reply_stream_ttl_seconds, len(replies)]
+        arguments += [len(replies)]
         for stream, payload in replies.items():
             arguments += [stream, payload]
         for job in jobs:
             if job.result is None:
-                arguments += [job.id, *_failure(job.failure)]
+                kept = settings.result_ttl_seconds if job.expired else settings.failure_ttl_seconds
+                arguments += [job.id, *_failure(job.failure), kept]
             else:
-                arguments += [job.id, "1", b64encode(encode_result(job.result).encode())]
+                result = b64encode(encode_result(job.result).encode())
+                arguments += [job.id, "1", result, settings.result_ttl_seconds]
         return bool(self._finish(args=arguments))
 
     def sweep(self) -> int:

@@ -1,19 +1,19 @@
 -- Finish a batch, if its lease is still held: replies, RQ's results and registries, next in lane.
 --
 -- ARGV: the common four, worker name, worker key, batch, the id that stands for it in RQ's eyes,
---   started at (s), time now (s), working time (s), result ttl (s), failure ttl (s),
---   reply stream length, reply stream ttl (s), number of replies, then 2 a reply: stream, payload;
---   then 3 a job: id, '1' and its result in base64, or id, exc_info and exc_string of its failure.
+--   started at (s), time now (s), working time (s), reply stream length, reply stream ttl (s),
+--   number of replies, then 2 a reply: stream, payload; then 4 a job: id, '1' and its result in
+--   base64 (or id, exc_info and exc_string of its failure), and how long it is kept (s).
 -- Returns 1, or 0 when the lease was lost: then no job is touched, another worker has them.
 
 local WORKER, WORKER_KEY, BATCH, SHOWN, STARTED_AT, ENDED_AT = unpack(ARGV, 5, 10)
-local WORKING_TIME, RESULT_TTL, FAILURE_TTL = unpack(ARGV, 11, 13)
-local STREAM_LENGTH, STREAM_TTL, REPLIES = ARGV[14], ARGV[15], tonumber(ARGV[16])
+local WORKING_TIME, STREAM_LENGTH, STREAM_TTL = unpack(ARGV, 11, 13)
+local REPLIES = tonumber(ARGV[14])
 
 call('SREM', WORKER_KEY .. ':executions', SHOWN .. ':' .. BATCH)
 if not call('ZSCORE', LEASES, BATCH) then return 0 end
 
-local position = 17
+local position = 15
 for _ = 1, REPLIES do
   local stream = ARGV[position]
   call('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', ARGV[position + 1])
@@ -23,24 +23,24 @@ end
 
 local finished, started, touched, lanes = {}, {}, {}, {}
 local succeeded, failed = 0, 0
-for i = position, #ARGV, 3 do
-  local id, info, value = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+for i = position, #ARGV, 4 do
+  local id, info, value, ttl = unpack(ARGV, i, i + 3)
   started[#started + 1] = id .. ':' .. BATCH
   if info == '1' then
     local results = RQ .. ':results:' .. id
     succeeded = succeeded + 1
     land(id)
     call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO)
-    call('EXPIRE', job_key(id), RESULT_TTL)
+    call('EXPIRE', job_key(id), ttl)
     call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
       'return_value', value, 'execution_id', BATCH, 'execution_started_at', STARTED_AT,
       'execution_ended_at', ENDED_AT)
-    call('EXPIRE', results, RESULT_TTL)
-    finished[#finished + 1] = NOW_S + RESULT_TTL
+    call('EXPIRE', results, ttl)
+    finished[#finished + 1] = NOW_S + ttl
     finished[#finished + 1] = id
   else
     failed = failed + 1
-    fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, FAILURE_TTL, info, value)
+    fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, ttl, info, value)
   end
   local lane = lane_of(id)
   if lane then
@@ -61,5 +61,6 @@ call('DEL', batch_key(BATCH), execution_key(SHOWN, BATCH))
 call('HINCRBY', WORKER_KEY, 'successful_job_count', succeeded)
 if failed > 0 then call('HINCRBY', WORKER_KEY, 'failed_job_count', failed) end
 call('HINCRBYFLOAT', WORKER_KEY, 'total_working_time', WORKING_TIME)
+call('EXPIRE', WORKER_KEY, WORKER_TTL)
 call('ZREMRANGEBYSCORE', FINISHED, 0, NOW_S)
 return 1

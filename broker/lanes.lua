@@ -16,6 +16,7 @@ local FAILED = RQ .. ':failed:' .. QUEUE
 local LANES = OURS .. ':lanes'    -- the lanes that are not empty
 local LEASES = OURS .. ':leases'  -- batch -> when its worker loses it, in ms
 local MEMORY = OURS .. ':memory'  -- which Redis this is, and since when it remembers, in ms
+local WORKER_TTL = 30             -- seconds; as its heartbeat's: what is killed goes by itself
 local FLIGHT_TTL = 24 * 3600      -- seconds; a job whose end was never learnt is noted for so long
 local call = redis.call
 
@@ -40,7 +41,7 @@ local function defer(id)
 end
 
 local function enqueue(id)
-  call('HSET', job_key(id), 'status', 'queued', 'enqueued_at', ISO)
+  call('HSET', job_key(id), 'status', 'queued', 'enqueued_at', ISO, 'queued_ms', NOW_MS)
   call('ZREM', DEFERRED, id)
   call('RPUSH', QUEUED, id)
 end

@@ -17,6 +17,7 @@ from uuid import uuid4
 from redis import exceptions as redis_errors
 
 from broker.admission import Admission, Verdict
+from broker.crowding import Crowding
 from broker.keys import reply_stream
 from broker.scripts import common_arguments, source
 from broker.seldom import Seldom
@@ -40,6 +41,7 @@ class Link:
         """`settings.redis_url` names the Redis."""
         self._settings = settings
         self.stream = reply_stream(uuid4().hex)
+        self.crowding = Crowding(settings.loop_lag_max_seconds)
         self._wire: Wire | None = None
         self._listening = False
         self._admit_sha = b""
@@ -53,6 +55,8 @@ class Link:
             int(settings.apply_within_seconds + 1),
             settings.result_ttl_seconds,
             settings.failure_ttl_seconds,
+            int(settings.queue_wait_max_seconds * 1000),
+            settings.queue_jobs_max,
         )
 
     @property
@@ -63,7 +67,7 @@ class Link:
     async def start(self) -> None:
         """Begin to connect, and keep connected; does not wait until it is."""
         keepers = (self._keep_admitting(), self._keep_listening(), self._keep_time())
-        self._tasks = [asyncio.create_task(keeper) for keeper in keepers]
+        self._tasks = [asyncio.create_task(keeper) for keeper in (*keepers, self.crowding.watch())]
 
     async def stop(self) -> None:
         """End the connections; whoever still waits is told what is known."""
@@ -125,8 +129,11 @@ class Link:
         self._sent_at.popleft()
         error = None if answer.cancelled() else answer.exception()
         if error is None:
-            for admission, letter in zip(batch, answer.result(), strict=True):
-                if letter != _ADMITTED:
+            letters, crowded = answer.result()
+            self.crowding.note(crowded, asyncio.get_running_loop().time())
+            for admission, letter in zip(batch, letters, strict=True):
+                admission.admitted = letter == _ADMITTED
+                if not admission.admitted:
                     self._refuse(admission, _LETTERS[letter])
         elif isinstance(error, redis_errors.ResponseError):
             self._refused(wire, batch, str(error))
@@ -151,10 +158,6 @@ class Link:
     def _refuse(self, admission: Admission, verdict: Verdict) -> None:
         self._waiting.pop(admission.token, None)
         admission.refuse(verdict)
-
-    def _close(self, admission: Admission, result: Any) -> None:
-        self._waiting.pop(admission.token, None)
-        admission.resolve(result)
 
     # The keepers end only when they are cancelled: whatever the trouble, they try again.
 
@@ -188,9 +191,7 @@ class Link:
         admit = wire.call("SCRIPT", "LOAD", source("admit"))  # on its way beside the question
         admit.add_done_callback(lambda done: done.cancelled() or done.exception())
         info = (await wire.call("INFO", "server")).decode()
-        run_id = next(
-            (line[7:].strip() for line in info.splitlines() if line.startswith("run_id:")), ""
-        )
+        run_id = info.partition("run_id:")[2].partition("\r")[0]
         common = common_arguments(self._settings.queue_name)
         await wire.call("EVAL", source("remember"), 0, *common, run_id)
         self._admit_sha = await admit
@@ -230,9 +231,9 @@ class Link:
             _LOG.error("a message on the reply stream cannot be read: %s", error)
             return
         for token, result in results:
-            admission = self._waiting.get(token)
+            admission = self._waiting.pop(token, None)
             if admission is not None:
-                self._close(admission, Verdict.UNKNOWN if result is None else result)
+                admission.resolve(Verdict.UNKNOWN if result is None else result)
 
     async def _keep_time(self) -> None:
         """Give up what is late, and a connection that does not answer."""

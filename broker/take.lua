@@ -1,13 +1,13 @@
 -- Take up to N jobs into one batch, started as RQ starts them, under one lease.
 --
 -- ARGV: the common four, worker name, worker key, batch, N, lease (ms), started-registry ttl (s),
---   first (an id that BLMOVE put on the intermediate list, or ''), time now (s), failure ttl (s),
+--   first (an id that BLMOVE put on the intermediate list, or ''), time now (s), ttl (s) and
 --   exc_info and exc_string of an expired job.
 -- Returns `false` when RQ is suspended, else a row a job: id, data, ms until its deadline.
 
 local WORKER, WORKER_KEY, BATCH, N = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 local LEASE_MS, STARTED_TTL, FIRST, STARTED_AT = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
-local FAILURE_TTL, EXPIRED_INFO, EXPIRED_STRING = ARGV[13], ARGV[14], ARGV[15]
+local EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING = ARGV[13], ARGV[14], ARGV[15]
 
 -- Jobs that expired wait in thousands after an outage: one script must not block Redis for all.
 local EXPIRED_MAX = 500
@@ -38,7 +38,7 @@ local function take_lane(lane)
       call('ZREM', DEFERRED, id)
       expired = expired + 1
       if not job[4] then land(id) end
-      fail(id, WORKER, BATCH, STARTED_AT, STARTED_AT, FAILURE_TTL, EXPIRED_INFO, EXPIRED_STRING)
+      fail(id, WORKER, BATCH, STARTED_AT, STARTED_AT, EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING)
     else
       start(id, job[2], job[3])
     end
@@ -88,5 +88,6 @@ if #rows > 0 then
   call('SADD', WORKER_KEY .. ':executions', ids[1] .. ':' .. BATCH)
   call('EXPIRE', WORKER_KEY .. ':executions', STARTED_TTL)  -- a worker may die before it beats
   call('HSET', WORKER_KEY, 'state', 'busy')
+  call('EXPIRE', WORKER_KEY, WORKER_TTL)
 end
 return rows

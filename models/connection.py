@@ -17,7 +17,10 @@ _SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "synchronous_commit": "on",
+    # Such as that of a commit whose wait for the standby was ended by hand: see `Pipeline.warning`.
+    "client_min_messages": "warning",
     "timezone": "UTC",
+    "datestyle": "ISO",  # the journal hashes a date as PostgreSQL says it
     "transaction_timeout": "0",
 }
 

@@ -9,11 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from models.connection import PreparedConnection
-from models.errors import BetTaken, LedgerContention, LedgerError
+from models.errors import BetTaken, LedgerContention, LedgerError, LedgerUnavailable
 from models.pipeline import Parameter, Pipeline, Row
 from models.queries import BEGIN, COMMIT, HOT_PATH, LIMIT, ROLLBACK, SNAPSHOT, Query
 
@@ -22,9 +25,19 @@ Call = tuple[Query, Sequence[Parameter]]
 
 @cache
 def engine(database_url: str) -> Engine:
-    """The SQLAlchemy engine for a `postgresql://` URL; one a process and URL."""
-    url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
-    return create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+    """The SQLAlchemy engine for a `postgresql://` URL; one a process and URL.
+
+    Raises sqlalchemy.exc.ArgumentError when the URL cannot be read.
+    """
+    try:
+        # libpq's own reading of it: SQLAlchemy's knows no list of hosts such as `a:5432,b:5432`.
+        parameters = conninfo_to_dict(database_url)
+    except psycopg.ProgrammingError:
+        raise ArgumentError("DATABASE_URL cannot be read") from None  # it may hold a password
+    if "," in str(parameters.get("host", "")):  # a primary and its standbys, in any order
+        parameters.setdefault("target_session_attrs", "read-write")
+    parameters["connect_timeout"] = 5
+    return create_engine("postgresql+psycopg://", pool_pre_ping=True, connect_args=parameters)
 
 
 @contextmanager
@@ -99,6 +112,11 @@ class BatchTransaction:
         return self._pipeline.run(*opening, *calls)[len(opening) :]
 
     def commit(self, *calls: Call) -> None:
-        """Run the last statements and commit, in one round trip; all or nothing."""
+        """Run the last statements and commit, in one round trip; all or nothing.
+
+        Raises LedgerUnavailable, too, when it is committed but may not be on the standby.
+        """
         self._pipeline.run(*self._opening, *calls, (COMMIT, ()))
         self.ended = True
+        if self._pipeline.warning:
+            raise LedgerUnavailable(self._pipeline.warning)

@@ -6,7 +6,9 @@ from models import queries
 from models.cells import OPENED_BY, SESSION_CLOSED, Decision
 from models.commands import BetCommand, CashCommand, Command
 from models.db import BatchTransaction, Call, LedgerConnection
-from models.errors import LedgerError, LedgerUnavailable
+from models.errors import LedgerError
+from models.journal import Strand
+from models.journal_keys import JournalKey
 from models.outcome import Outcome
 from models.rows import columns, read_state, writes
 from models.rules import decide, decide_cash
@@ -18,9 +20,11 @@ _IDS_PER_COMMAND = 3  # at the most: a bet and two transfers
 class Ledger:
     """Applies commands to PostgreSQL, and answers what is already recorded."""
 
-    def __init__(self, connection: LedgerConnection) -> None:
+    def __init__(self, connection: LedgerConnection, journal_key: JournalKey | None = None) -> None:
+        """Without `journal_key` it only answers; whoever writes needs one (docs/adr/0010)."""
         self._connection = connection
         self._ids = IdBlock()
+        self._strand = None if journal_key is None else Strand(journal_key)
 
     def apply(
         self,
@@ -34,8 +38,11 @@ class Ledger:
         one that may not leaves nothing and has None for an outcome. PostgreSQL ends the
         transaction after `seconds_max`. Raises what `Pipeline.run` raises; nothing is applied
         then, except that after LedgerUnavailable the commit may have happened: apply the same
-        commands again, and those that were applied answer with their first ids.
+        commands again, and those that were applied answer with their first ids. Raises
+        ValueError when there is no key for the journal.
         """
+        if self._strand is None:
+            raise ValueError("a ledger without a key for the journal does not write")
         try:
             with self._connection.transaction(seconds_max) as transaction:
                 state = self._load(transaction, commands)
@@ -43,11 +50,13 @@ class Ledger:
                     _advance(state, command, _decide(state, command)) if in_time(index) else None
                     for index, command in enumerate(commands)
                 ]
-                transaction.commit(*writes(state))
-        except LedgerUnavailable:
-            # A server that comes back, or its successor, may give the same block out again.
+                transaction.commit(*writes(state), *_journaled(self._strand, state))
+        except BaseException:
+            # Drawn by a transaction that did not commit: a server that comes back, or its
+            # successor, may give the same block out again.
             self._ids.discard()
             raise
+        self._strand.committed()
         return outcomes
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
@@ -57,7 +66,7 @@ class Ledger:
         """
         with self._connection.snapshot() as snapshot:
             state = self._load(snapshot, commands, reads_only=True)
-            snapshot.commit()
+            snapshot.commit((queries.REPLICATED, ()))
         return [_repeat(state, command) for command in commands]
 
     def _load(
@@ -79,9 +88,11 @@ class Ledger:
         if cash:
             calls.append((queries.BOOKED, [[command.reference for command in cash]]))
             calls.append((queries.CASH_ACCOUNTS, [[command.account_id for command in cash]]))
-        # Drawing ids would be a write: PostgreSQL refuses it in a read-only transaction.
-        if not reads_only and self._ids.left < _IDS_PER_COMMAND * len(commands):
-            calls.append((queries.NEXT_IDS, ()))
+        if not reads_only:
+            calls.append((queries.MOMENT, ()))
+            # A write, which PostgreSQL refuses in a read-only transaction.
+            if self._ids.left < _IDS_PER_COMMAND * len(commands):
+                calls.append((queries.NEXT_IDS, ()))
         answers = dict(zip((query for query, _ in calls), transaction.load(*calls), strict=True))
         if queries.NEXT_IDS in answers:
             self._ids.refill(int(answers[queries.NEXT_IDS][0][0] or 0))
@@ -112,6 +123,14 @@ class IdBlock(Iterator[int]):
             raise StopIteration
         self._next += 1
         return self._next - 1
+
+
+def _journaled(strand: Strand, state: State) -> list[Call]:
+    """What vouches for the transfers of the batch, if it makes any."""
+    if not state.transfers:
+        return []
+    assert state.moment is not None  # noqa: S101 - a load that may write has read it
+    return [strand.batch(state.transfers, state.moment).to_call()]
 
 
 def _decide(state: State, command: Command) -> Decision:

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 from models.commands import Place
 from models.connection import PreparedConnection
-from models.errors import LedgerContention, LedgerError
+from models.errors import LedgerContention, LedgerError, LedgerUnavailable
 from models.pipeline import Column, Row, exact, maybe_exact, present, whole
-from models.queries import INT4S, INT8S, TEXTS, Query
+from models.queries import INT4S, INT8S, REPLICATED, TEXTS, Query
 
 _TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
 
@@ -109,7 +109,7 @@ class Lookup:
         """`answer_seconds`: a look-up is given up after this."""
         self._connection = PreparedConnection(
             database_url,
-            (_SECRETS, _PLACES, _BALANCES, _BETS, _LOCK),
+            (_SECRETS, _PLACES, _BALANCES, _BETS, _LOCK, REPLICATED),
             wait_seconds=answer_seconds,
             connect_seconds=connect_seconds,
             # Locking a row is a write of its own: nobody needs it on a disk, or on a standby.
@@ -154,7 +154,10 @@ class Lookup:
         doubtful = sorted({id_ for question in questions for id_ in question.doubtful})
         certain = not doubtful or self._could_lock(doubtful)
         providers = [question.provider_id for question in questions]
-        rows = self._rows(_BETS, providers, [question.bet_id for question in questions])
+        bet_ids = [question.bet_id for question in questions]
+        rows = self._rows(_BETS, providers, bet_ids)
+        if certain or not all(question.doubtful for question in questions):
+            self._rows(REPLICATED)  # what was read is going to be said
         found = {(whole(row[0]), present(row[1])): _recorded(row) for row in rows}
         return [
             BetAnswer(found.get((q.provider_id, q.bet_id)), certain or not q.doubtful)
@@ -175,7 +178,11 @@ class Lookup:
 
     def _rows(self, query: Query, *parameters: Column) -> list[Row]:
         try:
-            return self._connection.pipeline().run((query, parameters))[0]
+            pipeline = self._connection.pipeline()
+            rows = pipeline.run((query, parameters))[0]
+            if pipeline.warning:
+                raise LedgerUnavailable(pipeline.warning)
+            return rows
         except LedgerContention:
             raise
         except LedgerError:

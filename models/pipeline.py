@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import psycopg
 from psycopg import pq
+from psycopg.errors import Diagnostic
 from psycopg.pq.abc import PGconn, PGresult
 
 from models.errors import BetTaken, LedgerContention, LedgerError, LedgerUnavailable
@@ -37,6 +38,10 @@ class Pipeline:
         self._pgconn: PGconn = connection.pgconn
         self._wait_ms = int(wait_seconds * 1000)
         self._pgconn.nonblocking = 1
+        connection.add_notice_handler(self._notice)
+        #: What PostgreSQL warned of during the last run. A commit that does not wait any longer for
+        #: the standby, because an operator cancelled it, is answered as done with a warning only.
+        self.warning = ""
         self._pgconn.enter_pipeline_mode()
 
     def prepare(self, queries: Iterable[Query]) -> None:
@@ -52,6 +57,7 @@ class Pipeline:
         The first that fails ends the run: those after it are not executed.
         Raises LedgerUnavailable, LedgerContention, BetTaken or LedgerError.
         """
+        self.warning = ""
         try:
             for query, parameters in calls:
                 self._pgconn.send_query_prepared(query.name, [_encode(p) for p in parameters])
@@ -67,6 +73,9 @@ class Pipeline:
     def close(self) -> None:
         """Close the connection; an open transaction is rolled back by that."""
         self._connection.close()
+
+    def _notice(self, notice: Diagnostic) -> None:
+        self.warning = self.warning or notice.message_primary or "PostgreSQL warned."
 
     def _answers(self, expected: int) -> list[PGresult]:
         self._pgconn.pipeline_sync()

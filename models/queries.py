@@ -7,7 +7,7 @@ types are given by number because libpq would otherwise have to ask for them.
 from typing import NamedTuple
 
 INT2S, INT4S, INT8S, TEXTS, NUMERICS, DATES = 1005, 1007, 1016, 1009, 1231, 1182
-INT8, TEXT = 20, 25
+INT8, TEXT, BYTEA, UUID = 20, 25, 17, 2950
 
 
 class Query(NamedTuple):
@@ -29,6 +29,18 @@ SNAPSHOT = Query(b"snapshot", "begin isolation level repeatable read, read only"
 COMMIT = Query(b"commit", "commit")
 ROLLBACK = Query(b"rollback", "rollback")
 LIMIT = Query(b"limit", "select set_config('transaction_timeout', $1, true)", (TEXT,))
+
+#: A commit after it is answered once the standby has all that is visible now. What a crash or a
+#: cancelled wait made visible, it may not have yet: what is read is not said before
+#: (docs/OPERATIONS.md). Writes to no table, and nothing at all without a synchronous standby.
+REPLICATED = Query(
+    b"replicated",
+    """
+    select case when current_setting('synchronous_standby_names') <> ''
+           then set_config('synchronous_commit', 'on', true)
+                || pg_logical_emit_message(true, 'betcore', '')::text end
+    """,
+)
 
 #: In id order, so that two batches which share accounts cannot wait for each other in a circle.
 #: `no key`: bets and transfers may refer to the row meanwhile.
@@ -152,8 +164,22 @@ UPDATE_ACCOUNTS = Query(
     (INT8S, INT8S, INT8S, NUMERICS, INT8),
 )
 
+#: The time that every row of this transaction will have, for the journal to vouch for it.
+MOMENT = Query(
+    b"moment",
+    "select (extract(epoch from now()) * 1000000)::bigint,"
+    " date_trunc('month', now() at time zone 'UTC')::date",
+)
+INSERT_JOURNAL = Query(
+    b"insert_journal",
+    "insert into journal (strand, number, key, transfers, fingerprints, hmac)"
+    " values ($1, $2, $3, $4, $5, $6)",
+    (UUID, INT8, TEXT, INT8S, BYTEA, BYTEA),
+)
+
 HOT_PATH = (
     *(BEGIN, SNAPSHOT, COMMIT, ROLLBACK, LIMIT, LOCK_ACCOUNTS, READ_ACCOUNTS, SESSIONS, BETS),
+    REPLICATED,
     *(BOOKED, CASH_ACCOUNTS, NEXT_IDS, INSERT_BETS, UPDATE_BETS, INSERT_TRANSFERS),
-    UPDATE_ACCOUNTS,
+    *(UPDATE_ACCOUNTS, MOMENT, INSERT_JOURNAL),
 )

@@ -6,7 +6,18 @@ from models import queries
 from models.db import Call
 from models.pipeline import Column, Row, Value, exact, maybe_exact, present, whole
 from models.queries import Query
-from models.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session, State, Transfer
+from models.state import (
+    Account,
+    Bet,
+    BetState,
+    Booked,
+    Kind,
+    Moment,
+    OpenedBy,
+    Session,
+    State,
+    Transfer,
+)
 
 Answers = Mapping[Query, list[Row]]
 
@@ -14,6 +25,8 @@ Answers = Mapping[Query, list[Row]]
 def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
     """The state that the answers to a load describe; `accounts` is the query that read them."""
     state = State(ids)
+    for row in answers.get(queries.MOMENT, ()):
+        state.moment = Moment(present(row[0]), present(row[1]))
     for row in answers[accounts]:
         account = Account(whole(row[0]), exact(row[1]), whole(row[2]))
         state.accounts[account.id] = account

@@ -127,6 +127,14 @@ class Booked:
     amount: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a transaction began, as PostgreSQL has it: the `created_at` of all that it inserts."""
+
+    micros: str  # since 1970, UTC
+    month: str  # its first day, as an ISO date
+
+
 @dataclass(slots=True)
 class State:
     """All that a batch has loaded, and all that it is going to write."""
@@ -138,6 +146,7 @@ class State:
     booked: dict[str, Booked] = field(default_factory=dict)
     cash_accounts: dict[int, int] = field(default_factory=dict)  # player's account -> cash account
     transfers: list[Transfer] = field(default_factory=list)
+    moment: Moment | None = None  # None: loaded only to read
 
     def move(
         self,

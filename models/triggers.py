@@ -1,4 +1,4 @@
-"""What the tables need beyond columns and constraints: two functions, and the append-only trigger.
+"""What the tables need beyond columns and constraints: two functions, and the append-only triggers.
 
 Attached to the metadata, so that a schema made from the declaration has them too; the migrations
 repeat them, as they repeat everything, because history must not change when this file does.
@@ -19,25 +19,28 @@ begin
 end $$
 """
 
-#: Corrections are new transfers; this refuses everything else, whoever asks.
+#: Corrections are new rows; this refuses everything else, whoever asks.
 REFUSE_CHANGE = """
 create function refuse_change() returns trigger language plpgsql as $$
 begin
-    raise exception 'transfers are append-only: % refused', lower(tg_op)
-        using errcode = 'restrict_violation', constraint = 'transfer_append_only';
+    raise exception 'rows of % are append-only: % refused', tg_table_name, lower(tg_op)
+        using errcode = 'restrict_violation', constraint = tg_table_name || '_append_only';
 end $$
 """
 
 APPEND_ONLY = """
-create trigger transfer_append_only before update or delete on transfer
+create trigger {table}_append_only before update or delete on {table}
 for each row execute function refuse_change()
 """
 
 NOT_TRUNCATED = """
-create trigger transfer_not_truncated before truncate on transfer
+create trigger {table}_not_truncated before truncate on {table}
 for each statement execute function refuse_change()
 """
 
-for _statement in (REQUIRE_ROWS, REFUSE_CHANGE, APPEND_ONLY, NOT_TRUNCATED):
+_TABLES = ("transfer", "journal", "journal_start")
+_TRIGGERS = [text.format(table=name) for name in _TABLES for text in (APPEND_ONLY, NOT_TRUNCATED)]
+
+for _statement in (REQUIRE_ROWS, REFUSE_CHANGE, *_TRIGGERS):
     _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
-    event.listen(Transfer.metadata.tables["transfer"], "after_create", _ddl)
+    event.listen(Transfer.metadata, "after_create", _ddl)

@@ -14,6 +14,7 @@ from ops.commands import (
     serve,
     sessions,
 )
+from ops.commands.reconcile import reconcile
 from ops.commands.up import up
 from ops.failures import FAILURES, in_one_line
 from ops.leash import end_with
@@ -52,6 +53,7 @@ for name, group in {
     "currency": currencies.app,
 }.items():
     app.add_typer(group, name=name)
+app.command()(reconcile)
 
 
 def main() -> NoReturn:

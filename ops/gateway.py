@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from api.app import create_app
 from api.gateway import Gateway
 from models.errors import BetcoreError
+from ops.connections import BoundedProtocol, bound_connections
 from ops.service import serve_http
 from settings import Settings
 
@@ -48,7 +49,9 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
     Connections are accepted once requests can be admitted, so that a gateway that is started again
     beside others takes none that it would have to refuse. `on_ready` is called then.
     """
+    bound_connections(settings)
     app = create_app(settings)
+    BoundedProtocol.crowding = app.state.gateway.link.crowding
     starting = app.router.lifespan_context
 
     @asynccontextmanager
@@ -65,7 +68,7 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

@@ -23,6 +23,8 @@ from ops.embedded import FolderInUse, running
 from ops.embedded.places import private_folder
 from ops.failures import FAILURES, in_one_line
 from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
+from ops.journal_key import FILE as KEY_FILE
+from ops.journal_key import make_journal_key
 from ops.logs import log_as
 from ops.private_files import write_private
 from ops.readiness import not_ready, reachable
@@ -81,6 +83,8 @@ def run(wishes: Wishes) -> None:
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(folder, configured))
             plan = _Plan(servers.settings, folder, wishes.workers, wishes.gateways, wishes.demo)
+            if make_journal_key(plan.settings, folder):
+                _LOG.info("made a key for the journal: keep a copy of %s", folder / KEY_FILE)
             _LOG.info("the database is at revision %s", migrate(plan.settings.database_url))
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
@@ -146,7 +150,7 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
     def worker(name: str) -> Role:
         # A batch ends at the deadline of its jobs, or when PostgreSQL has been silent for so long.
         seconds = plan.settings.apply_within_seconds + plan.settings.statement_wait_seconds + 3
-        return Role("worker", name, lambda run: ["worker", "--name", run], seconds)
+        return Role("worker", name, lambda run: ["worker", "--name", run, *data_dir], seconds)
 
     return [
         *(gateway(f"gateway-{number + 1}") for number in range(plan.gateways)),

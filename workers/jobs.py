@@ -22,7 +22,7 @@ _LOG.addFilter(Seldom())
 _AGAIN_AFTER_SECONDS = 0.1  # between tries while PostgreSQL is away
 _CONTENTION_TRIES = 10  # of a single job; each time another transaction has got further
 #: PostgreSQL ends a transaction this long after the batch's least remainder (PROTOCOL.md, rule 5).
-_GRACE_SECONDS = 1.0
+GRACE_SECONDS = 1.0
 
 EXPIRED = "DeadlineExpired: the job's deadline passed before it could be applied."
 
@@ -95,7 +95,7 @@ def _apply_once(
 
     least = min(task.job.expires_at for task in tasks) - now
     commands = [task.work.command for task in tasks]
-    outcomes = ledger.apply(commands, in_time, least + _GRACE_SECONDS)
+    outcomes = ledger.apply(commands, in_time, least + GRACE_SECONDS)
     for task, outcome in zip(tasks, outcomes, strict=True):
         if outcome is None:
             yield _expired(task)
@@ -104,7 +104,7 @@ def _apply_once(
 
 
 def _expired(task: _Task) -> FinishedJob:
-    return _failed(task, EXPIRED)
+    return FinishedJob(task.job.id, task.work.reply_to, None, EXPIRED, expired=True)
 
 
 def _failed(task: _Task, failure: str) -> FinishedJob:

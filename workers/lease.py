@@ -21,7 +21,8 @@ class LeaseLost(BetcoreError):  # noqa: N818
 class LeaseKeeper(threading.Thread):
     """Calls `renew(batch)` every so often while a batch is held; a dead worker's thread does not.
 
-    That it renews says only that the process lives; a batch that hangs is ended by PostgreSQL.
+    That it renews says only that the process lives: a batch that hangs for whatever reason loses
+    its lease once its last job is too late anyway, so that its lanes go on elsewhere.
     """
 
     def __init__(
@@ -33,7 +34,15 @@ class LeaseKeeper(threading.Thread):
         self._lease_seconds = lease_seconds
         self._ended = threading.Event()
         self._held_until = 0.0  # by time.monotonic(), and never later than by Redis
-        self.batch: str | None = None  # assigned by the worker; one assignment is atomic
+        self._batch: tuple[str, float] | None = None  # one assignment is atomic
+
+    def hold(self, batch: str, until: float) -> None:
+        """Renew this batch's lease from now on, but not after `until` (`time.monotonic()`)."""
+        self._batch = (batch, until)
+
+    def release(self) -> None:
+        """Renew nothing more."""
+        self._batch = None
 
     def taken(self, asked_at: float) -> None:
         """Count a new lease from when it was asked for."""
@@ -46,10 +55,10 @@ class LeaseKeeper(threading.Thread):
     def run(self) -> None:
         """The thread's body."""
         while not self._ended.wait(self._every_seconds):
-            batch = self.batch
-            if batch is None:
+            held, asked_at = self._batch, time.monotonic()
+            if held is None or held[1] < asked_at:
                 continue
-            asked_at = time.monotonic()
+            batch = held[0]
             try:
                 if self._renew(batch):  # else lost or just finished: `finish` tells which
                     self._held_until = asked_at + self._lease_seconds

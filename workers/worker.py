@@ -9,37 +9,34 @@ import logging
 import time
 from typing import Any
 
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
-from rq import Queue, SimpleWorker
+from rq import Queue
 from rq.worker import WorkerStatus
-from rq.worker_registration import clean_worker_registry, register
 
 from broker.batches import Batch, Batches, FinishedJob
 from broker.seldom import Seldom
 from models.db import LedgerConnection
 from models.errors import BetcoreError
+from models.journal_keys import JournalKeys
 from models.ledger import Ledger
-from settings import Settings, settings
-from workers.jobs import EXPIRED, run
+from workers.jobs import EXPIRED, GRACE_SECONDS, run
 from workers.lease import LeaseKeeper, LeaseLost
+from workers.presence import PresentWorker
 
 _LOG = logging.getLogger("betcore.worker")
 _LOG.addFilter(Seldom())
-_HEARTBEAT_EVERY_SECONDS = 5.0
-_WORKER_TTL_SECONDS = 30  # a worker that is killed is shown for this long
-_SUSPENSION_EVERY_SECONDS = 1.0
-_REGISTRY_EVERY_SECONDS = 30.0
 _REDIS_AGAIN_AFTER_SECONDS = 0.2
-_SOCKET_TIMEOUT_SECONDS = 5
 
 
 class QueueSetupError(BetcoreError):
     """A worker listens to exactly one queue, and needs DATABASE_URL."""
 
 
-class BatchWorker(SimpleWorker):
+class NoJournalKey(BetcoreError):  # noqa: N818
+    """A worker needs BETCORE_JOURNAL_KEY: 32 bytes or more that the database does not know."""
+
+
+class BatchWorker(PresentWorker):
     """Runs batches; started by `betcore worker`, or by RQ itself:
 
     `rq worker-pool bets --worker-class workers.worker.BatchWorker`
@@ -48,17 +45,17 @@ class BatchWorker(SimpleWorker):
     log_result_lifespan = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As RQ's worker; the serializer is always JSON. Raises QueueSetupError."""
-        kwargs["serializer"] = "json"
-        kwargs.setdefault("log_job_description", False)
+        """As RQ's worker; the serializer is always JSON.
+
+        Raises QueueSetupError, NoJournalKey or BadJournalKey.
+        """
         super().__init__(*args, **kwargs)
-        self.settings: Settings = settings()
         if len(self.queues) != 1 or not self.settings.database_url:
             raise QueueSetupError
-        # A command that got no answer is ours to judge: redis-py must not send it again.
-        self.connection.set_retry(Retry(NoBackoff(), 0))
-        self._due: dict[str, float] = {}
-        self._shown_state: str | None = None
+        if not self.settings.journal_key:
+            raise NoJournalKey
+        keys = JournalKeys.read(self.settings.journal_key, self.settings.journal_keys_old)
+        self._journal_key = keys.current
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         """Register as RQ does, and make ready what a batch needs."""
@@ -70,7 +67,7 @@ class BatchWorker(SimpleWorker):
             wait_seconds=self.settings.statement_wait_seconds,
             connect_seconds=self.settings.connect_timeout_seconds,
         )
-        self._ledger = Ledger(self._ledger_connection)
+        self._ledger = Ledger(self._ledger_connection, self._journal_key)
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
         self._lease = LeaseKeeper(self._batches.renew, every, self.settings.lease_seconds)
         self._lease.start()
@@ -92,7 +89,9 @@ class BatchWorker(SimpleWorker):
                     return None, queue
                 if batch.jobs:
                     return batch, queue
-                if timeout is None:  # burst
+                if timeout is None:  # burst; one take gives up no more than some that expired
+                    if self.connection.llen(queue.key):
+                        continue
                     return None
                 if max_idle_time is not None and time.monotonic() - idle_since >= max_idle_time:
                     return None
@@ -127,7 +126,8 @@ class BatchWorker(SimpleWorker):
         """Run a batch to its end; nothing that a job or a server does leaves this method."""
         if batch is None:
             return
-        self._lease.batch = batch.id
+        last = max(job.expires_at for job in batch.jobs)
+        self._lease.hold(batch.id, last + GRACE_SECONDS)
         try:
             self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held))
         except LeaseLost:
@@ -135,7 +135,7 @@ class BatchWorker(SimpleWorker):
                 "batch %s was taken over by another worker before it was applied", batch.id
             )
         finally:
-            self._lease.batch = None
+            self._lease.release()
 
     def _finish(self, batch: Batch, jobs: list[FinishedJob]) -> None:
         """Hand the results in, for as long as the lease can still be held."""
@@ -151,77 +151,13 @@ class BatchWorker(SimpleWorker):
                     return  # what was committed stays; the jobs are run again and find it so
                 time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
 
-    # What RQ does at every turn of its loop, done when it is due; never the end of the worker.
-
-    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Say that this worker lives; register again when Redis has forgotten it."""
-        if pipeline is not None:
-            super().heartbeat(timeout or _WORKER_TTL_SECONDS, pipeline)
-        elif self._is_due("heartbeat", _HEARTBEAT_EVERY_SECONDS):
-            try:
-                with self.connection.pipeline(transaction=False) as beat:
-                    super().heartbeat(_WORKER_TTL_SECONDS, beat)
-                    # Not what the heartbeat wrote: asking for suspension writes that field too.
-                    beat.hexists(self.key, "birth")
-                    known = beat.execute()[-1]
-                if not known:
-                    with self.connection.pipeline() as birth:
-                        birth.hset(self.key, mapping=self.serialize())
-                        birth.expire(self.key, _WORKER_TTL_SECONDS)
-                        register(self, birth)
-                        birth.execute()
-                    self._shown_state = None
-            except RedisError as error:
-                _LOG.warning("no heartbeat: %s", error)
-
-    def set_state(self, state: str, pipeline: Any = None) -> None:
-        """Show a state, if it is not the one already shown."""
-        if pipeline is not None or state != self._shown_state:
-            super().set_state(state, pipeline)
-            self._shown_state = state
-
-    def check_for_suspension(self, burst: bool) -> None:
-        """Wait while RQ is suspended; asked once a second, and when a script has said so."""
-        if self._is_due("suspension", _SUSPENSION_EVERY_SECONDS):
-            try:
-                super().check_for_suspension(burst)
-            except RedisError as error:
-                _LOG.warning("cannot ask whether RQ is suspended: %s", error)
-
-    @property
-    def should_run_maintenance_tasks(self) -> bool:
-        """Whether to look for workers that are gone. RQ's own recovery of jobs is not used."""
-        return self._is_due("registry", _REGISTRY_EVERY_SECONDS)
-
-    def run_maintenance_tasks(self) -> None:
-        """Forget workers that are gone."""
-        try:
-            clean_worker_registry(self.queues[0])
-        except RedisError as error:
-            _LOG.warning("no maintenance: %s", error)
-
     def _sweep(self) -> None:
         if self._is_due("sweep", self.settings.sweep_seconds):
             queued = self._batches.sweep()
             if queued:
                 _LOG.warning("%d lanes stood still and go on", queued)
 
-    def _is_due(self, what: str, every_seconds: float) -> bool:
-        now = time.monotonic()
-        if now < self._due.get(what, 0.0):
-            return False
-        self._due[what] = now + every_seconds
-        return True
-
     # Beginning and end.
-
-    @property
-    def connection_timeout(self) -> int:
-        """Seconds until a silent Redis counts as gone; RQ would wait seven minutes."""
-        return _SOCKET_TIMEOUT_SECONDS
-
-    def _start_scheduler(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing of ours is scheduled."""
 
     def _shutdown(self) -> None:
         # RQ raises out of the signal handler when it is idle, which strands the job that Redis is

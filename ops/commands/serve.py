@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from models.errors import BetcoreError
+from ops.journal_key import require_journal_key
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.private_files import read_private
 from ops.service import service, take_signals
@@ -83,9 +84,10 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     from redis import Redis
 
     with service(name or "worker"):
-        found = readable(find_settings(data_dir))
+        found = require_journal_key(readable(find_settings(data_dir)), data_dir)
         # RQ makes the worker, so it reads its settings itself.
         os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
+        os.environ["BETCORE_JOURNAL_KEY"] = found.journal_key
         settings.cache_clear()
         from workers.worker import BatchWorker
 

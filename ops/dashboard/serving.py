@@ -7,6 +7,7 @@ import uvicorn
 from a2wsgi import WSGIMiddleware
 from starlette.types import ASGIApp
 
+from ops.connections import BoundedProtocol
 from ops.dashboard.app import DashboardApp
 from ops.dashboard.cures import cure
 from ops.dashboard.login import Door
@@ -37,6 +38,7 @@ def serve(settings: Settings) -> None:
     with _listen(settings.dashboard_host, settings.dashboard_port) as listener:
         config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
             lifespan="on",
             ws="none",
             log_config=None,

@@ -120,8 +120,8 @@ def lose_admissions(message: bytes, from_client: bool) -> Fate:
 
 
 def lose_answers(message: bytes, from_client: bool) -> Fate:
-    """The answers to admissions go nowhere: each is a list of one letter."""
-    is_answer = not from_client and message.startswith(b"*1\r\n$1\r\n")
+    """The answers to admissions go nowhere: each is a list of one letter, and a number."""
+    is_answer = not from_client and message.startswith(b"*2\r\n*1\r\n$1\r\n")
     return Fate.SWALLOW if is_answer else Fate.PASS
 
 

@@ -16,6 +16,7 @@ from redis import Redis
 from rq import Worker
 
 from ops.embedded import Urls
+from tests.service import journal_key
 
 
 class Process:
@@ -25,7 +26,7 @@ class Process:
         self._log = tempfile.NamedTemporaryFile("w+", prefix="betcore-test-")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", *command],
-            env={**os.environ, "DATABASE_URL": urls.database, "REDIS_URL": urls.redis, **env},
+            env={**os.environ, **common_environment(urls), **env},
             stdout=self._log,
             stderr=self._log,
             stdin=subprocess.DEVNULL,
@@ -73,8 +74,20 @@ class Process:
         self.stop()
 
 
+def common_environment(urls: Urls) -> dict[str, str]:
+    """What every process of ours is told; only workers need the key."""
+    servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
+    # A busy machine is no overload, but where a test is about that.
+    patience = dict.fromkeys(
+        ("BETCORE_QUEUE_WAIT_MAX_SECONDS", "BETCORE_LOOP_LAG_MAX_SECONDS"), "3600"
+    )
+    return servers | patience | {"BETCORE_JOURNAL_KEY": journal_key.HEX}
+
+
 class GatewayProcess(Process):
     """A gateway on a port of its own."""
+
+    _command: tuple[str, ...] = ("uvicorn", "api.app:create_app", "--factory", "--no-access-log")
 
     def __init__(self, urls: Urls, **env: str) -> None:
         with socket.socket() as listening:
@@ -85,8 +98,7 @@ class GatewayProcess(Process):
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
             fd = listening.fileno()
-            options = ("--factory", "--fd", str(fd), "--no-access-log")
-            super().__init__(urls, "uvicorn", "api.app:create_app", *options, pass_fds=(fd,), **env)
+            super().__init__(urls, *self._command, "--fd", str(fd), pass_fds=(fd,), **env)
 
     def wait_ready(self) -> None:
         """Wait until it can take requests."""
@@ -98,6 +110,12 @@ class GatewayProcess(Process):
             return httpx.get(f"{self.url}/readyz").status_code == 200
         except httpx.TransportError:
             return False
+
+
+class BoundedGatewayProcess(GatewayProcess):
+    """One as `betcore gateway` serves it, with its own bounds on connections."""
+
+    _command = ("ops.cli", "gateway")
 
 
 class WorkerProcess(Process):

@@ -35,14 +35,18 @@ def let_pass(message: bytes, from_client: bool) -> Fate:  # noqa: ARG001 - a Jud
 class Proxy:
     """Hands on what clients and server send, in order; its public fields may be set at any time."""
 
-    def __init__(self, server: Path) -> None:
-        """Listens, inside its `with` block, on a socket named as the server's in a new folder."""
+    def __init__(self, server: Path | int) -> None:
+        """Listens, inside its `with` block, on a socket named as the server's in a new folder.
+
+        A number is a port of 127.0.0.1, 0 one where nobody is yet.
+        """
         self.judge: Judge = let_pass  # of each message; called in the proxy's thread
         self.refuses = False  # new connections end at once
+        self.server = server
         self._delay_seconds = 0.0
-        self._server = server
         self._folder = tempfile.TemporaryDirectory(prefix="betcore-")
-        self.socket = Path(self._folder.name) / server.name
+        name = "http" if isinstance(server, int) else server.name
+        self.socket = Path(self._folder.name) / name
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._open: set[_Connection] = set()
@@ -51,6 +55,10 @@ class Proxy:
     def change_delay(self, seconds: float) -> None:
         """Hold up each message for so long, each way; connections that are open are ended."""
         self._delay_seconds = seconds
+        self.cut()
+
+    def cut(self) -> None:
+        """End all connections; new ones are made as before."""
         self._run(self._cut())
 
     def __enter__(self) -> Self:
@@ -93,7 +101,7 @@ class Proxy:
         try:
             if self.refuses:
                 raise ConnectionRefusedError
-            server_reader, server = await asyncio.open_unix_connection(self._server)
+            server_reader, server = await self._connect()
         except OSError:
             writer.transport.abort()
             return
@@ -107,6 +115,11 @@ class Proxy:
         finally:
             self._open.discard(connection)
             connection.abort()
+
+    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self.server, int):
+            return await asyncio.open_connection("127.0.0.1", self.server)
+        return await asyncio.open_unix_connection(self.server)
 
     async def _pump(
         self,

@@ -57,6 +57,9 @@ class QueueWorld:
         self._flush = flush
         self.redis = Redis.from_url(url)
         self.settings = Settings(redis_url=url).model_copy(update=settings)
+        # Jobs may wait for as long as a test likes, unless it is about that.
+        self.wait_max_ms, self.jobs_max = 3_600_000, 1_000_000
+        self.crowded = 0  # in thousandths, as the last admission said
         self._admit = self.redis.register_script(source("admit"))
 
     def __enter__(self) -> Self:
@@ -72,13 +75,14 @@ class QueueWorld:
     def admit(self, *requests: Request) -> str:
         """Admit requests in one script; a letter for each."""
         arguments: list[Any] = [*common_arguments(self.settings.queue_name), 5, 60, 86_400]
+        arguments += [self.wait_max_ms, self.jobs_max]
         now_ms = self.now_ms()
         for request in requests:
             stamp = now_ms + 1000 if request.stamp_ms is None else request.stamp_ms
             expires = stamp + 60_000 if request.expires_ms is None else request.expires_ms
             arguments += [request.nonce_key, request.signature, request.token, stamp, expires]
             arguments += [request.account, "a bet", request.data, request.budget_ms, ""]
-        letters = cast("list[bytes]", self._admit(args=arguments))
+        letters, self.crowded = cast("tuple[list[bytes], int]", self._admit(args=arguments))
         return b"".join(letters).decode()
 
     def admit_jobs(self, account: int, number: int, **fields: Any) -> list[str]:

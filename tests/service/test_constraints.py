@@ -89,6 +89,11 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("transfer", "transfer_of_bet_or_reference", {"kind": "deposit", "bet": None}),
     ("transfer", "transfer_bet_exists", {"bet": 0}),
     ("transfer", "transfer_account_exists", {"account": 0, "credit_account": 0}),
+    ("journal", "journal_key", {"strand": ":strand"}),
+    ("journal", "journal_number_from_one", {"number": 0}),
+    ("journal", "journal_names_transfers", {"transfers": []}),
+    ("journal", "journal_hmac_length", {"hmac": b"short"}),
+    ("journal_start", "journal_start_key", {"transfer_id": 0}),
 ]
 
 CHANGES = {
@@ -127,7 +132,10 @@ class Ground:
             "session": {"id": "new", "account_id": ":account", "expires_at": "now"},
             "bet": {"id": 1, "bet_id": "new", "account_id": ":account", "session_id": ":session"},
             "transfer": {"id": 1, "bet": ":bet", "kind": "refund", "debit_account": ":house"},
+            "journal": {"strand": "0" * 32, "number": 1, "key": "k", "transfers": [1]},
+            "journal_start": {"transfer_id": 1},
         }
+        rows["journal"] |= {"fingerprints": b"", "hmac": bytes(32)}
         rows["session"] |= {"provider_id": ":provider"}
         rows["bet"] |= {"provider_id": ":provider", "opened_by": "pay_in_out", "state": "settled"}
         rows["bet"] |= {"stake": 1, "win": 1}
@@ -161,17 +169,28 @@ def known(ledger_world: World) -> Row:
     deposit = seat.deposit(1)
     taken, _ = apply(ledger_world, seat.bet(2, 3, "known"), deposit)
     asked = """
-        select p.counterparty_id, p.name, s.id, player.id, player.external_id, house.id, t.bet
+        select p.counterparty_id, p.name, s.id, player.id, player.external_id, house.id, t.bet,
+               j.strand
         from provider p
         join provider_secret s on s.provider_id = p.id
         join account house on house.provider_id = p.id
         join account a on a.id = %s
         join player on player.id = a.player_id
         join transfer t on t.id = %s
+        join journal j on t.id = any(j.transfers)
         where p.id = %s
     """
     [row] = ledger_world.rows(asked, seat.account_id, taken.ids[1], seat.provider_id)
-    names = ("counterparty", "provider_name", "secret", "player", "external", "house", "bet")
+    names = (
+        "counterparty",
+        "provider_name",
+        "secret",
+        "player",
+        "external",
+        "house",
+        "bet",
+        "strand",
+    )
     return dict(zip(names, row, strict=True)) | {
         "provider": seat.provider_id,
         "account": seat.account_id,

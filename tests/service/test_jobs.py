@@ -50,7 +50,7 @@ def test_a_job_whose_deadline_has_passed_is_not_applied(ledger_world: World) -> 
         ends = by_id(run(ledger, [late, good]))
         assert by_id(run(ledger, [late]))[late.id] == ends[late.id]
 
-    assert ends[late.id] == FinishedJob(late.id, STREAM, None, EXPIRED)
+    assert ends[late.id] == FinishedJob(late.id, STREAM, None, EXPIRED, expired=True)
     assert ends[good.id].result is not None
     assert balance_of(ledger_world, seat) == 8
     assert recorded_rows(ledger_world, seat) == (1, 3)
@@ -130,7 +130,7 @@ def test_while_postgresql_is_away_jobs_wait_or_expire_and_none_fails(
         come_back()
 
     ends = by_id(finished.result())
-    assert ends[hurried.id] == FinishedJob(hurried.id, STREAM, None, EXPIRED)
+    assert ends[hurried.id] == FinishedJob(hurried.id, STREAM, None, EXPIRED, expired=True)
     assert ends[patient.id].result is not None
     assert balance_of(own_world, seat) == 9
 

@@ -81,8 +81,17 @@ def test_the_password_that_is_printed_opens_the_dashboard(up: Up) -> None:
 
 
 def test_secrets_in_the_data_folder_are_for_its_owner_only(up: Up) -> None:
-    for name in ("demo.json", "dashboard-password"):
+    for name in ("demo.json", "dashboard-password", "journal-key"):
         assert stat.S_IMODE((up.data / name).stat().st_mode) == 0o600
+
+
+def test_what_it_writes_is_vouched_for_by_the_key_it_made(up: Up) -> None:
+    answers(up)
+
+    verified = betcore("ledger", "verify", "--json", "--data-dir", "data", cwd=up.data.parent)
+
+    assert verified.returncode == 0, verified.stdout
+    assert json.loads(verified.stdout)["journal"]["rows"] > 0
 
 
 @with_tools

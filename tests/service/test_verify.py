@@ -17,6 +17,7 @@ from models.ledger import Ledger
 from models.verify import Report
 from ops.cli import app
 from settings import settings
+from tests.service import journal_key
 from tests.service.books import ANN, Books, copied, whole_books
 
 BET = 'Bet row 4 ("b4", settled by pay_in_out)'
@@ -179,7 +180,7 @@ def test_bets_may_go_on_while_the_ledger_is_verified(books: Books) -> None:
 
     def play() -> int:
         connection = LedgerConnection(books.url, wait_seconds=8, connect_seconds=2)
-        ledger, rounds = Ledger(connection), 0
+        ledger, rounds = Ledger(connection, journal_key.KEY), 0
         while not enough.is_set():
             commands: list[Command] = [Deposit(ANN, uuid.uuid4().hex, Decimal(1))]
             commands += [
@@ -228,7 +229,9 @@ def test_a_ledger_that_is_not_ok_exits_with_1(books: Books) -> None:
         "ok": False,
         "transfers": 5,
         "accounts": 3,
+        "journal": {"verified": False},
         "problems": [problem],
         "more": 0,
     }
     assert f"  {problem}" in for_people.stdout
+    assert "NOT VERIFIED: no key (BETCORE_JOURNAL_KEY)" in for_people.stdout

@@ -51,6 +51,9 @@ class Behind:
         self._reach("record")
         return [self.record for _ in commands]
 
+    def close(self) -> None:
+        """As every look-up; there is no connection."""
+
     def _reach(self, what: str) -> None:
         if what in self.away:
             raise LedgerUnavailable
@@ -70,6 +73,7 @@ class ScriptedLink:
         """As `Link.submit`."""
         [letter] = admit(self.redis, admission)
         if letter == b"A":
+            admission.admitted = True
             admission.resolve(self.becomes())
         else:
             admission.refuse(Verdict(letter))
@@ -81,10 +85,10 @@ def admit(redis: FakeRedis, *admissions: Admission) -> list[bytes]:
     now = asyncio.get_running_loop().time()
     arguments = [value for admission in admissions for value in admission.arguments(now)]
     script = source("admit")
-    letters: list[bytes] = redis.eval(
-        script, 0, *common_arguments("bets"), "5", "60", "86400", *arguments
-    )
-    return letters
+    limits = ("5", "60", "86400", "1200", "20000")
+    letters, crowded = redis.eval(script, 0, *common_arguments("bets"), *limits, *arguments)
+    assert crowded == 0
+    return cast("list[bytes]", letters)
 
 
 class GatewayParts:

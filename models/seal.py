@@ -1,0 +1,161 @@
+"""Seals: the last row of every strand, to be kept elsewhere, so that a cut tail shows.
+
+A seal is a JSON document with an HMAC of its own: whoever has no key cannot make one that fits a
+ledger that was cut.
+"""
+
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
+
+from models.db import transaction
+from models.errors import BetcoreError
+from models.journal_check import before_the_journal
+from models.journal_keys import JournalKeys
+
+_VERSION = 1
+
+#: From strand to strand by the key, so that a long journal is not read whole.
+_HEADS = text("""
+    with recursive strands(strand) as (
+        (select strand from journal order by strand limit 1)
+        union all
+        select (select j.strand from journal j where j.strand > s.strand order by j.strand limit 1)
+        from strands s where s.strand is not null
+    )
+    select head.strand, head.number, head.hmac, head.transfers
+    from strands s
+    cross join lateral (
+        select * from journal j where j.strand = s.strand order by number desc limit 1
+    ) head
+    where s.strand is not null
+    order by head.strand
+""")
+_SEALED_ROW = text("select hmac from journal where strand = :strand and number = :number")
+_LAST = text("select coalesce(max(number), 0) from journal where strand = :strand")
+_GONE = text(
+    "select named.id from unnest(:ids) named(id)"
+    " where not exists (select from transfer t where t.id = named.id) order by 1"
+).bindparams(bindparam("ids", type_=ARRAY(BIGINT)))
+
+
+class BadSeal(BetcoreError):  # noqa: N818
+    """The seal cannot be read, was edited, or was made with a key that was not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedHead:
+    """The last row of a strand when it was sealed."""
+
+    strand: UUID
+    number: int
+    hmac: bytes
+    transfers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What there was at a moment: whatever is there later must still hold all of it."""
+
+    sealed_at: datetime
+    before: int  # transfers from before the journal began
+    heads: tuple[SealedHead, ...]
+
+
+def make_seal(database_url: str) -> Seal:
+    """Seal the journal as it is at one moment; changes nothing and waits for nobody."""
+    with transaction(database_url) as session:
+        connection = session.connection(
+            execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        now = connection.execute(text("select now()")).scalar_one()
+        rows = connection.execute(_HEADS).all()
+        before = before_the_journal(connection)
+    heads = [SealedHead(s, number, bytes(mac), tuple(ids)) for s, number, mac, ids in rows]
+    return Seal(now, before, tuple(heads))
+
+
+def write_seal(seal: Seal, keys: JournalKeys) -> str:
+    """The seal as a JSON document, signed with the current key."""
+    document = {
+        "version": _VERSION,
+        "sealedAt": seal.sealed_at.astimezone(UTC).isoformat(),
+        "beforeJournal": seal.before,
+        "key": keys.current.id,
+        "heads": [
+            {
+                "strand": str(head.strand),
+                "number": head.number,
+                "hmac": head.hmac.hex(),
+                "transfers": [str(id_) for id_ in head.transfers],
+            }
+            for head in seal.heads
+        ],
+    }
+    mac = _hmac(document, keys.current.secret)
+    return json.dumps(document | {"hmac": mac}) + "\n"
+
+
+def read_seal(text_: str, keys: JournalKeys) -> Seal:
+    """The seal of a document that `write_seal` made. Raises BadSeal."""
+    try:
+        document: dict[str, Any] = json.loads(text_)
+        given = str(document.pop("hmac"))
+        key = keys.by_id.get(str(document["key"]))
+        if key is None:
+            raise BadSeal(
+                f"The seal was made with the key {document['key']!s:.40}, not given here."
+            )
+        if not hmac.compare_digest(given.encode(), _hmac(document, key.secret).encode()):
+            raise BadSeal("The seal was edited: its HMAC is another.")
+        heads = [
+            SealedHead(
+                UUID(head["strand"]),
+                int(head["number"]),
+                bytes.fromhex(head["hmac"]),
+                tuple([int(id_) for id_ in head["transfers"]]),
+            )
+            for head in document["heads"]
+        ]
+        sealed_at = datetime.fromisoformat(document["sealedAt"])
+        return Seal(sealed_at, int(document["beforeJournal"]), tuple(heads))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadSeal("This is not a seal: it cannot be read.") from error
+
+
+def seal_problems(connection: Connection, seal: Seal, before: int) -> Iterator[str]:
+    """A sentence for everything sealed that is not as it was; `before`: the count of now."""
+    if before > seal.before:
+        yield (
+            f"{before} transfers are said to be older than the journal, but {seal.before} were at"
+            " the time of the seal."
+        )
+    for head in seal.heads:
+        sealed = {"strand": head.strand, "number": head.number}
+        found = connection.execute(_SEALED_ROW, sealed).scalar_one_or_none()
+        if found is None:
+            last = connection.execute(_LAST, sealed).scalar_one()
+            yield (
+                f"Journal strand {head.strand} was sealed with {head.number} rows, but has {last}:"
+                " its tail was cut off."
+            )
+            for id_ in connection.execute(_GONE, {"ids": list(head.transfers)}).scalars():
+                yield (
+                    f"Transfer {id_} was deleted: row {head.number} of journal strand"
+                    f" {head.strand} had it when that was sealed."
+                )
+        elif not hmac.compare_digest(bytes(found), head.hmac):
+            yield f"Journal strand {head.strand}: row {head.number} is not the one that was sealed."
+
+
+def _hmac(document: dict[str, Any], secret: bytes) -> str:
+    """Over the document in one form, whatever its spaces and the order of its names."""
+    form = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    return hmac.digest(secret, b"betcore seal 1|" + form.encode(), "sha256").hex()

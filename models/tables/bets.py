@@ -1,0 +1,126 @@
+"""What is played: sessions, bets, and the transfers of their money."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+)
+from sqlmodel import Field, SQLModel
+
+# `parties` too: its tables are referred to by name.
+from models.tables import parties  # noqa: F401
+from models.tables.columns import BALANCE, amount_column, now_column, reference_column
+
+
+class Session(SQLModel, table=True):
+    """One launch of one game for one player; its account and provider never change."""
+
+    __table_args__ = (
+        CheckConstraint("min_bet >= 0 and min_bet <> 'NaN'", "session_min_bet_not_negative"),
+        CheckConstraint("max_bet >= 0 and max_bet <> 'NaN'", "session_max_bet_not_negative"),
+        CheckConstraint("min_bet <= max_bet", "session_limits_in_order"),
+    )
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    provider_id: int = Field(sa_column=reference_column("provider.id"))
+    account_id: int = Field(sa_column=reference_column("account.id"))
+    min_bet: Decimal | None = Field(default=None, sa_column=amount_column(nullable=True))
+    max_bet: Decimal | None = Field(default=None, sa_column=amount_column(nullable=True))
+    opened_at: datetime | None = Field(default=None, sa_column=now_column())
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class Bet(SQLModel, table=True):
+    """One stake and its outcome; (`provider_id`, `bet_id`) is its identity, for ever."""
+
+    __table_args__ = (
+        UniqueConstraint("provider_id", "bet_id", name="bet_once"),
+        Index("bet_open", "provider_id", "created_at", "id", postgresql_where="state = 'open'"),
+        CheckConstraint("stake >= 0 and stake <> 'NaN'", "bet_stake_not_negative"),
+        CheckConstraint("win >= 0 and win <> 'NaN'", "bet_win_not_negative"),
+        CheckConstraint("opened_by in ('pay_in', 'pay_in_out', 'refund')", "bet_opened_by"),
+        CheckConstraint(
+            "state in ('open', 'settled', 'refunded', 'rejected', 'cancelled')", "bet_state"
+        ),
+        CheckConstraint("(stake is null) = (opened_by = 'refund')", "bet_stake_known"),
+        CheckConstraint(
+            "(refused_with is not null) = (state = 'rejected')", "bet_refused_when_rejected"
+        ),
+    )
+
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    provider_id: int = Field(sa_type=Integer)
+    bet_id: str = Field(sa_type=Text)
+    account_id: int = Field(sa_column=reference_column("account.id"))
+    session_id: str = Field(sa_type=Text)
+    round_id: str | None = Field(default=None, sa_type=Text)
+    opened_by: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    stake: Decimal | None = Field(sa_column=amount_column(nullable=True))
+    win: Decimal | None = Field(default=None, sa_column=amount_column(nullable=True))
+    odd: Decimal | None = Field(default=None, sa_column=amount_column(nullable=True))
+    refused_with: int | None = Field(default=None, sa_type=SmallInteger)
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
+    updated_at: datetime | None = Field(default=None, sa_column=now_column())
+
+
+class Transfer(SQLModel, table=True):
+    """One movement of money, balanced by construction; never changed, never deleted.
+
+    `account` is the player's side; `account_seq` numbers its transfers from 1 and `balance_after`
+    is its balance then: a chain without a gap. `bet` is the row, not the provider's `bet_id`.
+    No foreign key to the other side: every bet of a provider would lock that one row.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("bet", "kind", name="transfer_kind_once"),
+        UniqueConstraint("account", "account_seq", name="transfer_account_seq_once"),
+        Index(
+            "transfer_reference_once",
+            "reference",
+            unique=True,
+            postgresql_where="reference is not null",
+        ),
+        CheckConstraint("amount >= 0 and amount <> 'NaN'", "transfer_amount_not_negative"),
+        CheckConstraint(
+            "balance_after >= 0 and balance_after <> 'NaN'", "transfer_balance_not_negative"
+        ),
+        CheckConstraint("account_seq > 0", "transfer_account_seq_from_one"),
+        CheckConstraint("debit_account <> credit_account", "transfer_between_two"),
+        CheckConstraint(
+            "case when kind in ('win', 'refund', 'deposit') then credit_account = account"
+            " when kind in ('stake', 'win_reversal', 'withdrawal') then debit_account = account"
+            " else false end",
+            "transfer_direction",
+        ),
+        CheckConstraint(
+            "(bet is null) = (kind in ('deposit', 'withdrawal'))"
+            " and (bet is null) = (reference is not null)",
+            "transfer_of_bet_or_reference",
+        ),
+    )
+
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    bet: int | None = Field(sa_column=reference_column("bet.id", nullable=True))
+    kind: str = Field(sa_type=Text)
+    debit_account: int = Field(sa_type=BigInteger)
+    credit_account: int = Field(sa_type=BigInteger)
+    amount: Decimal = Field(sa_column=amount_column())
+    account: int = Field(sa_column=reference_column("account.id"))
+    account_seq: int = Field(sa_type=BigInteger)
+    balance_after: Decimal = Field(sa_column=Column(BALANCE, nullable=False))
+    reference: str | None = Field(default=None, sa_type=Text)
+    #: Month in which the bet was recorded (UTC): the key by which this table may be partitioned.
+    month: date = Field(sa_type=Date)
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
