@@ -5,7 +5,7 @@ T ?= tests
 TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait; a file's tests share servers
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check fmt clean
+.PHONY: help run test test-long bench bench-long check fmt clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,12 @@ test: .venv/.installed  ## all tests (T=tests/unit for a part)
 
 test-long: .venv/.installed  ## all tests, the generated ones with 20 times the examples
 	@EXAMPLES_TIMES=20 .venv/bin/python -m pytest --timeout 3600 $(TWO_AT_A_TIME) $(T) $(ARGS)
+
+bench: .venv/.installed  ## ours against stock RQ and no queue, in 10 minutes (QUICK=1: in 2)
+	@.venv/bin/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+bench-long: .venv/.installed  ## the benchmark with ten million bets, open loop and more, in an hour
+	@.venv/bin/python -m bench --long $(ARGS)
 
 check: .venv/.installed  ## lint, format and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
