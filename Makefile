@@ -6,7 +6,7 @@ TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait; a file's te
 CRASH_OPTIONS = $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(FOLDER),--folder $(FOLDER))
 
 .DEFAULT_GOAL := help
-.PHONY: help run crash test test-long check fmt clean
+.PHONY: help run test test-long crash bench bench-long check fmt clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,12 @@ test-long: .venv/.installed  ## all tests, the generated ones with 20 times the 
 
 crash: .venv/.installed  ## break everything, 20 seeds (SEED=7 for one, HOURS=1 for a time)
 	@.venv/bin/python -m tests.crash $(CRASH_OPTIONS) $(ARGS)
+
+bench: .venv/.installed  ## ours against stock RQ and no queue, in 10 minutes (QUICK=1: in 2)
+	@.venv/bin/python -m bench $(if $(QUICK),--quick) $(ARGS)
+
+bench-long: .venv/.installed  ## the benchmark with ten million bets, open loop and more, in an hour
+	@.venv/bin/python -m bench --long $(ARGS)
 
 check: .venv/.installed  ## lint, format and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

@@ -47,7 +47,7 @@ class Ledger:
             with self._connection.transaction(seconds_max) as transaction:
                 state = self._load(transaction, commands)
                 outcomes = [
-                    _advance(state, command, _decide(state, command)) if in_time(index) else None
+                    advance(state, command, _decide(state, command)) if in_time(index) else None
                     for index, command in enumerate(commands)
                 ]
                 transaction.commit(*writes(state), *_journaled(self._strand, state))
@@ -143,8 +143,11 @@ def _decide(state: State, command: Command) -> Decision:
     return decide_cash(state.booked.get(command.reference), account, command)
 
 
-def _advance(state: State, command: Command, decision: Decision) -> Outcome:
-    """Put what was decided into the state; after this point the command must succeed."""
+def advance(state: State, command: Command, decision: Decision) -> Outcome:
+    """Put what was decided into the state, and say what is answered.
+
+    After this point the command must succeed.
+    """
     account = state.accounts.get(command.account_id)
     if account is None:
         return Outcome(decision.code)
@@ -210,4 +213,4 @@ def _repeat(state: State, command: Command) -> Outcome | None:
         return None
     decision = _decide(state, command)
     sayable = decision.is_repeatable and decision.code != SESSION_CLOSED
-    return _advance(state, command, decision) if sayable else None
+    return advance(state, command, decision) if sayable else None

@@ -1,0 +1,56 @@
+"""`python -m bench`: measures us against every other way of doing the same, and says how it went.
+
+Exit code 0: everything measured and audited, whatever the figures say; 1: an audit failed, or
+something did not start.
+"""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from bench.benchmark import keep, run_benchmark
+from bench.contenders import CONTENDERS
+from bench.document import document
+from bench.plan import Mode, plan_of
+from bench.table import tables
+from models.errors import BetcoreError
+from ops.embedded import EmbeddedError
+
+_command = typer.Typer(add_completion=False)
+
+
+@_command.command()
+def main(
+    quick: Annotated[bool, typer.Option("--quick", help="headline ratios, in 2 minutes")] = False,
+    long: Annotated[bool, typer.Option("--long", help="everything, in about an hour")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="this contender (repeatable)")] = None,
+    seconds: Annotated[int | None, typer.Option(min=1, help="of each run")] = None,
+    document_only: Annotated[
+        bool, typer.Option("--document", help="write the last results into docs/PERFORMANCE.md")
+    ] = False,
+) -> None:
+    """Measure ours, stock RQ, direct and tuned direct on servers of their own; print a table."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("bench").setLevel(logging.INFO)
+    try:
+        if document_only:
+            typer.echo(f"Written: {', '.join(map(str, document()))}")
+            return
+        mode: Mode = "long" if long else "quick" if quick else "bench"
+        results = run_benchmark(plan_of(mode, seconds, only or ()))
+    except (BetcoreError, EmbeddedError) as error:
+        typer.echo(f"error: {str(error) or error.__doc__}", err=True)
+        raise typer.Exit(1) from None
+    measured = {run.point.contender for run in results.runs}
+    for name in (name for name in CONTENDERS if name in measured):
+        typer.echo(f"{name}: {CONTENDERS[name].what}")
+    for table in tables(results):
+        typer.echo(f"\n{table.text()}")
+    written = ", ".join(path.name for path in keep(results))
+    typer.echo(f"\nThe ledger is clean. {results.seconds:.0f} s. Written: {written}")
+
+
+if __name__ == "__main__":
+    _command()

@@ -1,0 +1,64 @@
+"""The rivals: how each is started, and why with these numbers of processes and connections."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from bench.contender import Contender, Running
+from bench.contenders.processes import started
+from bench.contenders.tuned_ledger import install
+from ops.embedded import Urls
+
+_QUEUE = "bench-stock"
+
+
+@contextmanager
+def _stock(workers: int, worker_class: str, urls: Urls) -> Iterator[Running]:
+    with started(urls) as processes:
+        # RQ's own command; quieter than by default, which spares it three log lines a job.
+        options = ("--url", urls.redis, "--worker-class", worker_class, "--quiet")
+        processes.workers(workers, "rq.cli", "worker", _QUEUE, *options)
+        url = processes.gateways(1, "bench.contenders.stock_rq")
+        yield processes.running(url)
+
+
+@contextmanager
+def _direct(module: str, gateways: int, pool: int, urls: Urls) -> Iterator[Running]:
+    """`BENCH_GATEWAYS` and `BENCH_POOL` (connections a gateway) win, for a sweep."""
+    count = int(os.environ.get("BENCH_GATEWAYS", gateways))
+    size = os.environ.get("BENCH_POOL", str(pool))
+    with started(urls, BENCH_POOL=size) as processes:
+        yield processes.running(processes.gateways(count, module))
+
+
+@contextmanager
+def _tuned(gateways: int, pool: int, urls: Urls) -> Iterator[Running]:
+    install(urls.database)
+    with _direct("bench.contenders.tuned_direct", gateways, pool, urls) as running:
+        yield running
+
+
+# The best of those swept at 64 and 128 connections on two cores: for `direct`, whose time is spent
+# in psycopg's Python, a process a core (4 to 24 connections in one were 6 to 20 % slower); for
+# `tuned-direct` one process with 12 of 4 to 24, where a second only takes PostgreSQL's core.
+STOCK_RQ = Contender(
+    "stock-rq",
+    "the same gateway and ledger, stock RQ with two SimpleWorkers",
+    partial(_stock, 2, "rq.SimpleWorker"),
+)
+STOCK_RQ_DEFAULT = Contender(
+    "stock-rq-default",
+    "the same, with one of RQ's default workers, which forks for each job",
+    partial(_stock, 1, "rq.Worker"),
+)
+DIRECT = Contender(
+    "direct",
+    "the same gateway and rules, no queue, a pool of psycopg connections",
+    partial(_direct, "bench.contenders.direct", 2, 8),
+)
+TUNED_DIRECT = Contender(
+    "tuned-direct",
+    "the strongest rival without a queue: bare ASGI, asyncpg, one PL/pgSQL call a request",
+    partial(_tuned, 1, 12),
+)

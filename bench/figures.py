@@ -1,0 +1,107 @@
+"""The figures that the benchmark must reach, each with how it is computed from the runs."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Literal
+
+from bench.growth import STORED
+from bench.results import Point, Results, Run, Spread, figure_of, kept, ratio_of, spread
+
+Verdict = Literal["aim", "ok", "short"]
+Compute = Callable[[Results], Spread | None]
+
+PER_SECOND: Callable[[Run], float] = attrgetter("per_second")
+P50: Callable[[Run], float] = attrgetter("latency.p50")
+ONE_STATEMENT = "one statement"  # the name of PostgreSQL alone in `Results.postgres_alone`
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A row of the table."""
+
+    name: str
+    limit: float  # at least this; at most, where less is better
+    aim: float
+    compute: Compute  # None: the benchmark did not look at it
+    less_is_better: bool = False
+    unit: str = ""
+
+    def verdict(self, value: float) -> Verdict:
+        """How a measured value compares with what is asked."""
+        sign = -1 if self.less_is_better else 1
+        if value * sign >= self.aim * sign:
+            return "aim"
+        return "ok" if value * sign >= self.limit * sign else "short"
+
+
+def figures(results: Results) -> Iterator[tuple[Figure, Spread]]:
+    """Those figures that these results say something about."""
+    for figure in FIGURES:
+        if found := figure.compute(results):
+            yield figure, found
+
+
+def _faster(over: str, under: str, connections: int) -> Compute:
+    return lambda results: ratio_of(
+        results, Point(over, connections), Point(under, connections), PER_SECOND
+    )
+
+
+def _hot(over: str, under: str) -> Compute:
+    return lambda results: ratio_of(
+        results, Point(over, 16, players="hot"), Point(under, 16, players="hot"), PER_SECOND
+    )
+
+
+def _over_postgres_alone(results: Results) -> Spread | None:
+    alone = results.postgres_alone.get(ONE_STATEMENT, ())
+    counted = kept(results.of(Point("ours", 128)).values())
+    return spread(run.per_second / alone[run.repeat] for run in counted if run.repeat < len(alone))
+
+
+def _p50_alone(results: Results) -> Spread | None:
+    return ratio_of(results, Point("ours", 1), Point("direct", 1), P50)
+
+
+def _tail(results: Results) -> Spread | None:
+    point = Point("ours", 64, open_loop=True)
+    return figure_of(results, point, lambda run: run.latency.p99 / run.latency.p50)
+
+
+def _growth(results: Results) -> Spread | None:
+    few, many = (results.growth.get(str(stored), ()) for stored in STORED)
+    return spread(after / before for before, after in zip(few, many, strict=True))
+
+
+def _cpu(results: Results) -> Spread | None:
+    return figure_of(results, Point("ours", 64), lambda run: run.cost.cpu_us)
+
+
+def _lost(results: Results) -> Spread | None:
+    kept_up = ratio_of(results, Point("ours-2x2", 64), Point("ours", 64), PER_SECOND)
+    if kept_up is None:
+        return None
+    lost = [max(0.0, 1 - value) * 100 for value in kept_up[:3]]
+    return Spread(lost[0], lost[2], lost[1], kept_up.runs)
+
+
+def _memory(results: Results) -> Spread | None:
+    return spread([] if results.redis_memory_mb is None else [results.redis_memory_mb])
+
+
+FIGURES = (
+    Figure("ours / stock RQ, 64 connections", 15, 24, _faster("ours", "stock-rq", 64)),
+    Figure("ours / direct, 64 connections", 2.5, 3.3, _faster("ours", "direct", 64)),
+    Figure("ours / direct, 128 connections", 3.0, 4.0, _faster("ours", "direct", 128)),
+    Figure("ours / tuned direct, 64 connections", 1.8, 2.8, _faster("ours", "tuned-direct", 64)),
+    Figure("ours / tuned direct, 128 connections", 2.0, 3.0, _faster("ours", "tuned-direct", 128)),
+    Figure("ours / PostgreSQL alone, 128 connections", 0.7, 1.0, _over_postgres_alone),
+    Figure("ours p50 / direct p50, 1 connection", 2.0, 1.5, _p50_alone, less_is_better=True),
+    Figure("ours p99 / p50, open loop at 70 %", 4.0, 2.5, _tail, less_is_better=True),
+    Figure("hot player: ours / tuned direct", 1.2, 2.0, _hot("ours", "tuned-direct")),
+    Figure("CPU per bet, 10 million / 10 thousand", 1.25, 1.05, _growth, less_is_better=True),
+    Figure("CPU per bet, whole stack", 600, 410, _cpu, less_is_better=True, unit="µs"),
+    Figure("two gateways + two workers: lost", 20, 0, _lost, less_is_better=True, unit="%"),
+    Figure("Redis after 200,000 bets", 200, 60, _memory, less_is_better=True, unit="MB"),
+)

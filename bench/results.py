@@ -1,0 +1,163 @@
+"""The runs of a benchmark as data: written, read, and compared run by run."""
+
+import json
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.measure import Cost
+from bench.traffic import Calls, Players
+from bench.wrk import Latency
+
+FOLDER = Path(__file__).with_name("results")
+STEAL_MAX = 0.05  # share of the time; a run with more is marked
+ENOUGH = 3  # so many other runs must remain for a marked one to be dropped
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a run measures: a contender under a load."""
+
+    contender: str
+    connections: int
+    calls: Calls = "pay-in-out"
+    players: Players = "spread"
+    open_loop: bool = False  # at a share of the contender's capacity, instead of as fast as it can
+    appendfsync: str = "everysec"
+
+    @property
+    def label(self) -> str:
+        """The point in a few words."""
+        marks = [f"{self.connections} connection{'s' if self.connections > 1 else ''}"]
+        marks += ["mix"] if self.calls == "mix" else []
+        marks += ["hot player"] if self.players == "hot" else []
+        marks += ["open loop"] if self.open_loop else []
+        marks += [f"appendfsync {self.appendfsync}"] if self.appendfsync != "everysec" else []
+        return f"{self.contender}, {', '.join(marks)}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One measurement of a point; runs of one `repeat` were made one shortly after the other."""
+
+    point: Point
+    repeat: int
+    requests: int  # answered well
+    seconds: float
+    bad: Mapping[str, int]  # "status code" -> other answers
+    sockets: int
+    latency: Latency
+    load_cpu_seconds: float
+    cost: Cost
+
+    @property
+    def per_second(self) -> float:
+        """Good answers a second."""
+        return self.requests / self.seconds if self.seconds else 0.0
+
+    @property
+    def failed(self) -> int:
+        """Answers that were bad, and errors of connections."""
+        return sum(self.bad.values()) + self.sockets
+
+    @property
+    def stolen(self) -> bool:
+        """Whether the machine was not ours for too much of the time."""
+        return self.cost.steal > STEAL_MAX
+
+    @property
+    def others(self) -> float:
+        """Share of the machine's time that went to what is no part of the benchmark."""
+        ours = self.cost.cpu_us * self.requests / 1e6 + self.load_cpu_seconds
+        share = ours / self.cost.machine_seconds if self.cost.machine_seconds else 0.0
+        return max(0.0, 1 - self.cost.idle - self.cost.steal - share)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything one benchmark found."""
+
+    mode: str
+    began_at: str
+    machine: Mapping[str, str]
+    seconds: float = 0.0  # the whole benchmark
+    runs: Sequence[Run] = ()
+    postgres_alone: Mapping[str, Sequence[float]] = field(default_factory=dict)  # bets a second
+    redis_memory_mb: float | None = None  # after 200,000 bets
+    growth: Mapping[str, Sequence[float]] = field(default_factory=dict)  # CPU us by stored bets
+    verified_transfers: int = 0
+
+    def of(self, point: Point) -> dict[int, Run]:
+        """The runs of a point by repeat."""
+        return {run.repeat: run for run in self.runs if run.point == point}
+
+
+class Spread(NamedTuple):
+    """A median, and between what its values were."""
+
+    median: float
+    least: float
+    most: float
+    runs: int
+
+
+def spread(values: Iterable[float]) -> Spread | None:
+    """The spread of some values; None of none."""
+    found = sorted(values)
+    if not found:
+        return None
+    return Spread(statistics.median(found), found[0], found[-1], len(found))
+
+
+def kept(runs: Iterable[Run]) -> list[Run]:
+    """Runs without those that had too much time stolen, while three others remain."""
+    worst_last = sorted(runs, key=lambda run: run.cost.steal)
+    while len(worst_last) > ENOUGH and worst_last[-1].stolen:
+        worst_last.pop()
+    return sorted(worst_last, key=lambda run: run.repeat)
+
+
+def figure_of(results: Results, point: Point, value: Callable[[Run], float]) -> Spread | None:
+    """The spread of a value over the runs of a point that count."""
+    return spread(value(run) for run in kept(results.of(point).values()))
+
+
+def ratio_of(
+    results: Results, over: Point, under: Point, value: Callable[[Run], float]
+) -> Spread | None:
+    """The spread of the ratios of two points, each of two runs of one repeat.
+
+    A pair counts as its run with more stolen time does.
+    """
+    top, bottom = results.of(over), results.of(under)
+    pairs = {
+        repeat: max(top[repeat], bottom[repeat], key=lambda run: run.cost.steal)
+        for repeat in top.keys() & bottom.keys()
+    }
+    counted = [run.repeat for run in kept(pairs.values())]
+    return spread(value(top[n]) / value(bottom[n]) for n in counted if value(bottom[n]))
+
+
+def save(results: Results, folder: Path = FOLDER) -> Path:
+    """Write results as JSON, in place of those of the same mode; the file."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{results.mode}.json"
+    path.write_text(json.dumps(asdict(results), indent=1) + "\n")
+    return path
+
+
+def load(path: Path) -> Results:
+    """Read what `save` wrote."""
+    read = json.loads(path.read_text())
+    return Results(**(read | {"runs": [_run(run) for run in read["runs"]]}))
+
+
+def _run(read: Mapping[str, Any]) -> Run:
+    typed = {
+        "point": Point(**read["point"]),
+        "latency": Latency(**read["latency"]),
+        "cost": Cost(**read["cost"]),
+    }
+    return Run(**(dict(read) | typed))

@@ -1,0 +1,63 @@
+"""The servers of a benchmark: durable, as shipped, on a folder that is thrown away."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+from redis import Redis
+
+from models.migrate import migrate
+from ops.embedded import Urls, embedded_servers, temporary_servers
+
+# On a disk: /tmp is memory on some machines, where fsync costs nothing.
+_BELOW = "/var/tmp"  # noqa: S108 - the folder below it is ours alone
+# PostgreSQL alone is given as many connections as a gateway is; all else is as shipped.
+_POSTGRES = {"max_connections": "200"}
+
+
+@contextmanager
+def bench_servers(*, durable: bool = True) -> Iterator[Urls]:
+    """Run PostgreSQL and Valkey, migrated and empty, for as long as this context lives.
+
+    `durable`: fsync, synchronous_commit and the append-only file are on, as `betcore up` has them;
+    without it the servers are quick and forget, for a test of the benchmark itself. Raises what
+    `embedded_servers` and `migrate` raise.
+    """
+    with ExitStack() as stack:
+        if durable:
+            folder = Path(tempfile.mkdtemp(prefix="betcore-bench-", dir=_BELOW))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            urls = stack.enter_context(embedded_servers(folder, postgres_settings=_POSTGRES))
+        else:
+            urls = stack.enter_context(temporary_servers(postgres_settings=_POSTGRES))
+        migrate(urls.database)
+        yield urls
+
+
+def empty_redis(urls: Urls, appendfsync: str) -> None:
+    """Give the next contender an empty Redis, whose log is written out as `appendfsync` says."""
+    with Redis.from_url(urls.redis) as redis:
+        redis.flushall()
+        redis.config_set("appendfsync", appendfsync)
+
+
+def query(database_url: str, statement: LiteralString, **values: object) -> list[tuple[Any, ...]]:
+    """The rows of one statement in a transaction of its own, on a connection of its own.
+
+    A connection kept open would hold back what PostgreSQL tidies up during a run.
+    """
+    with psycopg.connect(database_url) as connection:
+        cursor = connection.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def settle(database_url: str) -> None:
+    """Leave nothing of what was just filled in to be tidied up while something is measured."""
+    # VACUUM is not for a transaction.
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("vacuum analyze")
+        connection.execute("checkpoint")

@@ -1,0 +1,148 @@
+"""Results as tables: the figures with their verdicts, and all points; as text or Markdown."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.figures import PER_SECOND, figures
+from bench.results import Point, Results, Run, Spread, figure_of, kept
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header and its rows; the first column is text, the others are figures."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        """For a terminal."""
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
+
+        def aligned(line: Sequence[str]) -> str:
+            first, *others = line
+            cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+            return "  ".join([first.ljust(widths[0]), *cells])
+
+        rule = "-" * len(aligned(self.header))
+        return "\n".join([self.title, aligned(self.header), rule, *map(aligned, self.rows)])
+
+    def markdown(self) -> str:
+        """For a document."""
+        rule = ["---", *["---:"] * (len(self.header) - 1)]
+        lines = [f"| {' | '.join(line)} |" for line in (self.header, rule, *self.rows)]
+        return "\n".join([f"**{self.title}**", "", *lines])
+
+
+def tables(results: Results) -> Iterator[Table]:
+    """Every table that these results fill."""
+    for table in (
+        _of_figures(results),
+        _of_points(results),
+        _of_costs(results),
+        _of_postgres_alone(results),
+    ):
+        if table.rows:
+            yield table
+
+
+def _of_figures(results: Results) -> Table:
+    rows = []
+    for figure, found in figures(results):
+        sign, unit = "≤ " if figure.less_is_better else "", f" {figure.unit}".rstrip()
+        rows.append(
+            (
+                figure.name,
+                f"{sign}{figure.limit:g}{unit}",
+                f"{sign}{figure.aim:g}{unit}",
+                f"{_short(found.median)}{unit}",
+                _between(found),
+                {"aim": "ok, aim reached"}.get(verdict := figure.verdict(found.median), verdict),
+            )
+        )
+    header = ("figure", "at least", "aim", "measured", "from-to", "")
+    return Table(f"What is asked, medians run by run ({results.mode})", header, rows)
+
+
+def _of_points(results: Results) -> Table:
+    rows = []
+    for point in _points(results):
+        rate = figure_of(results, point, PER_SECOND)
+        assert rate is not None  # noqa: S101 - the point has runs
+        runs = list(results.of(point).values())
+        rows.append(
+            (
+                point.label,
+                f"{rate.median:,.0f}",
+                _between(rate),
+                *(_median(results, point, f"latency.{name}") for name in ("p50", "p90", "p99")),
+                str(sum(run.failed for run in runs)),
+                f"{len(kept(runs))}/{len(runs)}",
+                str(sum(run.stolen for run in runs)),
+                f"{max(run.others for run in runs):.0%}",
+            )
+        )
+    header = (
+        *("point", "requests/s", "from-to", "p50 ms", "p90 ms", "p99 ms"),
+        *("failed", "runs kept", "stolen", "others"),
+    )
+    title = "Every point, medians; `others`: the most that other processes took of the machine"
+    return Table(title, header, rows)
+
+
+def _of_costs(results: Results) -> Table:
+    roles = ("gateway", "worker", "redis", "postgres")
+    rows = []
+    for point in _points(results):
+        runs = kept(results.of(point).values())
+        last = runs[-1].cost.memory_mb
+        rows.append(
+            (
+                point.label,
+                *(_median(results, point, "cost.cpu_us_per_bet", role) for role in roles),
+                _median(results, point, "cost.cpu_us"),
+                " + ".join(f"{last[role]:.0f}" for role in roles if role in last),
+                _short(sum(runs[-1].cost.redis_commands_per_bet.values())),
+                _median(results, point, "cost.redis_bytes_per_bet"),
+                _median(results, point, "cost.wal_bytes_per_bet"),
+            )
+        )
+    header = (
+        *("per bet", *(f"{role} µs" for role in roles), "CPU µs", "memory MB"),
+        *("Redis commands", "Redis bytes", "WAL bytes"),
+    )
+    return Table("What a bet costs, medians; memory at the end of the last run", header, rows)
+
+
+def _of_postgres_alone(results: Results) -> Table:
+    rows = [
+        (name, f"{sum(values) / len(values):,.0f}", str(len(values)))
+        for name, values in results.postgres_alone.items()
+        if values
+    ]
+    return Table("PostgreSQL alone", ("writes", "bets/s", "runs"), rows)
+
+
+def _points(results: Results) -> list[Point]:
+    return list(dict.fromkeys(run.point for run in results.runs))
+
+
+def _median(results: Results, point: Point, path: str, key: str | None = None) -> str:
+    def value(run: Run) -> float:
+        found = run
+        for name in path.split("."):
+            found = getattr(found, name)
+        return float(found.get(key, 0.0) if key else found)  # type: ignore[attr-defined, arg-type]
+
+    found = figure_of(results, point, value)
+    return _short(found.median) if found else ""
+
+
+def _between(found: Spread) -> str:
+    return f"{_short(found.least)}-{_short(found.most)}" if found.runs > 1 else ""
+
+
+def _short(value: float) -> str:
+    """Three digits at most behind what matters."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

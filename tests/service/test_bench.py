@@ -1,0 +1,102 @@
+"""The benchmark itself, end to end and very small: it measures, and what it measured is audited."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from bench.audit import AuditFailed, Totals, audit, totals, verify_ledger
+from bench.benchmark import measure
+from bench.growth import fill
+from bench.plan import Visit, plan_of
+from bench.results import Point, Results
+from bench.servers import bench_servers, query
+from bench.traffic import Signed
+from bench.wrk import NoLoadGenerator, require_wrk
+
+ACCOUNTS = 30
+
+
+@pytest.fixture(scope="module")
+def benched() -> Iterator[tuple[str, Results]]:
+    """A database on which a tiny benchmark was run, and what it found."""
+    try:
+        require_wrk()
+    except NoLoadGenerator as missing:
+        pytest.skip(str(missing))
+    plan = replace(plan_of("quick", seconds=1), repeats=1, settles_in=False, visits=[VISIT])
+    with bench_servers(durable=False) as urls:
+        yield urls.database, measure(plan, urls, ACCOUNTS)
+
+
+@pytest.fixture
+def database_url(benched: tuple[str, Results], monkeypatch: pytest.MonkeyPatch) -> str:
+    """That database, where nobody writes any more, so that an audit need not wait to know it."""
+    monkeypatch.setattr("bench.audit._QUIET_AFTER_SECONDS", 0.0)
+    return benched[0]
+
+
+def test_a_run_is_measured_and_audited(benched: tuple[str, Results]) -> None:
+    results = benched[1]
+
+    [closed, opened] = results.runs
+    for run in results.runs:
+        assert not run.bad
+        assert run.sockets == 0
+        assert run.requests > 0
+        assert 0 < run.latency.p50 <= run.latency.p99 <= run.latency.max
+        assert run.cost.cpu_us_per_bet.keys() == {"gateway", "worker", "redis", "postgres"}
+        assert min(run.cost.cpu_us_per_bet.values()) >= 0
+        assert run.cost.redis_commands_per_bet["evalsha"] > 0
+        assert run.cost.wal_bytes_per_bet > 0
+    assert opened.per_second < closed.per_second
+    # Each bet has two transfers, each account a deposit; the warm-ups had bets as well.
+    done = closed.requests + opened.requests
+    assert results.verified_transfers >= 2 * done + ACCOUNTS
+
+
+def test_bets_that_are_filled_in_are_like_recorded_ones(database_url: str) -> None:
+    before = totals(database_url)
+
+    fill(database_url, 3 * ACCOUNTS, ACCOUNTS)
+    fill(database_url, 10, ACCOUNTS)
+
+    bets = 3 * ACCOUNTS + 10
+    assert totals(database_url) == Totals(before.bets + bets, before.transfers + 2 * bets)
+    assert verify_ledger(database_url) == before.transfers + 2 * bets
+    assert query(database_url, _BROKEN_REFERENCES) == [(0,)]
+
+
+def test_a_bet_that_was_answered_and_is_not_there_fails_the_audit(database_url: str) -> None:
+    before = totals(database_url)
+    sent = [Signed(b"", bets=1, transfers=2)] * 3
+
+    with pytest.raises(AuditFailed, match="2 to 3 should be, of 3 requests sent"):
+        audit(database_url, Totals(0, before.transfers), sent, unknown=1)
+    with pytest.raises(AuditFailed, match="are recorded"):
+        audit(database_url, before, sent, unknown=2)
+    assert audit(database_url, before, sent, unknown=3) == before
+
+
+def test_a_balance_that_does_not_add_up_fails_the_audit(database_url: str) -> None:
+    before = totals(database_url)
+    query(database_url, "update account set balance = balance + 1 where id = 3")
+
+    with pytest.raises(AuditFailed, match="sum, count"):
+        audit(database_url, before, [], unknown=0)
+    with pytest.raises(AuditFailed, match="Account 3 holds"):
+        verify_ledger(database_url)
+
+    query(database_url, "update account set balance = balance - 1 where id = 3")
+    assert audit(database_url, before, [], unknown=0) == before
+
+
+VISIT = Visit("ours", [Point("ours", 1), Point("ours", 1, open_loop=True)])
+
+# The foreign keys that are not looked at while bets are filled in.
+_BROKEN_REFERENCES = """
+    select count(*) from transfer t
+    left join bet b on b.id = t.bet
+    left join account a on a.id = t.account
+    where (t.bet is not null and b.id is null) or a.id is null
+"""

@@ -1,0 +1,129 @@
+"""How runs of the benchmark become figures: medians, ratios run by run, stolen time, verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+import pytest
+
+from bench.figures import FIGURES, figures
+from bench.results import (
+    Point,
+    Results,
+    Spread,
+    figure_of,
+    kept,
+    load,
+    ratio_of,
+    save,
+    spread,
+)
+from bench.table import tables
+from bench.wrk import exact_latency
+from tests.unit.bench_runs import DIRECT, OURS, results, run
+
+
+def pairs(*rates: tuple[float, float], steal: Sequence[float] = ()) -> Results:
+    """Runs of ours and of direct, repeat by repeat; `steal` of ours."""
+    stolen = [*steal, *[0.0] * len(rates)]
+    runs = [
+        one
+        for repeat, (ours, direct) in enumerate(rates)
+        for one in (run(OURS, repeat, ours, stolen[repeat]), run(DIRECT, repeat, direct))
+    ]
+    return results(*runs)
+
+
+def ratio(found: Results) -> Spread | None:
+    """Of ours over direct."""
+    return ratio_of(found, OURS, DIRECT, lambda one: one.per_second)
+
+
+def test_a_ratio_is_the_median_of_the_ratios_run_by_run() -> None:
+    # 2, 4 and 3; the ratio of the medians would be 200 / 100 = 2.
+    found = ratio(pairs((200, 100), (400, 100), (150, 50)))
+
+    assert found == Spread(3.0, 2.0, 4.0, 3)
+
+
+def test_runs_of_different_repeats_are_not_compared() -> None:
+    found = ratio(results(run(OURS, 0, 200), run(DIRECT, 1, 100)))
+
+    assert found is None
+
+
+def test_a_run_with_stolen_time_is_dropped_while_three_others_remain() -> None:
+    rates = [run(OURS, repeat, 100, steal) for repeat, steal in enumerate((0.2, 0, 0.06, 0, 0))]
+
+    assert [one.repeat for one in kept(rates)] == [1, 3, 4]
+
+
+def test_the_worst_is_dropped_first_and_three_are_always_kept() -> None:
+    rates = [run(OURS, repeat, 100, steal) for repeat, steal in enumerate((0.1, 0.3, 0.2, 0.4))]
+
+    assert [one.repeat for one in kept(rates)] == [0, 1, 2]
+    assert all(one.stolen for one in kept(rates))
+
+
+def test_a_pair_is_dropped_when_one_of_its_runs_had_time_stolen() -> None:
+    found = ratio(pairs((900, 100), (200, 100), (200, 100), (200, 100), steal=(0.5,)))
+
+    assert found == Spread(2.0, 2.0, 2.0, 3)
+
+
+def test_a_figure_is_the_median_of_what_was_kept() -> None:
+    found = figure_of(pairs((1, 1), (5, 1), (3, 1)), OURS, lambda one: one.per_second)
+
+    assert found == Spread(3.0, 1.0, 5.0, 3)
+    assert spread([]) is None
+
+
+def test_more_is_judged_upwards_and_less_downwards() -> None:
+    faster = next(figure for figure in FIGURES if figure.name.startswith("ours / direct, 64"))
+    cpu = next(figure for figure in FIGURES if figure.name == "CPU per bet, whole stack")
+
+    assert [faster.verdict(value) for value in (2.49, 2.5, 3.3)] == ["short", "ok", "aim"]
+    assert [cpu.verdict(value) for value in (601, 600, 410)] == ["short", "ok", "aim"]
+
+
+def test_only_what_was_measured_is_in_the_table() -> None:
+    found = pairs((300, 100), (300, 100), (300, 100))
+
+    assert [figure.name for figure, _ in figures(found)] == [
+        "ours / direct, 64 connections",
+        "CPU per bet, whole stack",
+    ]
+    first = next(iter(tables(found)))
+    assert first.rows[0][:4] == ("ours / direct, 64 connections", "2.5", "3.3", "3")
+    assert [row[-1] for row in first.rows] == ["ok", "ok, aim reached"]
+    assert first.text().splitlines()[1].startswith("figure ")
+    assert first.markdown().splitlines()[3] == "| --- | ---: | ---: | ---: | ---: | ---: |"
+
+
+def test_what_two_of_each_lose_is_never_less_than_nothing() -> None:
+    twice = Point("ours-2x2", 64)
+    runs = [run(OURS, 0, 100), run(twice, 0, 90), run(OURS, 1, 100), run(twice, 1, 120)]
+    lost = {figure.name: found for figure, found in figures(results(*runs))}
+
+    assert lost["two gateways + two workers: lost"] == pytest.approx((0, 0, 10, 2))
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    found = pairs((300, 100))
+
+    again = load(save(found, tmp_path))
+
+    assert again.of(OURS) == found.of(OURS)
+    assert ratio(again) == ratio(found)
+
+
+def test_what_others_took_is_what_is_neither_idle_nor_stolen_nor_ours() -> None:
+    # Of 20 s, 20 % were stolen, 1 s was the load's, and 1,000 bets took 385 microseconds each.
+    assert run(OURS, 0, 100, steal=0.2).others == pytest.approx(0.8 - 1.385 / 20)
+
+
+def test_percentiles_are_those_of_the_counted_answers() -> None:
+    # 1 to 100 answers of 10, 20, ... 1000 microseconds each.
+    latency = exact_latency(dict.fromkeys(range(100), 1), bucket_microseconds=10)
+
+    assert astuple(latency) == pytest.approx((0.495, 0.895, 0.985, 0.995))
