@@ -1,0 +1,48 @@
+"""`make crash`: campaigns of several seeds, one after the other; prints plans and results."""
+
+import time
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tests.crash.campaign import run
+from tests.crash.plan import draw
+from tests.crash.report import table
+from tests.crash.results import append
+
+_SEEDS = 20
+
+
+def main(
+    seed: Annotated[int | None, typer.Option(help="Only this seed.")] = None,
+    hours: Annotated[float | None, typer.Option(help="Seeds for so long.")] = None,
+    first: Annotated[int, typer.Option(help="The first seed.")] = 1,
+    folder: Annotated[Path, typer.Option(help="For results.")] = Path(".crash"),
+    short: Annotated[bool, typer.Option("--short", help="As in the test suite.")] = False,
+) -> None:
+    """Break everything, and look for what was lost or doubled. Exit code 1: something was."""
+    until = time.monotonic() + (hours or 0) * 3600
+    found: list[dict[str, Any]] = []
+    for number in [seed] if seed is not None else count(first):
+        if seed is None and (time.monotonic() >= until if hours else len(found) >= _SEEDS):
+            break
+        for step in draw(number, short=short):
+            typer.echo(f"seed {number}: {', '.join(map(str, step.faults))}")
+        one = run(number, folder, short=short)
+        append(folder, one)
+        found.append(one)
+        typer.echo(_line(one))
+    typer.echo(table(found))
+    raise typer.Exit(any(one["violations"] for one in found))
+
+
+def _line(one: dict[str, Any]) -> str:
+    counts = f"{one['requests']} requests, {one['bets']} bets in {one['seconds']:.0f} s"
+    broken = "".join(f"\n  {violation}" for violation in one["violations"][:20])
+    return f"seed {one['seed']}: {counts}, {len(one['violations'])} violations{broken}"
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,187 @@
+"""All that the oracle knows: the record, the tables, the keys of Redis, as plain data."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, cast
+
+import psycopg
+from psycopg.rows import dict_row
+from redis import Redis
+
+_BETS = """
+select b.id, p.counterparty_id as provider, b.bet_id as bet, b.account_id as account, b.state,
+       b.opened_by, b.stake, b.win, b.round_id as round, b.odd, b.refused_with
+from bet b join provider p on p.id = b.provider_id order by b.id
+"""
+_TRANSFERS = """
+select t.id, t.bet, t.kind, t.amount, t.account, t.account_seq as seq, t.balance_after as balance,
+       t.credit_account = t.account as credits, pg_xact_commit_timestamp(t.xmin) as committed
+from transfer t order by t.account, t.account_seq, t.id
+"""
+_ACCOUNTS = "select id, balance, last_seq from account where kind = 'player' order by id"
+
+
+@dataclass
+class Ask:
+    """A request as it was recorded, and its answer; `status` 0: there was none."""
+
+    n: int
+    line: int
+    at: float
+    gateway: int
+    call: str
+    provider: str
+    account: int
+    bet: str
+    nonce: str
+    skew: int = 0
+    stamp: int = 0  # Unix ms
+    stake: str | None = None
+    win: str | None = None
+    body: str = ""
+    again: bool = False  # the very bytes of an earlier one
+    status: int = 0
+    answered: float = 0.0  # 0: never
+    answer: Any = None
+
+    @property
+    def code(self) -> int | None:
+        """The `_responseCode`; None without an answer that has one."""
+        found = self.answer.get("_responseCode") if isinstance(self.answer, dict) else None
+        return found if isinstance(found, int) else None
+
+    @cached_property
+    def mark(self) -> str:
+        """The number that its body carries, which a row of the ledger made by it has too."""
+        found = json.loads(self.body).get("gameRoundId", "") if self.body else ""
+        return str(found).removeprefix("round ")
+
+
+@dataclass
+class Bet:
+    """A row of the table of bets."""
+
+    id: int
+    provider: str
+    bet: str
+    account: int
+    state: str
+    opened_by: str
+    stake: Decimal | None
+    win: Decimal | None = None
+    round: str | None = None
+    odd: Decimal | None = None
+    refused_with: int | None = None
+
+
+@dataclass
+class Transfer:
+    """A row of the table of transfers; `bet` is the id of a bet's row, `committed` Unix time."""
+
+    id: int
+    bet: int | None
+    kind: str
+    amount: Decimal
+    account: int
+    seq: int
+    balance: Decimal
+    credits: bool
+    committed: float
+
+
+@dataclass
+class Evidence:
+    """What is judged; `events` are the lines of the record that are about no request."""
+
+    asks: list[Ask] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    bets: list[Bet] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    accounts: dict[int, tuple[Decimal, int]] = field(default_factory=dict)  # balance, last number
+    keys: list[str] = field(default_factory=list)  # of Redis
+    jobs: dict[str, str] = field(default_factory=dict)  # status of each job of RQ's
+
+    @cached_property
+    def asked(self) -> dict[tuple[str, str], list[Ask]]:
+        """The requests about each bet, in order."""
+        found = defaultdict(list)
+        for ask in self.asks:
+            if ask.bet:
+                found[ask.provider, ask.bet].append(ask)
+        return found
+
+    @cached_property
+    def rows(self) -> dict[tuple[str, str], Bet]:
+        """The row of each recorded bet."""
+        return {(bet.provider, bet.bet): bet for bet in self.bets}
+
+    @cached_property
+    def moved(self) -> dict[int, list[Transfer]]:
+        """The transfers of each bet's row, in order."""
+        found = defaultdict(list)
+        for transfer in self.transfers:
+            if transfer.bet is not None:
+                found[transfer.bet].append(transfer)
+        return found
+
+    @cached_property
+    def chains(self) -> dict[int, list[Transfer]]:
+        """The transfers of each account, in order."""
+        found: dict[int, list[Transfer]] = {account: [] for account in self.accounts}
+        for transfer in self.transfers:
+            found.setdefault(transfer.account, []).append(transfer)
+        return found
+
+    def kinds(self, provider: str, bet: str) -> dict[str, Transfer]:
+        """The transfers of a bet by kind; empty where it is not recorded."""
+        row = self.rows.get((provider, bet))
+        return {move.kind: move for move in self.moved.get(row.id, [])} if row else {}
+
+    def named(self, what: str) -> list[dict[str, Any]]:
+        """The events of one kind."""
+        return [event for event in self.events if event["what"] == what]
+
+
+def read_lines(lines: Iterable[dict[str, Any]]) -> Evidence:
+    """The evidence of a record alone."""
+    evidence = Evidence()
+    by_number: dict[int, Ask] = {}
+    for line in lines:
+        fields = dict(line)
+        what = fields.pop("what")
+        if what == "ask":
+            fields.pop("session")
+            ask = by_number[fields["n"]] = Ask(**fields)
+            evidence.asks.append(ask)
+        elif what == "answer":
+            ask = by_number[fields["n"]]
+            ask.status, ask.answered = fields["status"], fields["at"]
+            ask.answer = fields["body"]
+        elif what != "silence":
+            evidence.events.append(line)
+    return evidence
+
+
+def add_tables(evidence: Evidence, database_url: str) -> None:
+    """Read the tables, as they are at one moment."""
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        connection.execute("set transaction isolation level repeatable read, read only")
+        evidence.bets = [Bet(**row) for row in connection.execute(_BETS)]
+        for row in connection.execute(_TRANSFERS):
+            committed = row.pop("committed")
+            evidence.transfers.append(Transfer(**row, committed=committed.timestamp()))
+        for row in connection.execute(_ACCOUNTS):
+            evidence.accounts[row["id"]] = (row["balance"], row["last_seq"])
+
+
+def add_redis(evidence: Evidence, redis_url: str) -> None:
+    """Read the names of all keys, and the status of all jobs."""
+    with Redis.from_url(redis_url, decode_responses=True) as redis:
+        evidence.keys = sorted(redis.scan_iter("*", count=10_000))
+        for key in evidence.keys:
+            if key.startswith("rq:job:"):
+                evidence.jobs[key] = cast("str", redis.hget(key, "status") or "")

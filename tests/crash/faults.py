@@ -1,0 +1,209 @@
+"""Breaks what a plan says, and mends it."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from tests.crash.installation import Installation
+from tests.crash.plan import Fault
+from tests.crash.points import arm, take_reached
+from tests.crash.servers import SERVERS
+from tests.service.processes import until
+from tests.service.proxy import Fate, Judge, Proxy, let_pass
+
+_REACHED_WITHIN_SECONDS = 40
+_DELAY_SECONDS = 0.15  # each way, of each message
+_REFUSES_SECONDS = 0.2  # after a reply was lost
+# What a client's bytes hold, by what the reply that is to be lost answers.
+_ASKS = {
+    "lose the reply to an admission": b"workers.jobs.",  # the function's name in a job's data
+    "lose the reply to a commit": b"\x00commit\x00",
+    "lose the reply to a finish": b"betcore:replies:",
+}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """When it broke, and from when on it could be well again (Unix seconds)."""
+
+    at: float
+    back: float
+
+
+def break_and_mend(installation: Installation, fault: Fault) -> Broken:
+    """Do one fault and wait until its cause is gone; a killed process is not yet back then.
+
+    Raises AssertionError when the fault does not happen, such as a point never reached.
+    """
+    at = time.time()
+    if fault.kind in _ASKS:
+        at = back = _lose_a_reply(_proxy(installation, fault), _ASKS[fault.kind])
+    else:
+        at, back = _DO[fault.kind](installation, fault) or (at, time.time())
+    return Broken(at, back)
+
+
+def _kill(installation: Installation, fault: Fault) -> tuple[float, float]:
+    at = installation.processes[fault.target].signal(signal.SIGKILL)
+    return at, at
+
+
+def _terminate(installation: Installation, fault: Fault) -> tuple[float, float]:
+    at = installation.processes[fault.target].signal(signal.SIGTERM)
+    return at, at
+
+
+def _point(installation: Installation, fault: Fault) -> tuple[float, float]:
+    _reach(installation, fault, signal.SIGKILL)
+    at = time.time()
+    return at, at
+
+
+def _stop_at_a_point(installation: Installation, fault: Fault) -> tuple[float, float]:
+    _reach(installation, fault, signal.SIGSTOP)
+    at = time.time()
+    _last(fault)
+    installation.processes[fault.target].signal(signal.SIGCONT)
+    return at, time.time()
+
+
+def _reach(installation: Installation, fault: Fault, number: signal.Signals) -> None:
+    file = installation.processes[fault.target].armed_file
+    arm(file, fault.detail, number)
+    until(
+        lambda: take_reached(file) == fault.detail,
+        lambda: f"{fault} was not reached",
+        seconds=_REACHED_WITHIN_SECONDS,
+    )
+
+
+def _stop(installation: Installation, fault: Fault) -> None:
+    def send(number: signal.Signals) -> None:
+        if fault.target in SERVERS:
+            installation.servers.signal(fault.target, number)
+        else:
+            installation.processes[fault.target].signal(number)
+
+    send(signal.SIGSTOP)
+    _last(fault)
+    send(signal.SIGCONT)
+
+
+def _crash(installation: Installation, fault: Fault) -> None:
+    installation.servers.crash(fault.target)
+    _last(fault)
+    installation.servers.revive(fault.target, emptied=fault.kind == "empty")
+
+
+def _kill_everything(installation: Installation, fault: Fault) -> tuple[float, float]:  # noqa: ARG001
+    at = installation.kill_everything()
+    until(installation.is_ready, lambda: "the gateways did not come back", seconds=60)
+    return at, time.time()
+
+
+def _cut(installation: Installation, fault: Fault) -> None:
+    _proxy(installation, fault).cut()
+
+
+def _refuse(installation: Installation, fault: Fault) -> None:
+    proxy = _proxy(installation, fault)
+    proxy.refuses = True
+    proxy.cut()
+    _last(fault)
+    proxy.refuses = False
+
+
+def _delay(installation: Installation, fault: Fault) -> None:
+    proxy = _proxy(installation, fault)
+    proxy.change_delay(_DELAY_SECONDS)
+    _last(fault)
+    proxy.change_delay(0)
+
+
+def _swallow(installation: Installation, fault: Fault) -> None:
+    """Nothing comes through, and no connection ends: who is too patient, waits."""
+    proxy = _proxy(installation, fault)
+    proxy.judge = lambda *_: Fate.SWALLOW
+    _last(fault)
+    proxy.judge = let_pass
+
+
+def _fill_the_disk(installation: Installation, fault: Fault) -> None:
+    def refuses() -> bool:
+        with suppress(RedisError):
+            return installation.servers.refuses_to_write()
+        return False
+
+    with installation.servers.full_disk():
+        until(refuses, lambda: "Valkey still writes")
+        _last(fault)
+    until(lambda: not refuses(), lambda: "Valkey does not write again")
+
+
+def _suspend(installation: Installation, fault: Fault) -> None:
+    suspended: AbstractContextManager[None] = installation.suspended()
+    with suspended:
+        _last(fault)
+
+
+def _lose_a_reply(proxy: Proxy, asks: bytes) -> float:
+    """Let the next request of a kind through, and end the connections at its reply; when."""
+    lost = threading.Event()
+    proxy.judge = _losing(asks, lost)
+    try:
+        assert lost.wait(_REACHED_WITHIN_SECONDS), f"nothing was sent that holds {asks!r}"
+        at = time.time()
+        threading.Event().wait(_REFUSES_SECONDS)
+    finally:
+        proxy.judge = let_pass
+        proxy.refuses = False
+    return at
+
+
+def _losing(asks: bytes, lost: threading.Event) -> Judge:
+    asked = False
+
+    def judge(message: bytes, from_client: bool) -> Fate:
+        nonlocal asked
+        if from_client:
+            asked = asked or asks in message
+        elif asked and not lost.is_set():
+            lost.set()
+            return Fate.DROP
+        return Fate.PASS
+
+    return judge
+
+
+def _proxy(installation: Installation, fault: Fault) -> Proxy:
+    one, _, other = fault.target.partition(" > ")
+    return installation.proxies[one, other]
+
+
+def _last(fault: Fault) -> None:
+    """Let a fault last as long as its plan says."""
+    threading.Event().wait(fault.seconds)
+
+
+_Doing = Callable[[Installation, Fault], "tuple[float, float] | None"]
+_DO: dict[str, _Doing] = {
+    "point": _point,
+    "kill": _kill,
+    "terminate": _terminate,
+    "stop": _stop,
+    "stop at a point": _stop_at_a_point,
+    "crash": _crash,
+    "empty": _crash,
+    "kill everything": _kill_everything,
+    "cut": _cut,
+    "refuse": _refuse,
+    "delay": _delay,
+    "swallow": _swallow,
+    "fill the disk": _fill_the_disk,
+    "suspend": _suspend,
+}

@@ -1,0 +1,142 @@
+"""Runs a command of the product, such as `gateway` or `worker`, that kills itself where told.
+
+    python -m tests.crash.launch worker --name worker-1
+
+The product has no hook for this: its methods are wrapped here, in this process alone.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from api.endpoint import SignedEndpoint
+from broker.admission import Admission
+from broker.batches import Batches
+from broker.link import Link
+from broker.wire import Wire
+from models.pipeline import Pipeline
+from models.queries import BEGIN, COMMIT
+from ops.cli import main
+from tests.crash.points import ARMED_FILE, armed, reached_file
+
+_ADMITTED = b"A"
+_file = Path(os.environ.get(ARMED_FILE, "/nonexistent"))
+
+
+def install() -> None:
+    """Wrap every step."""
+    _wrap_admit()
+    _wrap_reply()
+    _wrap_load_write_and_commit()
+    # An id in hand is what a worker that dies before the take strands on the intermediate list.
+    _wrap_around("take", lambda _, first="", *__: bool(first), lambda batch: bool(batch.jobs))
+    _wrap_around("finish", lambda *_: True, bool)
+
+
+def _is_armed(point: str) -> bool:
+    return armed(_file)[0] == point
+
+
+def _reach(point: str) -> None:
+    """Die or stand still here, if this point is armed; the file that armed it says so then."""
+    found, number = armed(_file)
+    if found == point:
+        _file.rename(reached_file(_file))
+        os.kill(os.getpid(), number)
+
+
+def _wrap_admit() -> None:
+    send, answered = Link._send, Link._answered
+
+    def sending(self: Link, wire: Wire, batch: list[Admission], now: float) -> None:
+        if any(admission.data for admission in batch):
+            _reach("before admit")
+        send(self, wire, batch, now)
+
+    def answering(self: Link, wire: Wire, batch: list[Admission], answer: Any) -> None:
+        if not answer.cancelled() and answer.exception() is None:
+            letters, _ = answer.result()
+            both = zip(batch, letters, strict=True)
+            if any(admission.data and letter == _ADMITTED for admission, letter in both):
+                _reach("after admit")
+        answered(self, wire, batch, answer)
+
+    _replace(Link, "_send", sending)
+    _replace(Link, "_answered", answering)
+
+
+def _wrap_reply() -> None:
+    call = SignedEndpoint.__call__
+
+    async def calling(self: Any, scope: Any, receive: Any, send: Any) -> None:
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                _reach("before reply")
+            await send(message)
+            if message["type"] == "http.response.body":
+                _reach("after reply")
+
+        await call(self, scope, receive, sending if scope["method"] == "POST" else send)
+
+    _replace(SignedEndpoint, "__call__", calling)
+
+
+def _wrap_load_write_and_commit() -> None:
+    run = Pipeline.run
+
+    def running(self: Pipeline, *calls: Any) -> Any:
+        if calls[0][0] is BEGIN:
+            _reach("before load")
+        if calls[-1][0] is COMMIT:
+            _reach("before write")
+            if _is_armed("after write"):
+                rows = run(self, *calls[:-1])
+                _reach("after write")
+                return rows + run(self, *calls[-1:])
+            if _is_armed("before commit"):
+                run(self, *calls[:-1])
+                _send(self, calls[-1:])
+                _reach("before commit")
+        rows = run(self, *calls)
+        if calls[0][0] is BEGIN:
+            _reach("after load")
+        if calls[-1][0] is COMMIT:
+            _reach("after commit")
+        return rows
+
+    _replace(Pipeline, "run", running)
+
+
+def _send(pipeline: Pipeline, calls: Sequence[Any]) -> None:
+    """Send statements without waiting for their answer."""
+    connection = pipeline._pgconn
+    for query, parameters in calls:
+        connection.send_query_prepared(query.name, list(parameters))
+    connection.pipeline_sync()
+    while connection.flush():
+        pass
+
+
+def _wrap_around(step: str, is_due: Callable[..., bool], was_taken: Callable[[Any], bool]) -> None:
+    """Wrap a method of Batches; by its arguments and its result we know if the step is taken."""
+    original = cast("Callable[..., Any]", getattr(Batches, step))
+
+    def stepping(self: Batches, *args: Any, **kwargs: Any) -> Any:
+        if is_due(*args, **kwargs):
+            _reach(f"before {step}")
+        result = original(self, *args, **kwargs)
+        if result is not None and was_taken(result):
+            _reach(f"after {step}")
+        return result
+
+    _replace(Batches, step, stepping)
+
+
+def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
+    setattr(owner, name, function)
+
+
+if __name__ == "__main__":
+    install()
+    main()

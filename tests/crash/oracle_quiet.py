@@ -1,0 +1,59 @@
+"""Rules about what is left when it is quiet, and about answers as such."""
+
+from collections.abc import Iterator
+
+from tests.crash.evidence import Evidence
+from tests.crash.finding import Finding
+
+_UNDER_WAY = ("started", "queued", "deferred", "scheduled")
+# Collections of RQ's that hold jobs under way; Redis has no empty ones.
+_OF_JOBS = ("rq:queue:", "rq:wip:", "rq:deferred:", "rq:execution:")
+_OURS = ("betcore:lane:", "betcore:lanes", "betcore:leases", "betcore:batch:")
+_STATUSES = {
+    1: (200,),
+    2: (402, 404, 405, 413),
+    3: (402,),
+    4: (402,),
+    5: (402,),
+    6: (402,),
+    7: (402,),
+    8: (401,),
+    0: (504, 500, 409),
+    99: (503, 429),
+}
+STUCK_AFTER_SECONDS = 30.0
+
+
+def no_job_is_left(evidence: Evidence) -> Iterator[Finding]:
+    """No job stays queued, deferred, started or on an intermediate list."""
+    for job, status in evidence.jobs.items():
+        if status in _UNDER_WAY:
+            yield Finding(f"{job} is {status} for ever")
+    for key in evidence.keys:
+        if key.startswith(_OF_JOBS):
+            yield Finding(f"{key} is left")
+
+
+def no_lane_is_left(evidence: Evidence) -> Iterator[Finding]:
+    """No lane, lease or batch stays."""
+    for key in evidence.keys:
+        if key.startswith(_OURS):
+            yield Finding(f"{key} is left")
+
+
+def nothing_stands_still(evidence: Evidence) -> Iterator[Finding]:
+    """Half a minute after a fault, all goes on, and every bet of before has its outcome."""
+    for fault in evidence.named("fault"):
+        if fault["trouble"]:
+            yield Finding(f"{fault['name']}: {fault['trouble']}")
+    for event in evidence.named("unresolved"):
+        asks = [ask for ask in evidence.asks if ask.bet == event["bet"]]
+        yield Finding("nobody could learn what became of it", event["bet"], asks)
+
+
+def answers_have_a_form(evidence: Evidence) -> Iterator[Finding]:
+    """Every answer is JSON with a code, and the status that belongs to it."""
+    for ask in evidence.asks:
+        statuses = () if ask.code is None else _STATUSES.get(ask.code, ())
+        if ask.status and ask.status not in statuses:
+            yield Finding(f"status {ask.status} with {str(ask.answer)[:80]!r}", ask.bet, [ask])

@@ -1,0 +1,141 @@
+"""Rules about time: deadlines, tombstones, clocks, nonces."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from tests.crash.evidence import Ask, Bet, Evidence, Transfer
+from tests.crash.finding import Finding
+
+# From its arrival a request has at most five seconds; PostgreSQL ends it a second after that. What
+# is added is for its way to the gateway, on a machine with much to do.
+_LATE_AFTER_SECONDS = 5.0 + 1.0 + 2.0
+_TOLERANCE_SECONDS = 30.0  # between its stamp and its arrival
+# Faults after which a request may wait before its gateway, and for how long once they are over:
+# connections are made before a gateway that starts accepts them.
+_STARTING_SECONDS = 8.0
+_HOLDING = {
+    "stop": 0.0,
+    "swallow": 0.0,
+    "delay": 1.0,
+    **dict.fromkeys(("kill", "terminate", "point", "kill everything"), _STARTING_SECONDS),
+}
+_WORKED = range(1, 8)  # codes of a request that was accepted, whatever became of it
+
+
+def nothing_is_late(evidence: Evidence) -> Iterator[Finding]:
+    """No transfer is committed when the deadline of the request that made it has long passed."""
+    frozen = [(f["broke"], f["back"]) for f in _faults(evidence, "stop", "postgres")]
+    for ask, move in _made(evidence):
+        if any(begin <= move.committed <= end + 1 for begin, end in frozen):
+            continue  # a COMMIT under way while PostgreSQL stood still
+        late = move.committed - _arrived(evidence, ask) - _LATE_AFTER_SECONDS
+        if late > 0:
+            what = f"the {move.kind} was committed {move.committed - ask.at:.1f} s after"
+            yield Finding(what, ask.bet, [ask])
+
+
+def no_pay_in_follows_its_tombstone(evidence: Evidence) -> Iterator[Finding]:
+    """A refund that found no bet closes it: nothing is taken after that."""
+    for row in evidence.bets:
+        moves = {move.kind: move for move in evidence.moved.get(row.id, [])}
+        stake, refund = moves.get("stake"), moves.get("refund")
+        if stake and refund and stake.seq > refund.seq:
+            yield Finding("it was taken after its refund", row.bet)
+        if stake and row.opened_by == "refund":
+            yield Finding("it was taken though a refund had closed it", row.bet)
+
+
+def a_clock_may_be_thirty_seconds_off(evidence: Evidence) -> Iterator[Finding]:
+    """A stamp more than 30 s away is refused, one that is nearer is not for its stamp's sake."""
+    reused = _used_again(evidence)
+    for ask in evidence.asks:
+        if not ask.status or (ask.provider, ask.nonce) in reused:
+            continue
+        stamp = ask.stamp / 1000
+        too_far = stamp - ask.answered > _TOLERANCE_SECONDS or (ask.at - stamp > _TOLERANCE_SECONDS)
+        near = abs(stamp - ask.at) < _TOLERANCE_SECONDS and (
+            abs(stamp - ask.answered) < _TOLERANCE_SECONDS
+        )
+        if too_far and ask.code not in (8, 99):
+            yield Finding(f"a clock {ask.skew} s ahead, and code {ask.code}", ask.bet, [ask])
+        if near and ask.code == 8:
+            yield Finding(f"a clock {ask.skew} s ahead, and refused", ask.bet, [ask])
+
+
+def a_nonce_is_accepted_once(evidence: Evidence) -> Iterator[Finding]:
+    """Of the requests with one nonce, at most one was worked on.
+
+    A Redis that lost its data begins anew: then one that is stamped ahead may be admitted again.
+    """
+    lost = [fault["broke"] for fault in _faults(evidence, "empty")]
+    by_nonce: dict[tuple[str, str, int], list[Ask]] = defaultdict(list)
+    for ask in evidence.asks:
+        memory = sum(moment < min(ask.answered, ask.stamp / 1000) for moment in lost)
+        by_nonce[ask.provider, ask.nonce.lower(), memory].append(ask)
+    for asks in by_nonce.values():
+        accepted = [ask for ask in asks if ask.code in _WORKED]
+        marks = {ask.mark for ask in asks}
+        recorded = {ask.mark for ask in asks if _is_recorded(evidence, ask)}
+        if len(accepted) > 1 or len(recorded) > 1:
+            yield Finding(f"one nonce, {len(marks)} requests", asks[0].bet, asks)
+
+
+def _faults(evidence: Evidence, kind: str, target: str = "") -> list[dict[str, Any]]:
+    """The faults of a kind, those at the same time as others included."""
+    return [
+        fault
+        for fault in evidence.named("fault")
+        if any(f["kind"] == kind and target in f["target"] for f in fault["faults"])
+    ]
+
+
+def _made(evidence: Evidence) -> Iterator[tuple[Ask, Transfer]]:
+    """Requests, and the first transfer that is known to be made by each."""
+    for key, row in evidence.rows.items():
+        kinds = evidence.kinds(*key)
+        for ask in evidence.asked.get(key, []):
+            move = _made_by(row, ask, kinds)
+            if move is not None and not ask.again:
+                yield ask, move
+
+
+def _made_by(row: Bet, ask: Ask, kinds: dict[str, Transfer]) -> Transfer | None:
+    if row.round == f"round {ask.mark}":
+        return kinds.get("refund" if row.opened_by == "refund" else "stake")
+    if ask.call == "pay-out" and row.odd is not None and str(int(row.odd)) == ask.mark:
+        return kinds.get("win")
+    return None
+
+
+def _arrived(evidence: Evidence, ask: Ask) -> float:
+    """When a request reached its gateway at the latest.
+
+    One that was on its way while nothing could reach the gateway arrived whenever that was over,
+    or the same bytes were sent again; until its stamp is too old for any.
+    """
+    name = f"gateway-{ask.gateway}"
+    held: list[float] = [
+        fault["back"] + lasts
+        for kind, lasts in _HOLDING.items()
+        for fault in _faults(evidence, kind)
+        if any(f["target"].endswith((name, "everything")) for f in fault["faults"])
+        and fault["broke"] - lasts - 1 <= ask.at <= fault["back"] + lasts + 1
+    ]
+    same = [other.at for other in evidence.asked[ask.provider, ask.bet] if other.nonce == ask.nonce]
+    return min(max([*held, *same, ask.at]), ask.stamp / 1000 + _TOLERANCE_SECONDS)
+
+
+def _is_recorded(evidence: Evidence, ask: Ask) -> bool:
+    row = evidence.rows.get((ask.provider, ask.bet))
+    return bool(ask.mark) and row is not None and row.round == f"round {ask.mark}"
+
+
+def _used_again(evidence: Evidence) -> set[tuple[str, str]]:
+    """The nonces that were sent more than once."""
+    seen: set[tuple[str, str]] = set()
+    again: set[tuple[str, str]] = set()
+    for ask in evidence.asks:
+        key = (ask.provider, ask.nonce)
+        (again if key in seen else seen).add(key)
+    return again

@@ -1,0 +1,47 @@
+"""What a campaign leaves: one JSON line for each seed, in a results folder."""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.crash.evidence import Evidence
+from tests.crash.oracle import Violation
+from tests.crash.recovery import measure
+
+RESULTS = "results.jsonl"
+
+
+def summary(
+    seed: int, began: float, evidence: Evidence, violations: Sequence[Violation]
+) -> dict[str, Any]:
+    """One seed as JSON values; times in seconds."""
+    codes = Counter("none" if ask.code is None else str(ask.code) for ask in evidence.asks)
+    faults = [fault for event in evidence.named("fault") for fault in event["faults"]]
+    return {
+        "seed": seed,
+        "at": began,
+        "seconds": time.time() - began,
+        "requests": len(evidence.asks),
+        "bets": len(evidence.asked),
+        "transfers": len(evidence.transfers),
+        "codes": codes,
+        "faults": Counter(fault["kind"] for fault in faults),
+        "points": Counter(fault["detail"] for fault in faults if fault["kind"] == "point"),
+        "recovery": measure(evidence),
+        "violations": [str(violation) for violation in violations],
+    }
+
+
+def append(folder: Path, found: dict[str, Any]) -> None:
+    """Add a seed to the results in a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / RESULTS).open("a") as file:
+        file.write(json.dumps(found) + "\n")
+
+
+def load(folder: Path) -> list[dict[str, Any]]:
+    """Every seed in a folder's results."""
+    return [json.loads(line) for line in (folder / RESULTS).read_text().splitlines()]
