@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still
     queue_wait_max_seconds: float = 1.2  # when the first in the queue waits longer: 503, code 99
     queue_jobs_max: int = 20_000  # waiting; above it 503 with code 99
-    result_ttl_seconds: int = 60  # how long RQ keeps a finished job, or one that expired
+    result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job: 2 KB each
     failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a job that failed otherwise
     reply_stream_messages_max: int = 1_000  # per gateway; older ones are only needed on reconnect
     reply_stream_ttl_seconds: int = 60  # after the last reply to a gateway that is gone

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from ops.embedded import Urls
 
+#: What the journals of all contenders that keep one are signed with: nothing here is worth more.
+JOURNAL_KEY = "be" * 32
+
 
 class Running(NamedTuple):
     """A contender that answers: where, and its processes by role (`gateway`, `worker`)."""

@@ -8,7 +8,7 @@ import asyncio
 import resource
 import time
 from http import HTTPStatus
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from api.answers import JSON, error_body
 from api.errors import OVERLOADED, ApiError, invalid, try_later
 from broker.crowding import Crowding
+from ops.corked import CorkedTransport
 from settings import Settings, settings
 
 HEAD_BYTES_MAX: Final = 16 * 1024
@@ -52,6 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by asyncio."""
         super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", CorkedTransport(transport, self.loop))
         if len(self.connections) > self.connections_max:
             self._refuse(try_later("There are too many connections."))
         else:

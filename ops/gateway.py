@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from api.app import create_app
 from api.gateway import Gateway
@@ -65,7 +66,12 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
                 waiter.cancel()
 
     app.router.lifespan_context = lifespan
-    config = uvicorn.Config(
+    serve_http(uvicorn.Server(http_config(app)), listener)
+
+
+def http_config(app: ASGIApp) -> uvicorn.Config:
+    """How an app is served: the event loop, the parser, the bounds of connections, no log."""
+    return uvicorn.Config(
         app,
         loop="uvloop",
         http=BoundedProtocol,
@@ -79,7 +85,6 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
     )
-    serve_http(uvicorn.Server(config), listener)
 
 
 async def _report_ready(gateway: Gateway, on_ready: Callable[[], None]) -> None:

@@ -8,32 +8,18 @@ import socket
 import uvicorn
 from starlette.types import ASGIApp
 
-from ops.gateway import BACKLOG, STOP_WITHIN_SECONDS
-
-_KEEP_ALIVE_SECONDS = 75
+from ops.connections import bound_connections
+from ops.gateway import http_config
+from ops.service import serve_http
+from settings import settings
 
 
 def serve_inherited(app: ASGIApp) -> None:
     """Serve on the socket of `--fd` until SIGTERM; the app writes to `--ready-fd` (`report`)."""
     logging.basicConfig(level=logging.WARNING)
+    bound_connections(settings())
     with socket.socket(fileno=_arguments().fd) as listener:
-        config = uvicorn.Config(
-            app,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            backlog=BACKLOG,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
-        )
-        # Handed over as a socket: of a descriptor uvicorn would not know that it is TCP, and each
-        # answer would wait 40 ms for the client to confirm its headers.
-        uvicorn.Server(config).run(sockets=[listener])
+        serve_http(uvicorn.Server(http_config(app)), listener)
 
 
 def report_ready() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from models.commands import BetCommand
 from models.db import LedgerConnection
 from models.errors import BetTaken, LedgerContention
+from models.journal_keys import JournalKeys
 from models.ledger import Ledger
 from settings import settings
 
@@ -36,5 +37,6 @@ def _ledger() -> Ledger:
             configured.database_url,
             wait_seconds=configured.statement_wait_seconds,
             connect_seconds=configured.connect_timeout_seconds,
-        )
+        ),
+        JournalKeys.read(configured.journal_key).current,
     )

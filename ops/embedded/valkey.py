@@ -23,6 +23,8 @@ SETTINGS = {
     "maxmemory-policy": "noeviction",
     # Trimming a stream frees whole nodes only; small ones keep a reply stream near its limit.
     "stream-node-max-bytes": "128",
+    # A job in one piece takes half the memory of one in parts.
+    "hash-max-listpack-value": "1024",
 }
 NOT_DURABLE = {"appendonly": "no"}
 

@@ -73,6 +73,7 @@ def test_both_servers_answer_with_the_settings_a_ledger_needs_and_ours_on_top(fo
                 "appendfsync": "everysec",
                 "maxmemory-policy": "noeviction",
                 "stream-node-max-bytes": "128",
+                "hash-max-listpack-value": "1024",
                 "maxclients": "77",
             }
             assert redis.config_get(*wanted) == wanted
