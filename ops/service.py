@@ -1,5 +1,6 @@
 """A process that serves until it is asked to stop: its log, and how SIGTERM and SIGINT end it."""
 
+import gc
 import logging
 import signal
 import socket
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import uvicorn
 
 _LOG = logging.getLogger("betcore.serve")
+_COLLECT_AFTER = (10_000, 20, 1_000)  # objects; then collections of the younger generation
 _ASKING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -50,4 +52,7 @@ def take_signals(handler: Callable[[int, FrameType | None], object]) -> None:
 def serve_http(server: "uvicorn.Server", listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT; then answer what has arrived, and return."""
     take_signals(server.handle_exit)
+    # A full collection looks at everything that lives, and stops a gateway that knows 100,000
+    # sessions for 60 ms; hardly anything that one request leaves needs it.
+    gc.set_threshold(*_COLLECT_AFTER)
     server.run(sockets=[listener])

@@ -25,6 +25,11 @@ SETTINGS = {
     "stream-node-max-bytes": "128",
     # A job in one piece takes half the memory of one in parts.
     "hash-max-listpack-value": "1024",
+    # A thousand bets a second write a megabyte and a half to the log, nearly all of it soon of no
+    # use: at the usual 64 MB it would be rewritten every ten seconds. Loading twice as much takes
+    # about a second more.
+    "auto-aof-rewrite-min-size": "128mb",
+    "rdbcompression": "no",  # of what is rewritten; it costs more time than it saves
 }
 NOT_DURABLE = {"appendonly": "no"}
 

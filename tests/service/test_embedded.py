@@ -74,6 +74,8 @@ def test_both_servers_answer_with_the_settings_a_ledger_needs_and_ours_on_top(fo
                 "maxmemory-policy": "noeviction",
                 "stream-node-max-bytes": "128",
                 "hash-max-listpack-value": "1024",
+                "auto-aof-rewrite-min-size": str(128 * 1024**2),
+                "rdbcompression": "no",
                 "maxclients": "77",
             }
             assert redis.config_get(*wanted) == wanted
