@@ -13,21 +13,28 @@ from api.errors import ApiError
 from api.gateway import Gateway
 from api.health import alive, ready
 from api.reads import BalanceCall, BetStatusCall
-from models.commands import PayIn, PayInOut, PayOut, Refund
+from api.shortcut import ShortcutApp
+from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from settings import Settings, settings
+
+BETS: dict[str, type[BetCommand]] = {
+    "pay-in": PayIn,
+    "pay-out": PayOut,
+    "pay-in-out": PayInOut,
+    "refund": Refund,
+}
 
 
 def create_app(configured: Settings | None = None) -> Starlette:
     """The gateway's ASGI app; without settings, those of the environment."""
     gateway = Gateway(configured or settings())
     session = "/v1/sessions/{session_id}"
-    app = Starlette(
+    bets = {name: BetCall(gateway, command) for name, command in BETS.items()}
+    app = ShortcutApp(
+        bets,
         routes=[
+            *[Route(f"{session}/bets/{name}", bets[name], methods=["POST"]) for name in bets],
             Route(f"{session}/balance", BalanceCall(gateway), methods=["GET"]),
-            Route(f"{session}/bets/pay-in", BetCall(gateway, PayIn), methods=["POST"]),
-            Route(f"{session}/bets/pay-out", BetCall(gateway, PayOut), methods=["POST"]),
-            Route(f"{session}/bets/pay-in-out", BetCall(gateway, PayInOut), methods=["POST"]),
-            Route(f"{session}/bets/refund", BetCall(gateway, Refund), methods=["POST"]),
             Route("/v1/bets", BetStatusCall(gateway), methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", ready, methods=["GET"]),

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from api.answers import render_error, render_http_exception, render_unexpected
+from api.app import BETS
 from api.auth import Signed
 from api.bets import BetCall
 from api.dispatch import Dispatcher
@@ -26,18 +27,12 @@ from api.reads import BalanceCall
 from bench.contenders.serving import report_ready
 from broker.admission import Result
 from broker.keys import nonce_key
-from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
+from models.commands import BetCommand
 from models.errors import LedgerError
 from settings import Settings
 
 #: redis-py's own limit of 100 connections would refuse the requests of 128 clients.
 REDIS_CONNECTIONS_MAX = 10_000
-CALLS: dict[str, type[BetCommand]] = {
-    "pay-in": PayIn,
-    "pay-out": PayOut,
-    "pay-in-out": PayInOut,
-    "refund": Refund,
-}
 
 
 class Nonces(Protocol):
@@ -143,7 +138,7 @@ def starlette_app(gateway: Gateway, parts: AbstractAsyncContextManager[None]) ->
     session = "/v1/sessions/{session_id}"
     bets = [
         Route(f"{session}/bets/{name}", BetCall(gateway, call), methods=["POST"])
-        for name, call in CALLS.items()
+        for name, call in BETS.items()
     ]
     app = Starlette(
         routes=[*bets, Route(f"{session}/balance", BalanceCall(gateway), methods=["GET"])],

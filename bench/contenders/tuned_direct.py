@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.answers import render_error, render_http_exception
+from api.app import BETS
 from api.bets import BetCall
 from api.errors import ApiError, try_later
 from api.questions import Questions
 from api.reads import BalanceCall
-from bench.contenders.front import CALLS, RivalDispatcher, RivalGateway, running
+from bench.contenders.front import RivalDispatcher, RivalGateway, running
 from bench.contenders.serving import serve_inherited
 from bench.contenders.tuned_ledger import TunedLedger
 from broker.admission import Result
@@ -90,7 +91,7 @@ class BareApp:
     ) -> None:
         self._lifespan = lifespan
         self._endpoints: dict[tuple[str, str], ASGIApp] = {
-            ("POST", f"bets/{name}"): BetCall(gateway, call) for name, call in CALLS.items()
+            ("POST", f"bets/{name}"): BetCall(gateway, call) for name, call in BETS.items()
         } | {("GET", "balance"): BalanceCall(gateway)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
