@@ -18,6 +18,7 @@ from bench.contenders import CONTENDERS
 from bench.contenders.postgres_alone import BATCH_SIZE, Seat, batches, one_statement
 from bench.figures import ONE_STATEMENT
 from bench.growth import measure_growth
+from bench.journal import measure_journal
 from bench.memory import measure_redis_memory
 from bench.people import ACCOUNTS, People, make_people
 from bench.picture import draw
@@ -57,6 +58,8 @@ def measure(plan: Plan, urls: Urls, accounts: int) -> Results:
     people = make_people(urls.database, accounts)
     rounds = Rounds(urls, people, CONTENDERS, plan.seconds)
     results = _rounds(plan, rounds, Results(plan.mode, began_at, machine))
+    if plan.postgres_alone:
+        results = replace(results, journal=measure_journal(urls, _seats(urls, people)))
     if plan.growth_and_memory:
         results = replace(results, redis_memory_mb=measure_redis_memory(rounds))
     return replace(results, verified_transfers=verify_ledger(urls.database))

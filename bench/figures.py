@@ -78,6 +78,11 @@ def _cpu(results: Results) -> Spread | None:
     return figure_of(results, Point("ours", 64), lambda run: run.cost.cpu_us)
 
 
+def _journal(results: Results) -> Spread | None:
+    cpu = _cpu(results)
+    return spread(cost / cpu.median * 100 for cost in results.journal) if cpu else None
+
+
 def _lost(results: Results) -> Spread | None:
     kept_up = ratio_of(results, Point("ours-2x2", 64), Point("ours", 64), PER_SECOND)
     if kept_up is None:
@@ -102,6 +107,7 @@ FIGURES = (
     Figure("hot player: ours / tuned direct", 1.2, 2.0, _hot("ours", "tuned-direct")),
     Figure("CPU per bet, 10 million / 10 thousand", 1.25, 1.05, _growth, less_is_better=True),
     Figure("CPU per bet, whole stack", 600, 410, _cpu, less_is_better=True, unit="µs"),
+    Figure("journal, of the CPU per bet", 3, 3, _journal, less_is_better=True, unit="%"),
     Figure("two gateways + two workers: lost", 20, 0, _lost, less_is_better=True, unit="%"),
     Figure("Redis after 200,000 bets", 200, 60, _memory, less_is_better=True, unit="MB"),
 )

@@ -87,6 +87,7 @@ class Results:
     postgres_alone: Mapping[str, Sequence[float]] = field(default_factory=dict)  # bets a second
     redis_memory_mb: float | None = None  # after 200,000 bets
     growth: Mapping[str, Sequence[float]] = field(default_factory=dict)  # CPU us by stored bets
+    journal: Sequence[float] = ()  # CPU us a bet that the journal costs
     verified_transfers: int = 0
 
     def of(self, point: Point) -> dict[int, Run]:

@@ -32,6 +32,7 @@ class TakenJob:
     id: str
     data: bytes
     expires_at: float
+    flight_key: bytes = b""  # where it is noted that it may still change its bet; empty: nowhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,10 @@ class Batches:
         rows = self._take(args=arguments)
         if rows is None:
             return None
-        jobs = [TakenJob(id_.decode(), data, sent_at + int(ms) / 1000) for id_, data, ms in rows]
+        jobs = [
+            TakenJob(id_.decode(), data, sent_at + int(ms) / 1000, flight_key)
+            for id_, data, ms, flight_key in rows
+        ]
         return Batch(batch, now, tuple(jobs))
 
     def renew(self, batch_id: str) -> bool:
@@ -106,13 +110,15 @@ class Batches:
         arguments += [len(replies)]
         for stream, payload in replies.items():
             arguments += [stream, payload]
+        flight_keys = {job.id: job.flight_key for job in batch.jobs}
         for job in jobs:
+            arguments += [job.id, flight_keys[job.id]]
             if job.result is None:
                 kept = settings.result_ttl_seconds if job.expired else settings.failure_ttl_seconds
-                arguments += [job.id, *_failure(job.failure), kept]
+                arguments += [*_failure(job.failure), kept]
             else:
                 result = b64encode(encode_result(job.result).encode())
-                arguments += [job.id, "1", result, settings.result_ttl_seconds]
+                arguments += ["1", result, settings.result_ttl_seconds]
         return bool(self._finish(args=arguments))
 
     def sweep(self) -> int:

@@ -6,21 +6,21 @@ two arguments: the command's values and the stream to which the result is sent.
 
 import json
 import zlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from broker.keys import REPLIES
 from models.commands import COMMANDS, Command
 from models.errors import BetcoreError, InvalidRequest
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_DECODE = json.JSONDecoder().decode
 
 
 class BadJob(BetcoreError):  # noqa: N818
     """The job is not one of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """What a job asks for, and where its result goes; no stream: nobody waits."""
 
     command: Command
@@ -39,7 +39,7 @@ def decode_job(data: bytes) -> Work:
     """
     try:
         text = zlib.decompress(data) if data[:1] == b"x" else data
-        function, instance, arguments, named = json.loads(text)
+        function, instance, arguments, named = _DECODE(text.decode())
         values, reply_to = arguments
         command = COMMANDS[function].from_job(values)
     except (ValueError, TypeError, KeyError, InvalidRequest, RecursionError, zlib.error) as error:

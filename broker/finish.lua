@@ -2,8 +2,9 @@
 --
 -- ARGV: the common four, worker name, worker key, batch, the id that stands for it in RQ's eyes,
 --   started at (s), time now (s), working time (s), reply stream length, reply stream ttl (s),
---   number of replies, then 2 a reply: stream, payload; then 4 a job: id, '1' and its result in
---   base64 (or id, exc_info and exc_string of its failure), and how long it is kept (s).
+--   number of replies, then 2 a reply: stream, payload; then 5 a job: id, its flight key (or ''),
+--   '1' and its result in base64 (or exc_info and exc_string of its failure), and how long it is
+--   kept (s).
 -- Returns 1, or 0 when the lease was lost: then no job is touched, another worker has them.
 
 local WORKER, WORKER_KEY, BATCH, SHOWN, STARTED_AT, ENDED_AT = unpack(ARGV, 5, 10)
@@ -23,13 +24,13 @@ end
 
 local finished, started, touched, lanes = {}, {}, {}, {}
 local succeeded, failed = 0, 0
-for i = position, #ARGV, 4 do
-  local id, info, value, ttl = unpack(ARGV, i, i + 3)
+for i = position, #ARGV, 5 do
+  local id, flight, info, value, ttl = unpack(ARGV, i, i + 4)
   started[#started + 1] = id .. ':' .. BATCH
   if info == '1' then
     local results = RQ .. ':results:' .. id
     succeeded = succeeded + 1
-    land(id)
+    land(id, flight)
     call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO)
     call('EXPIRE', job_key(id), ttl)
     call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
@@ -51,7 +52,13 @@ for i = position, #ARGV, 4 do
     end
   end
 end
-for _, lane in ipairs(lanes) do queue_head(lane) end
+
+-- One SREM for all of them. Were the script to fail before it, the sweep would find them empty.
+local emptied = {}
+for _, lane in ipairs(lanes) do
+  if not queue_head_if_any(lane) then emptied[#emptied + 1] = lane end
+end
+if #emptied > 0 then call('SREM', LANES, unpack(emptied)) end
 
 if #finished > 0 then call('ZADD', FINISHED, unpack(finished)) end
 call('ZREM', STARTED, unpack(started))

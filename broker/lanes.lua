@@ -48,28 +48,31 @@ end
 
 -- A job that ended, or never began, can no longer change its bet. Without this it stays noted, and
 -- whoever asks about the bet makes sure first that no transaction of the job's is left.
-local function land(id)
-  local flight = call('HGET', job_key(id), 'flight')
+local function land(id, flight)
   if flight and flight ~= '' then call('ZREM', flight, id) end
 end
 
 -- Queue the head of a lane; a head that can no longer run is removed first. One that is started
--- is left to the batch that holds it, unless `abandoned` says that none does.
-local function queue_head(lane, abandoned)
-  while true do
-    local head = call('LINDEX', lane, 0)
-    if not head then
-      call('SREM', LANES, lane)
-      return
-    end
+-- is left to the batch that holds it, unless `abandoned` says that none does. Returns whether the
+-- lane has a head: one that has none is the caller's to take off LANES.
+local function queue_head_if_any(lane, abandoned)
+  local head = call('LINDEX', lane, 0)
+  while head do
     local status, data = unpack(call('HMGET', job_key(head), 'status', 'data'))
-    if status == 'started' and not abandoned then return end
+    if status == 'started' and not abandoned then return true end
     if data and (status == 'queued' or status == 'deferred' or status == 'started') then
-      return enqueue(head)
+      enqueue(head)
+      return true
     end
     call('LPOP', lane)  -- its hash is gone (or but a status is left), or it ended without `finish`
     call('ZREM', DEFERRED, head)
+    head = call('LINDEX', lane, 0)
   end
+  return false
+end
+
+local function queue_head(lane, abandoned)
+  if not queue_head_if_any(lane, abandoned) then call('SREM', LANES, lane) end
 end
 
 -- Record a failure as RQ does. `exc_info` is the text compressed, `exc_string` that in base64.

@@ -3,7 +3,8 @@
 -- ARGV: the common four, worker name, worker key, batch, N, lease (ms), started-registry ttl (s),
 --   first (an id that BLMOVE put on the intermediate list, or ''), time now (s), ttl (s) and
 --   exc_info and exc_string of an expired job.
--- Returns `false` when RQ is suspended, else a row a job: id, data, ms until its deadline.
+-- Returns `false` when RQ is suspended, else a row a job: id, data, ms until its deadline,
+--   flight key (or '').
 
 local WORKER, WORKER_KEY, BATCH, N = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 local LEASE_MS, STARTED_TTL, FIRST, STARTED_AT = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
@@ -15,53 +16,62 @@ local EXPIRED_MAX = 500
 local rows, ids, scores = {}, {}, {}
 local expired = 0
 
-local function start(id, data, deadline)
+local function read(id)
+  local status, data, deadline, taken, flight =
+    unpack(call('HMGET', job_key(id), 'status', 'data', 'deadline', 'taken', 'flight'))
+  return {status = status, data = data, deadline = tonumber(deadline or nil), taken = taken,
+    flight = flight}
+end
+
+local function start(id, job, deadline)
   call('HSET', job_key(id), 'status', 'started', 'started_at', ISO, 'last_heartbeat', ISO,
     'worker_name', WORKER, 'taken', '1')
   ids[#ids + 1] = id
   scores[#scores + 1] = NOW_S + STARTED_TTL
   scores[#scores + 1] = id .. ':' .. BATCH
-  rows[#rows + 1] = {id, data, (tonumber(deadline) or NOW_MS) - NOW_MS}
+  rows[#rows + 1] = {id, job.data, deadline - NOW_MS, job.flight or ''}
 end
 
--- Take the head of a lane and those behind it, as far as the batch has room.
-local function take_lane(lane)
+-- Take these of a lane: its head, the job that was read already, and those behind it.
+local function take_lane(lane, members, head)
   local before = #rows
-  for _, id in ipairs(call('LRANGE', lane, 0, N - #rows - 1)) do
-    local job = call('HMGET', job_key(id), 'status', 'data', 'deadline', 'taken')
-    if job[1] == 'started' then break end  -- another batch holds it
-    if not job[2] or (job[1] ~= 'queued' and job[1] ~= 'deferred') then
+  for place, id in ipairs(members) do
+    local job = place == 1 and head or read(id)
+    if job.status == 'started' then break end  -- another batch holds it
+    if not job.data or (job.status ~= 'queued' and job.status ~= 'deferred') then
       call('LREM', lane, 1, id)
       call('ZREM', DEFERRED, id)
-    elseif (tonumber(job[3]) or 0) <= NOW_MS then
+    elseif (job.deadline or 0) <= NOW_MS then
       call('LREM', lane, 1, id)
       call('ZREM', DEFERRED, id)
       expired = expired + 1
-      if not job[4] then land(id) end
+      if not job.taken then land(id, job.flight) end
       fail(id, WORKER, BATCH, STARTED_AT, STARTED_AT, EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING)
     else
-      start(id, job[2], job[3])
+      start(id, job, job.deadline)
     end
   end
   if #rows == before then queue_head(lane) end
 end
 
 local function take(id)
-  local job = call('HMGET', job_key(id), 'status', 'data')
+  local job = read(id)
   local lane = lane_of(id)
-  if job[1] ~= 'queued' or not job[2] then  -- a second copy, cancelled, or gone
+  if job.status ~= 'queued' or not job.data then  -- a second copy, cancelled, or gone
     if lane and call('LINDEX', lane, 0) == id then queue_head(lane) end
     return
   end
-  if not lane then return start(id, job[2], nil) end
-  if call('LINDEX', lane, 0) ~= id then
+  if not lane then return start(id, job, NOW_MS) end
+  local members = call('LRANGE', lane, 0, N - #rows - 1)  -- as far as the batch has room
+  if members[1] ~= id then
     if not call('LPOS', lane, id) then  -- in no lane, as after a requeue from the dashboard
       call('RPUSH', lane, id)
       call('SADD', LANES, lane)
     end
-    if call('LINDEX', lane, 0) ~= id then return defer(id) end
+    if members[1] then return defer(id) end
+    members[1] = id
   end
-  take_lane(lane)
+  take_lane(lane, members, job)
 end
 
 if call('EXISTS', RQ .. ':suspended') == 1 then

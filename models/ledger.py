@@ -50,7 +50,7 @@ class Ledger:
                     advance(state, command, _decide(state, command)) if in_time(index) else None
                     for index, command in enumerate(commands)
                 ]
-                transaction.commit(*writes(state), *_journaled(self._strand, state))
+                transaction.commit(*writes(state), *self.journaled(self._strand, state))
         except BaseException:
             # Drawn by a transaction that did not commit: a server that comes back, or its
             # successor, may give the same block out again.
@@ -58,6 +58,13 @@ class Ledger:
             raise
         self._strand.committed()
         return outcomes
+
+    def journaled(self, strand: Strand, state: State) -> list[Call]:
+        """What vouches for the transfers of the batch, if it makes any."""
+        if not state.transfers:
+            return []
+        assert state.moment is not None  # noqa: S101 - a load that may write has read it
+        return [strand.batch(state.transfers, state.moment).to_call()]
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
         """What the ledger can say of each command without writing; None: nothing is recorded.
@@ -123,14 +130,6 @@ class IdBlock(Iterator[int]):
             raise StopIteration
         self._next += 1
         return self._next - 1
-
-
-def _journaled(strand: Strand, state: State) -> list[Call]:
-    """What vouches for the transfers of the batch, if it makes any."""
-    if not state.transfers:
-        return []
-    assert state.moment is not None  # noqa: S101 - a load that may write has read it
-    return [strand.batch(state.transfers, state.moment).to_call()]
 
 
 def _decide(state: State, command: Command) -> Decision:

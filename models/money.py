@@ -87,7 +87,9 @@ def plain(amount: Decimal) -> str:
     """The amount as a JSON number: no exponent, no trailing zeros, never `-0`."""
     if not amount:
         return "0"
-    text = format(amount, "f")
+    text = str(amount)  # twice as fast as `format`, and the same unless it has an exponent
+    if "E" in text:
+        text = format(amount, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

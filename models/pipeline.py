@@ -157,12 +157,12 @@ def _encode(parameter: Parameter) -> bytes:
         return parameter.encode()
     if isinstance(parameter, int):
         return b"%d" % parameter
-    return ("{" + ",".join([_element(value) for value in parameter]) + "}").encode()
+    elements = [
+        "NULL" if value is None else _quoted(value) if isinstance(value, str) else str(value)
+        for value in parameter
+    ]
+    return ("{" + ",".join(elements) + "}").encode()
 
 
-def _element(value: Value) -> str:
-    if value is None:
-        return "NULL"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value)
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from models.money import add, subtract
 
@@ -92,8 +93,7 @@ class Bet:
     ids: dict[Kind, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """One movement of money between a player's account and another one."""
 
     id: int

@@ -8,7 +8,7 @@ again. A job past its deadline is not applied, and the deadline is what ends eve
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from broker.batches import FinishedJob, TakenJob
 from broker.codec import BadJob, Work, decode_job
@@ -27,8 +27,7 @@ GRACE_SECONDS = 1.0
 EXPIRED = "DeadlineExpired: the job's deadline passed before it could be applied."
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
+class _Task(NamedTuple):
     job: TakenJob
     work: Work
 

@@ -89,7 +89,7 @@ def batches(
         connect_seconds=configured.connect_timeout_seconds,
     )
     ledger = Ledger(connection, JournalKeys.read(JOURNAL_KEY).current)
-    drawn = _commands(seats)
+    drawn = commands(seats)
     with _counted(urls.database) as rates:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -99,7 +99,7 @@ def batches(
     return rates[0]
 
 
-def _commands(seats: Sequence[Seat]) -> Iterator[PayInOut]:
+def commands(seats: Sequence[Seat]) -> Iterator[PayInOut]:
     """PayInOut of players drawn by zipf 1.0, each a new bet."""
     weights = list(accumulate(1 / rank for rank in range(1, len(seats) + 1)))
     generator = random.Random(1)  # noqa: S311 - which players play is no secret

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from tests.crash.evidence import Ask, Bet, Evidence, Transfer
@@ -66,14 +67,17 @@ def a_clock_may_be_thirty_seconds_off(evidence: Evidence) -> Iterator[Finding]:
 def a_nonce_is_accepted_once(evidence: Evidence) -> Iterator[Finding]:
     """Of the requests with one nonce, at most one was worked on.
 
-    A Redis that lost its data begins anew: then one that is stamped ahead may be admitted again.
+    As long as the first can be sent again: until 30 s after its stamp, however its clock is off. A
+    Redis that lost its data begins anew: then one that is stamped ahead may be admitted again.
     """
     lost = [fault["broke"] for fault in _faults(evidence, "empty")]
     by_nonce: dict[tuple[str, str, int], list[Ask]] = defaultdict(list)
     for ask in evidence.asks:
         memory = sum(moment < min(ask.answered, ask.stamp / 1000) for moment in lost)
         by_nonce[ask.provider, ask.nonce.lower(), memory].append(ask)
-    for asks in by_nonce.values():
+    for sent in by_nonce.values():
+        until = min(sent, key=attrgetter("at")).stamp / 1000 + _TOLERANCE_SECONDS
+        asks = [ask for ask in sent if ask.at <= until]
         accepted = [ask for ask in asks if ask.code in _WORKED]
         marks = {ask.mark for ask in asks}
         recorded = {ask.mark for ask in asks if _is_recorded(evidence, ask)}

@@ -67,7 +67,9 @@ class Side:
         """A worker."""
         options = ("--name", WORKER, "--worker-class", self.worker_class, "--serializer", "json")
         urls = self.world.urls
-        return Process(urls, "rq.cli", "worker", "bets", *options, "-u", urls.redis)
+        command = ("rq.cli", "worker", "bets", *options, "-u", urls.redis)
+        # As the jobs say, and long enough for a slow machine to look at all that is kept.
+        return Process(urls, *command, BETCORE_RESULT_TTL_SECONDS="60")
 
     def _is_idle(self) -> bool:
         state: bytes | None = self.world.redis.hget(_RQ_KEY_OF_WORKER, "state")
