@@ -46,6 +46,7 @@ def run_benchmark(plan: Plan) -> Results:
     with bench_servers() as urls:
         results = measure(plan, urls, ACCOUNTS)
     if plan.growth_and_memory:
+        keep(results)  # what comes takes long, and much disk
         growth = measure_growth(CONTENDERS, plan.seconds, plan.repeats, ACCOUNTS)
         results = replace(results, growth=growth)
     return replace(results, seconds=round(time.monotonic() - began, 1))
