@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     admissions_per_script_max: int = 64  # requests in one admission script
-    loop_lag_max_seconds: float = 0.5  # when a turn of the event loop takes longer: code 99
+    loop_lag_max_seconds: float = 0.5  # a turn of the loop this late: 99; from a fifth, a share
     sessions_cached_max: int = 200_000  # entries of some 300 bytes
 
     # Queue and worker.
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     lease_seconds: float = 2  # a worker that does not renew within this loses its batch
     lease_renewals_per_lease: int = 4  # how often it renews in that time
     sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still
-    queue_wait_max_seconds: float = 1.2  # when the first in the queue waits longer: 503, code 99
+    queue_wait_max_seconds: float = 1.2  # first in the queue: 99 for all; from a quarter, a share
     queue_jobs_max: int = 20_000  # waiting; above it 503 with code 99
     result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job: 2 KB each
     failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a job that failed otherwise

@@ -13,7 +13,7 @@ from api.errors import ApiError
 from api.gateway import Gateway
 from api.health import alive, ready
 from api.reads import BalanceCall, BetStatusCall
-from api.shortcut import ShortcutApp
+from api.shortcut import SESSION_PATH, ShortcutApp
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from settings import Settings, settings
 
@@ -28,13 +28,12 @@ BETS: dict[str, type[BetCommand]] = {
 def create_app(configured: Settings | None = None) -> Starlette:
     """The gateway's ASGI app; without settings, those of the environment."""
     gateway = Gateway(configured or settings())
-    session = "/v1/sessions/{session_id}"
     bets = {name: BetCall(gateway, command) for name, command in BETS.items()}
     app = ShortcutApp(
         bets,
         routes=[
-            *[Route(f"{session}/bets/{name}", bets[name], methods=["POST"]) for name in bets],
-            Route(f"{session}/balance", BalanceCall(gateway), methods=["GET"]),
+            *[Route(f"{SESSION_PATH}/bets/{name}", bets[name], methods=["POST"]) for name in bets],
+            Route(f"{SESSION_PATH}/balance", BalanceCall(gateway), methods=["GET"]),
             Route("/v1/bets", BetStatusCall(gateway), methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", ready, methods=["GET"]),

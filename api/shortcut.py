@@ -4,7 +4,7 @@ Every other request, and every path or method that is not exactly a bet's, goes 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.answers import render_error, render_unexpected
 from api.errors import ApiError
 
-_BEFORE_SESSION = "/v1/sessions/"
+#: Where a session is in a path.
+SESSION_PATH: Final = "/v1/sessions/{session_id}"
+_BEFORE_SESSION = SESSION_PATH.partition("{")[0]
 _AFTER_SESSION = "/bets/"
 
 

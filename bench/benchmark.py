@@ -18,7 +18,7 @@ from bench.contenders import CONTENDERS
 from bench.contenders.postgres_alone import BATCH_SIZE, Seat, batches, one_statement
 from bench.figures import ONE_STATEMENT
 from bench.growth import measure_growth
-from bench.journal import measure_journal
+from bench.journal_cost import measure_journal
 from bench.memory import measure_redis_memory
 from bench.people import ACCOUNTS, People, make_people
 from bench.picture import draw

@@ -107,13 +107,7 @@ class Strand:
         return self.append([transfer.id for transfer in transfers], lines, moment.micros)
 
     def append(self, ids: Sequence[int], lines: Sequence[str], micros: str) -> Row:
-        """The row for transfers of these lines; when it is committed, say `committed`.
-
-        When that was not said of the row before, nobody knows what became of it: this one is the
-        first of a new strand.
-        """
-        if self._next is not None:
-            self._head = _fresh()
+        """The row for transfers of these lines; then say `committed` or `failed`."""
         prints = fingerprints(lines)
         mac = row_hmac(self._key, self._head, micros, prints, "".join(lines))
         head = self._next = Head(self._head.strand, self._head.number + 1, mac)
@@ -123,6 +117,11 @@ class Strand:
         """The batch was committed: its row, if it has one, is what the next is chained to."""
         if self._next is not None:
             self._head, self._next = self._next, None
+
+    def failed(self) -> None:
+        """Nobody knows what became of the row, if the batch had one: a new strand begins."""
+        if self._next is not None:
+            self._head, self._next = _fresh(), None
 
 
 def _fresh() -> Head:

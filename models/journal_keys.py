@@ -19,6 +19,10 @@ class BadJournalKey(BetcoreError):  # noqa: N818
     """A key of the journal cannot be read."""
 
 
+class NoJournalKey(BetcoreError):  # noqa: N818
+    """There is no key for the journal: 32 bytes or more that the database does not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class JournalKey:
     """A key and its id: rows name the key they were made with by that, which does not tell it."""

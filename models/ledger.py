@@ -55,6 +55,7 @@ class Ledger:
             # Drawn by a transaction that did not commit: a server that comes back, or its
             # successor, may give the same block out again.
             self._ids.discard()
+            self._strand.failed()
             raise
         self._strand.committed()
         return outcomes

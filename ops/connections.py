@@ -6,7 +6,6 @@ a connection on which nothing was ever sent for as long as the client likes.
 
 import asyncio
 import resource
-import time
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, cast
 
@@ -90,7 +89,7 @@ class BoundedProtocol(HttpToolsProtocol):
             and self.parser.get_method() == b"POST"
             and self._rests()
             and not self.expect_100_continue
-            and self.crowding.turns_away(time.monotonic())
+            and self.crowding.turns_away(self.loop.time())
         )
         if not self._turned_away:
             super().on_headers_complete()
@@ -112,6 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
         keep = self.parser.should_keep_alive()
         self._answer(try_later(OVERLOADED), keep=keep)
         if keep:
+            self._unset_keepalive_if_required()  # of another that was turned away just before
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -119,6 +119,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, in the form of our other answers."""
         self._refuse(invalid(msg, 400))
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Called by the event loop when a connection has rested for long."""
+        super().timeout_keep_alive_handler()
+        self._expect_soon()
 
     def pause_writing(self) -> None:
         """Called by asyncio when a client does not read its answers."""
@@ -183,7 +188,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._rests():
             self._answer(error, keep=False)
         else:
-            self.transport.close()
+            self._close()
 
     def _answer(self, error: ApiError, *, keep: bool) -> None:
         body = error_body(error, self.headers or ()).encode()
@@ -198,7 +203,11 @@ class BoundedProtocol(HttpToolsProtocol):
             lines.append("connection: close")
         self.transport.write("\r\n".join((*lines, "", "")).encode() + body)
         if not keep:
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._expect_soon()  # a client that reads nothing would keep it open for ever
 
     def _expect_soon(self) -> None:
         if self._late is None:

@@ -3,17 +3,12 @@
 import secrets
 from pathlib import Path
 
-from models.errors import BetcoreError
-from models.journal_keys import JournalKeys
+from models.journal_keys import JournalKeys, NoJournalKey
 from ops.private_files import read_private, write_private
 from settings import Settings
 
 FILE = "journal-key"
 _KEY_BYTES = 32
-
-
-class NoJournalKey(BetcoreError):  # noqa: N818
-    """There is no key for the journal."""
 
 
 def with_journal_key(configured: Settings, data_dir: Path) -> Settings:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OURS = ("settings", "models", "broker", "workers", "api", "ops", "bench", "kit")
+OURS = ("settings", "models", "broker", "workers", "api", "ops", "bench")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Documented = Function | ast.ClassDef

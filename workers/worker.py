@@ -1,7 +1,7 @@
 """RQ's worker, taking many jobs at a time: one PostgreSQL transaction and one finish for a batch.
 
 Kept from RQ: registration, the loop, signals, commands, suspension, `rq info`, the dashboard.
-Replaced, because they lose jobs or take minutes or 57 commands a job (docs/adr/0003): taking,
+Replaced, because they lose jobs, or take minutes, or 22 round trips a job (docs/adr/0003): taking,
 finishing, the shutdown while idle, and the recovery of abandoned jobs.
 """
 
@@ -17,7 +17,7 @@ from broker.batches import Batch, Batches, FinishedJob
 from broker.seldom import Seldom
 from models.db import LedgerConnection
 from models.errors import BetcoreError
-from models.journal_keys import JournalKeys
+from models.journal_keys import JournalKeys, NoJournalKey
 from models.ledger import Ledger
 from workers.jobs import EXPIRED, GRACE_SECONDS, run
 from workers.lease import LeaseKeeper, LeaseLost
@@ -30,10 +30,6 @@ _REDIS_AGAIN_AFTER_SECONDS = 0.2
 
 class QueueSetupError(BetcoreError):
     """A worker listens to exactly one queue, and needs DATABASE_URL."""
-
-
-class NoJournalKey(BetcoreError):  # noqa: N818
-    """A worker needs BETCORE_JOURNAL_KEY: 32 bytes or more that the database does not know."""
 
 
 class BatchWorker(PresentWorker):
@@ -53,7 +49,7 @@ class BatchWorker(PresentWorker):
         if len(self.queues) != 1 or not self.settings.database_url:
             raise QueueSetupError
         if not self.settings.journal_key:
-            raise NoJournalKey
+            raise NoJournalKey("A worker needs BETCORE_JOURNAL_KEY: see docs/OPERATIONS.md.")
         keys = JournalKeys.read(self.settings.journal_key, self.settings.journal_keys_old)
         self._journal_key = keys.current
 

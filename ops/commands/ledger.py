@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from models.adopt import adopt as adopt_transfers
-from models.journal_keys import JournalKeys
+from models.journal_keys import JournalKeys, NoJournalKey
 from models.seal import Seal, make_seal, read_seal, write_seal
 from models.verify import Report
 from models.verify import verify as verify_ledger
 from ops.database import database_failures
 from ops.documents import exact_json
-from ops.journal_key import NoJournalKey, journal_keys
+from ops.journal_key import journal_keys
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.progress import Progress
 from settings import Settings

@@ -133,6 +133,8 @@ def requeue(job_id: str, redis: Redis) -> None:
 
     Raises rq's NoSuchJobError, and InvalidJobOperation for a job that is not among the failed.
     """
+    # Else the queue's first job would seem to have waited since it first came, and bets be refused.
+    redis.hdel(f"{Job.redis_job_namespace_prefix}{job_id}", "queued_ms")
     # With the serializer, as the job's hash is written anew.
     Job.fetch(job_id, connection=redis, serializer=JSONSerializer).requeue()
 

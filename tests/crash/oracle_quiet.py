@@ -11,7 +11,7 @@ _OF_JOBS = ("rq:queue:", "rq:wip:", "rq:deferred:", "rq:execution:")
 _OURS = ("betcore:lane:", "betcore:lanes", "betcore:leases", "betcore:batch:")
 _STATUSES = {
     1: (200,),
-    2: (402, 404, 405, 413),
+    2: (400, 402, 404, 405, 413, 431),
     3: (402,),
     4: (402,),
     5: (402,),
@@ -19,7 +19,7 @@ _STATUSES = {
     7: (402,),
     8: (401,),
     0: (504, 500, 409),
-    99: (503, 429),
+    99: (503,),
 }
 STUCK_AFTER_SECONDS = 30.0
 

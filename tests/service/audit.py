@@ -109,7 +109,7 @@ def assert_balances(world: World, bets: Iterable[Bet], deposited: int) -> None:
 
 
 def assert_nothing_failed_but_late(world: World) -> None:
-    """An outage fails no job; those it makes late end as expired (DESIGN.md, fencing)."""
+    """An outage fails no job; those it makes late end as expired."""
     failed = cast("list[bytes]", world.redis.zrange("rq:failed:bets", 0, -1))
     jobs = [f"rq:job:{id_.decode()}" for id_ in failed]
     texts = {zlib.decompress(text) for text in _ask_all(world.redis, jobs, "HGET", "exc_info")}

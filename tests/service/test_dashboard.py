@@ -123,9 +123,11 @@ def test_a_page_that_would_clean_up_fails_instead(world: World) -> None:
 
 
 def test_a_requeued_job_waits_at_the_end_of_its_queue(world: World) -> None:
+    world.redis.hset("rq:job:one-bad-00", "queued_ms", 1)  # as of a bet that first came long ago
     answer = world.client.post("/job/one-bad-00/requeue", headers=token(world.client))
 
     assert (answer.status_code, answer.json()["status"]) == (200, "OK")
+    assert not world.redis.hexists("rq:job:one-bad-00", "queued_ms")  # or bets would be refused
     one = queue(world.redis, "one")
     assert one.job_ids == ["one-bad-00"]
     assert one.failed_job_registry.get_job_count(cleanup=False) == 0

@@ -72,8 +72,9 @@ def test_a_batch_that_moves_nothing_writes_no_row(books: Books) -> None:
     assert verified(books).journal == Vouched(rows=4, strands=2, before=0, sealed=None)
 
 
+@pytest.mark.parametrize("next_moves_nothing", [False, True])
 def test_after_a_commit_that_may_or_may_not_have_been_a_new_strand_begins(
-    ledger_world: World,
+    ledger_world: World, next_moves_nothing: bool
 ) -> None:
     [seat] = sit(ledger_world)
     rows = (
@@ -90,6 +91,8 @@ def test_after_a_commit_that_may_or_may_not_have_been_a_new_strand_begins(
         ledger.apply([seat.bet(1)], lambda _: True, 5)
         with pytest.raises(LedgerUnavailable):
             ledger.apply([seat.bet(1)], lost, 5)
+        if next_moves_nothing:  # and writes no row: that of the lost batch is not to follow
+            ledger.apply([seat.bet(10_000)], lambda _: True, 5)
         ledger.apply([seat.bet(1)], lambda _: True, 5)
 
     (first, one), (same, two), (other, again) = ledger_world.rows(rows, seat.account_id)

@@ -191,7 +191,7 @@ def test_a_worker_that_starts_late_applies_the_deposit_once(own_world: World) ->
     with desk_on(own_world) as desk, ThreadPoolExecutor(1) as pool:
         (opened,) = desk.documents(*desk.open("Ann"))
         money = [Deposit(int(opened["accountId"]), "once", Decimal(5))]
-        jobs_expire_soon = desk.settings(apply_within_seconds=0.2)
+        jobs_expire_soon = desk.settings(apply_within_seconds=0.2, queue_wait_max_seconds=3600)
         result = pool.submit(book, jobs_expire_soon, money)
         until(lambda: own_world.redis.llen("betcore:lane:" + opened["accountId"]) >= 2)
 

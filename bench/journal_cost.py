@@ -1,4 +1,4 @@
-"""What the journal costs a bet: batches with and without it, alternating, on one connection."""
+"""What the journal costs a bet: batches with and without it, in turns, each on its connection."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
