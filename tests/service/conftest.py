@@ -6,8 +6,10 @@ import pytest
 
 from ops.embedded import temporary_servers
 from settings import Settings
+from tests.service.books import Books, copied
 from tests.service.embedded_world import socket_of
 from tests.service.hurried_world import hurried_installation
+from tests.service.journaled_books import journaled_books
 from tests.service.link_world import QUICK
 from tests.service.proxy import Proxy
 from tests.service.queue_world import QueueWorld
@@ -88,3 +90,17 @@ def redis_proxy(queue_world: QueueWorld) -> Iterator[Proxy]:
     """A proxy before the Redis of `queue_world`."""
     with Proxy(socket_of(queue_world.url)) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def journaled_template() -> Iterator[Books]:
+    """A ledger with a journal, to be copied and never changed."""
+    with journaled_books() as books:
+        yield books
+
+
+@pytest.fixture
+def journaled(journaled_template: Books) -> Iterator[Books]:
+    """A ledger with a journal, of the test's own: it may damage it."""
+    with copied(journaled_template) as copy:
+        yield copy

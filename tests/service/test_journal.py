@@ -1,6 +1,5 @@
 """The journal: a transfer that was edited, deleted or inserted behind us is found and named."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
@@ -9,13 +8,12 @@ import pytest
 from models.journal import LINE, Head, Strand, row_hmac
 from models.journal_keys import JournalKey, JournalKeys
 from models.verify import Vouched
-from tests.service.books import Books, copied
+from tests.service.books import Books
 from tests.service.journal_key import HEX, KEY
 from tests.service.journaled_books import (
     DELETED,
     EDITED,
     UNKNOWN,
-    journaled_books,
     of_journal,
     problems,
     verified,
@@ -40,20 +38,8 @@ FORGE = """
 """
 
 
-@pytest.fixture(scope="module")
-def whole() -> Iterator[Books]:
-    with journaled_books() as books:
-        yield books
-
-
-@pytest.fixture
-def books(whole: Books) -> Iterator[Books]:
-    with copied(whole) as copy:
-        yield copy
-
-
-def test_a_ledger_that_nobody_touched_is_vouched_for(books: Books) -> None:
-    report = verified(books)
+def test_a_ledger_that_nobody_touched_is_vouched_for(journaled: Books) -> None:
+    report = verified(journaled)
 
     assert report.problems == ()
     assert report.journal == Vouched(rows=4, strands=2, before=0, sealed=None)
@@ -78,24 +64,24 @@ def test_a_ledger_that_nobody_touched_is_vouched_for(books: Books) -> None:
         "bet = 1000",
     ],
 )
-def test_a_transfer_that_was_edited_in_any_column_is_named(books: Books, edit: str) -> None:
-    books.damage(
+def test_a_transfer_that_was_edited_in_any_column_is_named(journaled: Books, edit: str) -> None:
+    journaled.damage(
         "alter table transfer drop constraint transfer_kind_once",
         f"update transfer set {edit} where id = 1007",  # noqa: S608
     )
 
-    assert of_journal(books) == [EDITED.format(1007, 2)]
+    assert of_journal(journaled) == [EDITED.format(1007, 2)]
 
 
 @pytest.mark.parametrize(
     "edit", ["bet_id = 'another'", "provider_id = 2", "bet_id = bet_id || ' '"]
 )
 def test_the_transfers_of_a_bet_that_was_given_another_name_are_named(
-    books: Books, edit: str
+    journaled: Books, edit: str
 ) -> None:
-    books.damage(f"update bet set {edit} where id = 1006")  # noqa: S608
+    journaled.damage(f"update bet set {edit} where id = 1006")  # noqa: S608
 
-    assert of_journal(books) == [EDITED.format(1007, 2), EDITED.format(1008, 2)]
+    assert of_journal(journaled) == [EDITED.format(1007, 2), EDITED.format(1008, 2)]
 
 
 @pytest.mark.parametrize(
@@ -120,11 +106,11 @@ def test_the_transfers_of_a_bet_that_was_given_another_name_are_named(
     ids=["deleted", "deleted, of an adopted row", "inserted", "swapped", "given another id"],
 )
 def test_what_was_done_to_a_transfer_is_said(
-    books: Books, damage: list[str], named: list[str]
+    journaled: Books, damage: list[str], named: list[str]
 ) -> None:
-    books.damage(*damage)
+    journaled.damage(*damage)
 
-    assert of_journal(books) == named
+    assert of_journal(journaled) == named
 
 
 @pytest.mark.parametrize(
@@ -137,37 +123,37 @@ def test_what_was_done_to_a_transfer_is_said(
     ],
 )
 def test_a_row_of_the_journal_that_was_edited_is_named(
-    books: Books, edit: str, transfers: str
+    journaled: Books, edit: str, transfers: str
 ) -> None:
-    books.damage(f"update journal set {edit} where number = 2")  # noqa: S608
+    journaled.damage(f"update journal set {edit} where number = 2")  # noqa: S608
 
-    named = [problem for problem in of_journal(books) if "ow 2 of" in problem]
+    named = [problem for problem in of_journal(journaled) if "ow 2 of" in problem]
     assert named == [_forged(2, transfers)]
 
 
 def test_a_row_of_the_journal_that_was_deleted_is_missed_with_all_its_transfers(
-    books: Books,
+    journaled: Books,
 ) -> None:
-    books.damage("delete from journal where number = 2")
+    journaled.damage("delete from journal where number = 2")
 
-    assert problems(books) == [
+    assert problems(journaled) == [
         "Journal strand S: row 2 is missing.",
         ORPHAN,
         *[UNKNOWN.format(id_) for id_ in (1007, 1008, 1010, 1011)],
     ]
 
 
-def test_a_row_that_was_forged_without_the_key_vouches_for_nothing(books: Books) -> None:
-    books.damage(INSERT_1009)
+def test_a_row_that_was_forged_without_the_key_vouches_for_nothing(journaled: Books) -> None:
+    journaled.damage(INSERT_1009)
 
-    _forge(books, OTHER, [1009])
+    _forge(journaled, OTHER, [1009])
 
-    assert of_journal(books) == [_forged(1, "1009")]
+    assert of_journal(journaled) == [_forged(1, "1009")]
 
 
-def test_a_row_vouches_for_the_one_before_it_too(books: Books) -> None:
+def test_a_row_vouches_for_the_one_before_it_too(journaled: Books) -> None:
     """Row 2 is made anew with the key, as by a ledger that was put back and went on otherwise."""
-    with psycopg.connect(books.url) as connection:
+    with psycopg.connect(journaled.url) as connection:
         found = connection.execute(
             "select b.strand, b.hmac, a.transfers, a.fingerprints from journal a"
             " join journal b using (strand) where a.number = 2 and b.number = 1"
@@ -176,26 +162,26 @@ def test_a_row_vouches_for_the_one_before_it_too(books: Books) -> None:
         lines = connection.execute(LINES_OF.encode(), [ids]).fetchall()
     text = "".join([line for (line,) in lines])
     anew = row_hmac(KEY, Head(strand, 1, mac), "0", prints, text).hex()
-    books.damage(
+    journaled.damage(
         f"update journal set hmac = '\\x{anew}', created_at = 'epoch' where number = 2"  # noqa: S608
     )
 
-    assert problems(books) == [_forged(3, "1013, 1014, 1016, 1017")]
+    assert problems(journaled) == [_forged(3, "1013, 1014, 1016, 1017")]
 
 
-def test_a_transfer_that_two_rows_vouch_for_is_named(books: Books) -> None:
-    _forge(books, KEY, [1001, 1002])
+def test_a_transfer_that_two_rows_vouch_for_is_named(journaled: Books) -> None:
+    _forge(journaled, KEY, [1001, 1002])
 
-    assert problems(books) == [
+    assert problems(journaled) == [
         f"Transfer {id_} is in 2 rows of the journal, but should be in one." for id_ in (1001, 1002)
     ]
 
 
-def test_rows_of_a_replaced_key_are_verified_with_it_and_not_without(books: Books) -> None:
+def test_rows_of_a_replaced_key_are_verified_with_it_and_not_without(journaled: Books) -> None:
     fresh = "ab" * 32
 
-    assert problems(books, JournalKeys.read(fresh, f" {HEX}, ")) == []
-    [problem] = problems(books, JournalKeys.read(fresh))
+    assert problems(journaled, JournalKeys.read(fresh, f" {HEX}, ")) == []
+    [problem] = problems(journaled, JournalKeys.read(fresh))
     assert problem == (
         f"4 rows of the journal were made with the key {KEY.id}, which was not given"
         " (BETCORE_JOURNAL_KEYS_OLD): they are not verified."
@@ -209,9 +195,9 @@ def _forged(row: int, transfers: str) -> str:
     )
 
 
-def _forge(books: Books, key: JournalKey, ids: list[int]) -> None:
+def _forge(journaled: Books, key: JournalKey, ids: list[int]) -> None:
     """Add a row of a new strand, made with `key`, that says it was made with ours."""
-    with psycopg.connect(books.url) as connection:
+    with psycopg.connect(journaled.url) as connection:
         found = connection.execute(LINES_OF.encode(), [ids]).fetchall()
         row = replace(Strand(key).append(ids, [text for (text,) in found], "0"), key=KEY.id)
         connection.execute(FORGE, [row.strand, row.key, ids, row.fingerprints, row.hmac])

@@ -1,36 +1,22 @@
 """Seals of the journal: what was cut off without a trace is missed all the same."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from models.journal_keys import JournalKey, JournalKeys
 from models.seal import BadSeal, Seal, make_seal, read_seal, write_seal
 from models.verify import Vouched
-from tests.service.books import Books, copied
+from tests.service.books import Books
 from tests.service.journal_key import KEY, KEYS
-from tests.service.journaled_books import bet, journaled_books, ledger_of, problems, verified
+from tests.service.journaled_books import bet, ledger_of, problems, verified
 
 OTHER = JournalKey(b"another key that is long enough, too")
 
 
-@pytest.fixture(scope="module")
-def whole() -> Iterator[Books]:
-    with journaled_books() as books:
-        yield books
+def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled: Books) -> None:
+    seal = read_seal(write_seal(make_seal(journaled.url), KEYS), KEYS)
+    assert problems(journaled, seal=seal) == []
 
-
-@pytest.fixture
-def books(whole: Books) -> Iterator[Books]:
-    with copied(whole) as copy:
-        yield copy
-
-
-def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(books: Books) -> None:
-    seal = read_seal(write_seal(make_seal(books.url), KEYS), KEYS)
-    assert problems(books, seal=seal) == []
-
-    books.damage(
+    journaled.damage(
         "delete from journal where number = 3",
         "delete from transfer where id > 1011",
         "delete from bet where id > 1011",
@@ -38,8 +24,8 @@ def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(books: Bo
         " from transfer order by id desc limit 1) where id = 4",
     )
 
-    assert problems(books) == []
-    assert problems(books, seal=seal) == [
+    assert problems(journaled) == []
+    assert problems(journaled, seal=seal) == [
         "Journal strand S was sealed with 3 rows, but has 2: its tail was cut off.",
         *[
             f"Transfer {id_} was deleted: row 3 of journal strand S had it when that was sealed."
@@ -48,25 +34,29 @@ def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(books: Bo
     ]
 
 
-def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(books: Books) -> None:
-    seal = make_seal(books.url)
-    with ledger_of(books) as ledger:
+def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
+    journaled: Books,
+) -> None:
+    seal = make_seal(journaled.url)
+    with ledger_of(journaled) as ledger:
         ledger.apply([bet("later")], lambda _: True, 5)
-    assert problems(books, seal=seal) == []
+    assert problems(journaled, seal=seal) == []
 
-    books.damage("update journal set hmac = sha256('') where number = 3")
+    journaled.damage("update journal set hmac = sha256('') where number = 3")
 
-    assert "Journal strand S: row 3 is not the one that was sealed." in problems(books, seal=seal)
+    assert "Journal strand S: row 3 is not the one that was sealed." in problems(
+        journaled, seal=seal
+    )
 
 
 def test_transfers_that_are_made_to_look_older_than_the_journal_are_missed_by_the_seal(
-    books: Books,
+    journaled: Books,
 ) -> None:
-    seal = make_seal(books.url)
-    books.damage("update journal_start set transfer_id = 2000", "delete from journal")
+    seal = make_seal(journaled.url)
+    journaled.damage("update journal_start set transfer_id = 2000", "delete from journal")
 
-    assert verified(books).journal == Vouched(rows=0, strands=0, before=17, sealed=None)
-    assert problems(books, seal=seal)[0] == (
+    assert verified(journaled).journal == Vouched(rows=0, strands=0, before=17, sealed=None)
+    assert problems(journaled, seal=seal)[0] == (
         "17 transfers are said to be older than the journal, but 0 were at the time of the seal."
     )
 
@@ -80,9 +70,9 @@ def test_what_is_no_seal_is_refused(text: str) -> None:
         read_seal(text, KEYS)
 
 
-def test_a_seal_that_was_edited_or_made_without_the_key_is_refused(books: Books) -> None:
-    sealed = write_seal(make_seal(books.url), KEYS)
-    forged = write_seal(make_seal(books.url), JournalKeys(OTHER, {OTHER.id: OTHER}))
+def test_a_seal_that_was_edited_or_made_without_the_key_is_refused(journaled: Books) -> None:
+    sealed = write_seal(make_seal(journaled.url), KEYS)
+    forged = write_seal(make_seal(journaled.url), JournalKeys(OTHER, {OTHER.id: OTHER}))
 
     with pytest.raises(BadSeal, match="edited"):
         read_seal(sealed.replace('"number": 3', '"number": 2'), KEYS)

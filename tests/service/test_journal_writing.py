@@ -1,6 +1,5 @@
 """What is written to the journal: a row a batch, on a strand of the writer's own."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -14,12 +13,11 @@ from models.errors import LedgerUnavailable
 from models.journal import LINE, line
 from models.state import Bet, BetState, Kind, Moment, OpenedBy, Transfer
 from models.verify import Vouched
-from tests.service.books import Books, copied
+from tests.service.books import Books
 from tests.service.journal_key import KEY
 from tests.service.journaled_books import (
     EDITED,
     bet,
-    journaled_books,
     ledger_of,
     problems,
     verified,
@@ -37,39 +35,27 @@ IN_SQL = f"""
 MOMENT = Moment("1767225600000001", "2026-01-01")
 
 
-@pytest.fixture(scope="module")
-def whole() -> Iterator[Books]:
-    with journaled_books() as books:
-        yield books
+def test_what_is_in_no_row_can_be_adopted_and_is_then_vouched_for(journaled: Books) -> None:
+    journaled.move(7, None, [("deposit", "1"), ("deposit", "2")])
+    before = problems(journaled)
 
-
-@pytest.fixture
-def books(whole: Books) -> Iterator[Books]:
-    with copied(whole) as copy:
-        yield copy
-
-
-def test_what_is_in_no_row_can_be_adopted_and_is_then_vouched_for(books: Books) -> None:
-    books.move(7, None, [("deposit", "1"), ("deposit", "2")])
-    before = problems(books)
-
-    counted = adopt(books.url, KEY, only_count=True)
-    assert problems(books) == before
+    counted = adopt(journaled.url, KEY, only_count=True)
+    assert problems(journaled) == before
     assert len(before) == 2
-    assert adopt(books.url, KEY) == counted == Adopted(2, 7, 8)
-    assert adopt(books.url, KEY) == Adopted(0, None, None)
-    assert problems(books) == []
+    assert adopt(journaled.url, KEY) == counted == Adopted(2, 7, 8)
+    assert adopt(journaled.url, KEY) == Adopted(0, None, None)
+    assert problems(journaled) == []
 
-    books.damage("update transfer set created_at = now() where id = 8")
-    assert problems(books) == [EDITED.format(8, 1)]
+    journaled.damage("update transfer set created_at = now() where id = 8")
+    assert problems(journaled) == [EDITED.format(8, 1)]
 
 
-def test_a_batch_that_moves_nothing_writes_no_row(books: Books) -> None:
-    with ledger_of(books) as ledger:
+def test_a_batch_that_moves_nothing_writes_no_row(journaled: Books) -> None:
+    with ledger_of(journaled) as ledger:
         ledger.apply([bet("one 1")], lambda _: True, 5)
         ledger.apply([bet("too much", "100000")], lambda _: True, 5)
 
-    assert verified(books).journal == Vouched(rows=4, strands=2, before=0, sealed=None)
+    assert verified(journaled).journal == Vouched(rows=4, strands=2, before=0, sealed=None)
 
 
 @pytest.mark.parametrize("next_moves_nothing", [False, True])
