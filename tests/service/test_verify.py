@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 from threading import Event
 
 import psycopg
@@ -22,6 +23,12 @@ from tests.service.books import ANN, Books, copied, whole_books
 
 BET = 'Bet row 4 ("b4", settled by pay_in_out)'
 OF_ONE = " of provider row 1."
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not where `make run` has left a folder with a journal key of its own."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="module")
