@@ -2,23 +2,22 @@
 
 The requests of one event-loop tick are admitted by one script. When its answer is lost with the
 connection, it is sent again with the same tokens and does nothing twice. Results come on a stream
-of this process, read again from its start after a reconnect: what was answered is ignored.
+of this process (`broker/replies.py`). A Redis that began empty has forgotten every job: nobody
+waits for those any longer.
 """
 
 import asyncio
-import json
 import logging
 from collections import deque
 from contextlib import suppress
 from functools import partial
 from typing import Any
-from uuid import uuid4
 
 from redis import exceptions as redis_errors
 
-from broker.admission import Admission, Verdict
+from broker.admission import Admission, Result, Verdict
 from broker.crowding import Crowding
-from broker.keys import reply_stream
+from broker.replies import Replies
 from broker.scripts import common_arguments, source
 from broker.seldom import Seldom
 from broker.wire import Answer, Wire, connect
@@ -40,10 +39,11 @@ class Link:
     def __init__(self, settings: Settings) -> None:
         """`settings.redis_url` names the Redis."""
         self._settings = settings
-        self.stream = reply_stream(uuid4().hex)
+        self._replies = Replies(settings, self._deliver)
+        self.stream = self._replies.stream
         self.crowding = Crowding(settings.loop_lag_max_seconds)
         self._wire: Wire | None = None
-        self._listening = False
+        self._born: int | None = None  # when the memory of the Redis last connected to began
         self._admit_sha = b""
         self._queue: deque[Admission] = deque()
         self._again: list[Admission] = []  # to be sent again, as soon as there is a connection
@@ -62,11 +62,11 @@ class Link:
     @property
     def ready(self) -> bool:
         """Whether requests can be admitted and results received."""
-        return self._wire is not None and self._listening
+        return self._wire is not None and self._replies.listening
 
     async def start(self) -> None:
         """Begin to connect, and keep connected; does not wait until it is."""
-        keepers = (self._keep_admitting(), self._keep_listening(), self._keep_time())
+        keepers = (self._keep_admitting(), self._replies.keep_listening(), self._keep_time())
         self._tasks = [asyncio.create_task(keeper) for keeper in (*keepers, self.crowding.watch())]
 
     async def stop(self) -> None:
@@ -193,47 +193,22 @@ class Link:
         info = (await wire.call("INFO", "server")).decode()
         run_id = info.partition("run_id:")[2].partition("\r")[0]
         common = common_arguments(self._settings.queue_name)
-        await wire.call("EVAL", source("remember"), 0, *common, run_id)
+        born = await wire.call("EVAL", source("remember"), 0, *common, run_id)
+        if self._born not in (None, born):
+            self._give_up_forgotten()
+        self._born = born
         self._admit_sha = await admit
 
-    async def _keep_listening(self) -> None:
-        while True:
-            wire = None
-            try:
-                wire = await connect(
-                    self._settings.redis_url, self._settings.redis_connect_within_seconds
-                )
-                self._listening = True
-                await self._listen(wire)
-            except Exception as error:
-                _LOG.warning("replies are interrupted: %s", error)
-            finally:
-                self._listening = False
-                if wire is not None:
-                    wire.abort()
-            await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
+    def _give_up_forgotten(self) -> None:
+        """Redis has no job of those any more: only the ledger can tell what became of them."""
+        for admission in [a for a in self._waiting.values() if a.admitted]:
+            del self._waiting[admission.token]
+            admission.give_up()
 
-    async def _listen(self, wire: Wire) -> None:
-        block_seconds = self._settings.reply_block_seconds
-        last: bytes | str = "0-0"
-        while True:
-            read = ("XREAD", "COUNT", 100, "BLOCK", int(block_seconds * 1000), "STREAMS")
-            async with asyncio.timeout(block_seconds + self._settings.redis_patience_seconds):
-                answer = await wire.call(*read, self.stream, last)
-            for message_id, fields in answer[0][1] if answer else ():
-                last = message_id
-                self._deliver(fields[1])
-
-    def _deliver(self, message: bytes) -> None:
-        try:
-            results = [(str(token), result) for token, result in json.loads(message)]
-        except (ValueError, TypeError) as error:  # read again at each reconnect: never the end
-            _LOG.error("a message on the reply stream cannot be read: %s", error)
-            return
-        for token, result in results:
-            admission = self._waiting.pop(token, None)
-            if admission is not None:
-                admission.resolve(Verdict.UNKNOWN if result is None else result)
+    def _deliver(self, token: str, result: Result | None) -> None:
+        admission = self._waiting.pop(token, None)
+        if admission is not None:
+            admission.resolve(Verdict.UNKNOWN if result is None else result)
 
     async def _keep_time(self) -> None:
         """Give up what is late, and a connection that does not answer."""

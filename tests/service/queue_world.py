@@ -93,6 +93,11 @@ class QueueWorld:
 
     def remember(self, run_id: str) -> int:
         """Say which Redis this is, as a gateway does; since when it remembers, in ms."""
+        self.born(run_id)
+        return int(self.redis.hget("betcore:memory", "since") or 0)
+
+    def born(self, run_id: str) -> int:
+        """Say it likewise; when this memory began, in ms."""
         common = common_arguments(self.settings.queue_name)
         return cast("int", self.redis.eval(source("remember"), 0, *common, run_id))
 

@@ -46,7 +46,7 @@ async def test_a_redis_that_accepts_connections_but_never_answers_is_tried_again
     link = Link(quick_settings.model_copy(update={"redis_url": url_of(redis_proxy)}))
     await link.start()
     try:
-        await eventually(lambda: link._listening)  # it is connected, and waits for a greeting
+        await eventually(lambda: link._replies.listening)  # connected, and waits for a greeting
         assert not link.ready
         redis_proxy.judge = let_pass
 
@@ -130,6 +130,43 @@ async def test_a_frozen_redis_is_unknown_in_time_and_used_again_when_it_thaws(
         await eventually(lambda: job_id(after) in queue_world.queued())
         answer_all(queue_world)
         assert await asyncio.wait_for(waiting, SOON) == result_of(job_id(after))
+
+
+async def test_nobody_waits_for_what_a_redis_that_lost_everything_had_admitted(
+    queue_world: QueueWorld, quick_settings: Settings, redis_proxy: Proxy
+) -> None:
+    async with running(quick_settings, url_of(redis_proxy)) as link:
+        lost = link.submit(admission(link))
+        await eventually(lambda: len(queue_world.queued()) == 1)
+        queue_world.redis.flushall()
+        redis_proxy.cut()
+
+        assert await asyncio.wait_for(lost, SOON) is Verdict.UNKNOWN
+
+        await eventually(lambda: link.ready)
+        after = admission(link)
+        waiting = link.submit(after)
+        await eventually(lambda: queue_world.queued() == [job_id(after)])
+        answer_all(queue_world)
+        assert await asyncio.wait_for(waiting, SOON) == result_of(job_id(after))
+
+
+async def test_what_a_redis_that_kept_its_data_had_admitted_is_waited_for(
+    queue_world: QueueWorld, quick_settings: Settings, redis_proxy: Proxy
+) -> None:
+    async with running(quick_settings, url_of(redis_proxy)) as link:
+        kept = admission(link)
+        waiting = link.submit(kept)
+        await eventually(lambda: len(queue_world.queued()) == 1)
+        queue_world.redis.hset("betcore:memory", "run_id", "the one before")  # it was restarted
+        redis_proxy.cut()
+        await eventually(lambda: not link.ready)
+        await eventually(lambda: link.ready)
+
+        assert not waiting.done()
+        answer_all(queue_world)
+
+        assert await asyncio.wait_for(waiting, SOON) == result_of(job_id(kept))
 
 
 def silent(message: bytes, from_client: bool) -> Fate:  # noqa: ARG001 - a Judge

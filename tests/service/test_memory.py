@@ -48,6 +48,18 @@ def test_another_run_of_the_server_remembers_from_now_the_same_run_from_before(
     assert queue_world.admit(before, after) == "FA"
 
 
+def test_a_memory_that_was_kept_is_the_same_and_one_that_began_empty_another(
+    queue_world: QueueWorld,
+) -> None:
+    born = queue_world.born("a run")
+    until(lambda: queue_world.now_ms() > born)
+    assert queue_world.born("another run") == born
+
+    queue_world.redis.flushall()
+
+    assert queue_world.born("another run") > born
+
+
 def test_a_nonce_is_kept_until_it_expires_and_is_free_again_after(
     queue_world: QueueWorld,
 ) -> None:

@@ -1,0 +1,70 @@
+"""The results that workers send to one process: a stream of its own, read for as long as it lives.
+
+After a reconnect it is read again from its start: a result nobody waits for any more is ignored.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from uuid import uuid4
+
+from broker.admission import Result
+from broker.keys import reply_stream
+from broker.seldom import Seldom
+from broker.wire import Wire, connect
+from settings import Settings
+
+_LOG = logging.getLogger("betcore.replies")
+_LOG.addFilter(Seldom())
+_RECONNECT_AFTER_SECONDS = 0.1
+
+#: Called with the token of an admission and its result; None: its job failed.
+Deliver = Callable[[str, Result | None], None]
+
+
+class Replies:
+    """Reads the stream named `stream`; `listening` says whether it is connected."""
+
+    def __init__(self, settings: Settings, deliver: Deliver) -> None:
+        self._settings = settings
+        self._deliver = deliver
+        self.stream = reply_stream(uuid4().hex)
+        self.listening = False
+
+    async def keep_listening(self) -> None:
+        """Read until cancelled; whatever the trouble, it tries again."""
+        within = self._settings.redis_connect_within_seconds
+        while True:
+            wire = None
+            try:
+                wire = await connect(self._settings.redis_url, within)
+                self.listening = True
+                await self._listen(wire)
+            except Exception as error:
+                _LOG.warning("replies are interrupted: %s", error)
+            finally:
+                self.listening = False
+                if wire is not None:
+                    wire.abort()
+            await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
+
+    async def _listen(self, wire: Wire) -> None:
+        block_seconds = self._settings.reply_block_seconds
+        last: bytes | str = "0-0"
+        while True:
+            read = ("XREAD", "COUNT", 100, "BLOCK", int(block_seconds * 1000), "STREAMS")
+            async with asyncio.timeout(block_seconds + self._settings.redis_patience_seconds):
+                answer = await wire.call(*read, self.stream, last)
+            for message_id, fields in answer[0][1] if answer else ():
+                last = message_id
+                self._read(fields[1])
+
+    def _read(self, message: bytes) -> None:
+        try:
+            results = [(str(token), result) for token, result in json.loads(message)]
+        except (ValueError, TypeError) as error:  # read again at each reconnect: never the end
+            _LOG.error("a message on the reply stream cannot be read: %s", error)
+            return
+        for token, result in results:
+            self._deliver(token, result)
