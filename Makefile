@@ -6,10 +6,10 @@ TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait; a file's te
 CRASH_OPTIONS = $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(FOLDER),--folder $(FOLDER))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long crash bench bench-long check fmt clean
+.PHONY: help run test test-long crash crash-guards bench bench-long check fmt clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.installed  ## boot everything, show one signed PayInOut, keep serving (ARGS="--port 8080")
 	@exec .venv/bin/betcore up $(ARGS)
@@ -22,6 +22,9 @@ test-long: .venv/.installed  ## all tests, the generated ones with 20 times the 
 
 crash: .venv/.installed  ## break everything, 20 seeds (SEED=7 for one, HOURS=1 for a time)
 	@.venv/bin/python -m tests.crash $(CRASH_OPTIONS) $(ARGS)
+
+crash-guards: .venv/.installed  ## take each guard away once: the oracle must notice (10 minutes)
+	@.venv/bin/python -m tests.crash --without each $(CRASH_OPTIONS) $(ARGS)
 
 bench: .venv/.installed  ## ours against stock RQ and no queue, in 10 minutes (QUICK=1: in 2)
 	@.venv/bin/python -m bench $(if $(QUICK),--quick) $(ARGS)

@@ -14,11 +14,11 @@ from typing import Any
 from ops.embedded.places import SOCKETS_BELOW
 from tests.crash import oracle_quiet
 from tests.crash.crowd import Crowd
-from tests.crash.evidence import Evidence, add_redis, add_tables, read_lines
+from tests.crash.evidence import Evidence, add_redis, add_tables, add_verdict, read_lines
 from tests.crash.faults import Broken, break_and_mend
 from tests.crash.installation import Installation
 from tests.crash.oracle import judge
-from tests.crash.plan import Step, draw
+from tests.crash.plan import Plan, Step
 from tests.crash.record import Record, read
 from tests.crash.results import summary
 from tests.crash.servers import VALKEY
@@ -29,21 +29,22 @@ _QUIET_WITHIN_SECONDS = 30.0
 _REMEMBERS_AFTER_SECONDS = 7.0  # what was in flight when Redis forgot it has ended by then
 
 
-def run(seed: int, results: Path, *, short: bool = False) -> dict[str, Any]:
-    """Run the campaign of a seed; its result, as `results.summary` gives it.
+def run(plan: Plan, results: Path) -> dict[str, Any]:
+    """Run a campaign; its result, as `results.summary` gives it.
 
-    Record and logs are in a folder of the seed below `results`; they stay if a rule was broken.
+    Record and logs are in a folder of its own below `results`; they stay if a rule was broken.
     """
     began = time.time()
-    folder = results / f"seed-{seed}"
+    folder = results / (plan.without or f"seed-{plan.seed}")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     record = Record(folder / "record.jsonl")
-    chance = random.Random(seed)
-    with _temporary_folder() as data, Installation(data, folder, chance) as broken:
-        with Crowd(record, broken.seats, broken.fronts, chance) as crowd:
+    chance = random.Random(plan.seed)
+    with _temporary_folder() as data, Installation(data, folder, chance, plan.without) as broken:
+        record.note("begin")
+        with Crowd(record, broken.seats, broken.fronts, chance, plan.favourite) as crowd:
             until(lambda: record.has_recovered_since(began), lambda: "nothing goes", seconds=60)
-            for step in draw(seed, short=short):
+            for step in plan.steps:
                 _take(step, broken, record)
             crowd.end()
             _wait_until_quiet(broken, record)
@@ -52,8 +53,9 @@ def run(seed: int, results: Path, *, short: bool = False) -> dict[str, Any]:
         evidence = read_lines(read(record.path))
         add_tables(evidence, broken.urls.database)
         add_redis(evidence, broken.urls.redis)
+        add_verdict(evidence, broken.urls.database)
     record.close()
-    found = summary(seed, began, evidence, judge(evidence))
+    found = summary(plan.seed, began, evidence, judge(evidence))
     if not found["violations"]:
         shutil.rmtree(folder)
     return found
@@ -90,8 +92,10 @@ def _take(step: Step, installation: Installation, record: Record) -> None:
 def _wait_until_quiet(installation: Installation, record: Record) -> None:
     """Wait until the queue is empty, and Redis sure of what is in flight; the oracle looks then."""
     began = time.time()
-    lost = [fault["back"] for fault in read_lines(read(record.path)).named("fault") if _lost(fault)]
-    sure = _REMEMBERS_AFTER_SECONDS + max(lost, default=0.0)
+    events = read_lines(read(record.path))
+    new = [event["at"] for event in events.named("begin")]
+    new += [fault["back"] for fault in events.named("fault") if _lost(fault)]
+    sure = _REMEMBERS_AFTER_SECONDS + max(new)
     while time.time() - began < _QUIET_WITHIN_SECONDS:
         evidence = Evidence()
         add_redis(evidence, installation.urls.redis)
@@ -104,7 +108,10 @@ def _wait_until_quiet(installation: Installation, record: Record) -> None:
 
 def _lost(fault: dict[str, Any]) -> bool:
     """Whether Redis was another one after a fault."""
-    return any(one["target"] in (VALKEY, "everything") for one in fault["faults"])
+    return any(
+        one["target"] in (VALKEY, "everything") or one["kind"] == "forget an admission"
+        for one in fault["faults"]
+    )
 
 
 def _doubtful(record: Record, chance: random.Random) -> list[tuple[str, str]]:

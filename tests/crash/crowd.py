@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.crash.games import games
 from tests.crash.players import Client
 from tests.crash.record import Record
 from tests.crash.requests import Seat
@@ -21,12 +22,19 @@ class Crowd:
     """Clients that bet from the start of the `with` block to its end, each its own way."""
 
     def __init__(
-        self, record: Record, seats: Sequence[Seat], sockets: Sequence[Path], chance: random.Random
+        self,
+        record: Record,
+        seats: Sequence[Seat],
+        sockets: Sequence[Path],
+        chance: random.Random,
+        favourite: str = "",
     ) -> None:
+        """`favourite`: a game that every other bet is, '' none."""
         self._record = record
         self._seats = seats
         self._sockets = sockets
         self._chance = chance
+        self._games = games(favourite)
         self._loop = asyncio.new_event_loop()
         self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -48,6 +56,7 @@ class Crowd:
         try:
             self._playing.result(_END_WITHIN_SECONDS)
         except TimeoutError:
+            self._playing.cancel()
             for bet in self._record.unresolved():
                 self._record.note("unresolved", bet=bet)
 
@@ -74,7 +83,7 @@ class Crowd:
 
     def _client(self, skew_seconds: int) -> Client:
         own = random.Random(self._chance.random())
-        return Client(self._record, self._seats, self._sockets, own, skew_seconds)
+        return Client(self._record, self._seats, self._sockets, own, self._games, skew_seconds)
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(120)

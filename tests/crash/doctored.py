@@ -48,21 +48,21 @@ class Story:
         """A pay-in-out that is done, as it should be."""
         ask = self.ask("pay-in-out", bet, 1, stake=stake, win=win)
         self.record(ask, "settled")
-        self._give_ids(ask, self._move("stake", stake, bet), self._move("win", win, bet))
+        self.give(ask, self._move("stake", stake, bet), self._move("win", win, bet))
         return ask
 
     def open(self, bet: str, stake: str) -> Ask:
         """A pay-in that is done."""
         ask = self.ask("pay-in", bet, 1, stake=stake)
         self.record(ask, "open")
-        self._give_ids(ask, self._move("stake", stake, bet))
+        self.give(ask, self._move("stake", stake, bet))
         return ask
 
     def close(self, bet: str) -> Ask:
         """A refund that finds no bet."""
         ask = self.ask("refund", bet, 1)
         self.record(ask, "cancelled", opened_by="refund", stake=None)
-        self._give_ids(ask, self._move("refund", "0", bet))
+        self.give(ask, self._move("refund", "0", bet))
         return ask
 
     def record(self, ask: Ask, state: str, **fields: Any) -> Bet:
@@ -115,7 +115,8 @@ class Story:
         self.evidence.transfers.append(move)
         return move
 
-    def _give_ids(self, ask: Ask, *moves: Transfer) -> None:
+    def give(self, ask: Ask, *moves: Transfer) -> None:
+        """Name transfers in an answer, and the balance that the last one left."""
         for move in moves:
             ask.answer[_IDS[move.kind]] = str(move.id)
         ask.answer["balance"] = str(moves[-1].balance)

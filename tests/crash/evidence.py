@@ -1,6 +1,7 @@
 """All that the oracle knows: the record, the tables, the keys of Redis, as plain data."""
 
 import json
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,6 +12,9 @@ from typing import Any, cast
 import psycopg
 from psycopg.rows import dict_row
 from redis import Redis
+
+from models.verify import verify
+from tests.service import journal_key
 
 _BETS = """
 select b.id, p.counterparty_id as provider, b.bet_id as bet, b.account_id as account, b.state,
@@ -104,6 +108,8 @@ class Evidence:
     accounts: dict[int, tuple[Decimal, int]] = field(default_factory=dict)  # balance, last number
     keys: list[str] = field(default_factory=list)  # of Redis
     jobs: dict[str, str] = field(default_factory=dict)  # status of each job of RQ's
+    failures: dict[str, str] = field(default_factory=dict)  # of those that failed: why
+    problems: list[str] = field(default_factory=list)  # found by the product's own verification
 
     @cached_property
     def asked(self) -> dict[tuple[str, str], list[Ask]]:
@@ -179,9 +185,20 @@ def add_tables(evidence: Evidence, database_url: str) -> None:
 
 
 def add_redis(evidence: Evidence, redis_url: str) -> None:
-    """Read the names of all keys, and the status of all jobs."""
+    """Read the names of all keys, the status of all jobs, and why those that failed did."""
     with Redis.from_url(redis_url, decode_responses=True) as redis:
         evidence.keys = sorted(redis.scan_iter("*", count=10_000))
         for key in evidence.keys:
             if key.startswith("rq:job:"):
                 evidence.jobs[key] = cast("str", redis.hget(key, "status") or "")
+    failed = [key for key, status in evidence.jobs.items() if status == "failed"]
+    with Redis.from_url(redis_url) as redis:  # what is compressed is no text
+        for key in failed:
+            if why := redis.hget(key, "exc_info"):
+                evidence.failures[key] = zlib.decompress(cast("bytes", why)).decode()
+
+
+def add_verdict(evidence: Evidence, database_url: str) -> None:
+    """Let the product verify its ledger and journal, as `betcore ledger verify` does."""
+    report = verify(database_url, 20, journal_key.KEYS)
+    evidence.problems = [*report.problems]

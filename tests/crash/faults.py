@@ -9,22 +9,15 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
-from tests.crash.installation import Installation
-from tests.crash.plan import Fault
+from tests.crash.installation import WORKERS, Installation
+from tests.crash.messages import DRAW, REACHED_WITHIN_SECONDS, lose, losing, silent_after
+from tests.crash.plan import KINDS, Fault
 from tests.crash.points import arm, take_reached
-from tests.crash.servers import SERVERS
+from tests.crash.servers import POSTGRES, SERVERS, VALKEY
 from tests.service.processes import until
-from tests.service.proxy import Fate, Judge, Proxy, let_pass
+from tests.service.proxy import Fate, Proxy, let_pass
 
-_REACHED_WITHIN_SECONDS = 40
 _DELAY_SECONDS = 0.15  # each way, of each message
-_REFUSES_SECONDS = 0.2  # after a reply was lost
-# What a client's bytes hold, by what the reply that is to be lost answers.
-_ASKS = {
-    "lose the reply to an admission": b"workers.jobs.",  # the function's name in a job's data
-    "lose the reply to a commit": b"\x00commit\x00",
-    "lose the reply to a finish": b"betcore:replies:",
-}
 
 
 @dataclass(frozen=True)
@@ -41,10 +34,7 @@ def break_and_mend(installation: Installation, fault: Fault) -> Broken:
     Raises AssertionError when the fault does not happen, such as a point never reached.
     """
     at = time.time()
-    if fault.kind in _ASKS:
-        at = back = _lose_a_reply(_proxy(installation, fault), _ASKS[fault.kind])
-    else:
-        at, back = _DO[fault.kind](installation, fault) or (at, time.time())
+    at, back = _DO[fault.kind](installation, fault) or (at, time.time())
     return Broken(at, back)
 
 
@@ -78,7 +68,7 @@ def _reach(installation: Installation, fault: Fault, number: signal.Signals) -> 
     until(
         lambda: take_reached(file) == fault.detail,
         lambda: f"{fault} was not reached",
-        seconds=_REACHED_WITHIN_SECONDS,
+        seconds=REACHED_WITHIN_SECONDS,
     )
 
 
@@ -151,33 +141,36 @@ def _suspend(installation: Installation, fault: Fault) -> None:
         _last(fault)
 
 
-def _lose_a_reply(proxy: Proxy, asks: bytes) -> float:
-    """Let the next request of a kind through, and end the connections at its reply; when."""
-    lost = threading.Event()
-    proxy.judge = _losing(asks, lost)
-    try:
-        assert lost.wait(_REACHED_WITHIN_SECONDS), f"nothing was sent that holds {asks!r}"
+def _lose(installation: Installation, fault: Fault) -> tuple[float, float]:
+    """A request that never arrives, or whose reply does not."""
+    _, reply, message = fault.kind.removeprefix("lose ").rpartition("the reply to ")
+    at = lose(_proxy(installation, fault), message, reply=bool(reply))
+    return at, at
+
+
+def _forget_an_admission(installation: Installation, fault: Fault) -> tuple[float, float]:
+    """The reply to an admission is lost; what it admitted is worked on; then Redis loses its data.
+
+    The gateway asks again, and the new Redis knows nothing: that is no "no".
+    """
+    with losing(_proxy(installation, fault), "an admission", reply=True):
+        until(installation.servers.is_idle, lambda: "there is always a job")
         at = time.time()
-        threading.Event().wait(_REFUSES_SECONDS)
-    finally:
-        proxy.judge = let_pass
-        proxy.refuses = False
-    return at
+        _crash(installation, Fault("empty", VALKEY))
+    return at, time.time()
 
 
-def _losing(asks: bytes, lost: threading.Event) -> Judge:
-    asked = False
+def _crash_at_a_draw_of_ids(installation: Installation, fault: Fault) -> tuple[float, float]:
+    """PostgreSQL crashes when a worker has drawn ids, before anything of that is on its disk.
 
-    def judge(message: bytes, from_client: bool) -> Fate:
-        nonlocal asked
-        if from_client:
-            asked = asked or asks in message
-        elif asked and not lost.is_set():
-            lost.set()
-            return Fate.DROP
-        return Fate.PASS
-
-    return judge
+    It may then give out the same ids again: who drew them must have forgotten them.
+    """
+    installation.servers.checkpoint()  # the draw after it is a change to be written
+    proxies = [installation.proxies[name, POSTGRES] for name in WORKERS]
+    with silent_after(proxies, DRAW):
+        at = time.time()
+        _crash(installation, fault)
+    return at, time.time()
 
 
 def _proxy(installation: Installation, fault: Fault) -> Proxy:
@@ -198,6 +191,7 @@ _DO: dict[str, _Doing] = {
     "stop": _stop,
     "stop at a point": _stop_at_a_point,
     "crash": _crash,
+    "outage": _crash,
     "empty": _crash,
     "kill everything": _kill_everything,
     "cut": _cut,
@@ -206,4 +200,7 @@ _DO: dict[str, _Doing] = {
     "swallow": _swallow,
     "fill the disk": _fill_the_disk,
     "suspend": _suspend,
+    **dict.fromkeys((kind for kind in KINDS if kind.startswith("lose ")), _lose),
+    "forget an admission": _forget_an_admission,
+    "crash at a draw of ids": _crash_at_a_draw_of_ids,
 }

@@ -40,8 +40,12 @@ _DEPOSIT = Decimal(500)
 class Installation:
     """Everything of a campaign that is not a client; ends with its `with` block."""
 
-    def __init__(self, data: Path, logs: Path, chance: random.Random) -> None:
-        """Servers on `data`; `chance` draws how long a process that ended is missing."""
+    def __init__(self, data: Path, logs: Path, chance: random.Random, without: str = "") -> None:
+        """Servers on `data`; `chance` draws how long a process that ended is missing.
+
+        `without`: a guard that all processes lack.
+        """
+        self._without = without
         self._ending = ExitStack()
         self._delays = random.Random(chance.random())
         self.servers = Servers(data)
@@ -108,9 +112,9 @@ class Installation:
         to_postgres = self._proxy((name, POSTGRES), postgres_proxy(self.urls))
         urls = through(self.urls, redis=to_redis, postgres=to_postgres)
         if name in WORKERS:
-            return Worker(name, urls, logs, self._delay)
+            return Worker(name, urls, logs, self._delay, self._without)
         front = self._proxy(("client", name), Proxy(0))
-        return Gateway(name, urls, logs, self._delay, front)
+        return Gateway(name, urls, logs, self._delay, self._without, front)
 
     def _end_processes(self) -> None:
         """End all processes at the same time."""

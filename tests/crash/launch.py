@@ -18,7 +18,8 @@ from broker.wire import Wire
 from models.pipeline import Pipeline
 from models.queries import BEGIN, COMMIT
 from ops.cli import main
-from tests.crash.points import ARMED_FILE, armed, reached_file
+from tests.crash.points import ARMED_FILE, WITHOUT, armed, reached_file
+from tests.crash.unguarded import take_away
 
 _ADMITTED = b"A"
 _file = Path(os.environ.get(ARMED_FILE, "/nonexistent"))
@@ -138,5 +139,6 @@ def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
 
 
 if __name__ == "__main__":
+    take_away(os.environ.get(WITHOUT, ""))
     install()
     main()

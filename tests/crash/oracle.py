@@ -1,6 +1,7 @@
 """The oracle: every rule of the protocol that a crash could break, asked of the evidence.
 
-It is written from PROTOCOL.md and shares no rule with the product.
+It is written from PROTOCOL.md and shares no rule with the product; but for the last one, which
+asks the product itself.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,8 +29,10 @@ RULES: tuple[Rule, ...] = (
     oracle_order.chains_are_whole,
     oracle_quiet.no_job_is_left,
     oracle_quiet.no_lane_is_left,
+    oracle_quiet.no_job_fails,
     oracle_quiet.nothing_stands_still,
     oracle_quiet.answers_have_a_form,
+    oracle_quiet.the_ledger_verifies,
 )
 
 

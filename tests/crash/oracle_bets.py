@@ -51,9 +51,9 @@ def a_no_has_none(evidence: Evidence) -> Iterator[Finding]:
         elif ask.call in _TAKES and ask.code == 7 and row and row.state not in _UNDONE:
             if _is_what_was_asked(row, ask):
                 yield Finding("refused with 7, and done as it was asked", ask.bet, [ask])
-        elif ask.call == "pay-out" and ask.code in (6, 7) and kinds:
-            if row and row.state not in _UNDONE:
-                yield Finding(f"its win refused with {ask.code}, and taken", ask.bet, [ask])
+        elif ask.call == "pay-out" and ask.code in (6, 7) and row and row.state not in _UNDONE:
+            if _is_odd(row, ask) or _was_payable(evidence, row, ask):
+                yield Finding(f"its win refused with {ask.code}, and owed", ask.bet, [ask])
         elif (
             ask.code in (2, 8)
             and row
@@ -153,6 +153,18 @@ def _is_what_was_asked(row: Bet, ask: Ask) -> bool:
 def _is_odd(row: Bet, ask: Ask) -> bool:
     """Whether the win of this row was brought by this request."""
     return ask.win is not None and row.odd is not None and row.odd == Decimal(ask.mark)
+
+
+def _was_payable(evidence: Evidence, row: Bet, ask: Ask) -> bool:
+    """Whether a refused pay-out was for a bet whose pay-in was known, or was done as it was asked.
+
+    One that came before its pay-in is refused rightly: the next one is another request.
+    """
+    if row.opened_by != "pay_in":
+        return False
+    asks = evidence.asked[ask.provider, ask.bet]
+    known = any(a.call == "pay-in" and a.code == 1 and a.answered < ask.at for a in asks)
+    return known if ask.code == 6 else row.win == Decimal(ask.win or 0)
 
 
 def _was_sent_well(evidence: Evidence, ask: Ask) -> bool:

@@ -41,6 +41,19 @@ def no_lane_is_left(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(f"{key} is left")
 
 
+def no_job_fails(evidence: Evidence) -> Iterator[Finding]:
+    """Whatever breaks, a job is done, or its deadline passes; none fails of itself."""
+    for job, why in evidence.failures.items():
+        if not why.startswith("DeadlineExpired"):
+            yield Finding(f"{job} failed: {why[-200:]}")
+
+
+def the_ledger_verifies(evidence: Evidence) -> Iterator[Finding]:
+    """The product's own verification finds nothing either, and its journal vouches for all."""
+    for problem in evidence.problems:
+        yield Finding(problem)
+
+
 def nothing_stands_still(evidence: Evidence) -> Iterator[Finding]:
     """Half a minute after a fault, all goes on, and every bet of before has its outcome."""
     for fault in evidence.named("fault"):

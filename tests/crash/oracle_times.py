@@ -21,6 +21,7 @@ _HOLDING = {
     "delay": 1.0,
     **dict.fromkeys(("kill", "terminate", "point", "kill everything"), _STARTING_SECONDS),
 }
+_EMPTYING = ("empty", "forget an admission")  # faults after which Redis has no data
 _WORKED = range(1, 8)  # codes of a request that was accepted, whatever became of it
 
 
@@ -70,7 +71,7 @@ def a_nonce_is_accepted_once(evidence: Evidence) -> Iterator[Finding]:
     As long as the first can be sent again: until 30 s after its stamp, however its clock is off. A
     Redis that lost its data begins anew: then one that is stamped ahead may be admitted again.
     """
-    lost = [fault["broke"] for fault in _faults(evidence, "empty")]
+    lost = [fault["broke"] for kind in _EMPTYING for fault in _faults(evidence, kind)]
     by_nonce: dict[tuple[str, str, int], list[Ask]] = defaultdict(list)
     for ask in evidence.asks:
         memory = sum(moment < min(ask.answered, ask.stamp / 1000) for moment in lost)

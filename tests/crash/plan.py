@@ -9,6 +9,9 @@ from tests.crash.points import GATEWAY, POINTS
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY
 
 OURS = (*GATEWAYS, *WORKERS)
+_ADMITTING = [f"{name} > {VALKEY}" for name in GATEWAYS]
+_COMMITTING = [f"{name} > {POSTGRES}" for name in WORKERS]
+_FINISHING = [f"{name} > {VALKEY}" for name in WORKERS]
 #: Targets of each kind of fault, and how long it lasts (seconds; drawn between the two).
 KINDS: dict[str, tuple[Sequence[str], tuple[float, float]]] = {
     "kill": (OURS, (0, 0)),
@@ -16,15 +19,21 @@ KINDS: dict[str, tuple[Sequence[str], tuple[float, float]]] = {
     "stop": ((*OURS, *SERVERS), (2, 20)),
     "stop at a point": (WORKERS, (2.5, 6)),
     "crash": (SERVERS, (0.2, 3)),
+    "outage": ((POSTGRES,), (9, 12)),  # longer than any deadline
     "empty": ((VALKEY,), (0.2, 2)),
     "kill everything": (("everything",), (0, 0)),
     "cut": ([f"{a} > {b}" for a, b in (*LINKS, *FRONTS)], (0, 0)),
     "refuse": ([f"{a} > {b}" for a, b in (*LINKS, *FRONTS)], (0.5, 4)),
     "delay": ([f"{a} > {b}" for a, b in (*LINKS, *FRONTS)], (2, 6)),
     "swallow": ([f"{a} > {b}" for a, b in (*LINKS, *FRONTS)], (2, 8)),
-    "lose the reply to an admission": ([f"{name} > {VALKEY}" for name in GATEWAYS], (0, 0)),
-    "lose the reply to a commit": ([f"{name} > {POSTGRES}" for name in WORKERS], (0, 0)),
-    "lose the reply to a finish": ([f"{name} > {VALKEY}" for name in WORKERS], (0, 0)),
+    "lose an admission": (_ADMITTING, (0, 0)),
+    "lose a commit": (_COMMITTING, (0, 0)),
+    "lose a finish": (_FINISHING, (0, 0)),
+    "lose the reply to an admission": (_ADMITTING, (0, 0)),
+    "lose the reply to a commit": (_COMMITTING, (0, 0)),
+    "lose the reply to a finish": (_FINISHING, (0, 0)),
+    "forget an admission": (_ADMITTING, (0, 0)),
+    "crash at a draw of ids": ((POSTGRES,), (0.2, 1)),
     "fill the disk": ((VALKEY,), (1, 5)),
     "suspend": (("queue",), (1, 5)),
 }
@@ -68,13 +77,27 @@ class Step:
     faults: tuple[Fault, ...]
 
 
-def draw(seed: int, *, short: bool) -> list[Step]:
+@dataclass(frozen=True)
+class Plan:
+    """All of a campaign: its steps, and what the clients do.
+
+    `favourite` is a game that every other bet is, '' none; `without` is a guard of the product that
+    is taken away (`tests/crash/guards.py`), '' in every campaign that should find nothing wrong.
+    """
+
+    seed: int
+    steps: tuple[Step, ...]
+    favourite: str = ""
+    without: str = ""
+
+
+def draw(seed: int, *, short: bool) -> Plan:
     """The plan of a campaign. Every point is in every plan; a short one has little else."""
     chance = random.Random(seed)
     groups = _short(chance) if short else _long(chance)
     chance.shuffle(groups)
     pauses = (0.0, 0.2) if short else _PAUSE_SECONDS
-    return [Step(chance.uniform(*pauses), tuple(group)) for group in groups]
+    return Plan(seed, tuple(Step(chance.uniform(*pauses), tuple(group)) for group in groups))
 
 
 def _short(chance: random.Random) -> list[list[Fault]]:

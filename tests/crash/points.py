@@ -26,6 +26,9 @@ POINTS: Final = {
 #: The variable that tells a process in which file it finds the point at which to kill itself.
 ARMED_FILE: Final = "CRASH_ARMED_FILE"
 
+#: The variable that names the guard which a process lacks (`tests/crash/unguarded.py`).
+WITHOUT: Final = "CRASH_WITHOUT"
+
 
 def arm(file: Path, point: str, number: signal.Signals = signal.SIGKILL) -> None:
     """Make the process of that file send itself a signal when it next reaches the point."""

@@ -14,7 +14,8 @@ def measure(evidence: Evidence) -> list[dict[str, Any]]:
     """For each fault that came alone: its kind and seconds, from its end or from a kill itself.
 
     `first`: to the first answer of code 1 to a request sent since; `last`: to the last final answer
-    about a bet that was not resolved then; `others`: the same for bets at the other gateway.
+    about a bet that was not resolved then; `others`: the same for bets that were at the other
+    gateway then, and asked for nowhere else.
     None where there is nothing to measure.
     """
     return [_one(evidence, fault) for fault in evidence.named("fault") if len(fault["faults"]) == 1]
@@ -30,7 +31,7 @@ def _one(evidence: Evidence, fault: dict[str, Any]) -> dict[str, Any]:
     others = None
     if only["kind"] in _OF_GATEWAYS and only["target"].startswith("gateway"):
         number = int(only["target"].rpartition("-")[2])
-        elsewhere = (after for gateway, after in affected if gateway != number)
+        elsewhere = (after for gateways, after in affected if number not in gateways)
         others = max(elsewhere, default=None)
     return {
         "kind": _named(only),
@@ -50,9 +51,9 @@ def _named(fault: dict[str, Any]) -> str:
     return f"{fault['kind']} ({' - '.join(places)})"
 
 
-def _affected(evidence: Evidence, moment: float) -> list[tuple[int, float]]:
+def _affected(evidence: Evidence, moment: float) -> list[tuple[set[int], float]]:
     """Of each bet whose outcome its client did not know at that moment, but did learn later:
-    the gateway that it had asked last, and after how many seconds it knew.
+    the gateways that it had asked last and since, and after how many seconds it knew.
 
     A client whose clock is behind waits for its stamps to be believed: it tells nothing here.
     """
@@ -62,9 +63,10 @@ def _affected(evidence: Evidence, moment: float) -> list[tuple[int, float]]:
         before = [a for a in calls if a.at < moment]
         if not before or before[-1].skew or _knows(before[-1], moment):
             continue
-        times = [a.answered - moment for a in calls if a.code in FINAL and a.answered >= moment]
-        if times:
-            found.append((before[-1].gateway, min(times)))
+        ends = [a.answered for a in calls if a.code in FINAL and a.answered >= moment]
+        if ends:
+            asked = [a for a in (before[-1], *calls) if before[-1].at <= a.at <= min(ends)]
+            found.append(({a.gateway for a in asked}, min(ends) - moment))
     return found
 
 

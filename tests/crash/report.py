@@ -1,4 +1,4 @@
-"""The table of docs/RELIABILITY.md, made from the results of campaigns.
+"""The tables of docs/RELIABILITY.md, made from the results of campaigns.
 
 python -m tests.crash.report .crash
 """
@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.crash.guards import GUARDS
 from tests.crash.points import POINTS
-from tests.crash.results import load
+from tests.crash.results import GUARDS_RESULTS, load
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "RELIABILITY.md"
 BEGIN = "<!-- made by tests/crash/report.py: begin -->"
 END = "<!-- made by tests/crash/report.py: end -->"
+BEGIN_GUARDS = "<!-- guards, made by tests/crash/report.py: begin -->"
+END_GUARDS = "<!-- guards, made by tests/crash/report.py: end -->"
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:
@@ -43,12 +46,38 @@ def table(found: Sequence[dict[str, Any]]) -> str:
     return "\n".join([*lines, "", *_recovery(found)])
 
 
-def write(document: Path, found: Sequence[dict[str, Any]]) -> None:
-    """Put the table between the marks of a document. Raises ValueError where there are none."""
+def guards_table(found: Sequence[dict[str, Any]]) -> str:
+    """What the oracle said without each guard, the last time that it was tried."""
+    last = {one["guard"]: one for one in found}
+    lines = ["| without | it is promised that | seed | rules that spoke, how often |"]
+    lines.append("|---|---|---|---|")
+    for name, guard in GUARDS.items():
+        if name in last:
+            spoke = last[name]["spoke"].items()
+            said = ", ".join(f"`{rule}` {times}" for rule, times in spoke) or "**none**"
+            lines.append(f"| {name} | {guard.promise} | {last[name]['seed']} | {said} |")
+    return "\n".join(lines)
+
+
+def write(
+    document: Path, found: Sequence[dict[str, Any]], guards: Sequence[dict[str, Any]] = ()
+) -> None:
+    """Put the tables between the marks of a document, where there is something to say.
+
+    Raises ValueError where there are no marks.
+    """
     text = document.read_text()
-    head, _ = text.split(BEGIN)
-    _, tail = text.split(END)
-    document.write_text(f"{head}{BEGIN}\n{table(found)}\n{END}{tail}")
+    if found:
+        text = _between(text, BEGIN, END, table(found))
+    if guards:
+        text = _between(text, BEGIN_GUARDS, END_GUARDS, guards_table(guards))
+    document.write_text(text)
+
+
+def _between(text: str, begin: str, end: str, new: str) -> str:
+    head, _ = text.split(begin)
+    _, tail = text.split(end)
+    return f"{head}{begin}\n{new}\n{end}{tail}"
 
 
 def _recovery(found: Sequence[dict[str, Any]]) -> list[str]:
@@ -95,4 +124,9 @@ def _ranges(numbers: Sequence[int]) -> list[str]:
 
 
 if __name__ == "__main__":
-    write(DOCUMENT, [one for folder in sys.argv[1:] for one in load(Path(folder))])
+    folders = [Path(argument) for argument in sys.argv[1:]]
+    write(
+        DOCUMENT,
+        [one for folder in folders for one in load(folder)],
+        [one for folder in folders for one in load(folder, GUARDS_RESULTS)],
+    )

@@ -12,6 +12,8 @@ from tests.crash.oracle import Violation
 from tests.crash.recovery import measure
 
 RESULTS = "results.jsonl"
+#: Of campaigns in which a guard was missing.
+GUARDS_RESULTS = "guards.jsonl"
 
 
 def summary(
@@ -35,13 +37,14 @@ def summary(
     }
 
 
-def append(folder: Path, found: dict[str, Any]) -> None:
-    """Add a seed to the results in a folder."""
+def append(folder: Path, found: dict[str, Any], name: str = RESULTS) -> None:
+    """Add a campaign to the results in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / RESULTS).open("a") as file:
+    with (folder / name).open("a") as file:
         file.write(json.dumps(found) + "\n")
 
 
-def load(folder: Path) -> list[dict[str, Any]]:
-    """Every seed in a folder's results."""
-    return [json.loads(line) for line in (folder / RESULTS).read_text().splitlines()]
+def load(folder: Path, name: str = RESULTS) -> list[dict[str, Any]]:
+    """Every campaign in a folder's results; none where there is no such file."""
+    file = folder / name
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []

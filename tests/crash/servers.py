@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from unittest.mock import patch
 
+import psycopg
 from redis import Redis
 
 from ops.embedded import Server, Urls, start_postgres, start_redis
@@ -86,6 +87,16 @@ class Servers:
         with Redis.from_url(self.urls.redis) as redis:
             info = redis.info("persistence")
             return isinstance(info, dict) and info["aof_last_write_status"] != "ok"
+
+    def is_idle(self) -> bool:
+        """Whether at this moment nothing is queued and no worker has a batch in hand."""
+        with Redis.from_url(self.urls.redis) as redis:
+            return not redis.exists("rq:queue:bets", "betcore:leases")
+
+    def checkpoint(self) -> None:
+        """Let PostgreSQL write everything to its files."""
+        with psycopg.connect(self.urls.database, autocommit=True) as connection:
+            connection.execute("checkpoint")
 
     def close(self) -> None:
         """Stop both."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ops.embedded import Urls
-from tests.crash.points import ARMED_FILE, GATEWAY, WORKER
+from tests.crash.points import ARMED_FILE, GATEWAY, WITHOUT, WORKER
 from tests.service.processes import common_environment
 from tests.service.proxy import Proxy
 
@@ -24,14 +24,20 @@ class Supervised:
 
     role = ""
 
-    def __init__(self, name: str, urls: Urls, folder: Path, delay: Callable[[], float]) -> None:
-        """Logs and arms in `folder`; `delay()` is how long a process that ended is missing."""
+    def __init__(
+        self, name: str, urls: Urls, folder: Path, delay: Callable[[], float], without: str
+    ) -> None:
+        """Logs and arms in `folder`; `delay()` is how long a process that ended is missing.
+
+        `without`: a guard that the process lacks, '' none.
+        """
         self.name = name
         self.armed_file = folder / f"{name}.armed"
         self.starts = 0
         self._urls = urls
         self._log = folder / f"{name}.log"
         self._delay = delay
+        self._without = without
         self._ending = threading.Event()
         self._held = threading.Event()  # set: it may be started
         self._held.set()
@@ -91,7 +97,12 @@ class Supervised:
         leash = ("--with-parent", str(os.getpid()))  # it ends with us, however we end
         return subprocess.Popen(
             [sys.executable, "-m", "tests.crash.launch", *leash, *arguments],
-            env={**os.environ, **common, ARMED_FILE: str(self.armed_file)},
+            env={
+                **os.environ,
+                **common,
+                ARMED_FILE: str(self.armed_file),
+                WITHOUT: self._without,
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -114,9 +125,15 @@ class Gateway(Supervised):
     role = GATEWAY
 
     def __init__(
-        self, name: str, urls: Urls, folder: Path, delay: Callable[[], float], front: Proxy
+        self,
+        name: str,
+        urls: Urls,
+        folder: Path,
+        delay: Callable[[], float],
+        without: str,
+        front: Proxy,
     ) -> None:
-        super().__init__(name, urls, folder, delay)
+        super().__init__(name, urls, folder, delay, without)
         self.front = front
 
     def _launch(self, log: int) -> subprocess.Popen[bytes]:

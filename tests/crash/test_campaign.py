@@ -15,7 +15,7 @@ _SEED = 1
 
 @pytest.mark.timeout(300)
 def test_whatever_is_killed_nothing_is_lost_and_nothing_is_done_twice(tmp_path: Path) -> None:
-    found = run(_SEED, tmp_path, short=True)
+    found = run(draw(_SEED, short=True), tmp_path)
 
     assert found["violations"] == [], f"make crash SEED={_SEED} ARGS=--short"
     assert found["points"].keys() == POINTS.keys()
@@ -27,7 +27,7 @@ def test_a_seed_is_a_plan_and_every_plan_has_every_point() -> None:
         for short in (True, False):
             plan = draw(seed, short=short)
             assert plan == draw(seed, short=short)
-            assert {f.detail for step in plan for f in step.faults} - {""} == POINTS.keys()
+            assert {f.detail for step in plan.steps for f in step.faults} - {""} == POINTS.keys()
 
 
 def test_the_report_is_made_of_the_results_of_campaigns(tmp_path: Path) -> None:

@@ -1,179 +1,12 @@
 """The oracle sees: each rule speaks, and only it, when its one thing is wrong in a campaign."""
 
-from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
-from tests.crash.doctored import BEGAN, PROVIDER, Story
+from tests.crash.doctored import PROVIDER
 from tests.crash.oracle import RULES, judge
-
-Wrong = Callable[[Story], object]
-
-
-def a_story() -> Story:
-    """A campaign in which nothing is wrong: a bet of every fate."""
-    story = Story()
-    story.settle("settled", "5", "3")
-    story.open("open", "2")
-    story.close("closed")
-    story.record(story.ask("pay-in-out", "refused", 4, stake="1000", win="0"), "rejected")
-    story.ask("pay-in", "not admitted", 99, stake="1")
-    story.ask("pay-in", "lost", 0, stake="1")
-    story.ask("pay-in", "silent", None, stake="1")
-    return story
-
-
-def a_transfer_is_gone(story: Story) -> None:
-    story.move("settled", "win").id += 1000
-
-
-def the_amount_is_another(story: Story) -> None:
-    story.evidence.asks[0].stake = "6"
-
-
-def a_refused_bet_is_taken(story: Story) -> None:
-    story.row("refused").state = "open"
-    story.row("refused").stake = Decimal(1)
-    story.add("stake", "1", "refused")
-
-
-def a_conflict_is_done_as_asked(story: Story) -> None:
-    story.ask("pay-in", "open", 7, stake="2")
-
-
-def a_bet_is_recorded_twice(story: Story) -> None:
-    row = story.row("refused")
-    again = story.record(story.evidence.asks[3], "rejected")
-    again.bet = row.bet
-
-
-def a_win_is_missing(story: Story) -> None:
-    """The bet was never acknowledged: nothing but its own rows can tell."""
-    ask = story.ask("pay-in-out", "half", None, stake="1", win="4")
-    story.record(ask, "settled")
-    story.add("stake", "1", "half")
-
-
-def a_rejected_request_is_recorded(story: Story) -> None:
-    ask = next(ask for ask in story.evidence.asks if ask.code == 99)
-    story.record(ask, "open")
-    story.add("stake", "1", ask.bet)
-
-
-def a_status_is_untrue(story: Story) -> None:
-    story.evidence.events.append({"what": "quiet", "at": BEGAN})
-    ask = story.ask("status", "lost", 1)
-    ids = dict.fromkeys(("betTransactionId", "winTransactionId", "refundTransactionId"))
-    ask.answer |= {"state": "settled", **ids}
-
-
-def a_commit_is_late(story: Story) -> None:
-    ask = story.ask("pay-in", "late", None, stake="1")
-    story.record(ask, "open")
-    story.add("stake", "1", "late").committed += 9
-
-
-def a_closed_bet_is_taken(story: Story) -> None:
-    ask = story.ask("pay-in", "closed", None, stake="1")
-    row = story.row("closed")
-    row.state, row.opened_by, row.stake = "refunded", "pay_in", Decimal(0)
-    story.add("stake", "0", ask.bet)
-
-
-def an_old_stamp_is_believed(story: Story) -> None:
-    story.evidence.asks[0].stamp -= 31_000
-
-
-def a_good_stamp_is_refused(story: Story) -> None:
-    story.ask("pay-in", "", 8, stake="1")
-
-
-def a_nonce_is_believed_twice(story: Story) -> None:
-    story.ask("balance", "", 1).nonce = story.evidence.asks[0].nonce
-
-
-def a_later_bet_is_first(story: Story) -> None:
-    story.settle("known", "0", "0")
-    story.settle("asked after that", "0", "0")
-    for kind in ("stake", "win"):
-        story.move("known", kind).seq += 2
-        story.move("asked after that", kind).seq -= 2
-    story.evidence.transfers.sort(key=lambda move: move.seq)
-
-
-def a_balance_is_of_another_day(story: Story) -> None:
-    story.evidence.asks[1].answer["balance"] = "77"
-
-
-def a_covered_stake_is_refused(story: Story) -> None:
-    ask = story.ask("pay-in", "poor", 4, stake="1")
-    story.record(ask, "rejected")
-    ask.answer["balance"] = str(story.evidence.transfers[-1].balance)
-
-
-def a_chain_has_a_gap(story: Story) -> None:
-    balance, seq = story.evidence.accounts[7]
-    story.evidence.accounts[7] = (balance, seq + 1)
-
-
-def a_job_is_stranded(story: Story) -> None:
-    story.evidence.jobs["rq:job:7-aa"] = "started"
-
-
-def a_job_is_on_the_way(story: Story) -> None:
-    story.evidence.keys.append("rq:queue:bets:intermediate")
-
-
-def a_lease_is_left(story: Story) -> None:
-    story.evidence.keys.append("betcore:leases")
-
-
-def nobody_came_back(story: Story) -> None:
-    fault = {"what": "fault", "name": "kill (worker-1)", "trouble": "stands still", "faults": []}
-    story.evidence.events.append(fault)
-
-
-def a_client_never_knew(story: Story) -> None:
-    story.evidence.events.append({"what": "unresolved", "bet": "silent"})
-
-
-def a_status_line_is_another(story: Story) -> None:
-    story.evidence.asks[0].status = 201
-
-
-def an_answer_is_no_json(story: Story) -> None:
-    ask = story.ask("balance", "", 1)
-    ask.answer = "Internal Server Error"
-    ask.status = 500
-
-
-WRONGS: dict[Wrong, str] = {
-    a_transfer_is_gone: "a_yes_has_its_transfers",
-    the_amount_is_another: "a_yes_has_its_transfers",
-    a_refused_bet_is_taken: "a_no_has_none",
-    a_conflict_is_done_as_asked: "a_no_has_none",
-    a_bet_is_recorded_twice: "a_bet_happens_once",
-    a_win_is_missing: "a_bet_is_whole",
-    a_rejected_request_is_recorded: "not_admitted_did_nothing",
-    a_status_is_untrue: "the_status_tells_which",
-    a_commit_is_late: "nothing_is_late",
-    a_closed_bet_is_taken: "no_pay_in_follows_its_tombstone",
-    an_old_stamp_is_believed: "a_clock_may_be_thirty_seconds_off",
-    a_good_stamp_is_refused: "a_clock_may_be_thirty_seconds_off",
-    a_nonce_is_believed_twice: "a_nonce_is_accepted_once",
-    a_later_bet_is_first: "transfers_are_in_an_order_that_was_seen",
-    a_balance_is_of_another_day: "an_answer_has_a_balance_of_its_moment",
-    a_covered_stake_is_refused: "an_answer_has_a_balance_of_its_moment",
-    a_chain_has_a_gap: "chains_are_whole",
-    a_job_is_stranded: "no_job_is_left",
-    a_job_is_on_the_way: "no_job_is_left",
-    a_lease_is_left: "no_lane_is_left",
-    nobody_came_back: "nothing_stands_still",
-    a_client_never_knew: "nothing_stands_still",
-    a_status_line_is_another: "answers_have_a_form",
-    an_answer_is_no_json: "answers_have_a_form",
-}
+from tests.crash.wrongs import WRONGS, Wrong, a_story
 
 
 def test_nothing_is_found_where_nothing_is_wrong() -> None:
@@ -203,6 +36,25 @@ def test_a_violation_names_its_rule_its_bet_and_the_lines_of_the_record() -> Non
         "an_answer_has_a_balance_of_its_moment: open: it says 77, which was not the balance then"
         " (lines 4)"
     )
+
+
+def test_a_win_that_came_too_early_may_be_refused_and_paid_when_asked_again() -> None:
+    story = a_story()
+    story.ask("pay-out", "won", 6, win="3")
+    story.open("won", "2")
+    ask = story.ask("pay-out", "won", 1, win="3")
+    row = story.row("won")
+    row.state, row.win, row.odd = "settled", Decimal(3), Decimal(ask.mark)
+    story.give(ask, story.add("win", "3", "won"))
+
+    assert judge(story.evidence) == []
+
+
+def test_a_job_that_was_too_late_has_not_failed_of_itself() -> None:
+    story = a_story()
+    story.evidence.failures["rq:job:7-aa"] = "DeadlineExpired: too late."
+
+    assert judge(story.evidence) == []
 
 
 def test_a_redis_that_lost_its_data_may_admit_a_request_stamped_ahead_again() -> None:

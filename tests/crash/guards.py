@@ -1,0 +1,125 @@
+"""Guards of the product, and what the oracle says when one is missing.
+
+A campaign that finds nothing proves something only if it would have found it. Here every guard is
+taken away once (`tests/crash/unguarded.py`), in a campaign that strikes where it stood; one of the
+rules named must speak then.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tests.crash.installation import GATEWAYS, WORKERS
+from tests.crash.plan import Fault, Plan, Step
+from tests.crash.servers import POSTGRES, VALKEY
+
+_PAUSE_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What it promises; the faults against which it does; the rules of which one must speak."""
+
+    promise: str
+    faults: Sequence[Fault]
+    rules: frozenset[str]
+    favourite: str = ""
+
+
+def plan(name: str, seed: int = 1) -> Plan:
+    """The campaign without a guard."""
+    guard = GUARDS[name]
+    steps = tuple(Step(_PAUSE_SECONDS, (fault,)) for fault in guard.faults)
+    return Plan(seed, steps, guard.favourite, without=name)
+
+
+def _rules(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+def _at(point: str, kind: str = "point", seconds: float = 0.0) -> list[Fault]:
+    return [Fault(kind, worker, seconds, point) for worker in WORKERS]
+
+
+def _between(kind: str, process: str, server: str, seconds: float = 0.0) -> Fault:
+    return Fault(kind, f"{process} > {server}", seconds)
+
+
+GUARDS: Final = {
+    "nonce": Guard(
+        "a request that was captured is not worked on again",
+        [Fault("kill", WORKERS[0])],
+        _rules("a_nonce_is_accepted_once"),
+        favourite="replay",
+    ),
+    "memory": Guard(
+        "nor is it by a Redis that lost its nonces",
+        [Fault("empty", VALKEY, 0.5)] * 3,
+        _rules("a_nonce_is_accepted_once"),
+        favourite="replay",
+    ),
+    "timestamp": Guard(
+        "a stamp is believed for thirty seconds",
+        [Fault("kill", WORKERS[0])],
+        _rules("a_clock_may_be_thirty_seconds_off"),
+    ),
+    "durable commit": Guard(
+        "what is answered is on the disk",
+        [Fault("crash", POSTGRES, 0.2)] * 4,
+        _rules("a_yes_has_its_transfers"),
+    ),
+    "answer after commit": Guard(
+        "an answer follows its commit",
+        [Fault("kill", worker) for worker in WORKERS],
+        _rules("a_yes_has_its_transfers"),
+    ),
+    "lost commit": Guard(
+        "a commit that was not answered is no yes",
+        [_between("lose a commit", worker, POSTGRES) for worker in WORKERS],
+        _rules("a_yes_has_its_transfers"),
+    ),
+    "lease": Guard(
+        "who stood still applies nothing that another may have answered",
+        _at("before load", "stop at a point", 2.8) * 4,
+        _rules("a_no_has_none"),
+        favourite="win_first",
+    ),
+    "deadline": Guard(
+        "a job past its deadline is not applied",
+        [Fault("outage", POSTGRES, 10.0)],
+        _rules("nothing_is_late"),
+    ),
+    "transaction limit": Guard(
+        "nor is one whose worker stood still within its transaction",
+        _at("after write", "stop at a point", 12.0)[:2],
+        _rules("nothing_is_late"),
+    ),
+    "unanswered": Guard(
+        "a Redis that forgot cannot say what it had not admitted",
+        [_between("forget an admission", gateway, VALKEY) for gateway in GATEWAYS * 2],
+        _rules("not_admitted_did_nothing"),
+    ),
+    "confirmed nonce": Guard(
+        "a captured request is told nothing, though its nonce was not confirmed",
+        [_between("swallow", gateway, VALKEY, 4.0) for gateway in GATEWAYS * 3],
+        _rules("a_nonce_is_accepted_once"),
+        favourite="replay",
+    ),
+    "id discard": Guard(
+        "ids that a server may give out again are not used",
+        [Fault("crash at a draw of ids", POSTGRES, 0.2)] * 5,
+        _rules("no_job_fails", "nothing_stands_still"),
+    ),
+    "new strand": Guard(
+        "the journal is not chained to a row that may not be there",
+        # PostgreSQL ends the transaction meanwhile; then a batch comes that moves nothing.
+        _at("after write", "stop at a point", 6.5) * 2,
+        _rules("the_ledger_verifies"),
+        favourite="too_much",
+    ),
+    "sweep": Guard(
+        "jobs of a worker that died go on",
+        _at("after take")[:1],
+        _rules("nothing_stands_still", "no_job_is_left"),
+    ),
+}

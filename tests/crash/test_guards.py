@@ -1,0 +1,64 @@
+"""Guards that a campaign takes away: each is one, can be taken away, and is then missed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.crash.campaign import run
+from tests.crash.games import games
+from tests.crash.guards import GUARDS, plan
+from tests.crash.oracle import RULES
+from tests.crash.plan import KINDS
+from tests.crash.points import WITHOUT
+from tests.crash.report import BEGIN_GUARDS, END_GUARDS, write
+from tests.crash.unguarded import REMOVALS
+
+
+def test_every_guard_has_a_removal_known_faults_known_rules_and_a_known_game() -> None:
+    assert GUARDS.keys() == REMOVALS.keys()
+    for name, guard in GUARDS.items():
+        assert {fault.kind for fault in guard.faults} <= {*KINDS, "point"}
+        assert guard.rules
+        assert guard.rules <= {rule.__name__ for rule in RULES}
+        assert games(guard.favourite)
+        assert plan(name).without == name
+
+
+@pytest.mark.parametrize("guard", REMOVALS)
+def test_a_process_starts_without_a_guard(guard: str) -> None:
+    command = [sys.executable, "-m", "tests.crash.launch", "worker", "--help"]
+
+    done = subprocess.run(
+        command, env={**os.environ, WITHOUT: guard}, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "worker" in done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_what_is_done_without_a_guard_is_noticed(tmp_path: Path) -> None:
+    """One of them, as `make crash-guards` tries all."""
+    found = run(plan("lost commit"), tmp_path)
+
+    spoke = {violation.partition(":")[0] for violation in found["violations"]}
+    assert spoke & GUARDS["lost commit"].rules
+
+
+def test_the_report_says_which_rules_spoke_without_each_guard(tmp_path: Path) -> None:
+    document = tmp_path / "RELIABILITY.md"
+    document.write_text(f"before\n{BEGIN_GUARDS}\nold\n{END_GUARDS}\nafter\n")
+    nonce = {"guard": "nonce", "seed": 3, "spoke": {"a_nonce_is_accepted_once": 2}}
+
+    write(document, [], [{"guard": "lease", "seed": 1, "spoke": {}}, nonce | {"seed": 1}, nonce])
+
+    lines = document.read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    promised = {name: GUARDS[name].promise for name in ("nonce", "lease")}
+    assert lines[-4:-2] == [
+        f"| nonce | {promised['nonce']} | 3 | `a_nonce_is_accepted_once` 2 |",
+        f"| lease | {promised['lease']} | 1 | **none** |",
+    ]

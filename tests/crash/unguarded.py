@@ -1,0 +1,172 @@
+"""Takes a guard away from the product, in one process: would the campaign notice?
+
+    CRASH_WITHOUT=lease python -m tests.crash.launch worker
+
+Each function below takes one away; which promise it keeps, and what must notice that it is gone, is
+in `tests/crash/guards.py`.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from broker import scripts
+from broker.admission import Admission, Result, Verdict
+from broker.batches import Batch, Batches
+from models import connection
+from models.db import BatchTransaction, Call, LedgerConnection
+from models.errors import LedgerUnavailable
+from models.journal import Strand
+from models.ledger import IdBlock
+from models.queries import COMMIT
+from workers.lease import LeaseKeeper
+
+_LONG_SECONDS = 3600.0
+
+
+def take_away(guard: str) -> None:
+    """Take a guard away; '' takes none. Raises KeyError where there is none of that name."""
+    if guard:
+        REMOVALS[guard]()
+
+
+def _nonce() -> None:
+    kept = "call('SET', nonce, mine, 'NX', 'GET', 'PXAT', expires)"
+    _change_script("admit", kept, "call('SET', nonce, mine, 'PXAT', expires) and false")
+
+
+def _memory() -> None:
+    _change_script("admit", "tonumber(stamp) < since or ", "")
+
+
+def _timestamp() -> None:
+    os.environ["BETCORE_TIMESTAMP_TOLERANCE_SECONDS"] = str(int(_LONG_SECONDS))
+
+
+def _durable_commit() -> None:
+    connection._SETTINGS["synchronous_commit"] = "off"
+
+
+def _answer_after_commit() -> None:
+    """The COMMIT is sent with the next batch: until then nothing is committed."""
+
+    def commit(self: BatchTransaction, *calls: Call) -> None:
+        self._pipeline.run(*self._opening, *calls)
+        self.ended = True
+
+    run = LedgerConnection._run
+
+    def opening(self: LedgerConnection, calls: list[Call]) -> Iterator[BatchTransaction]:
+        yield from run(self, [(COMMIT, ()), *calls])
+
+    _set(BatchTransaction, "commit", commit)
+    _set(LedgerConnection, "_run", opening)
+
+
+def _lost_commit() -> None:
+    """A commit that was not answered is taken for one that was done."""
+    original = BatchTransaction.commit
+
+    def commit(self: BatchTransaction, *calls: Call) -> None:
+        try:
+            original(self, *calls)
+        except LedgerUnavailable:
+            self.ended = True
+
+    _set(BatchTransaction, "commit", commit)
+
+
+def _lease() -> None:
+    _set(LeaseKeeper, "is_held", lambda _: True)
+
+
+def _deadline() -> None:
+    """Ours, wherever it is looked at; what PostgreSQL is told follows from it."""
+    _change_script("take", "(job.deadline or 0) <= NOW_MS", "false")
+    take = Batches.take
+
+    def taking(self: Batches, *arguments: Any) -> Batch | None:
+        batch = take(self, *arguments)
+        if batch is None:
+            return None
+        late = [replace(job, expires_at=job.expires_at + _LONG_SECONDS) for job in batch.jobs]
+        return replace(batch, jobs=tuple(late))
+
+    _set(Batches, "take", taking)
+
+
+def _transaction_limit() -> None:
+    original = LedgerConnection.transaction
+
+    def transaction(self: LedgerConnection, _seconds_max: float) -> Any:
+        return original(self, _LONG_SECONDS)
+
+    _set(LedgerConnection, "transaction", transaction)
+
+
+def _unanswered() -> None:
+    """A Redis that forgot is believed when it refuses what was sent to it before."""
+    _set(Admission, "refuse", Admission.resolve)
+
+
+def _confirmed_nonce() -> None:
+    """Whoever sends a request is told its outcome, though its nonce may be another's."""
+    resolve = Admission.resolve
+
+    def resolving(self: Admission, result: Result | Verdict) -> None:
+        self.admitted = self.admitted or result is Verdict.UNKNOWN
+        resolve(self, result)
+
+    _set(Admission, "resolve", resolving)
+
+
+def _id_discard() -> None:
+    _set(IdBlock, "discard", lambda _: None)
+
+
+def _new_strand() -> None:
+    _set(Strand, "failed", lambda _: None)
+
+
+def _sweep() -> None:
+    _set(Batches, "sweep", lambda _: 0)
+
+
+REMOVALS: dict[str, Callable[[], None]] = {
+    "nonce": _nonce,
+    "memory": _memory,
+    "timestamp": _timestamp,
+    "durable commit": _durable_commit,
+    "answer after commit": _answer_after_commit,
+    "lost commit": _lost_commit,
+    "lease": _lease,
+    "deadline": _deadline,
+    "transaction limit": _transaction_limit,
+    "unanswered": _unanswered,
+    "confirmed nonce": _confirmed_nonce,
+    "id discard": _id_discard,
+    "new strand": _new_strand,
+    "sweep": _sweep,
+}
+
+
+def _set(owner: type, name: str, function: Callable[..., Any]) -> None:
+    setattr(owner, name, function)
+
+
+def _change_script(name: str, text: str, other: str) -> None:
+    """Read the scripts from a copy in which one of them is another."""
+    folder = Path(tempfile.mkdtemp(prefix="betcore-unguarded-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for script in scripts._FOLDER.glob("*.lua"):
+        shutil.copy(script, folder)
+    changed = folder / f"{name}.lua"
+    source = changed.read_text()
+    assert source.count(text) == 1, f"{name}.lua has no {text}"
+    changed.write_text(source.replace(text, other))
+    scripts._FOLDER = folder
