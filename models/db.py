@@ -1,17 +1,19 @@
 """Connections and transactions: the only module that begins, commits or rolls back.
 
-`transaction` is for what an operator does, through SQLModel. `LedgerConnection` is for batches of
-bets, through libpq's pipeline: a transaction of two round trips, load and commit.
+`transaction` is for what an operator does, through SQLModel; `one_moment` for what reads a whole
+ledger. `LedgerConnection` is for batches of bets, through libpq's pipeline: a transaction of two
+round trips, load and commit.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, text
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
@@ -45,6 +47,29 @@ def transaction(database_url: str) -> Iterator[Session]:
     """One transaction: committed at the end, rolled back if the body raises."""
     with Session(engine(database_url), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@contextmanager
+def one_moment(database_url: str, *, read_only: bool = True) -> Iterator[Session]:
+    """A transaction in which everything is read as it is at one moment; waits for nobody."""
+    with transaction(database_url) as session:
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": read_only}
+        session.connection(execution_options=options)
+        yield session
+
+
+def stream(
+    connection: Connection,
+    query: TextClause,
+    values: dict[str, object] | None = None,
+    *,
+    rows_per_fetch: int = 500,
+) -> CursorResult[*tuple[Any, ...]]:
+    """All rows of a query, fetched as they are read, so that nothing here grows with them."""
+    # A cursor's plan is otherwise one that is quick to find the first row only.
+    connection.execute(text("set local cursor_tuple_fraction = 1"))
+    options = {"stream_results": True, "yield_per": rows_per_fetch}
+    return connection.execute(query, values or {}, execution_options=options)
 
 
 class LedgerConnection:

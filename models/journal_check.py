@@ -3,12 +3,13 @@
 import hmac
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 
+from models.db import stream
 from models.journal import BEGINNING, FINGERPRINT_BYTES, LINE, Head, fingerprints, row_hmac
 from models.journal_keys import JournalKeys
 
@@ -86,7 +87,7 @@ class JournalCheck:
         before = Head(UUID(int=0), 0, BEGINNING)
         # What the row before may have had for its HMAC: what is stored, and what should be.
         chained: tuple[bytes, ...] = ()
-        for row in _stream(connection, _ROWS):
+        for row in stream(connection, _ROWS, rows_per_fetch=_ROWS_PER_FETCH):
             self.rows += 1
             if row.strand != before.strand:
                 self.strands += 1
@@ -112,7 +113,7 @@ class JournalCheck:
         starts = connection.execute(_STARTS).scalars().all()
         if len(starts) != 1:
             yield f"The table journal_start has {len(starts)} rows, but should have one."
-        for row in _stream(connection, _NOT_ONCE, {"start": starts[0] if starts else 0}):
+        for row in stream(connection, _NOT_ONCE, {"start": starts[0] if starts else 0}):
             if row[1]:
                 yield f"Transfer {row[0]} is in {row[1]} rows of the journal, but should be in one."
             else:
@@ -162,8 +163,3 @@ def _listed(ids: Sequence[int]) -> str:
     more = len(ids) - _IDS_SHOWN
     shown = ", ".join(map(str, ids[:_IDS_SHOWN]))
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _stream(connection: Connection, query: Any, values: dict[str, object] | None = None) -> Any:
-    options = {"stream_results": True, "yield_per": _ROWS_PER_FETCH}
-    return connection.execute(query, values or {}, execution_options=options)

@@ -14,10 +14,8 @@ from typing import Any, cast
 import psycopg
 from sqlalchemy import Connection, text
 
-from models.db import transaction
+from models.db import one_moment, stream
 from models.providers import find_provider
-
-_ROWS_PER_FETCH = 500
 
 _LISTED = """
     create temporary table listed (
@@ -141,8 +139,8 @@ def reconcile(
 
     Raises NotFound when there is no such provider, and what reading `bets` raises.
     """
-    with transaction(database_url) as session:
-        connection = session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    with one_moment(database_url, read_only=False) as session:  # it has temporary tables
+        connection = session.connection()
         provider_id = find_provider(session, counterparty_id).id
         listed = _copy(connection, bets)
         connection.execute(_ANALYZE)
@@ -170,6 +168,5 @@ def _copy(connection: Connection, bets: Iterable[ListedBet]) -> int:
 
 
 def _differences(connection: Connection) -> Iterator[Difference]:
-    options = {"stream_results": True, "yield_per": _ROWS_PER_FETCH}
-    for row in connection.execute(_ROWS, execution_options=options):
+    for row in stream(connection, _ROWS):
         yield Difference(*row)

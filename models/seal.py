@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 
-from models.db import transaction
+from models.db import one_moment
 from models.errors import BetcoreError
 from models.journal_check import before_the_journal
 from models.journal_keys import JournalKeys
@@ -71,10 +71,8 @@ class Seal:
 
 def make_seal(database_url: str) -> Seal:
     """Seal the journal as it is at one moment; changes nothing and waits for nobody."""
-    with transaction(database_url) as session:
-        connection = session.connection(
-            execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        )
+    with one_moment(database_url) as session:
+        connection = session.connection()
         now = connection.execute(text("select now()")).scalar_one()
         rows = connection.execute(_HEADS).all()
         before = before_the_journal(connection)
