@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -20,7 +20,16 @@ from sqlmodel import Session
 from models.connection import PreparedConnection
 from models.errors import BetTaken, LedgerContention, LedgerError, LedgerUnavailable
 from models.pipeline import Parameter, Pipeline, Row
-from models.queries import BEGIN, COMMIT, HOT_PATH, LIMIT, ROLLBACK, SNAPSHOT, Query
+from models.queries import (
+    BEGIN,
+    COMMIT,
+    HOT_PATH,
+    LIMIT,
+    REPLICATED,
+    ROLLBACK,
+    SNAPSHOT,
+    Query,
+)
 
 Call = tuple[Query, Sequence[Parameter]]
 
@@ -50,12 +59,26 @@ def transaction(database_url: str) -> Iterator[Session]:
 
 
 @contextmanager
-def one_moment(database_url: str, *, read_only: bool = True) -> Iterator[Session]:
-    """A transaction in which everything is read as it is at one moment; waits for nobody."""
+def one_moment(
+    database_url: str, *, read_only: bool = True, replicated: bool = False
+) -> Iterator[Session]:
+    """A transaction in which everything is read as it is at one moment.
+
+    It waits for nobody, but if `replicated`: then it ends once the synchronous standby, if there is
+    one, has all that was read, and raises LedgerUnavailable when it may not have it.
+    """
+    warnings: list[str] = []
     with transaction(database_url) as session:
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": read_only}
-        session.connection(execution_options=options)
+        connection = session.connection(execution_options=options)
         yield session
+        if replicated:
+            driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+            driver.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
+            connection.exec_driver_sql("set local client_min_messages = warning")
+            connection.exec_driver_sql(REPLICATED.sql)
+    if warnings:  # as `Pipeline.warning`
+        raise LedgerUnavailable(warnings[0])
 
 
 def stream(

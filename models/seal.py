@@ -70,8 +70,12 @@ class Seal:
 
 
 def make_seal(database_url: str) -> Seal:
-    """Seal the journal as it is at one moment; changes nothing and waits for nobody."""
-    with one_moment(database_url) as session:
+    """Seal the journal as it is at one moment; changes nothing.
+
+    Waits for the synchronous standby, if there is one: a row that it does not have was never
+    promised, and would be missed after a failover. Raises LedgerUnavailable if it may not have all.
+    """
+    with one_moment(database_url, replicated=True) as session:
         connection = session.connection()
         now = connection.execute(text("select now()")).scalar_one()
         rows = connection.execute(_HEADS).all()
