@@ -1,7 +1,7 @@
 """Recomputes the journal from the transfers that its rows name, and says what does not agree."""
 
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -14,6 +14,7 @@ from models.journal import BEGINNING, FINGERPRINT_BYTES, LINE, Head, fingerprint
 from models.journal_keys import JournalKeys
 
 _ROWS_PER_FETCH = 100  # each with the text of its transfers, some 10 KB
+_ROWS_PER_STAGE = 10_000  # some seconds
 _IDS_SHOWN = 20
 _SIZE = FINGERPRINT_BYTES
 
@@ -39,6 +40,7 @@ _TRANSFERS_OF_A_ROW = text(f"""
     order by named.place
 """).bindparams(bindparam("ids", type_=ARRAY(BIGINT)))  # noqa: S608 - ours
 
+_COUNT = text("select count(*) from journal")
 _STARTS = text("select transfer_id from journal_start")
 _UNVOUCHED = """
     from transfer t
@@ -73,21 +75,29 @@ class JournalCheck:
     before: int = 0  # transfers from before the journal began: nothing vouches for them
     _unknown_keys: dict[str, int] = field(default_factory=dict)
 
-    def problems(self, connection: Connection, keys: JournalKeys) -> Iterator[str]:
+    def problems(
+        self, connection: Connection, keys: JournalKeys, on_stage: Callable[[str], None]
+    ) -> Iterator[str]:
         """A sentence for everything that is wrong; memory does not grow with the journal."""
-        yield from self._rows(connection, keys)
+        yield from self._rows(connection, keys, on_stage)
         for key, rows in self._unknown_keys.items():
             yield (
                 f"{rows} rows of the journal were made with the key {key}, which was not given"
                 " (BETCORE_JOURNAL_KEYS_OLD): they are not verified."
             )
+        on_stage("transfers in no row of the journal")
         yield from self._coverage(connection)
 
-    def _rows(self, connection: Connection, keys: JournalKeys) -> Iterator[str]:
+    def _rows(
+        self, connection: Connection, keys: JournalKeys, on_stage: Callable[[str], None]
+    ) -> Iterator[str]:
+        total = connection.execute(_COUNT).scalar_one()
         before = Head(UUID(int=0), 0, BEGINNING)
         # What the row before may have had for its HMAC: what is stored, and what should be.
         chained: tuple[bytes, ...] = ()
         for row in stream(connection, _ROWS, rows_per_fetch=_ROWS_PER_FETCH):
+            if self.rows % _ROWS_PER_STAGE == 0:
+                on_stage(f"journal, {self.rows:,} of {total:,} rows")
             self.rows += 1
             if row.strand != before.strand:
                 self.strands += 1

@@ -52,8 +52,8 @@ def verify(
     """Verify the whole ledger as it is at one moment, and list at most that many problems.
 
     The journal is verified if there are `keys`, and compared with a `seal` of before, if there is
-    one. `on_stage` is told what is checked next. Changes nothing and waits for nobody. Raises
-    sqlalchemy.exc.DBAPIError when PostgreSQL is away.
+    one. `on_stage` is told what is checked next, and how far it is. Changes nothing and waits for
+    nobody. Raises sqlalchemy.exc.DBAPIError when PostgreSQL is away.
     """
     listed: list[str] = []
     more = 0
@@ -84,8 +84,7 @@ def _problems(
         on_stage(name)
         yield from stream(connection, text(invariant)).scalars()
     if keys is not None:
-        on_stage("journal")
-        yield from check.problems(connection, keys)
+        yield from check.problems(connection, keys, on_stage)
     if seal is not None:
         on_stage("seal")
         yield from seal_problems(connection, seal, check.before)
