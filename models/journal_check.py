@@ -140,6 +140,13 @@ def before_the_journal(connection: Connection) -> int:
     return connection.execute(_BEFORE, {"start": start}).scalar_one() if start else 0
 
 
+def listed(ids: Sequence[int]) -> str:
+    """Ids for a sentence; not all of very many."""
+    more = len(ids) - _IDS_SHOWN
+    shown = ", ".join(map(str, ids[:_IDS_SHOWN]))
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
 def _gap(first: int, row: _Row) -> str:
     last = row.number - 1
     missing = f"row {first} is" if first == last else f"rows {first} to {last} are"
@@ -162,14 +169,8 @@ def _what_is_wrong(connection: Connection, row: _Row, *, is_chained: bool) -> It
             yield f"Transfer {id_} was edited: it or its bet is not as {place} has it."
     if named:
         return
-    of = f"transfers {_listed(row.transfers)}"
+    of = f"transfers {listed(row.transfers)}"
     if is_chained:
         yield f"{place.capitalize()} was edited or forged: nothing vouches for its {of}."
     else:
         yield f"{place.capitalize()} cannot be verified without the row before it; it has {of}."
-
-
-def _listed(ids: Sequence[int]) -> str:
-    more = len(ids) - _IDS_SHOWN
-    shown = ", ".join(map(str, ids[:_IDS_SHOWN]))
-    return f"{shown} and {more} more" if more > 0 else shown

@@ -52,8 +52,8 @@ def verify(
     """Verify the whole ledger as it is at one moment, and list at most that many problems.
 
     The journal is verified if there are `keys`, and compared with a `seal` of before, if there is
-    one. `on_stage` is told what is checked next, and how far it is. Changes nothing and waits for
-    nobody. Raises sqlalchemy.exc.DBAPIError when PostgreSQL is away.
+    one as well. `on_stage` is told what is checked next, and how far it is. Changes nothing and
+    waits for nobody. Raises sqlalchemy.exc.DBAPIError when PostgreSQL is away.
     """
     listed: list[str] = []
     more = 0
@@ -85,9 +85,9 @@ def _problems(
         yield from stream(connection, text(invariant)).scalars()
     if keys is not None:
         yield from check.problems(connection, keys, on_stage)
-    if seal is not None:
-        on_stage("seal")
-        yield from seal_problems(connection, seal, check.before)
+        if seal is not None:
+            on_stage("seal")
+            yield from seal_problems(connection, seal, check.before, keys)
 
 
 def _count(connection: Connection, query: str) -> int:
