@@ -14,7 +14,8 @@ from models.journal import BEGINNING, FINGERPRINT_BYTES, LINE, Head, fingerprint
 from models.journal_keys import JournalKeys
 
 _ROWS_PER_FETCH = 100  # each with the text of its transfers, some 10 KB
-_ROWS_PER_STAGE = 10_000  # some seconds
+#: After so many rows it is told how far it is, or after a twentieth of them.
+_ROWS_PER_STAGE = 10_000
 _IDS_SHOWN = 20
 _SIZE = FINGERPRINT_BYTES
 
@@ -92,11 +93,12 @@ class JournalCheck:
         self, connection: Connection, keys: JournalKeys, on_stage: Callable[[str], None]
     ) -> Iterator[str]:
         total = connection.execute(_COUNT).scalar_one()
+        step = max(_ROWS_PER_STAGE, total // 20)
         before = Head(UUID(int=0), 0, BEGINNING)
         # What the row before may have had for its HMAC: what is stored, and what should be.
         chained: tuple[bytes, ...] = ()
         for row in stream(connection, _ROWS, rows_per_fetch=_ROWS_PER_FETCH):
-            if self.rows % _ROWS_PER_STAGE == 0:
+            if self.rows % step == 0:
                 on_stage(f"journal, {self.rows:,} of {total:,} rows")
             self.rows += 1
             if row.strand != before.strand:
