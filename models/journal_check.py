@@ -43,17 +43,22 @@ _TRANSFERS_OF_A_ROW = text(f"""
 
 _COUNT = text("select count(*) from journal")
 _STARTS = text("select transfer_id from journal_start")
-_UNVOUCHED = """
+_NOT_ONCE = text("""
+    select t.id, coalesce(j.times, 0)
     from transfer t
     left join (
         select id, count(*) as times from journal, unnest(transfers) id group by id
     ) j on j.id = t.id
-"""
-_NOT_ONCE = text(f"""
-    select t.id, coalesce(j.times, 0) {_UNVOUCHED}
     where j.times > 1 or j.times is null and t.id > :start
 """)
-_BEFORE = text(f"select count(*) {_UNVOUCHED} where j.id is null and t.id <= :start")
+#: For every seal, too: how many ids the journal has since then should cost it little.
+_BEFORE = text("""
+    select count(*) from transfer t
+    where t.id <= :start and not exists (
+        select from (select unnest(transfers) as id from journal) j
+        where j.id <= :start and j.id = t.id
+    )
+""")
 
 
 class _Row(Protocol):
