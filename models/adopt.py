@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import insert, text
 
-from models.db import transaction
+from models.db import stream, transaction
 from models.journal import LINE, Row, Strand
 from models.journal_keys import JournalKey
 from models.tables import Journal
@@ -46,12 +46,10 @@ def adopt(database_url: str, key: JournalKey, *, only_count: bool = False) -> Ad
     with transaction(database_url) as session:
         connection = session.connection()
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        connection.execute(text("set local cursor_tuple_fraction = 1"))
         micros = connection.execute(
             text("select ((extract(epoch from now()) * 1000000)::bigint)::text")
         ).scalar_one()
-        options = {"stream_results": True, "yield_per": _TRANSFERS_PER_ROW}
-        found = connection.execute(_MISSING, execution_options=options)
+        found = stream(connection, _MISSING, rows_per_fetch=_TRANSFERS_PER_ROW)
         strand = Strand(key)
         for part in found.partitions(_TRANSFERS_PER_ROW):
             count, first, last = count + len(part), first or part[0][0], part[-1][0]

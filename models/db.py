@@ -1,24 +1,35 @@
 """Connections and transactions: the only module that begins, commits or rolls back.
 
-`transaction` is for what an operator does, through SQLModel. `LedgerConnection` is for batches of
-bets, through libpq's pipeline: a transaction of two round trips, load and commit.
+`transaction` is for what an operator does, through SQLModel; `one_moment` for what reads a whole
+ledger. `LedgerConnection` is for batches of bets, through libpq's pipeline: a transaction of two
+round trips, load and commit.
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from typing import Any, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, text
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
 
 from models.connection import PreparedConnection
 from models.errors import BetTaken, LedgerContention, LedgerError, LedgerUnavailable
 from models.pipeline import Parameter, Pipeline, Row
-from models.queries import BEGIN, COMMIT, HOT_PATH, LIMIT, ROLLBACK, SNAPSHOT, Query
+from models.queries import (
+    BEGIN,
+    COMMIT,
+    HOT_PATH,
+    LIMIT,
+    REPLICATED,
+    ROLLBACK,
+    SNAPSHOT,
+    Query,
+)
 
 Call = tuple[Query, Sequence[Parameter]]
 
@@ -45,6 +56,43 @@ def transaction(database_url: str) -> Iterator[Session]:
     """One transaction: committed at the end, rolled back if the body raises."""
     with Session(engine(database_url), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@contextmanager
+def one_moment(
+    database_url: str, *, read_only: bool = True, replicated: bool = False
+) -> Iterator[Session]:
+    """A transaction in which everything is read as it is at one moment.
+
+    It waits for nobody, but if `replicated`: then it ends once the synchronous standby, if there is
+    one, has all that was read, and raises LedgerUnavailable when it may not have it.
+    """
+    warnings: list[str] = []
+    with transaction(database_url) as session:
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": read_only}
+        connection = session.connection(execution_options=options)
+        yield session
+        if replicated:
+            driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+            driver.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
+            connection.exec_driver_sql("set local client_min_messages = warning")
+            connection.exec_driver_sql(REPLICATED.sql)
+    if warnings:  # as `Pipeline.warning`
+        raise LedgerUnavailable(warnings[0])
+
+
+def stream(
+    connection: Connection,
+    query: TextClause,
+    values: dict[str, object] | None = None,
+    *,
+    rows_per_fetch: int = 500,
+) -> CursorResult[*tuple[Any, ...]]:
+    """All rows of a query, fetched as they are read, so that nothing here grows with them."""
+    # A cursor's plan is otherwise one that is quick to find the first row only.
+    connection.execute(text("set local cursor_tuple_fraction = 1"))
+    options = {"stream_results": True, "yield_per": rows_per_fetch}
+    return connection.execute(query, values or {}, execution_options=options)
 
 
 class LedgerConnection:

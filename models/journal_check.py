@@ -1,18 +1,21 @@
 """Recomputes the journal from the transfers that its rows name, and says what does not agree."""
 
 import hmac
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 
+from models.db import stream
 from models.journal import BEGINNING, FINGERPRINT_BYTES, LINE, Head, fingerprints, row_hmac
 from models.journal_keys import JournalKeys
 
 _ROWS_PER_FETCH = 100  # each with the text of its transfers, some 10 KB
+#: After so many rows it is told how far it is, or after a twentieth of them.
+_ROWS_PER_STAGE = 10_000
 _IDS_SHOWN = 20
 _SIZE = FINGERPRINT_BYTES
 
@@ -38,18 +41,24 @@ _TRANSFERS_OF_A_ROW = text(f"""
     order by named.place
 """).bindparams(bindparam("ids", type_=ARRAY(BIGINT)))  # noqa: S608 - ours
 
+_COUNT = text("select count(*) from journal")
 _STARTS = text("select transfer_id from journal_start")
-_UNVOUCHED = """
+_NOT_ONCE = text("""
+    select t.id, coalesce(j.times, 0)
     from transfer t
     left join (
         select id, count(*) as times from journal, unnest(transfers) id group by id
     ) j on j.id = t.id
-"""
-_NOT_ONCE = text(f"""
-    select t.id, coalesce(j.times, 0) {_UNVOUCHED}
     where j.times > 1 or j.times is null and t.id > :start
 """)
-_BEFORE = text(f"select count(*) {_UNVOUCHED} where j.id is null and t.id <= :start")
+#: For every seal, too: how many ids the journal has since then should cost it little.
+_BEFORE = text("""
+    select count(*) from transfer t
+    where t.id <= :start and not exists (
+        select from (select unnest(transfers) as id from journal) j
+        where j.id <= :start and j.id = t.id
+    )
+""")
 
 
 class _Row(Protocol):
@@ -72,21 +81,30 @@ class JournalCheck:
     before: int = 0  # transfers from before the journal began: nothing vouches for them
     _unknown_keys: dict[str, int] = field(default_factory=dict)
 
-    def problems(self, connection: Connection, keys: JournalKeys) -> Iterator[str]:
+    def problems(
+        self, connection: Connection, keys: JournalKeys, on_stage: Callable[[str], None]
+    ) -> Iterator[str]:
         """A sentence for everything that is wrong; memory does not grow with the journal."""
-        yield from self._rows(connection, keys)
+        yield from self._rows(connection, keys, on_stage)
         for key, rows in self._unknown_keys.items():
             yield (
                 f"{rows} rows of the journal were made with the key {key}, which was not given"
                 " (BETCORE_JOURNAL_KEYS_OLD): they are not verified."
             )
+        on_stage("transfers in no row of the journal")
         yield from self._coverage(connection)
 
-    def _rows(self, connection: Connection, keys: JournalKeys) -> Iterator[str]:
+    def _rows(
+        self, connection: Connection, keys: JournalKeys, on_stage: Callable[[str], None]
+    ) -> Iterator[str]:
+        total = connection.execute(_COUNT).scalar_one()
+        step = max(_ROWS_PER_STAGE, total // 20)
         before = Head(UUID(int=0), 0, BEGINNING)
         # What the row before may have had for its HMAC: what is stored, and what should be.
         chained: tuple[bytes, ...] = ()
-        for row in _stream(connection, _ROWS):
+        for row in stream(connection, _ROWS, rows_per_fetch=_ROWS_PER_FETCH):
+            if self.rows % step == 0:
+                on_stage(f"journal, {self.rows:,} of {total:,} rows")
             self.rows += 1
             if row.strand != before.strand:
                 self.strands += 1
@@ -112,7 +130,7 @@ class JournalCheck:
         starts = connection.execute(_STARTS).scalars().all()
         if len(starts) != 1:
             yield f"The table journal_start has {len(starts)} rows, but should have one."
-        for row in _stream(connection, _NOT_ONCE, {"start": starts[0] if starts else 0}):
+        for row in stream(connection, _NOT_ONCE, {"start": starts[0] if starts else 0}):
             if row[1]:
                 yield f"Transfer {row[0]} is in {row[1]} rows of the journal, but should be in one."
             else:
@@ -127,6 +145,13 @@ def before_the_journal(connection: Connection) -> int:
     """How many transfers are from before the journal began, and were never added to it."""
     start = connection.execute(_STARTS).scalars().first()
     return connection.execute(_BEFORE, {"start": start}).scalar_one() if start else 0
+
+
+def listed(ids: Sequence[int]) -> str:
+    """Ids for a sentence; not all of very many."""
+    more = len(ids) - _IDS_SHOWN
+    shown = ", ".join(map(str, ids[:_IDS_SHOWN]))
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _gap(first: int, row: _Row) -> str:
@@ -151,19 +176,8 @@ def _what_is_wrong(connection: Connection, row: _Row, *, is_chained: bool) -> It
             yield f"Transfer {id_} was edited: it or its bet is not as {place} has it."
     if named:
         return
-    of = f"transfers {_listed(row.transfers)}"
+    of = f"transfers {listed(row.transfers)}"
     if is_chained:
         yield f"{place.capitalize()} was edited or forged: nothing vouches for its {of}."
     else:
         yield f"{place.capitalize()} cannot be verified without the row before it; it has {of}."
-
-
-def _listed(ids: Sequence[int]) -> str:
-    more = len(ids) - _IDS_SHOWN
-    shown = ", ".join(map(str, ids[:_IDS_SHOWN]))
-    return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _stream(connection: Connection, query: Any, values: dict[str, object] | None = None) -> Any:
-    options = {"stream_results": True, "yield_per": _ROWS_PER_FETCH}
-    return connection.execute(query, values or {}, execution_options=options)

@@ -4,7 +4,7 @@ The list is copied into a temporary table and joined there, so that nothing here
 bet that moved no money on either side (rejected, cancelled, unknown) is no difference.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,10 +14,8 @@ from typing import Any, cast
 import psycopg
 from sqlalchemy import Connection, text
 
-from models.db import transaction
+from models.db import one_moment, stream
 from models.providers import find_provider
-
-_ROWS_PER_FETCH = 500
 
 _LISTED = """
     create temporary table listed (
@@ -75,6 +73,9 @@ _DIFFERENCES = text("""
        or is_here and is_there and (other_stake or other_win or other_state)
           and (moved or counts_there)
 """)
+#: Of the list, after which it is told how far it is: some seconds.
+_LINES_PER_STAGE = 1_000_000
+
 _COUNTS = text("select kind, count(*) from difference group by kind")
 _ROWS = text("""
     select kind, line, bet_id, stake_there, stake_here, win_there, win_here, state_there,
@@ -135,16 +136,22 @@ class Reconciliation:
 
 @contextmanager
 def reconcile(
-    database_url: str, counterparty_id: str, bets: Iterable[ListedBet], scope: Scope
+    database_url: str,
+    counterparty_id: str,
+    bets: Iterable[ListedBet],
+    scope: Scope,
+    on_stage: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Reconciliation]:
     """Compare as of one moment; the differences can be read until the block ends.
 
-    Raises NotFound when there is no such provider, and what reading `bets` raises.
+    `on_stage` is told what is done next, and how far it is. Raises NotFound when there is no such
+    provider, and what reading `bets` raises.
     """
-    with transaction(database_url) as session:
-        connection = session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    with one_moment(database_url, read_only=False) as session:  # it has temporary tables
+        connection = session.connection()
         provider_id = find_provider(session, counterparty_id).id
-        listed = _copy(connection, bets)
+        listed = _copy(connection, bets, on_stage)
+        on_stage("comparing")
         connection.execute(_ANALYZE)
         values = {
             "provider": provider_id,
@@ -158,18 +165,21 @@ def reconcile(
         yield Reconciliation(listed, counts, _differences(connection))
 
 
-def _copy(connection: Connection, bets: Iterable[ListedBet]) -> int:
+def _copy(
+    connection: Connection, bets: Iterable[ListedBet], on_stage: Callable[[str], None]
+) -> int:
     """Put the list into its temporary table; how many lines."""
     connection.execute(text(_LISTED))
     count = 0
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for count, bet in enumerate(bets, start=1):  # noqa: B007 - the last is the count
+        for count, bet in enumerate(bets, start=1):
+            if count % _LINES_PER_STAGE == 0:
+                on_stage(f"reading the list, {count:,} bets")
             copy.write_row((bet.line, bet.bet_id, bet.stake, bet.win, bet.state, bet.why))
     return count
 
 
 def _differences(connection: Connection) -> Iterator[Difference]:
-    options = {"stream_results": True, "yield_per": _ROWS_PER_FETCH}
-    for row in connection.execute(_ROWS, execution_options=options):
+    for row in stream(connection, _ROWS):
         yield Difference(*row)

@@ -6,19 +6,20 @@ ledger that was cut.
 
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
+from sqlalchemy.dialects.postgresql import UUID as UUIDS
 
-from models.db import transaction
+from models.db import one_moment, stream
 from models.errors import BetcoreError
-from models.journal_check import before_the_journal
-from models.journal_keys import JournalKeys
+from models.journal_check import before_the_journal, listed
+from models.journal_keys import JournalKey, JournalKeys
 
 _VERSION = 1
 
@@ -44,6 +45,17 @@ _GONE = text(
     "select named.id from unnest(:ids) named(id)"
     " where not exists (select from transfer t where t.id = named.id) order by 1"
 ).bindparams(bindparam("ids", type_=ARRAY(BIGINT)))
+_OF_OLD_KEYS = text("""
+    select j.strand, j.number, j.key, j.transfers
+    from journal j
+    left join unnest(:strands, :numbers) sealed(strand, number) on sealed.strand = j.strand
+    where j.key = any(:keys) and j.number > coalesce(sealed.number, 0)
+    order by j.strand, j.number
+""").bindparams(
+    bindparam("strands", type_=ARRAY(UUIDS)),
+    bindparam("numbers", type_=ARRAY(BIGINT)),
+    bindparam("keys", type_=ARRAY(TEXT)),
+)
 
 
 class BadSeal(BetcoreError):  # noqa: N818
@@ -65,30 +77,33 @@ class Seal:
     """What there was at a moment: whatever is there later must still hold all of it."""
 
     sealed_at: datetime
+    key: str  # names the key in use then, with which it is signed
     before: int  # transfers from before the journal began
     heads: tuple[SealedHead, ...]
 
 
-def make_seal(database_url: str) -> Seal:
-    """Seal the journal as it is at one moment; changes nothing and waits for nobody."""
-    with transaction(database_url) as session:
-        connection = session.connection(
-            execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        )
+def make_seal(database_url: str, key: JournalKey) -> Seal:
+    """Seal the journal as it is at one moment, with the key in use; changes nothing.
+
+    Waits for the synchronous standby, if there is one: a row that it does not have was never
+    promised, and would be missed after a failover. Raises LedgerUnavailable if it may not have all.
+    """
+    with one_moment(database_url, replicated=True) as session:
+        connection = session.connection()
         now = connection.execute(text("select now()")).scalar_one()
         rows = connection.execute(_HEADS).all()
         before = before_the_journal(connection)
     heads = [SealedHead(s, number, bytes(mac), tuple(ids)) for s, number, mac, ids in rows]
-    return Seal(now, before, tuple(heads))
+    return Seal(now, key.id, before, tuple(heads))
 
 
-def write_seal(seal: Seal, keys: JournalKeys) -> str:
-    """The seal as a JSON document, signed with the current key."""
+def write_seal(seal: Seal, key: JournalKey) -> str:
+    """The seal as a JSON document, signed with the key it was made with."""
     document = {
         "version": _VERSION,
         "sealedAt": seal.sealed_at.astimezone(UTC).isoformat(),
         "beforeJournal": seal.before,
-        "key": keys.current.id,
+        "key": seal.key,
         "heads": [
             {
                 "strand": str(head.strand),
@@ -99,7 +114,7 @@ def write_seal(seal: Seal, keys: JournalKeys) -> str:
             for head in seal.heads
         ],
     }
-    mac = _hmac(document, keys.current.secret)
+    mac = _hmac(document, key.secret)
     return json.dumps(document | {"hmac": mac}) + "\n"
 
 
@@ -125,13 +140,18 @@ def read_seal(text_: str, keys: JournalKeys) -> Seal:
             for head in document["heads"]
         ]
         sealed_at = datetime.fromisoformat(document["sealedAt"])
-        return Seal(sealed_at, int(document["beforeJournal"]), tuple(heads))
+        return Seal(sealed_at, key.id, int(document["beforeJournal"]), tuple(heads))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadSeal("This is not a seal: it cannot be read.") from error
 
 
-def seal_problems(connection: Connection, seal: Seal, before: int) -> Iterator[str]:
-    """A sentence for everything sealed that is not as it was; `before`: the count of now."""
+def seal_problems(
+    connection: Connection, seal: Seal, before: int, keys: JournalKeys
+) -> Iterator[str]:
+    """A sentence for everything sealed that is not as it was, or was signed with an old key since.
+
+    `before`: how many transfers are older than the journal now.
+    """
     if before > seal.before:
         yield (
             f"{before} transfers are said to be older than the journal, but {seal.before} were at"
@@ -153,6 +173,21 @@ def seal_problems(connection: Connection, seal: Seal, before: int) -> Iterator[s
                 )
         elif not hmac.compare_digest(bytes(found), head.hmac):
             yield f"Journal strand {head.strand}: row {head.number} is not the one that was sealed."
+    if seal.key == keys.current.id:
+        yield from _signed_since(connection, seal, [id_ for id_ in keys.by_id if id_ != seal.key])
+
+
+def _signed_since(connection: Connection, seal: Seal, old: Sequence[str]) -> Iterator[str]:
+    """What was signed with keys that were old already when it was sealed, but was not sealed."""
+    sealed = {
+        "strands": [head.strand for head in seal.heads],
+        "numbers": [head.number for head in seal.heads],
+    }
+    for strand, number, key, ids in stream(connection, _OF_OLD_KEYS, sealed | {"keys": old}):
+        yield (
+            f"Row {number} of journal strand {strand} was made with the key {key}, which had been"
+            f" replaced when the seal was made: nothing vouches for its transfers {listed(ids)}."
+        )
 
 
 def _hmac(document: dict[str, Any], secret: bytes) -> str:

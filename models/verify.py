@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from models.db import transaction
+from models.db import one_moment, stream
 from models.invariants import INVARIANTS
 from models.journal_check import JournalCheck
 from models.journal_keys import JournalKeys
 from models.seal import Seal, seal_problems
-
-_ROWS_PER_FETCH = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +52,14 @@ def verify(
     """Verify the whole ledger as it is at one moment, and list at most that many problems.
 
     The journal is verified if there are `keys`, and compared with a `seal` of before, if there is
-    one. `on_stage` is told what is checked next. Changes nothing and waits for nobody. Raises
-    sqlalchemy.exc.DBAPIError when PostgreSQL is away.
+    one as well. `on_stage` is told what is checked next, and how far it is. Changes nothing and
+    waits for nobody. Raises sqlalchemy.exc.DBAPIError when PostgreSQL is away.
     """
     listed: list[str] = []
     more = 0
     check = JournalCheck()
-    with transaction(database_url) as session:
-        connection = session.connection(
-            execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        )
-        # A cursor's plan is otherwise one that is quick to find the first row only.
-        connection.execute(text("set local cursor_tuple_fraction = 1"))
+    with one_moment(database_url) as session:
+        connection = session.connection()
         on_stage("counting")
         transfers = _count(connection, "select count(*) from transfer")
         accounts = _count(connection, "select count(*) from account where kind = 'player'")
@@ -88,20 +82,13 @@ def _problems(
 ) -> Iterator[str]:
     for name, invariant in INVARIANTS.items():
         on_stage(name)
-        yield from _stream(connection, invariant)
+        yield from stream(connection, text(invariant)).scalars()
     if keys is not None:
-        on_stage("journal")
-        yield from check.problems(connection, keys)
-    if seal is not None:
-        on_stage("seal")
-        yield from seal_problems(connection, seal, check.before)
+        yield from check.problems(connection, keys, on_stage)
+        if seal is not None:
+            on_stage("seal")
+            yield from seal_problems(connection, seal, check.before, keys)
 
 
 def _count(connection: Connection, query: str) -> int:
     return int(connection.execute(text(query)).scalar_one())
-
-
-def _stream(connection: Connection, query: str) -> Iterator[str]:
-    """The only column of each row, fetched as it is needed, through a cursor in the server."""
-    options = {"stream_results": True, "yield_per": _ROWS_PER_FETCH}
-    yield from connection.execute(text(query), execution_options=options).scalars()

@@ -52,7 +52,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by asyncio."""
         super().connection_made(transport)
-        self.transport = cast("asyncio.Transport", CorkedTransport(transport, self.loop))
+        # Whoever closes it: a client that reads nothing would keep it open for ever.
+        corked = CorkedTransport(transport, self.loop, on_close=self._expect_soon)
+        self.transport = cast("asyncio.Transport", corked)
         if len(self.connections) > self.connections_max:
             self._refuse(try_later("There are too many connections."))
         else:
@@ -60,8 +62,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
-        self._expect_nothing()
         super().connection_lost(exc)
+        self._expect_nothing()
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio. In parts, so that a part with a whole head shows how long it is."""
@@ -73,6 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Called by the parser."""
         self._in_head = self._in_request = True
+        self._unset_keepalive_if_required()  # of one turned away, with which this one came
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -111,7 +114,6 @@ class BoundedProtocol(HttpToolsProtocol):
         keep = self.parser.should_keep_alive()
         self._answer(try_later(OVERLOADED), keep=keep)
         if keep:
-            self._unset_keepalive_if_required()  # of another that was turned away just before
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -119,11 +121,6 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, in the form of our other answers."""
         self._refuse(invalid(msg, 400))
-
-    def timeout_keep_alive_handler(self) -> None:
-        """Called by the event loop when a connection has rested for long."""
-        super().timeout_keep_alive_handler()
-        self._expect_soon()
 
     def pause_writing(self) -> None:
         """Called by asyncio when a client does not read its answers."""
@@ -188,7 +185,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._rests():
             self._answer(error, keep=False)
         else:
-            self._close()
+            self.transport.close()
 
     def _answer(self, error: ApiError, *, keep: bool) -> None:
         body = error_body(error, self.headers or ()).encode()
@@ -203,11 +200,7 @@ class BoundedProtocol(HttpToolsProtocol):
             lines.append("connection: close")
         self.transport.write("\r\n".join((*lines, "", "")).encode() + body)
         if not keep:
-            self._close()
-
-    def _close(self) -> None:
-        self.transport.close()
-        self._expect_soon()  # a client that reads nothing would keep it open for ever
+            self.transport.close()
 
     def _expect_soon(self) -> None:
         if self._late is None:

@@ -1,6 +1,7 @@
 """A transport that sends what one turn of the event loop has written in one piece."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 
@@ -11,9 +12,16 @@ class CorkedTransport:
     two wake-ups of the client, which are a tenth of what an answer costs us.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        on_close: Callable[[], None],
+    ) -> None:
+        """`on_close` is called when it is closed, which it is for good once all was sent."""
         self._transport = transport
         self._loop = loop
+        self._on_close = on_close
         self._unsent: list[bytes] = []
 
     def write(self, data: bytes) -> None:
@@ -26,6 +34,7 @@ class CorkedTransport:
         """Send what is left, and close once it is sent."""
         self._send()
         self._transport.close()
+        self._on_close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)

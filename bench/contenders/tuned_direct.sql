@@ -4,6 +4,9 @@
 -- Each function locks the account first, then reads the session in a later statement, so that it
 -- sees what was committed until the lock was granted. Its answer: the code, the ids of the
 -- transfers that the call names, and the player's balance as the text of an exact number.
+--
+-- The inserts of transfers repeat each other on purpose. PostgreSQL runs a function that writes as a
+-- call of its own, which costs the rival 1.3 us for each transfer (of 18.5 us, measured).
 
 create schema if not exists bench;
 

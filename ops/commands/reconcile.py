@@ -16,6 +16,7 @@ from ops.bet_list import bet_list
 from ops.database import database_failures
 from ops.documents import text
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit_list, find_settings
+from ops.progress import Progress
 
 #: Of what is printed, in the order of `Difference`.
 _TITLES = (
@@ -77,7 +78,7 @@ def reconcile(
     settings = find_settings(data_dir)
     with bet_list(file) as bets, database_failures():
         scope = Scope("stake" in bets.columns, "win" in bets.columns, since, until)
-        with compare(settings.database_url, provider, bets, scope) as found:
+        with compare(settings.database_url, provider, bets, scope, Progress()) as found:
             if as_csv:
                 _print_csv(found)
             else:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from models.adopt import adopt
 from models.commands import PayInOut
 from models.db import LedgerConnection, engine
-from models.journal_keys import JournalKeys
+from models.journal_keys import JournalKey, JournalKeys
 from models.ledger import Ledger
 from models.seal import Seal
 from models.verify import Report, verify
@@ -31,11 +31,11 @@ def bet(bet_id: str, stake: str = "1", win: str = "2") -> PayInOut:
 
 
 @contextmanager
-def ledger_of(books: Books) -> Iterator[Ledger]:
+def ledger_of(books: Books, key: JournalKey = KEY) -> Iterator[Ledger]:
     """A writer with a strand of its own."""
     connection = LedgerConnection(books.url, wait_seconds=8, connect_seconds=2)
     try:
-        yield Ledger(connection, KEY)
+        yield Ledger(connection, key)
     finally:
         connection.close()
 

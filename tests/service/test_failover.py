@@ -9,18 +9,21 @@ from functools import partial
 
 import psycopg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from models.commands import Command, PayInOut
-from models.db import transaction
+from models.db import engine, transaction
 from models.errors import LedgerUnavailable
 from models.lookup import BetQuestion, Lookup
 from models.migrate import migrate
 from models.outcome import Outcome
 from models.providers import add_provider
+from models.seal import Seal, make_seal
 from models.verify import verify
 from ops.embedded import Urls
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, players
+from tests.service.journal_key import KEY, KEYS
 from tests.service.ledger_world import in_time, running, sit
 from tests.service.load import Bet, Load, repeat
 from tests.service.load import ask as send
@@ -65,13 +68,14 @@ def test_when_the_primary_is_killed_all_follow_the_promoted_standby_and_no_answe
         own_pair.worker()
     with Load(players(own_pair), [gateway.url for gateway in own_pair.gateways]) as running_load:
         running_load.wait_for(60, 1)
+        seal = sealed(own_pair)
         own_pair.kill_primary()
         running_load.wait_for(8, 0, 99)
         own_pair.promote()
         running_load.wait_for(60, 1)
 
     assert all(process.alive for process in (*own_pair.gateways, *own_pair.workers))
-    check(own_pair, running_load.bets)
+    check(own_pair, running_load.bets, seal)
 
 
 def test_a_standby_that_falls_silent_stops_all_yes_until_it_confirms_again(
@@ -99,17 +103,19 @@ def test_what_is_committed_but_may_not_be_on_the_standby_is_not_said(
     [seat] = sit(pair)
     bet = seat.bet(3, 1)
     with pair.frozen_standby():
-        for question in (apply, recorded, state_of, apply):
+        for question in (apply, recorded, state_of, sealed, apply):
             with running(partial(question, pair, bet)) as answer:
                 until(lambda: bool(pair.waiting_for_standby()))
                 [pid] = pair.waiting_for_standby()
                 ask(pair.primary.url, f"select {ended_by}({pid})")
-                assert isinstance(answer.exception(), LedgerUnavailable)
+                assert isinstance(answer.exception(), LedgerUnavailable | OperationalError)
             assert pair.rows("select from bet where bet_id = %s", bet.bet_id)
 
     said = apply(pair, bet)
     assert recorded(pair, bet) == said
     assert state_of(pair, bet) == "settled"
+    heads = {(head.strand, head.number) for head in sealed(pair).heads}
+    assert heads == set(pair.rows("select strand, max(number) from journal group by strand"))
 
 
 def test_the_time_limit_of_a_transaction_does_not_end_its_wait_for_the_standby(
@@ -196,8 +202,14 @@ def state_of(world: StandbyWorld, bet: PayInOut) -> str | None:
     return None if answer.bet is None else answer.bet.state
 
 
-def check(world: StandbyWorld, bets: list[Bet]) -> None:
+def sealed(world: StandbyWorld, _: object = None) -> Seal:
+    """Seal the journal as an operator does, on a connection of its own."""
+    engine(world.urls.database).dispose()
+    return make_seal(world.urls.database, KEY)
+
+
+def check(world: StandbyWorld, bets: list[Bet], seal: Seal | None = None) -> None:
     """All that must hold in the end; `bets` are all of the players'."""
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)
-    assert verify(world.urls.database).ok
+    assert verify(world.urls.database, keys=KEYS, seal=seal).ok

@@ -7,9 +7,9 @@ import pytest
 
 from models.journal import LINE, Head, Strand, row_hmac
 from models.journal_keys import JournalKey, JournalKeys
-from models.verify import Vouched
+from models.verify import Vouched, verify
 from tests.service.books import Books
-from tests.service.journal_key import HEX, KEY
+from tests.service.journal_key import HEX, KEY, KEYS
 from tests.service.journaled_books import (
     DELETED,
     EDITED,
@@ -43,6 +43,20 @@ def test_a_ledger_that_nobody_touched_is_vouched_for(journaled: Books) -> None:
 
     assert report.problems == ()
     assert report.journal == Vouched(rows=4, strands=2, before=0, sealed=None)
+
+
+def test_a_long_verification_tells_how_far_it_is(
+    journaled: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.journal_check._ROWS_PER_STAGE", 3)
+    stages: list[str] = []
+
+    verify(journaled.url, keys=KEYS, on_stage=stages.append)
+
+    assert stages == [
+        *("counting", "transfers", "chains of balances", "accounts", "bets"),
+        *("journal, 0 of 4 rows", "journal, 3 of 4 rows", "transfers in no row of the journal"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from tests.service.journal_key import KEY, KEYS
 from tests.service.journaled_books import bet, ledger_of, problems, verified
 
 OTHER = JournalKey(b"another key that is long enough, too")
+#: What is given once KEY was replaced.
+REPLACED = JournalKeys(OTHER, {OTHER.id: OTHER, KEY.id: KEY})
 
 
 def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled: Books) -> None:
-    seal = read_seal(write_seal(make_seal(journaled.url), KEYS), KEYS)
+    seal = read_seal(write_seal(make_seal(journaled.url, KEY), KEY), KEYS)
     assert problems(journaled, seal=seal) == []
 
     journaled.damage(
@@ -37,7 +39,7 @@ def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled
 def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
     journaled: Books,
 ) -> None:
-    seal = make_seal(journaled.url)
+    seal = make_seal(journaled.url, KEY)
     with ledger_of(journaled) as ledger:
         ledger.apply([bet("later")], lambda _: True, 5)
     assert problems(journaled, seal=seal) == []
@@ -52,13 +54,42 @@ def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
 def test_transfers_that_are_made_to_look_older_than_the_journal_are_missed_by_the_seal(
     journaled: Books,
 ) -> None:
-    seal = make_seal(journaled.url)
+    seal = make_seal(journaled.url, KEY)
     journaled.damage("update journal_start set transfer_id = 2000", "delete from journal")
 
     assert verified(journaled).journal == Vouched(rows=0, strands=0, before=17, sealed=None)
     assert problems(journaled, seal=seal)[0] == (
         "17 transfers are said to be older than the journal, but 0 were at the time of the seal."
     )
+
+
+def test_what_a_replaced_key_signs_after_the_seal_is_named(journaled: Books) -> None:
+    """As by a thief of it: in a strand of its own, or behind what was sealed of another."""
+    with ledger_of(journaled) as old, ledger_of(journaled, OTHER) as new:
+        old.apply([bet("sealed")], lambda _: True, 5)
+        seal = read_seal(write_seal(make_seal(journaled.url, OTHER), OTHER), REPLACED)
+        new.apply([bet("honest")], lambda _: True, 5)
+        assert problems(journaled, REPLACED, seal) == []
+
+        old.apply([bet("behind", win="3")], lambda _: True, 5)
+    with ledger_of(journaled) as another:
+        another.apply([bet("apart", win="3")], lambda _: True, 5)
+
+    assert problems(journaled, REPLACED) == []
+    assert sorted(problems(journaled, REPLACED, seal)) == [
+        f"Row {row} of journal strand S was made with the key {KEY.id}, which had been replaced"
+        f" when the seal was made: nothing vouches for its transfers {ids}."
+        for row, ids in ((1, "4001, 4002"), (2, "2004, 2005"))
+    ]
+
+
+def test_a_seal_of_before_the_key_was_replaced_says_nothing_of_keys(journaled: Books) -> None:
+    seal = make_seal(journaled.url, KEY)
+    for key in (KEY, OTHER):
+        with ledger_of(journaled, key) as ledger:
+            ledger.apply([bet(f"later, with {key.id}")], lambda _: True, 5)
+
+    assert problems(journaled, REPLACED, seal) == []
 
 
 @pytest.mark.parametrize(
@@ -71,8 +102,8 @@ def test_what_is_no_seal_is_refused(text: str) -> None:
 
 
 def test_a_seal_that_was_edited_or_made_without_the_key_is_refused(journaled: Books) -> None:
-    sealed = write_seal(make_seal(journaled.url), KEYS)
-    forged = write_seal(make_seal(journaled.url), JournalKeys(OTHER, {OTHER.id: OTHER}))
+    sealed = write_seal(make_seal(journaled.url, KEY), KEY)
+    forged = write_seal(make_seal(journaled.url, OTHER), OTHER)
 
     with pytest.raises(BadSeal, match="edited"):
         read_seal(sealed.replace('"number": 3', '"number": 2'), KEYS)

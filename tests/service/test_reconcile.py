@@ -126,6 +126,21 @@ def test_people_get_a_table_and_amounts_are_exact(desk: Desk, tmp_path: Path) ->
     assert "55.250000000000000001    55.25" in done.stdout
 
 
+def test_a_long_comparison_tells_how_far_it_is(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.reconcile._LINES_PER_STAGE", 2)
+    monkeypatch.setattr("ops.progress._QUIET_SECONDS", 0)
+
+    told = _run(desk, tmp_path, WHOLE, "--json").stderr.splitlines()
+
+    assert [line.split(" s  ")[1] for line in told] == [
+        "reading the list, 2 bets …",
+        "reading the list, 4 bets …",
+        "comparing …",
+    ]
+
+
 @pytest.mark.parametrize(
     ("listed", "says"),
     [
