@@ -101,25 +101,37 @@ class OpenLoop:
         self._sent.left[position] = now - self._sent.due[position]
         connection.position = position
         self._waiting += 1
+        if connection.connected:
+            self._write(connection)
+        return True
+
+    def _write(self, connection: "_Connection") -> None:
+        request = self._requests[connection.position or 0]
         try:
-            whole = connection.socket.send(self._requests[position])
+            whole = connection.socket.send(request)
         except OSError:
             whole = 0
-        if whole != len(self._requests[position]):
+        if whole != len(request):  # a buffer holds many of them
             self._lose(connection)
-        return True
 
     def _open(self) -> "_Connection | None":
         if self._sent.connections >= CONNECTIONS_MAX:
             return None
-        connection = _Connection(socket.create_connection(self._address, timeout=2))
+        connection = _Connection(socket.socket())
         connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.socket.setblocking(False)
-        self._selector.register(connection.socket, selectors.EVENT_READ, connection)
+        # A server that is slow to accept must not hold up the others: never wait for it here.
+        connection.socket.connect_ex(self._address)
+        self._selector.register(connection.socket, selectors.EVENT_WRITE, connection)
         self._sent.connections += 1
         return connection
 
     def _receive(self, connection: "_Connection") -> None:
+        if not connection.connected:
+            connection.connected = True
+            self._selector.modify(connection.socket, selectors.EVENT_READ, connection)
+            self._write(connection)
+            return
         try:
             read = connection.socket.recv(_READ_BYTES)
         except BlockingIOError:
@@ -158,10 +170,11 @@ class OpenLoop:
 class _Connection:
     """One connection, and the request that waits for its answer."""
 
-    __slots__ = ("position", "read", "socket")
+    __slots__ = ("connected", "position", "read", "socket")
 
-    def __init__(self, connected: socket.socket) -> None:
-        self.socket = connected
+    def __init__(self, connecting: socket.socket) -> None:
+        self.socket = connecting
+        self.connected = False
         self.position: int | None = None
         self.read = b""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.audit import AuditFailed, Totals, audit, totals
 from bench.contender import Running
+from bench.measure import Meter
 from bench.open_loop import OpenLoop, Sent
 from bench.plan import Course
 from bench.results import Point
@@ -47,7 +48,11 @@ def _overload(
     starts, begin = time.time() + lead, time.monotonic() + lead
     requests = sign_traffic(rounds.people, len(due), at=[starts + one for one in due])
     loop = OpenLoop(running.url, due, [signed.request for signed in requests])
+    meter = Meter(rounds.urls, running)
+    reading = meter.read()
     sent = loop.run(max(begin, time.monotonic()))
+    cost = meter.cost(reading, meter.read(), good := sum(kind == GOOD for kind in sent.kinds))
+    ours = cost.cpu_us * good / 1e6 + sent.cpu_seconds
     _audit(rounds, recorded, requests, sent)
     begins, ends = course.calm, course.calm + rounds.seconds
     # The first second of all is for connections to be opened.
@@ -63,6 +68,8 @@ def _overload(
         normal_after_seconds=normal_after(sent, before, ends),
         connections=sent.connections,
         generator_cpu_us=sent.cpu_seconds / len(due) * 1e6,
+        steal=cost.steal,
+        others=max(0.0, 1 - cost.idle - cost.steal - ours / cost.machine_seconds),
     )
 
 
@@ -103,5 +110,6 @@ def _in_words(one: Overload) -> str:
         f"refused p50 {refused.p50:.1f} ms, p99 {refused.p99:.1f} ms" if refused else "no refusal",
         f"{one.over.others} others",
         f"normal after {one.normal_after_seconds:.1f} s",
+        f"stolen {one.steal:.1%}, to other processes {one.others:.1%}",
     ]
     return "; ".join(parts)

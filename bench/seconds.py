@@ -57,6 +57,8 @@ class Overload:
     normal_after_seconds: float
     connections: int
     generator_cpu_us: float  # a request
+    steal: float  # share of the machine's time that another machine had
+    others: float  # share of it that went to what is no part of this
 
     @property
     def served_share(self) -> float:

@@ -150,9 +150,10 @@ def _of_overloads(results: Results) -> Table:
     rates = ", ".join(f"{one.capacity:,.0f}" for one in results.overloads)
     costs = ", ".join(f"{one.generator_cpu_us:.0f}" for one in results.overloads)
     opened = ", ".join(f"{one.connections:,}" for one in results.overloads)
+    shares = ", ".join(f"{one.steal + one.others:.0%}" for one in results.overloads)
     title = (
         f"Overloads; capacity just before: {rates} a second; the generator took {costs} µs of CPU"
-        f" a request, on {opened} connections"
+        f" a request, on {opened} connections; stolen, or taken by other processes: {shares}"
     )
     return Table(title, header, rows)
 
