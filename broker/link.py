@@ -41,7 +41,7 @@ class Link:
         """`settings.redis_url` names the Redis."""
         self._settings = settings
         self.stream = reply_stream(uuid4().hex)
-        self.crowding = Crowding(settings.loop_lag_max_seconds)
+        self.crowding = Crowding(settings)
         self._wire: Wire | None = None
         self._listening = False
         self._admit_sha = b""
