@@ -28,7 +28,7 @@ class Intake:
         if not self._turn_is_due:
             self._turn_is_due = True
             loop.call_soon(self._turn, loop)
-        if self._room and not self._waiting:
+        if self._room:  # then nobody waits
             self._room -= 1
             return
         future = loop.create_future()

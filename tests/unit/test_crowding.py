@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from broker.crowding import Crowding
 from broker.intake import Intake
 from settings import Settings
+from tests.unit.gateway_parts import PLACE, gateway_parts
 
 SETTINGS = Settings(loop_lag_max_seconds=0.5, requests_in_flight_max=3, bets_of_session_max=2)
 
@@ -33,7 +36,7 @@ def test_what_redis_said_counts_for_a_moment() -> None:
 def test_the_share_grows_with_the_lag_of_the_loop() -> None:
     crowding = Crowding(SETTINGS)
 
-    for lag, expected in ((0.1, 0), (0.3, 150), (0.5, 300), (7.0, 300), (0.0, 0)):
+    for lag, expected in ((0.1, 0), (7.0, 300), (0.3, 150), (0.5, 300), (0.0, 0)):
         crowding.note_lag(lag)
         assert abs(turned_away(crowding, 0) - expected) <= 1
 
@@ -99,10 +102,35 @@ async def test_so_many_are_let_in_at_a_turn_and_in_the_order_in_which_they_came(
 async def test_who_gave_up_waiting_keeps_nobody_out() -> None:
     intake = Intake(per_turn=1)
     first, second, third = (asyncio.create_task(intake.enter()) for _ in range(3))
-    await first
+    await asyncio.sleep(0)
     second.cancel()
 
     await asyncio.wait_for(third, 10)
 
+    assert first.done()
     assert second.cancelled()
     assert intake.waited(asyncio.get_running_loop().time()) == 0
+
+
+async def test_a_request_is_counted_when_it_came_and_looked_at_when_it_is_let_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entered, let_in = asyncio.Event(), asyncio.Event()
+
+    async def enter() -> None:
+        entered.set()
+        await let_in.wait()
+
+    async with gateway_parts(bets_of_session_max=1) as gateway:
+        crowding = gateway.crowding
+        monkeypatch.setattr(crowding.intake, "enter", enter)
+        posted = asyncio.create_task(gateway.post(b'{"betId":"a","betAmount":1,"winAmount":0}'))
+        await asyncio.wait_for(entered.wait(), 10)
+
+        assert crowding.turns_away(0, PLACE.session_id)
+        assert not gateway.nonces()
+        let_in.set()
+
+        assert (await posted).json()["_responseCode"] == 1
+        assert len(gateway.nonces()) == 1
+        assert not crowding.turns_away(0, PLACE.session_id)
