@@ -6,7 +6,7 @@ TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait; a file's te
 CRASH_OPTIONS = $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(FOLDER),--folder $(FOLDER))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long crash crash-guards bench bench-long check fmt clean
+.PHONY: help run test test-long crash crash-guards bench bench-long overload check fmt clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ bench: .venv/.installed  ## ours against stock RQ and no queue, in 10 minutes (Q
 
 bench-long: .venv/.installed  ## the benchmark with ten million bets, open loop and more, in an hour
 	@.venv/bin/python -m bench --long $(ARGS)
+	@.venv/bin/python -m bench --overload $(ARGS)
+
+overload: .venv/.installed  ## one and a half times what we can do for a minute, three times over
+	@.venv/bin/python -m bench --overload $(ARGS)
 
 check: .venv/.installed  ## lint, format and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

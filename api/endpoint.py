@@ -41,16 +41,18 @@ class SignedEndpoint(ABC, Generic[Question]):
         left = gateway.seconds_left(arrived)
         call = await read_call(scope, receive, gateway.settings.body_bytes_max, left)
         # Counted from here: a body that comes slowly must not keep out those that have come.
-        if gateway.requests_in_flight >= gateway.settings.requests_in_flight_max:
+        crowding, session_id = gateway.crowding, scope["path_params"].get("session_id", "")
+        if crowding.full:
             raise try_later("Too many requests are being worked on.")
-        gateway.requests_in_flight += 1
+        crowding.count_in(session_id)
         try:
+            await crowding.intake.enter()
             left = gateway.seconds_left(arrived)
             signed = await gateway.authenticator.authenticate(call, left)
             question = await self._read(scope, signed, arrived)
             body = await self.answer(signed, question, arrived)
         finally:
-            gateway.requests_in_flight -= 1
+            crowding.count_off(session_id)
         headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -18,8 +18,8 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.requests_in_flight = 0
         self.link = Link(settings)
+        self.crowding = self.link.crowding
         self.authenticator = Authenticator(settings, self._lookup())
         self.sessions = Sessions(settings, self._lookup())
         self._ledger_connection = LedgerConnection(

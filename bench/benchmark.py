@@ -20,6 +20,7 @@ from bench.figures import ONE_STATEMENT
 from bench.growth import measure_growth
 from bench.journal_cost import measure_journal
 from bench.memory import measure_redis_memory
+from bench.overload import measure_overload
 from bench.people import ACCOUNTS, People, make_people
 from bench.picture import draw
 from bench.plan import Plan
@@ -59,6 +60,9 @@ def measure(plan: Plan, urls: Urls, accounts: int) -> Results:
     people = make_people(urls.database, accounts)
     rounds = Rounds(urls, people, CONTENDERS, plan.seconds)
     results = _rounds(plan, rounds, Results(plan.mode, began_at, machine))
+    if plan.overload:
+        overloads = list(measure_overload(rounds, plan.repeats, plan.overload))
+        results = replace(results, overloads=overloads)
     if plan.postgres_alone:
         results = replace(results, journal=measure_journal(urls, _seats(urls, people)))
     if plan.growth_and_memory:

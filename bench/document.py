@@ -9,7 +9,10 @@ from models.errors import BetcoreError
 
 DOCUMENT = PICTURE.with_name("PERFORMANCE.md")
 BEGIN, END = "<!-- results: python -m bench --document -->", "<!-- end of results -->"
+OVERLOAD_BEGIN = "<!-- overload: python -m bench --document -->"
+OVERLOAD_END = "<!-- end of overload -->"
 _FULLEST_FIRST = ("long", "bench", "quick")
+_OVERLOAD = ("overload",)
 
 
 class NoResults(BetcoreError):  # noqa: N818 - named for what it is about
@@ -19,18 +22,27 @@ class NoResults(BetcoreError):  # noqa: N818 - named for what it is about
 def document(path: Path = DOCUMENT, folder: Path = FOLDER) -> list[Path]:
     """Write the fullest results of `folder` into `path`, and draw their picture; the files.
 
-    Raises NoResults, and ValueError when `path` has not the two comments.
+    What an overload found has a place of its own. Raises NoResults, and ValueError when `path` has
+    not the comments around what is to be written.
     """
-    files = [folder / f"{mode}.json" for mode in _FULLEST_FIRST]
-    chosen = next((file for file in files if file.exists()), None)
-    if chosen is None:
+    written: list[Path] = []
+    for modes, begin, end in (
+        (_FULLEST_FIRST, BEGIN, END),
+        (_OVERLOAD, OVERLOAD_BEGIN, OVERLOAD_END),
+    ):
+        files = [folder / f"{mode}.json" for mode in modes]
+        chosen = next((file for file in files if file.exists()), None)
+        if chosen is None:
+            continue
+        results = load(chosen)
+        before, rest = path.read_text().split(begin)
+        _, after = rest.split(end)
+        picture = draw(results, path.with_name(PICTURE.name))
+        path.write_text(f"{before}{begin}\n{_in_markdown(results, picture)}\n{end}{after}")
+        written += [file for file in (path, picture) if file and file not in written]
+    if not written:
         raise NoResults
-    results = load(chosen)
-    before, rest = path.read_text().split(BEGIN)
-    _, after = rest.split(END)
-    picture = draw(results, path.with_name(PICTURE.name))
-    path.write_text(f"{before}{BEGIN}\n{_in_markdown(results, picture)}\n{END}{after}")
-    return [written for written in (path, picture) if written]
+    return written
 
 
 def _in_markdown(results: Results, picture: Path | None) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from bench.growth import STORED
 from bench.results import Point, Results, Run, Spread, figure_of, kept, ratio_of, spread
+from bench.seconds import UNKNOWN, Overload
 
 Verdict = Literal["aim", "ok", "short"]
 Compute = Callable[[Results], Spread | None]
@@ -95,6 +96,26 @@ def _memory(results: Results) -> Spread | None:
     return spread([] if results.redis_memory_mb is None else [results.redis_memory_mb])
 
 
+def _overload(value: Callable[[Overload], float]) -> Compute:
+    return lambda results: spread(map(value, results.overloads))
+
+
+def _served_percent(one: Overload) -> float:
+    return one.served_share * 100
+
+
+def _normal_after(one: Overload) -> float:
+    return one.normal_after_seconds
+
+
+def _refused_p99(one: Overload) -> float:
+    return one.over.refused.p99 if one.over.refused else 0.0
+
+
+def _of_code_0(one: Overload) -> float:
+    return sum(part.of(UNKNOWN) for part in (one.calm, one.over, one.after))
+
+
 FIGURES = (
     Figure("ours / stock RQ, 64 connections", 15, 24, _faster("ours", "stock-rq", 64)),
     Figure("ours / direct, 64 connections", 2.5, 3.3, _faster("ours", "direct", 64)),
@@ -110,4 +131,17 @@ FIGURES = (
     Figure("journal, of the CPU per bet", 3, 3, _journal, less_is_better=True, unit="%"),
     Figure("two gateways + two workers: lost", 20, 0, _lost, less_is_better=True, unit="%"),
     Figure("Redis after 200,000 bets", 200, 60, _memory, less_is_better=True, unit="MB"),
+    Figure("overload: served, of the capacity", 80, 90, _overload(_served_percent), unit="%"),
+    Figure(
+        "overload: p99 of a refusal",
+        50,
+        25,
+        _overload(_refused_p99),
+        less_is_better=True,
+        unit="ms",
+    ),
+    Figure("overload: answers of code 0", 0, 0, _overload(_of_code_0), less_is_better=True),
+    Figure(
+        "normal after an overload", 2, 1, _overload(_normal_after), less_is_better=True, unit="s"
+    ),
 )

@@ -6,7 +6,7 @@ from typing import Literal
 
 from bench.results import Point
 
-Mode = Literal["quick", "bench", "long"]
+Mode = Literal["quick", "bench", "long", "overload"]
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,15 @@ class Visit:
     contender: str
     points: Sequence[Point]
     appendfsync: str = "everysec"
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is around an overload: how long each part takes, in seconds."""
+
+    capacity: int = 8  # to find out what can be done
+    calm: int = 10  # at half of that, before
+    after: int = 10
 
 
 @dataclass(frozen=True)
@@ -29,11 +38,12 @@ class Plan:
     settles_in: bool = True  # by a run of the first point that is not counted
     postgres_alone: bool = False  # PostgreSQL with one statement a transaction, and with batches
     growth_and_memory: bool = False  # ten million bets, and Redis after 200,000
+    overload: Course | None = None  # of `seconds`
 
 
 def plan_of(mode: Mode, seconds: int | None = None, only: Sequence[str] = ()) -> Plan:
     """The plan of a mode, with runs of so many seconds, for some contenders only."""
-    plan = {"quick": _quick, "bench": _bench, "long": _long}[mode]()
+    plan = {"quick": _quick, "bench": _bench, "long": _long, "overload": _overload}[mode]()
     visits = [visit for visit in plan.visits if not only or visit.contender in only]
     return replace(plan, visits=visits, seconds=seconds or plan.seconds)
 
@@ -80,6 +90,10 @@ def _long() -> Plan:
         postgres_alone=True,
         growth_and_memory=True,
     )
+
+
+def _overload() -> Plan:
+    return Plan("overload", repeats=3, seconds=60, visits=[], overload=Course())
 
 
 def _visits(connections: Mapping[str, Sequence[int]], hot: Sequence[str]) -> list[Visit]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.measure import Cost
+from bench.seconds import Overload, read_overload
 from bench.traffic import Calls, Players
 from bench.wrk import Latency
 
@@ -88,6 +89,7 @@ class Results:
     redis_memory_mb: float | None = None  # after 200,000 bets
     growth: Mapping[str, Sequence[float]] = field(default_factory=dict)  # CPU us by stored bets
     journal: Sequence[float] = ()  # CPU us a bet that the journal costs
+    overloads: Sequence[Overload] = ()
     verified_transfers: int = 0
 
     def of(self, point: Point) -> dict[int, Run]:
@@ -152,7 +154,11 @@ def save(results: Results, folder: Path = FOLDER) -> Path:
 def load(path: Path) -> Results:
     """Read what `save` wrote."""
     read = json.loads(path.read_text())
-    return Results(**(read | {"runs": [_run(run) for run in read["runs"]]}))
+    typed = {
+        "runs": [_run(run) for run in read["runs"]],
+        "overloads": [read_overload(one) for one in read.get("overloads", ())],
+    }
+    return Results(**(read | typed))
 
 
 def _run(read: Mapping[str, Any]) -> Run:

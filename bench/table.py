@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bench.figures import PER_SECOND, figures
 from bench.results import Point, Results, Run, Spread, figure_of, kept
+from bench.seconds import GOOD, TRY_LATER, Tail
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ def tables(results: Results) -> Iterator[Table]:
         _of_points(results),
         _of_costs(results),
         _of_postgres_alone(results),
+        _of_overloads(results),
     ):
         if table.rows:
             yield table
@@ -122,6 +124,42 @@ def _of_postgres_alone(results: Results) -> Table:
         if values
     ]
     return Table("PostgreSQL alone", ("writes", "bets/s", "runs"), rows)
+
+
+def _of_overloads(results: Results) -> Table:
+    rows = []
+    for one in results.overloads:
+        for name, part in (("before", one.calm), ("overload", one.over), ("after", one.after)):
+            seconds = part.end - part.begin
+            rows.append(
+                (
+                    f"{one.repeat + 1}. {name}",
+                    f"{part.sent / seconds / one.capacity:.2f}",
+                    f"{part.of(GOOD) / seconds:,.0f}",
+                    *_tail(part.good),
+                    f"{part.of(TRY_LATER) / seconds:,.0f}",
+                    *_tail(part.refused),
+                    str(part.others),
+                    _tail(part.sent_late)[1],
+                )
+            )
+    header = (
+        *("by when a request was due", "sent / capacity", "good/s", "p50 ms", "p99 ms", "max ms"),
+        *("99/s", "p50 ms", "p99 ms", "max ms", "others", "sent late, p99 ms"),
+    )
+    rates = ", ".join(f"{one.capacity:,.0f}" for one in results.overloads)
+    costs = ", ".join(f"{one.generator_cpu_us:.0f}" for one in results.overloads)
+    opened = ", ".join(f"{one.connections:,}" for one in results.overloads)
+    shares = ", ".join(f"{one.steal + one.others:.0%}" for one in results.overloads)
+    title = (
+        f"Overloads; capacity just before: {rates} a second; the generator took {costs} µs of CPU"
+        f" a request, on {opened} connections; stolen, or taken by other processes: {shares}"
+    )
+    return Table(title, header, rows)
+
+
+def _tail(found: Tail | None) -> tuple[str, str, str]:
+    return (_short(found.p50), _short(found.p99), _short(found.max)) if found else ("", "", "")
 
 
 def _points(results: Results) -> list[Point]:

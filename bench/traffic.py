@@ -1,6 +1,7 @@
 """Signed requests, made just before they are sent, and what each of them will write."""
 
 import hmac
+import itertools
 import random
 import time
 from collections import deque
@@ -40,9 +41,15 @@ class _Call(NamedTuple):
 
 
 def sign_traffic(
-    people: People, count: int, calls: Calls = "pay-in-out", players: Players = "spread"
+    people: People,
+    count: int,
+    calls: Calls = "pay-in-out",
+    players: Players = "spread",
+    at: Sequence[float] = (),
 ) -> list[Signed]:
     """So many requests, each with a nonce of its own, to be sent in this order within 30 s.
+
+    With `at`, each is stamped with the time (Unix seconds) at which it is to be sent.
 
     In a mix, a pay-out is of a pay-in, and a refund of a pay-in-out, at least 1,024 requests
     before it; while there is none yet, a pay-in and a pay-in-out come in its place.
@@ -50,7 +57,8 @@ def sign_traffic(
     chance = random.Random()  # noqa: S311 - who plays is no secret
     sessions = people.spread(count, chance) if players == "spread" else people.hot(count)
     chosen = _mix(sessions, chance) if calls == "mix" else map(_pay_in_out, sessions)
-    return [_signed(people, call) for call in chosen]
+    stamps = at or itertools.repeat(None, count)
+    return [_signed(people, call, stamp) for call, stamp in zip(chosen, stamps, strict=True)]
 
 
 def _pay_in_out(session: str, bet_id: str | None = None) -> _Call:
@@ -108,8 +116,8 @@ def _mix(sessions: Sequence[str], chance: random.Random) -> Iterator[_Call]:
             yield _pay_in_out(session, bet_id)
 
 
-def _signed(people: People, call: _Call) -> Signed:
-    timestamp, nonce = int(time.time() * 1000), uuid4().hex
+def _signed(people: People, call: _Call, at: float | None) -> Signed:
+    timestamp, nonce = int((time.time() if at is None else at) * 1000), uuid4().hex
     signed = f"{people.counterparty_id}.{timestamp}.{nonce}"
     message = f"{call.body}.{signed}" if call.body else signed
     signature = hmac.digest(people.secret.encode(), message.encode(), "sha256").hex()

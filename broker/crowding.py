@@ -3,39 +3,69 @@
 import asyncio
 from typing import Final
 
+from broker.intake import Intake
+from settings import Settings
+
 #: How long an answer of Redis counts. A queue that is full takes longer than this to be worked off.
 _REMEMBERED_SECONDS: Final = 0.05
 _LOOK_EVERY_SECONDS: Final = 0.02
 
 
 class Crowding:
-    """The share of new bets that should not be let in.
+    """The share of new bets that should not be let in, and who is in.
 
-    It grows with the wait of the first in the queue, as `admit.lua` last said, and with the time
-    for which this process keeps those waiting whom it has not read yet. So what is let in settles
-    at what can be done; a bound alone would be all or nothing, for seconds each.
+    The share grows with the wait of the first in the queue, as `admit.lua` last said, and with the
+    time for which this process keeps those waiting whom it has not looked at yet. So what is let in
+    settles at what can be done; a bound alone would be all or nothing, for seconds each.
     """
 
-    def __init__(self, lag_max_seconds: float) -> None:
-        """All are turned away when the event loop takes so long for a turn, none at a fifth."""
-        self._lag_max_seconds = lag_max_seconds
-        self._lagging = 0.0  # shares
-        self._queued = 0.0
+    def __init__(self, settings: Settings) -> None:
+        """Its bounds are those of the gateway process in `settings`."""
+        self.intake = Intake()
+        self._settings = settings
+        self._lag_max_seconds = settings.loop_lag_max_seconds
+        self._lag = 0.0  # seconds
+        self._queued = 0.0  # share
         self._until = float("-inf")  # loop time, of the queue's share
         self._owed = 0.0  # turned away too few, as a fraction of one
+        self._in_flight = 0
+        self._of_session: dict[str, int] = {}
+
+    def count_in(self, session_id: str) -> None:
+        """Note that a request is worked on, and of which session; '' is none."""
+        self._in_flight += 1
+        self._of_session[session_id] = self._of_session.get(session_id, 0) + 1
+
+    def count_off(self, session_id: str) -> None:
+        """Note that it is answered."""
+        self._in_flight -= 1
+        left = self._of_session[session_id] - 1
+        if left:
+            self._of_session[session_id] = left
+        else:
+            del self._of_session[session_id]
+
+    @property
+    def full(self) -> bool:
+        """Whether so many are worked on that nothing more may be, not even a question."""
+        return self._in_flight >= self._settings.requests_in_flight_max
 
     def note(self, thousandths: int, now: float) -> None:
         """Note what Redis has just said of the queue (loop time)."""
         self._queued = thousandths / 1000
         self._until = now + _REMEMBERED_SECONDS
 
-    def turns_away(self, now: float) -> bool:
-        """Whether the request that has just come is one of those to refuse; ask once for each."""
+    def turns_away(self, now: float, session_id: str) -> bool:
+        """Whether the bet that has just come is one of those to refuse; ask once for each."""
+        if self._of_session.get(session_id, 0) >= self._settings.bets_of_session_max or self.full:
+            return True
         queued = self._queued if now < self._until else 0.0
-        share = max(queued, self._lagging)
-        if not share:
+        patience = self._lag_max_seconds / 5
+        lag = max(self._lag, self.intake.waited(now))
+        share = max(queued, (lag - patience) / (self._lag_max_seconds - patience))
+        if share <= 0:
             return False
-        self._owed += share
+        self._owed += min(1.0, share)
         if self._owed < 1:
             return False
         self._owed -= 1
@@ -43,9 +73,7 @@ class Crowding:
 
     def note_lag(self, seconds: float) -> None:
         """Note by how much the event loop was late."""
-        patience = self._lag_max_seconds / 5
-        share = (seconds - patience) / (self._lag_max_seconds - patience)
-        self._lagging = max(0.0, min(1.0, share))
+        self._lag = seconds
 
     async def watch(self) -> None:
         """Measure, until cancelled, by how much the event loop is late."""

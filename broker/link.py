@@ -41,7 +41,7 @@ class Link:
         self._settings = settings
         self._replies = Replies(settings, self._deliver)
         self.stream = self._replies.stream
-        self.crowding = Crowding(settings.loop_lag_max_seconds)
+        self.crowding = Crowding(settings)
         self._wire: Wire | None = None
         self._born: int | None = None  # when the memory of the Redis last connected to began
         self._admit_sha = b""

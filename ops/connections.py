@@ -6,17 +6,17 @@ a connection on which nothing was ever sent for as long as the client likes.
 
 import asyncio
 import resource
-from http import HTTPStatus
 from typing import Any, ClassVar, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.answers import JSON, error_body
-from api.errors import OVERLOADED, ApiError, invalid, try_later
+from api.calls import well_formed_nonce
+from api.errors import ApiError, invalid, try_later
 from broker.crowding import Crowding
+from ops.bare_answers import answer, turned_away
 from ops.corked import CorkedTransport
-from settings import Settings, settings
+from settings import Settings
 
 HEAD_BYTES_MAX: Final = 16 * 1024
 #: Of a whole request; what the app has refused as too long (413) is read and dropped up to here.
@@ -92,7 +92,7 @@ class BoundedProtocol(HttpToolsProtocol):
             and self.parser.get_method() == b"POST"
             and self._rests()
             and not self.expect_100_continue
-            and self.crowding.turns_away(self.loop.time())
+            and self.crowding.turns_away(self.loop.time(), session_of(self.url))
         )
         if not self._turned_away:
             super().on_headers_complete()
@@ -112,7 +112,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._turned_away = False
         keep = self.parser.should_keep_alive()
-        self._answer(try_later(OVERLOADED), keep=keep)
+        self.transport.write(turned_away(well_formed_nonce(self.headers), keep=keep))
+        if not keep:
+            self._close()
         if keep:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
@@ -188,17 +190,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _answer(self, error: ApiError, *, keep: bool) -> None:
-        body = error_body(error, self.headers or ()).encode()
-        lines = [
-            f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
-            f"content-type: {JSON}",
-            f"content-length: {len(body)}",
-        ]
-        if error.code == 99:
-            lines.append(f"retry-after: {settings().retry_after_seconds}")
-        if not keep:
-            lines.append("connection: close")
-        self.transport.write("\r\n".join((*lines, "", "")).encode() + body)
+        self.transport.write(answer(error, self.headers or (), keep=keep))
         if not keep:
             self.transport.close()
 
@@ -211,6 +203,12 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+
+def session_of(url: bytes) -> str:
+    """The session in the path of a bet; '' when it is none, or written in another way."""
+    parts = url.split(b"/", 4)
+    return parts[3].decode("latin-1") if len(parts) == 5 else ""
 
 
 def bound_connections(settings: Settings) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("betcore.serve")
 _COLLECT_AFTER = (10_000, 20, 1_000)  # objects; then collections of the younger generation
+_ACCEPTED_PER_TURN = 16
 _ASKING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -55,4 +56,13 @@ def serve_http(server: "uvicorn.Server", listener: socket.socket) -> None:
     # A full collection looks at everything that lives, and stops a gateway that knows 100,000
     # sessions for 60 ms; hardly anything that one request leaves needs it.
     gc.set_threshold(*_COLLECT_AFTER)
-    server.run(sockets=[listener])
+    server.run(sockets=acceptors(listener))
+
+
+def acceptors(listener: socket.socket) -> list[socket.socket]:
+    """A listening socket so many times over as connections are accepted in a turn of the loop.
+
+    uvloop accepts one a turn of each that it was given. When turns are long and clients open
+    connections because answers take longer, new ones would wait for seconds, or be dropped.
+    """
+    return [listener, *(listener.dup() for _ in range(_ACCEPTED_PER_TURN - 1))]

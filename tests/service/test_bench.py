@@ -9,7 +9,7 @@ from bench.audit import AuditFailed, Totals, audit, totals, verify_ledger
 from bench.benchmark import measure
 from bench.growth import fill
 from bench.large_ledger import measure as measure_large
-from bench.plan import Visit, plan_of
+from bench.plan import Course, Visit, plan_of
 from bench.results import Point, Results
 from bench.servers import bench_servers, query
 from bench.traffic import Signed
@@ -26,6 +26,7 @@ def benched() -> Iterator[tuple[str, Results]]:
     except NoLoadGenerator as missing:
         pytest.skip(str(missing))
     plan = replace(plan_of("quick", seconds=1), repeats=1, settles_in=False, visits=[VISIT])
+    plan = replace(plan, overload=Course(capacity=1, calm=2, after=1))
     with bench_servers(durable=False) as urls:
         yield urls.database, measure(plan, urls, ACCOUNTS)
 
@@ -90,6 +91,22 @@ def test_a_balance_that_does_not_add_up_fails_the_audit(database_url: str) -> No
 
     query(database_url, "update account set balance = balance - 1 where id = 3")
     assert audit(database_url, before, [], unknown=0) == before
+
+
+def test_an_overload_is_measured_and_audited(benched: tuple[str, Results]) -> None:
+    [overload] = benched[1].overloads
+
+    parts = (overload.calm, overload.over, overload.after)
+    assert overload.capacity > 0
+    for part in parts:
+        assert part.offered == part.sent > 0
+        assert part.good
+        assert part.sent_late
+        assert sum(part.codes.values()) == part.offered
+    assert overload.over.offered == pytest.approx(3 * overload.after.offered, abs=2)
+    assert overload.served > 0
+    assert overload.connections > 1
+    assert overload.generator_cpu_us > 0
 
 
 VISIT = Visit("ours", [Point("ours", 1), Point("ours", 1, open_loop=True)])

@@ -29,6 +29,14 @@ def impatient(world: World) -> Iterator[GatewayProcess]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def strict(world: World) -> Iterator[GatewayProcess]:
+    """A gateway that lets one session have one bet under way."""
+    with BoundedGatewayProcess(world.urls, BETCORE_BETS_OF_SESSION_MAX="1") as started:
+        started.wait_ready()
+        yield started
+
+
 def wait_for(redis: "Redis", job_id: str, ms: int) -> None:
     """Let a job have waited on the queue for that long."""
     queued = int(redis.hget(f"rq:job:{job_id}", "queued_ms") or 0)
@@ -141,6 +149,29 @@ def test_while_no_worker_runs_bets_are_refused_at_once_and_questions_answered(
     assert not world.redis.exists(f"betcore:lane:{seat.account_id}")
     until(lambda: near.pay_in_out(1).code == 1)
     assert world.rows("select count(*) from bet where account_id = %s", seat.account_id) == [(1,)]
+
+
+def test_a_session_with_as_many_bets_under_way_as_may_be_is_turned_away_and_no_other(
+    world: World, seat: Seat, strict: GatewayProcess
+) -> None:
+    near = replace(seat, client=replace(seat.client, url=strict.url))
+    other = world.seat(near.client)
+    provider = world.provider_row(seat.client)
+    lanes = [f"betcore:lane:{one.account_id}" for one in (near, other)]
+    with ThreadPoolExecutor(2) as waiting:
+        with frozen(*(worker.pid for worker in world.workers)):
+            first = waiting.submit(near.pay_in_out, 1)
+            until(lambda: world.redis.exists(lanes[0]))
+
+            before = burnt(world, provider)
+            refused = near.pay_in_out(1)
+            assert burnt(world, provider) == before
+            second = waiting.submit(other.pay_in_out, 1)
+            until(lambda: world.redis.exists(lanes[1]))
+
+        assert first.result().code == second.result().code == 1
+    assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, 99, "1")
+    assert near.pay_in_out(1).code == 1
 
 
 def test_what_expired_is_kept_no_longer_than_a_result(queue_world: QueueWorld) -> None:

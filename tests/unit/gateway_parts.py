@@ -15,6 +15,7 @@ from api.dispatch import Dispatcher
 from api.gateway import Gateway
 from api.sessions import Sessions
 from broker.admission import Admission, Result, Verdict
+from broker.crowding import Crowding
 from broker.link import Link
 from broker.scripts import common_arguments, source
 from models.commands import Place
@@ -94,8 +95,11 @@ def admit(redis: FakeRedis, *admissions: Admission) -> list[bytes]:
 class GatewayParts:
     """A gateway's app with its link and all that is behind it."""
 
-    def __init__(self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind) -> None:
+    def __init__(
+        self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind, crowding: Crowding
+    ) -> None:
         self._http = http
+        self.crowding = crowding
         self.link = link
         self.behind = behind
 
@@ -135,7 +139,7 @@ async def gateway_parts(**changed: Any) -> AsyncIterator[GatewayParts]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
         try:
-            yield GatewayParts(http, link, behind)
+            yield GatewayParts(http, link, behind, gateway.crowding)
         finally:
             await gateway.stop()
             link.redis.close()

@@ -1,10 +1,19 @@
 """The page about performance: filled from the fullest results there are, by one command."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.document import BEGIN, DOCUMENT, END, NoResults, document
+from bench.document import (
+    BEGIN,
+    DOCUMENT,
+    END,
+    OVERLOAD_BEGIN,
+    OVERLOAD_END,
+    NoResults,
+    document,
+)
 from bench.results import Point, save
 from tests.unit.bench_runs import results, run
 
@@ -29,6 +38,17 @@ def test_the_page_is_filled_again_with_each_new_run(tmp_path: Path) -> None:
     assert text.count("| ours, 64 connections | 1,064 |") == 1
 
 
+def test_an_overload_has_a_place_of_its_own(tmp_path: Path) -> None:
+    page = tmp_path / "PERFORMANCE.md"
+    page.write_text(f"{BEGIN}\nas it was\n{END}\n{OVERLOAD_BEGIN}\n{OVERLOAD_END}\n")
+    save(replace(results(), mode="overload"), tmp_path)
+
+    assert document(page, tmp_path) == [page]
+
+    text = page.read_text()
+    assert text.startswith(f"{BEGIN}\nas it was\n{END}\n{OVERLOAD_BEGIN}\n`overload`, 2026-01-01")
+
+
 def test_without_results_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(NoResults):
         document(DOCUMENT, tmp_path)
@@ -37,5 +57,6 @@ def test_without_results_nothing_is_written(tmp_path: Path) -> None:
 def test_our_own_page_has_the_place_to_fill() -> None:
     text = DOCUMENT.read_text()
 
-    assert text.count(BEGIN) == text.count(END) == 1
-    assert text.index(BEGIN) < text.index(END)
+    for begin, end in ((BEGIN, END), (OVERLOAD_BEGIN, OVERLOAD_END)):
+        assert text.count(begin) == text.count(end) == 1
+        assert text.index(begin) < text.index(end)

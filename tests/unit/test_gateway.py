@@ -19,7 +19,14 @@ from broker.keys import nonce_key
 from models.lookup import Lookup
 from models.outcome import Outcome
 from settings import Settings
-from tests.unit.gateway_parts import CLIENT, MEMORY, Behind, GatewayParts, admit, gateway_parts
+from tests.unit.gateway_parts import (
+    CLIENT,
+    MEMORY,
+    Behind,
+    GatewayParts,
+    admit,
+    gateway_parts,
+)
 
 BODY = b'{"betId":"a","betAmount":1,"winAmount":0}'
 

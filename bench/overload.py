@@ -1,0 +1,115 @@
+"""More than can be done: half of our capacity, then one and a half of it, then half again."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+
+from bench.audit import AuditFailed, Totals, audit, totals
+from bench.contender import Running
+from bench.measure import Meter
+from bench.open_loop import OpenLoop, Sent
+from bench.plan import Course
+from bench.results import Point
+from bench.rounds import Rounds, signed_for
+from bench.seconds import GOOD, TRY_LATER, Overload, normal_after, span
+from bench.traffic import Signed, sign_traffic
+
+_log = logging.getLogger("bench")
+
+_CLOSED = Point("ours", 128)
+_CALM_SHARE, _OVER_SHARE = 0.5, 1.5  # of the capacity
+_SIGNED_PER_SECOND = 40_000  # at least, or what is sent is stamped a little early
+
+
+def measure_overload(rounds: Rounds, repeats: int, course: Course) -> Iterator[Overload]:
+    """Overload ours so many times, each time started afresh. Raises AuditFailed, LoadFailed."""
+    with rounds.started(_CLOSED.contender) as running:  # as `Rounds.settle_in`
+        rounds.load(_CLOSED, running, signed_for(0), course.capacity)
+    for repeat in range(repeats):
+        with rounds.started(_CLOSED.contender) as running:
+            rounds.load(_CLOSED, running, signed_for(0), 1)
+            load, _ = rounds.load(_CLOSED, running, signed_for(0), course.capacity)
+            overload = _overload(rounds, running, repeat, load.per_second, course)
+        _log.info("%s", _in_words(overload))
+        yield overload
+
+
+def _overload(
+    rounds: Rounds, running: Running, repeat: int, capacity: float, course: Course
+) -> Overload:
+    calm, over, after = (
+        (_CALM_SHARE * capacity, course.calm),
+        (_OVER_SHARE * capacity, rounds.seconds),
+        (_CALM_SHARE * capacity, course.after),
+    )
+    due = list(_due(calm, over, after))
+    recorded = totals(rounds.urls.database)
+    lead = len(due) / _SIGNED_PER_SECOND + 0.5
+    starts, begin = time.time() + lead, time.monotonic() + lead
+    requests = sign_traffic(rounds.people, len(due), at=[starts + one for one in due])
+    loop = OpenLoop(running.url, due, [signed.request for signed in requests])
+    meter = Meter(rounds.urls, running)
+    reading = meter.read()
+    sent = loop.run(max(begin, time.monotonic()))
+    cost = meter.cost(reading, meter.read(), good := sum(kind == GOOD for kind in sent.kinds))
+    ours = cost.cpu_us * good / 1e6 + sent.cpu_seconds
+    _audit(rounds, recorded, requests, sent)
+    begins, ends = course.calm, course.calm + rounds.seconds
+    # The first second of all is for connections to be opened.
+    before = span(sent, 1, begins)
+    return Overload(
+        repeat=repeat,
+        capacity=capacity,
+        served=_answered_well(sent, begins, ends) / rounds.seconds,
+        calm=before,
+        over=span(sent, begins, ends),
+        after=span(sent, ends, ends + course.after),
+        seconds=[span(sent, at, at + 1) for at in range(ends + course.after)],
+        normal_after_seconds=normal_after(sent, before, ends),
+        connections=sent.connections,
+        generator_cpu_us=sent.cpu_seconds / len(due) * 1e6,
+        steal=cost.steal,
+        others=max(0.0, 1 - cost.idle - cost.steal - ours / cost.machine_seconds),
+    )
+
+
+def _due(*parts: tuple[float, int]) -> Iterator[float]:
+    """When each request is due: so many a second, evenly, for so many seconds, part by part."""
+    begin = 0.0
+    for rate, seconds in parts:
+        yield from (begin + number / rate for number in range(round(rate * seconds)))
+        begin += seconds
+
+
+def _answered_well(sent: Sent, begin: float, end: float) -> int:
+    return sum(
+        kind == GOOD and begin <= due + took < end
+        for kind, due, took in zip(sent.kinds, sent.due, sent.took, strict=True)
+    )
+
+
+def _audit(rounds: Rounds, recorded: Totals, requests: Sequence[Signed], sent: Sent) -> None:
+    """Each that was answered well is recorded, none that was answered with 99 is."""
+    left = [
+        signed
+        for signed, kind, late in zip(requests, sent.kinds, sent.left, strict=True)
+        if late >= 0 and kind != TRY_LATER
+    ]
+    unknown = len(left) - sum(kind == GOOD for kind in sent.kinds)
+    try:
+        audit(rounds.urls.database, recorded, left, unknown)
+    except AuditFailed as error:
+        raise AuditFailed(f"overload: {error}") from error
+
+
+def _in_words(one: Overload) -> str:
+    refused = one.over.refused
+    parts = [
+        f"{one.repeat + 1}. overload: {one.served:,.0f} a second served of {one.capacity:,.0f}",
+        f"{one.offered_share:.2f} times the capacity sent",
+        f"refused p50 {refused.p50:.1f} ms, p99 {refused.p99:.1f} ms" if refused else "no refusal",
+        f"{one.over.others} others",
+        f"normal after {one.normal_after_seconds:.1f} s",
+        f"stolen {one.steal:.1%}, to other processes {one.others:.1%}",
+    ]
+    return "; ".join(parts)
