@@ -113,12 +113,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._turned_away = False
         keep = self.parser.should_keep_alive()
         self.transport.write(turned_away(well_formed_nonce(self.headers), keep=keep))
-        if not keep:
-            self._close()
         if keep:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
+        else:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP, in the form of our other answers."""

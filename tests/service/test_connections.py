@@ -16,6 +16,7 @@ from starlette.routing import Route
 from broker.crowding import Crowding
 from ops.connections import BoundedProtocol
 from ops.gateway import http_config
+from settings import Settings
 from tests.service.processes import until
 from tests.service.raw import conversation, request
 
@@ -40,7 +41,7 @@ class Served:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.held_is_answered = threading.Event()
         self.paused = False
-        world, crowding_ = self, Crowding(1)
+        world, crowding_ = self, Crowding(Settings())
         crowding_.note(1_000, float("inf"))  # every bet is turned away
 
         class Protocol(BoundedProtocol):
