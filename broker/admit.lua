@@ -31,7 +31,7 @@ end
 local since = tonumber(call('HGET', MEMORY, 'since') or nil)
 if not since then
   since = NOW_MS
-  call('HSET', MEMORY, 'since', since)
+  call('HSET', MEMORY, 'since', since, 'born', since)
 end
 local suspended = call('EXISTS', RQ .. ':suspended') == 1
 local crowded = crowding()

@@ -30,9 +30,11 @@ def main(
 ) -> None:
     """Break everything, and look for what was lost or doubled. Exit code 1: something was.
 
-    Without a guard something has to be: then it is the other way round.
+    Without a guard something has to be: then it is the other way round, and there is one campaign.
     """
     if without:
+        if short or hours or first != 1:
+            raise typer.BadParameter("--without goes with --seed and --folder only")
         names = list(GUARDS) if without == "each" else [without]
         noticed = [_is_missed(name, seed or 1, folder) for name in names]
         raise typer.Exit(not all(noticed))

@@ -14,7 +14,14 @@ from typing import Any
 from ops.embedded.places import SOCKETS_BELOW
 from tests.crash import oracle_quiet
 from tests.crash.crowd import Crowd
-from tests.crash.evidence import Evidence, add_redis, add_tables, add_verdict, read_lines
+from tests.crash.evidence import (
+    Evidence,
+    add_redis,
+    add_tables,
+    add_verdict,
+    read_failures,
+    read_lines,
+)
 from tests.crash.faults import Broken, break_and_mend
 from tests.crash.installation import Installation
 from tests.crash.oracle import judge
@@ -44,13 +51,16 @@ def run(plan: Plan, results: Path) -> dict[str, Any]:
         record.note("begin")
         with Crowd(record, broken.seats, broken.fronts, chance, plan.favourite) as crowd:
             until(lambda: record.has_recovered_since(began), lambda: "nothing goes", seconds=60)
+            failures: dict[str, str] = {}
             for step in plan.steps:
+                failures |= read_failures(broken.urls.redis)  # Redis may lose them in this step
                 _take(step, broken, record)
             crowd.end()
             _wait_until_quiet(broken, record)
             record.note("quiet")
             crowd.ask_what_became(_doubtful(record, chance))
         evidence = read_lines(read(record.path))
+        evidence.failures = failures
         add_tables(evidence, broken.urls.database)
         add_redis(evidence, broken.urls.redis)
         add_verdict(evidence, broken.urls.database)

@@ -52,13 +52,16 @@ class Crowd:
 
     def end(self) -> None:
         """Wait until each client has brought its last bet to an end; note whoever could not."""
+        if self._playing.done():
+            return
         self._loop.call_soon_threadsafe(self._ended.set)
         try:
             self._playing.result(_END_WITHIN_SECONDS)
         except TimeoutError:
-            self._playing.cancel()
+            # Noted first: a client that is cancelled gives its bet up.
             for bet in self._record.unresolved():
                 self._record.note("unresolved", bet=bet)
+            self._playing.cancel()
 
     def ask_what_became(self, bets: Sequence[tuple[str, str]]) -> None:
         """Ask for the state of bets: pairs of a counterparty's id and a bet's."""

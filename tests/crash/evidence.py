@@ -191,11 +191,17 @@ def add_redis(evidence: Evidence, redis_url: str) -> None:
         for key in evidence.keys:
             if key.startswith("rq:job:"):
                 evidence.jobs[key] = cast("str", redis.hget(key, "status") or "")
-    failed = [key for key, status in evidence.jobs.items() if status == "failed"]
-    with Redis.from_url(redis_url) as redis:  # what is compressed is no text
-        for key in failed:
-            if why := redis.hget(key, "exc_info"):
-                evidence.failures[key] = zlib.decompress(cast("bytes", why)).decode()
+    evidence.failures |= read_failures(redis_url)
+
+
+def read_failures(redis_url: str) -> dict[str, str]:
+    """Why each job failed that RQ shows as failed at this moment."""
+    found = {}
+    with Redis.from_url(redis_url) as redis:
+        for job in cast("list[bytes]", redis.zrange("rq:failed:bets", 0, -1)):
+            if why := redis.hget(f"rq:job:{job.decode()}", "exc_info"):
+                found[job.decode()] = zlib.decompress(cast("bytes", why)).decode()
+    return found
 
 
 def add_verdict(evidence: Evidence, database_url: str) -> None:

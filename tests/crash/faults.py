@@ -10,8 +10,16 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from tests.crash.installation import WORKERS, Installation
-from tests.crash.messages import DRAW, REACHED_WITHIN_SECONDS, lose, losing, silent_after
-from tests.crash.plan import KINDS, Fault
+from tests.crash.messages import (
+    ADMISSION,
+    DRAW,
+    LOSSES,
+    REACHED_WITHIN_SECONDS,
+    lose,
+    losing,
+    silent_after,
+)
+from tests.crash.plan import Fault
 from tests.crash.points import arm, take_reached
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY
 from tests.service.processes import until
@@ -143,8 +151,8 @@ def _suspend(installation: Installation, fault: Fault) -> None:
 
 def _lose(installation: Installation, fault: Fault) -> tuple[float, float]:
     """A request that never arrives, or whose reply does not."""
-    _, reply, message = fault.kind.removeprefix("lose ").rpartition("the reply to ")
-    at = lose(_proxy(installation, fault), message, reply=bool(reply))
+    message, reply = LOSSES[fault.kind]
+    at = lose(_proxy(installation, fault), message, reply=reply)
     return at, at
 
 
@@ -153,7 +161,7 @@ def _forget_an_admission(installation: Installation, fault: Fault) -> tuple[floa
 
     The gateway asks again, and the new Redis knows nothing: that is no "no".
     """
-    with losing(_proxy(installation, fault), "an admission", reply=True):
+    with losing(_proxy(installation, fault), ADMISSION, reply=True):
         until(installation.servers.is_idle, lambda: "there is always a job")
         at = time.time()
         _crash(installation, Fault("empty", VALKEY))
@@ -169,7 +177,9 @@ def _crash_at_a_draw_of_ids(installation: Installation, fault: Fault) -> tuple[f
     proxies = [installation.proxies[name, POSTGRES] for name in WORKERS]
     with silent_after(proxies, DRAW):
         at = time.time()
-        _crash(installation, fault)
+        installation.servers.crash(POSTGRES)
+    _last(fault)
+    installation.servers.revive(POSTGRES)
     return at, time.time()
 
 
@@ -200,7 +210,7 @@ _DO: dict[str, _Doing] = {
     "swallow": _swallow,
     "fill the disk": _fill_the_disk,
     "suspend": _suspend,
-    **dict.fromkeys((kind for kind in KINDS if kind.startswith("lose ")), _lose),
+    **dict.fromkeys(LOSSES, _lose),
     "forget an admission": _forget_an_admission,
     "crash at a draw of ids": _crash_at_a_draw_of_ids,
 }

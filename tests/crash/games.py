@@ -97,7 +97,6 @@ async def replay(client: Client) -> None:
     await client.send(old, again=True)
     client.seat = old.seat
     await client.ask("pay-in", nonce=old.nonce, stake=client.amount())
-    client.drop()
 
 
 GAMES: Final[dict[Game, int]] = {

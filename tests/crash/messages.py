@@ -1,5 +1,6 @@
 """Loses one message of a kind, between a process of ours and a server, at a proxy between them."""
 
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -9,20 +10,36 @@ from typing import Final
 from tests.service.proxy import Fate, Judge, Proxy, let_pass
 
 REACHED_WITHIN_SECONDS: Final = 40.0
-#: What the bytes of each kind of message hold, as its sender sends them.
-HOLDING: Final = {
-    "an admission": b"workers.jobs.",  # the function's name in a job's data
-    "a commit": b"\x00commit\x00",
-    "a finish": b"betcore:replies:",
+_DRAWN_WITHIN_SECONDS = 120.0  # a worker draws ids once in hundreds of bets
+
+
+def _running(statement: bytes) -> re.Pattern[bytes]:
+    """A message that runs a prepared statement of PostgreSQL's (`Bind`), not one that makes it."""
+    return re.compile(rb"B.{4}\x00" + statement + rb"\x00", re.DOTALL)
+
+
+#: Kinds of messages, by what their bytes hold as their sender sends them.
+ADMISSION: Final = re.compile(rb"workers\.jobs\.")  # the function's name in a job's data
+COMMIT: Final = _running(b"commit")
+FINISH: Final = re.compile(rb"betcore:replies:")
+DRAW: Final = _running(b"next_ids")
+#: What each fault of that name loses: which message, and whether not it but the reply to it.
+LOSSES: Final = {
+    "lose an admission": (ADMISSION, False),
+    "lose a commit": (COMMIT, False),
+    "lose a finish": (FINISH, False),
+    "lose the reply to an admission": (ADMISSION, True),
+    "lose the reply to a commit": (COMMIT, True),
+    "lose the reply to a finish": (FINISH, True),
 }
-DRAW: Final = b"\x00next_ids\x00"
 _REFUSES_SECONDS = 0.2  # once it is lost
 
 
-def lose(proxy: Proxy, message: str, *, reply: bool) -> float:
-    """Lose the next message of a kind, or the reply to it, and end all connections; when it was.
+def lose(proxy: Proxy, message: re.Pattern[bytes], *, reply: bool) -> float:
+    """Lose the next message of a kind, or its reply, and end all connections; when it was.
 
-    Raises AssertionError when none is sent.
+    What is lost as a reply is whatever comes next from the server: since all connections end, the
+    reply is lost in any case. Raises AssertionError when no such message is sent.
     """
     with losing(proxy, message, reply=reply):
         at = time.time()
@@ -31,12 +48,12 @@ def lose(proxy: Proxy, message: str, *, reply: bool) -> float:
 
 
 @contextmanager
-def losing(proxy: Proxy, message: str, *, reply: bool) -> Iterator[None]:
+def losing(proxy: Proxy, message: re.Pattern[bytes], *, reply: bool) -> Iterator[None]:
     """Likewise; the body runs once it is lost, and meanwhile no connection is made."""
     lost = threading.Event()
-    proxy.judge = _judge(HOLDING[message], lost, reply=reply)
+    proxy.judge = _judge(message, lost, reply=reply)
     try:
-        assert lost.wait(REACHED_WITHIN_SECONDS), f"{message} was not sent"
+        assert lost.wait(REACHED_WITHIN_SECONDS), f"nothing was sent that holds {message.pattern!r}"
         yield
     finally:
         proxy.judge = let_pass
@@ -44,8 +61,8 @@ def losing(proxy: Proxy, message: str, *, reply: bool) -> Iterator[None]:
 
 
 @contextmanager
-def silent_after(proxies: Sequence[Proxy], holding: bytes) -> Iterator[None]:
-    """The next message that holds this is answered; nothing that is sent later arrives.
+def silent_after(proxies: Sequence[Proxy], message_of: re.Pattern[bytes]) -> Iterator[None]:
+    """The next message of this kind is answered; nothing that is sent later arrives.
 
     Through none of these proxies, until the end of the body, which begins with the answer. Raises
     AssertionError when no such message is sent.
@@ -59,7 +76,7 @@ def silent_after(proxies: Sequence[Proxy], holding: bytes) -> Iterator[None]:
             nonlocal here
             if from_client and asked.is_set():
                 return Fate.SWALLOW
-            if from_client and holding in message:
+            if from_client and message_of.search(message):
                 asked.set()
                 here = True
             elif here and not from_client:
@@ -72,11 +89,12 @@ def silent_after(proxies: Sequence[Proxy], holding: bytes) -> Iterator[None]:
         for proxy in proxies:
             undoing.callback(setattr, proxy, "judge", let_pass)
             proxy.judge = judge_of_one()
-        assert answered.wait(REACHED_WITHIN_SECONDS), f"nothing was sent that holds {holding!r}"
+        sent = answered.wait(_DRAWN_WITHIN_SECONDS)
+        assert sent, f"nothing was sent that holds {message_of.pattern!r}"
         yield
 
 
-def _judge(holding: bytes, lost: threading.Event, *, reply: bool) -> Judge:
+def _judge(message_of: re.Pattern[bytes], lost: threading.Event, *, reply: bool) -> Judge:
     asked = False
 
     def judge(message: bytes, from_client: bool) -> Fate:
@@ -84,7 +102,7 @@ def _judge(holding: bytes, lost: threading.Event, *, reply: bool) -> Judge:
         if lost.is_set():
             return Fate.PASS
         if from_client:
-            asked = asked or holding in message
+            asked = asked or bool(message_of.search(message))
         if asked and from_client is not reply:
             lost.set()
             return Fate.DROP

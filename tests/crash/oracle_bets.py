@@ -164,7 +164,7 @@ def _was_payable(evidence: Evidence, row: Bet, ask: Ask) -> bool:
         return False
     asks = evidence.asked[ask.provider, ask.bet]
     known = any(a.call == "pay-in" and a.code == 1 and a.answered < ask.at for a in asks)
-    return known if ask.code == 6 else row.win == Decimal(ask.win or 0)
+    return known if ask.code == 6 else row.win is None or row.win == Decimal(ask.win or 0)
 
 
 def _was_sent_well(evidence: Evidence, ask: Ask) -> bool:

@@ -74,6 +74,8 @@ def a_nonce_is_accepted_once(evidence: Evidence) -> Iterator[Finding]:
     lost = [fault["broke"] for kind in _EMPTYING for fault in _faults(evidence, kind)]
     by_nonce: dict[tuple[str, str, int], list[Ask]] = defaultdict(list)
     for ask in evidence.asks:
+        if any(ask.at <= moment <= ask.answered for moment in lost):
+            continue  # nobody can say by which Redis it was admitted
         memory = sum(moment < min(ask.answered, ask.stamp / 1000) for moment in lost)
         by_nonce[ask.provider, ask.nonce.lower(), memory].append(ask)
     for sent in by_nonce.values():

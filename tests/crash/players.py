@@ -36,7 +36,7 @@ class Client:
         seats: Sequence[Seat],
         sockets: Sequence[Path],
         chance: random.Random,
-        games: Sequence[tuple["Game", int]],
+        games: Sequence[tuple[Game, int]],
         skew_seconds: int = 0,
     ) -> None:
         """`games`, with their weights; `skew_seconds`: how far its clock is ahead."""
@@ -73,10 +73,6 @@ class Client:
             if code == 1 and self._state != "in_flight":
                 return
             await self.pause(_AGAIN_SECONDS)
-
-    def drop(self) -> None:
-        """Give the bet up."""
-        self._record.drop(self.bet)
 
     def close(self) -> None:
         """Hang up."""
@@ -123,6 +119,7 @@ class Client:
         mark: str = "",
         again: bool = False,
     ) -> int | None:
+        """Send a request and note it; the code of its answer. `again`: it was sent before."""
         chosen = self.chance.randrange(len(self._lines)) if gateway is None else gateway
         n = self._record.ask(
             counts=not self._skew_seconds and not again and request.call != "status",
@@ -171,4 +168,5 @@ class Client:
                 await asyncio.Event().wait()
 
     def amount(self) -> str:
+        """What is staked or won: a few euros."""
         return str(Decimal(self.chance.randint(0, 500)).scaleb(-2))

@@ -65,7 +65,7 @@ def _affected(evidence: Evidence, moment: float) -> list[tuple[set[int], float]]
             continue
         ends = [a.answered for a in calls if a.code in FINAL and a.answered >= moment]
         if ends:
-            asked = [a for a in (before[-1], *calls) if before[-1].at <= a.at <= min(ends)]
+            asked = [a for a in calls if before[-1].at <= a.at <= min(ends)]
             found.append(({a.gateway for a in asked}, min(ends) - moment))
     return found
 

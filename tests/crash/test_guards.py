@@ -10,9 +10,10 @@ import pytest
 from tests.crash.campaign import run
 from tests.crash.games import games
 from tests.crash.guards import GUARDS, plan
+from tests.crash.installation import WORKERS
 from tests.crash.oracle import RULES
-from tests.crash.plan import KINDS
-from tests.crash.points import WITHOUT
+from tests.crash.plan import KINDS, Fault
+from tests.crash.points import POINTS, WITHOUT
 from tests.crash.report import BEGIN_GUARDS, END_GUARDS, write
 from tests.crash.unguarded import REMOVALS
 
@@ -20,11 +21,17 @@ from tests.crash.unguarded import REMOVALS
 def test_every_guard_has_a_removal_known_faults_known_rules_and_a_known_game() -> None:
     assert GUARDS.keys() == REMOVALS.keys()
     for name, guard in GUARDS.items():
-        assert {fault.kind for fault in guard.faults} <= {*KINDS, "point"}
+        assert all(_is_possible(fault) for fault in guard.faults)
         assert guard.rules
         assert guard.rules <= {rule.__name__ for rule in RULES}
         assert games(guard.favourite)
         assert plan(name).without == name
+
+
+def _is_possible(fault: Fault) -> bool:
+    if fault.detail and fault.detail not in POINTS:
+        return False
+    return fault.target in (WORKERS if fault.kind == "point" else KINDS[fault.kind][0])
 
 
 @pytest.mark.parametrize("guard", REMOVALS)

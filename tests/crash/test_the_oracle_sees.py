@@ -68,3 +68,17 @@ def test_a_redis_that_lost_its_data_may_admit_a_request_stamped_ahead_again() ->
     again.nonce, again.stamp = first.nonce, first.stamp
 
     assert judge(story.evidence) == []
+
+
+def test_what_was_asked_before_a_loss_and_answered_after_it_was_admitted_by_either_redis() -> None:
+    story = a_story()
+    first = story.evidence.asks[0]
+    first.stamp += 20_000
+    loss = {"what": "fault", "name": "", "trouble": "", "broke": first.at + 0.1}
+    loss |= {"back": first.at + 0.2}
+    loss |= {"faults": [{"kind": "forget an admission", "target": "gateway-1 > valkey"}]}
+    story.evidence.events.append(loss)
+    again = story.ask("balance", "", 1, provider=PROVIDER)
+    again.nonce, again.stamp = first.nonce, first.stamp
+
+    assert judge(story.evidence) == []

@@ -24,6 +24,7 @@ from models.errors import LedgerUnavailable
 from models.journal import Strand
 from models.ledger import IdBlock
 from models.queries import COMMIT
+from settings import Settings
 from workers.lease import LeaseKeeper
 
 _LONG_SECONDS = 3600.0
@@ -45,10 +46,12 @@ def _memory() -> None:
 
 
 def _timestamp() -> None:
+    assert "timestamp_tolerance_seconds" in Settings.model_fields
     os.environ["BETCORE_TIMESTAMP_TOLERANCE_SECONDS"] = str(int(_LONG_SECONDS))
 
 
 def _durable_commit() -> None:
+    assert connection._SETTINGS["synchronous_commit"] == "on"
     connection._SETTINGS["synchronous_commit"] = "off"
 
 
@@ -156,6 +159,7 @@ REMOVALS: dict[str, Callable[[], None]] = {
 
 
 def _set(owner: type, name: str, function: Callable[..., Any]) -> None:
+    assert hasattr(owner, name), f"{owner.__name__} has no {name}: what is taken away here?"
     setattr(owner, name, function)
 
 

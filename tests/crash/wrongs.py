@@ -52,6 +52,10 @@ def an_owed_win_is_refused(story: Story) -> None:
     story.ask("pay-out", "open", 6, win="3")
 
 
+def an_owed_win_is_a_conflict(story: Story) -> None:
+    story.ask("pay-out", "open", 7, win="3")
+
+
 def a_bet_is_recorded_twice(story: Story) -> None:
     row = story.row("refused")
     again = story.record(story.evidence.asks[3], "rejected")
@@ -173,6 +177,7 @@ WRONGS: dict[Wrong, str] = {
     a_conflict_is_done_as_asked: "a_no_has_none",
     a_refused_win_is_paid: "a_no_has_none",
     an_owed_win_is_refused: "a_no_has_none",
+    an_owed_win_is_a_conflict: "a_no_has_none",
     a_bet_is_recorded_twice: "a_bet_happens_once",
     a_win_is_missing: "a_bet_is_whole",
     a_rejected_request_is_recorded: "not_admitted_did_nothing",

@@ -60,6 +60,17 @@ def test_a_memory_that_was_kept_is_the_same_and_one_that_began_empty_another(
     assert queue_world.born("another run") > born
 
 
+def test_a_memory_that_begins_with_an_admission_is_as_old_as_that(
+    queue_world: QueueWorld,
+) -> None:
+    """As after FLUSHALL, of which no gateway knows: what was admitted since is not lost."""
+    assert queue_world.admit(Request()) == "A"
+    began = int(queue_world.redis.hget("betcore:memory", "since") or 0)
+    until(lambda: queue_world.now_ms() > began)
+
+    assert queue_world.born("a server") == began
+
+
 def test_a_nonce_is_kept_until_it_expires_and_is_free_again_after(
     queue_world: QueueWorld,
 ) -> None:
