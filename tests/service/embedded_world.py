@@ -93,10 +93,9 @@ def alive(pid: int) -> bool:
     """Whether the process runs; one that only waits for its parent to notice its end does not."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (ProcessLookupError, FileNotFoundError):  # even while it is read
         return False
-    status = Path(f"/proc/{pid}/stat")
-    return not status.exists() or ") Z " not in status.read_text()
 
 
 def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
