@@ -9,7 +9,7 @@ from broker.intake import Intake
 from settings import Settings
 from tests.unit.gateway_parts import PLACE, gateway_parts
 
-SETTINGS = Settings(loop_lag_max_seconds=0.5, requests_in_flight_max=3, bets_of_session_max=2)
+SETTINGS = Settings(loop_lag_max_seconds=0.5, requests_in_flight_max=5, bets_of_session_max=4)
 
 
 def turned_away(crowding: Crowding, now: float, of: int = 300) -> int:
@@ -58,7 +58,7 @@ async def test_the_share_grows_with_the_wait_of_the_first_who_is_not_looked_at_y
 
 def test_a_session_that_has_too_many_bets_under_way_is_turned_away_and_no_other() -> None:
     crowding = Crowding(SETTINGS)
-    for session in ("a", "a"):
+    for session in ("a", "a", "a", "a"):
         assert not crowding.turns_away(0, session)
         crowding.count_in(session)
 
@@ -68,9 +68,20 @@ def test_a_session_that_has_too_many_bets_under_way_is_turned_away_and_no_other(
     assert not crowding.turns_away(0, "a")
 
 
+def test_while_it_is_crowded_a_session_may_have_a_quarter_of_that() -> None:
+    crowding = Crowding(SETTINGS.model_copy(update={"bets_of_session_max": 8}))
+    for _ in range(2):
+        crowding.count_in("a")
+
+    assert not crowding.turns_away(7, "a")
+    crowding.note(1, 7)
+    assert crowding.turns_away(7, "a")
+    assert not crowding.turns_away(7, "b")
+
+
 def test_when_as_many_are_under_way_as_may_be_all_are_turned_away() -> None:
     crowding = Crowding(SETTINGS)
-    for session in ("a", "b", "c"):
+    for session in ("a", "b", "c", "b", "c"):
         assert not crowding.full
         crowding.count_in(session)
 
