@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     admissions_per_script_max: int = 64  # requests in one admission script
-    loop_lag_max_seconds: float = 0.5  # loop or intake this late: 99; from a fifth on, a share
+    loop_lag_max_seconds: float = 0.5  # loop or intake this late: 99; from half of it, a share
     sessions_cached_max: int = 200_000  # entries of some 300 bytes
 
     # Queue and worker.

@@ -59,7 +59,7 @@ class Crowding:
     def turns_away(self, now: float, session_id: str) -> bool:
         """Whether the bet that has just come is one of those to refuse; ask once for each."""
         queued = self._queued if now < self._until else 0.0
-        patience = self._lag_max_seconds / 5
+        patience = self._lag_max_seconds / 2
         lag = max(self._lag, self.intake.waited(now))
         share = max(queued, (lag - patience) / (self._lag_max_seconds - patience))
         # A lane is taken once in a queue's length: the longer that is, the fewer fit in time.

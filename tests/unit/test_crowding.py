@@ -36,7 +36,7 @@ def test_what_redis_said_counts_for_a_moment() -> None:
 def test_the_share_grows_with_the_lag_of_the_loop() -> None:
     crowding = Crowding(SETTINGS)
 
-    for lag, expected in ((0.1, 0), (7.0, 300), (0.3, 150), (0.5, 300), (0.0, 0)):
+    for lag, expected in ((0.25, 0), (7.0, 300), (0.375, 150), (0.5, 300), (0.0, 0)):
         crowding.note_lag(lag)
         assert abs(turned_away(crowding, 0) - expected) <= 1
 
@@ -49,11 +49,11 @@ async def test_the_share_grows_with_the_wait_of_the_first_who_is_not_looked_at_y
 
     came = loop.time()
     assert crowding.intake.waited(came + 0.3) >= 0.3
-    for waited, expected in ((0.05, 0), (0.3, 150), (0.6, 300)):
+    for waited, expected in ((0.15, 0), (0.375, 150), (0.6, 300)):
         assert abs(turned_away(crowding, came + waited) - expected) <= 15
 
     await asyncio.gather(*entering)
-    assert turned_away(crowding, came + 0.3) == 0
+    assert turned_away(crowding, came + 0.375) == 0
 
 
 def test_a_session_that_has_too_many_bets_under_way_is_turned_away_and_no_other() -> None:
