@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     connections_max: int = 16_384  # of one gateway; above it a new one is refused
     request_arrives_within_seconds: float = 10  # all of it, or the connection is closed
     requests_in_flight_max: int = 2_000  # in one gateway; above it 503 with code 99
-    bets_of_session_max: int = 64  # of them, of one session; above it a bet gets 503 with 99
+    bets_of_session_max: int = 64  # of them, of one session; a quarter while crowded; above it 99
     retry_after_seconds: int = 1  # the `Retry-After` of a 503
 
     # Redis, from a gateway.
@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     admissions_per_script_max: int = 64  # requests in one admission script
-    loop_lag_max_seconds: float = 0.5  # loop or intake this late: 99; from a fifth on, a share
+    loop_lag_max_seconds: float = 0.5  # loop or intake this late: 99; from half of it, a share
     sessions_cached_max: int = 200_000  # entries of some 300 bytes
 
     # Queue and worker.

@@ -77,7 +77,7 @@ end
 
 function response(status, _, body)
   last = now()
-  local code = body:match('"_responseCode":(%d+)')
+  local code = body:match('"_responseCode": ?(%d+)')
   if status == 200 and code == "1" and body:find('"balance":%d') then
     good = good + 1
   else

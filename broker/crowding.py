@@ -9,6 +9,7 @@ from settings import Settings
 #: How long an answer of Redis counts. A queue that is full takes longer than this to be worked off.
 _REMEMBERED_SECONDS: Final = 0.05
 _LOOK_EVERY_SECONDS: Final = 0.02
+_CROWDED_PART: Final = 4  # of what a session may have under way, while others are turned away
 
 
 class Crowding:
@@ -57,12 +58,14 @@ class Crowding:
 
     def turns_away(self, now: float, session_id: str) -> bool:
         """Whether the bet that has just come is one of those to refuse; ask once for each."""
-        if self._of_session.get(session_id, 0) >= self._settings.bets_of_session_max or self.full:
-            return True
         queued = self._queued if now < self._until else 0.0
-        patience = self._lag_max_seconds / 5
+        patience = self._lag_max_seconds / 2
         lag = max(self._lag, self.intake.waited(now))
         share = max(queued, (lag - patience) / (self._lag_max_seconds - patience))
+        # A lane is taken once in a queue's length: the longer that is, the fewer fit in time.
+        of_session = self._settings.bets_of_session_max // (_CROWDED_PART if share > 0 else 1)
+        if self._of_session.get(session_id, 0) >= of_session or self.full:
+            return True
         if share <= 0:
             return False
         self._owed += min(1.0, share)

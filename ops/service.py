@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("betcore.serve")
 _COLLECT_AFTER = (10_000, 20, 1_000)  # objects; then collections of the younger generation
-_ACCEPTED_PER_TURN = 16
+_ACCEPTED_PER_TURN = 64
 _ASKING = (signal.SIGTERM, signal.SIGINT)
 
 

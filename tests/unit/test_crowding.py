@@ -9,7 +9,7 @@ from broker.intake import Intake
 from settings import Settings
 from tests.unit.gateway_parts import PLACE, gateway_parts
 
-SETTINGS = Settings(loop_lag_max_seconds=0.5, requests_in_flight_max=3, bets_of_session_max=2)
+SETTINGS = Settings(loop_lag_max_seconds=0.5, requests_in_flight_max=5, bets_of_session_max=4)
 
 
 def turned_away(crowding: Crowding, now: float, of: int = 300) -> int:
@@ -36,7 +36,7 @@ def test_what_redis_said_counts_for_a_moment() -> None:
 def test_the_share_grows_with_the_lag_of_the_loop() -> None:
     crowding = Crowding(SETTINGS)
 
-    for lag, expected in ((0.1, 0), (7.0, 300), (0.3, 150), (0.5, 300), (0.0, 0)):
+    for lag, expected in ((0.25, 0), (7.0, 300), (0.375, 150), (0.5, 300), (0.0, 0)):
         crowding.note_lag(lag)
         assert abs(turned_away(crowding, 0) - expected) <= 1
 
@@ -49,16 +49,16 @@ async def test_the_share_grows_with_the_wait_of_the_first_who_is_not_looked_at_y
 
     came = loop.time()
     assert crowding.intake.waited(came + 0.3) >= 0.3
-    for waited, expected in ((0.05, 0), (0.3, 150), (0.6, 300)):
+    for waited, expected in ((0.15, 0), (0.375, 150), (0.6, 300)):
         assert abs(turned_away(crowding, came + waited) - expected) <= 15
 
     await asyncio.gather(*entering)
-    assert turned_away(crowding, came + 0.3) == 0
+    assert turned_away(crowding, came + 0.375) == 0
 
 
 def test_a_session_that_has_too_many_bets_under_way_is_turned_away_and_no_other() -> None:
     crowding = Crowding(SETTINGS)
-    for session in ("a", "a"):
+    for session in ("a", "a", "a", "a"):
         assert not crowding.turns_away(0, session)
         crowding.count_in(session)
 
@@ -68,9 +68,20 @@ def test_a_session_that_has_too_many_bets_under_way_is_turned_away_and_no_other(
     assert not crowding.turns_away(0, "a")
 
 
+def test_while_it_is_crowded_a_session_may_have_a_quarter_of_that() -> None:
+    crowding = Crowding(SETTINGS.model_copy(update={"bets_of_session_max": 8}))
+    for _ in range(2):
+        crowding.count_in("a")
+
+    assert not crowding.turns_away(7, "a")
+    crowding.note(1, 7)
+    assert crowding.turns_away(7, "a")
+    assert not crowding.turns_away(7, "b")
+
+
 def test_when_as_many_are_under_way_as_may_be_all_are_turned_away() -> None:
     crowding = Crowding(SETTINGS)
-    for session in ("a", "b", "c"):
+    for session in ("a", "b", "c", "b", "c"):
         assert not crowding.full
         crowding.count_in(session)
 
