@@ -80,6 +80,7 @@ class StandbyWorld(World):
 def standby_world() -> Iterator[StandbyWorld]:
     """A StandbyWorld in a folder of its own, without processes yet."""
     folder = Path(tempfile.mkdtemp(prefix="betcore-", dir=SOCKETS_BELOW))
+    folder.chmod(0o711)  # else, run by root, the servers' data would be elsewhere, and stay there
     with ExitStack() as ending:
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
         world = StandbyWorld(folder)
