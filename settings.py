@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     connections_max: int = 16_384  # of one gateway; above it a new one is refused
     request_arrives_within_seconds: float = 10  # all of it, or the connection is closed
     requests_in_flight_max: int = 2_000  # in one gateway; above it 503 with code 99
-    bets_of_session_max: int = 64  # of them, of one session; a quarter while crowded; above it 99
+    bets_of_session_max: int = 128  # of them, of one session; while crowded an eighth; above it 99
     retry_after_seconds: int = 1  # the `Retry-After` of a 503
 
     # Redis, from a gateway.

@@ -9,7 +9,8 @@ from settings import Settings
 #: How long an answer of Redis counts. A queue that is full takes longer than this to be worked off.
 _REMEMBERED_SECONDS: Final = 0.05
 _LOOK_EVERY_SECONDS: Final = 0.02
-_CROWDED_PART: Final = 4  # of what a session may have under way, while others are turned away
+# While this share or more is turned away, a session may have this part under way of what it may.
+_CROWDED_SHARE, _CROWDED_PART = 0.1, 8
 
 
 class Crowding:
@@ -63,7 +64,9 @@ class Crowding:
         lag = max(self._lag, self.intake.waited(now))
         share = max(queued, (lag - patience) / (self._lag_max_seconds - patience))
         # A lane is taken once in a queue's length: the longer that is, the fewer fit in time.
-        of_session = self._settings.bets_of_session_max // (_CROWDED_PART if share > 0 else 1)
+        of_session = self._settings.bets_of_session_max
+        if share >= _CROWDED_SHARE:
+            of_session = max(1, of_session // _CROWDED_PART)
         if self._of_session.get(session_id, 0) >= of_session or self.full:
             return True
         if share <= 0:

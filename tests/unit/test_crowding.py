@@ -68,13 +68,15 @@ def test_a_session_that_has_too_many_bets_under_way_is_turned_away_and_no_other(
     assert not crowding.turns_away(0, "a")
 
 
-def test_while_it_is_crowded_a_session_may_have_a_quarter_of_that() -> None:
-    crowding = Crowding(SETTINGS.model_copy(update={"bets_of_session_max": 8}))
+def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
+    crowding = Crowding(SETTINGS.model_copy(update={"bets_of_session_max": 16}))
     for _ in range(2):
         crowding.count_in("a")
 
     assert not crowding.turns_away(7, "a")
-    crowding.note(1, 7)
+    crowding.note(99, 7)
+    assert not crowding.turns_away(7, "a")
+    crowding.note(100, 7)
     assert crowding.turns_away(7, "a")
     assert not crowding.turns_away(7, "b")
 
