@@ -4,9 +4,9 @@ import asyncio
 from collections import deque
 from typing import Final
 
-#: As many as fill a batch. A turn with all that had come would take as long as the overload is
-#: great, and what is to be refused would wait for its end.
-PER_TURN: Final = 32
+#: As many as one admission script holds. A turn with all that had come would take as long as the
+#: overload is great, and what is to be refused would wait for its end.
+PER_TURN: Final = 64
 
 
 class Intake:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from broker.crowding import Crowding
-from broker.intake import Intake
+from broker.intake import PER_TURN, Intake
 from settings import Settings
 from tests.unit.gateway_parts import PLACE, gateway_parts
 
@@ -44,7 +44,7 @@ def test_the_share_grows_with_the_lag_of_the_loop() -> None:
 async def test_the_share_grows_with_the_wait_of_the_first_who_is_not_looked_at_yet() -> None:
     crowding = Crowding(SETTINGS)
     loop = asyncio.get_running_loop()
-    entering = [asyncio.create_task(crowding.intake.enter()) for _ in range(33)]
+    entering = [asyncio.create_task(crowding.intake.enter()) for _ in range(PER_TURN + 1)]
     await asyncio.sleep(0)
 
     came = loop.time()
