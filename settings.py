@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
     admissions_per_script_max: int = 64  # requests in one admission script
-    loop_lag_max_seconds: float = 0.5  # loop or intake this late: 99; from half of it, a share
+    loop_lag_max_seconds: float = Field(0.5, gt=0)  # loop or intake so late: 99; from half, a share
     sessions_cached_max: int = 200_000  # entries of some 300 bytes
 
     # Queue and worker.
@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     lease_seconds: float = 2  # a worker that does not renew within this loses its batch
     lease_renewals_per_lease: int = 4  # how often it renews in that time
     sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still
-    queue_wait_max_seconds: float = 0.6  # first in the queue: 99 for all; from a quarter, a share
+    queue_wait_max_seconds: float = Field(0.6, ge=0.01)  # of the first: 99; from a quarter, a share
     queue_jobs_max: int = 20_000  # waiting; above it 503 with code 99
     result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job: 2 KB each
     failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a job that failed otherwise

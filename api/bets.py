@@ -14,6 +14,8 @@ from models.errors import InvalidRequest
 class BetCall(SignedEndpoint[BetCommand]):
     """The endpoint of one call about a bet, such as pay-in-out."""
 
+    is_bet = True
+
     def __init__(self, gateway: Gateway, command_type: type[BetCommand]) -> None:
         super().__init__(gateway)
         self._command_type = command_type

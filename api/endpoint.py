@@ -2,14 +2,14 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
 from api.answers import JSON
 from api.auth import Signed
 from api.calls import read_call
-from api.errors import ApiError, invalid, try_later
+from api.errors import OVERLOADED, ApiError, invalid, try_later
 from api.gateway import Gateway
 from models.errors import InvalidRequest
 
@@ -22,6 +22,9 @@ class SignedEndpoint(ABC, Generic[Question]):
     Not a function of Starlette's: building its Request and Response would cost a fifth of the
     gateway's time (docs/adr/0005).
     """
+
+    #: Of bets a session may have only so many under way.
+    is_bet: ClassVar[bool] = False
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -41,9 +44,12 @@ class SignedEndpoint(ABC, Generic[Question]):
         left = gateway.seconds_left(arrived)
         call = await read_call(scope, receive, gateway.settings.body_bytes_max, left)
         # Counted from here: a body that comes slowly must not keep out those that have come.
-        crowding, session_id = gateway.crowding, scope["path_params"].get("session_id", "")
+        crowding = gateway.crowding
         if crowding.full:
             raise try_later("Too many requests are being worked on.")
+        session_id = scope["path_params"]["session_id"] if self.is_bet else ""
+        if self.is_bet and crowding.has_enough(session_id, asyncio.get_running_loop().time()):
+            raise try_later(OVERLOADED)
         crowding.count_in(session_id)
         try:
             await crowding.intake.enter()

@@ -3,6 +3,7 @@
 import asyncio
 
 from api.auth import Authenticator
+from api.crowding import Crowding
 from api.dispatch import Dispatcher
 from api.questions import Questions
 from api.sessions import Sessions
@@ -18,8 +19,9 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.link = Link(settings)
-        self.crowding = self.link.crowding
+        self.crowding = Crowding(settings)
+        self._watch: asyncio.Task[None] | None = None
+        self.link = Link(settings, self.crowding.note)
         self.authenticator = Authenticator(settings, self._lookup())
         self.sessions = Sessions(settings, self._lookup())
         self._ledger_connection = LedgerConnection(
@@ -35,9 +37,12 @@ class Gateway:
         """Begin to connect; what cannot be reached is tried again for as long as it takes."""
         await self.link.start()
         await self.authenticator.start()
+        self._watch = asyncio.create_task(self.crowding.watch())
 
     async def stop(self) -> None:
         """Stop every part."""
+        if self._watch is not None:
+            self._watch.cancel()
         parts = (
             *(self.authenticator, self.sessions, self.dispatcher, self.questions),
             self.link,

@@ -9,6 +9,7 @@ waits for those any longer.
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -16,7 +17,6 @@ from typing import Any
 from redis import exceptions as redis_errors
 
 from broker.admission import Admission, Result, Verdict
-from broker.crowding import Crowding
 from broker.replies import Replies
 from broker.scripts import common_arguments, source
 from broker.seldom import Seldom
@@ -32,16 +32,19 @@ _NOT_EXECUTED = ("LOADING", "READONLY", "OOM", "MASTERDOWN", "NOREPLICAS", "MISC
 _GIVE_UP_EVERY_SECONDS = 0.05
 _RECONNECT_AFTER_SECONDS = 0.1
 
+#: Called with how crowded the queue is, in thousandths, as of a moment (loop time).
+OnCrowded = Callable[[int, float], None]
+
 
 class Link:
     """Admissions out, results in; `start` it inside an event loop, `stop` it at the end."""
 
-    def __init__(self, settings: Settings) -> None:
-        """`settings.redis_url` names the Redis."""
+    def __init__(self, settings: Settings, on_crowded: OnCrowded = lambda *_: None) -> None:
+        """`settings.redis_url` names the Redis; `on_crowded` is told what each script has said."""
         self._settings = settings
+        self._on_crowded = on_crowded
         self._replies = Replies(settings, self._deliver)
         self.stream = self._replies.stream
-        self.crowding = Crowding(settings)
         self._wire: Wire | None = None
         self._born: int | None = None  # when the memory of the Redis last connected to began
         self._admit_sha = b""
@@ -67,7 +70,7 @@ class Link:
     async def start(self) -> None:
         """Begin to connect, and keep connected; does not wait until it is."""
         keepers = (self._keep_admitting(), self._replies.keep_listening(), self._keep_time())
-        self._tasks = [asyncio.create_task(keeper) for keeper in (*keepers, self.crowding.watch())]
+        self._tasks = [asyncio.create_task(keeper) for keeper in keepers]
 
     async def stop(self) -> None:
         """End the connections; whoever still waits is told what is known."""
@@ -130,7 +133,7 @@ class Link:
         error = None if answer.cancelled() else answer.exception()
         if error is None:
             letters, crowded = answer.result()
-            self.crowding.note(crowded, asyncio.get_running_loop().time())
+            self._on_crowded(crowded, asyncio.get_running_loop().time())
             for admission, letter in zip(batch, letters, strict=True):
                 admission.admitted = letter == _ADMITTED
                 if not admission.admitted:

@@ -29,11 +29,11 @@ def answer(error: ApiError, headers: Iterable[tuple[bytes, bytes]], *, keep: boo
 
 def turned_away(nonce: str | None, *, keep: bool) -> bytes:
     """The answer to a bet that is turned away: made once, since refusing must be cheap."""
-    if nonce is None:
-        return answer(try_later(OVERLOADED), (), keep=keep)
-    return _made_once(keep).replace(_NONCE, nonce.encode())
+    made = _made_once(nonce is not None, keep)
+    return made if nonce is None else made.replace(_NONCE, nonce.encode())
 
 
 @cache
-def _made_once(keep: bool) -> bytes:
-    return answer(try_later(OVERLOADED), [(b"x-request-id", _NONCE)], keep=keep)
+def _made_once(has_nonce: bool, keep: bool) -> bytes:
+    headers = [(b"x-request-id", _NONCE)] if has_nonce else []
+    return answer(try_later(OVERLOADED), headers, keep=keep)

@@ -12,10 +12,11 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.calls import well_formed_nonce
+from api.crowding import Crowding
 from api.errors import ApiError, invalid, try_later
-from broker.crowding import Crowding
 from ops.bare_answers import answer, turned_away
 from ops.corked import CorkedTransport
+from ops.service import ACCEPTED_PER_TURN
 from settings import Settings
 
 HEAD_BYTES_MAX: Final = 16 * 1024
@@ -23,8 +24,8 @@ HEAD_BYTES_MAX: Final = 16 * 1024
 REQUEST_BYTES_MAX: Final = 1024 * 1024
 #: Requests that wait behind one that is worked on. No provider's client sends any.
 PIPELINED_MAX: Final = 32
-#: Files that the process needs besides: servers, logs, connections about to be refused.
-_OTHER_FILES: Final = 100
+#: Files that the process needs besides: servers, logs, listeners, connections about to be refused.
+_OTHER_FILES: Final = 100 + 2 * ACCEPTED_PER_TURN
 
 
 class TooMuch(Exception):  # noqa: N818
@@ -92,7 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
             and self.parser.get_method() == b"POST"
             and self._rests()
             and not self.expect_100_continue
-            and self.crowding.turns_away(self.loop.time(), session_of(self.url))
+            and self.crowding.turns_away(self.loop.time())
         )
         if not self._turned_away:
             super().on_headers_complete()
@@ -185,14 +186,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, error: ApiError) -> None:
         """Answer, if nothing is worked on, and close the connection."""
         if self._rests():
-            self._answer(error, keep=False)
-        else:
-            self.transport.close()
-
-    def _answer(self, error: ApiError, *, keep: bool) -> None:
-        self.transport.write(answer(error, self.headers or (), keep=keep))
-        if not keep:
-            self.transport.close()
+            self.transport.write(answer(error, self.headers or (), keep=False))
+        self.transport.close()
 
     def _expect_soon(self) -> None:
         if self._late is None:
@@ -203,12 +198,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
-
-
-def session_of(url: bytes) -> str:
-    """The session in the path of a bet; '' when it is none, or written in another way."""
-    parts = url.split(b"/", 4)
-    return parts[3].decode("latin-1") if len(parts) == 5 else ""
 
 
 def bound_connections(settings: Settings) -> None:

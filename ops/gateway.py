@@ -52,7 +52,7 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
     """
     bound_connections(settings)
     app = create_app(settings)
-    BoundedProtocol.crowding = app.state.gateway.link.crowding
+    BoundedProtocol.crowding = app.state.gateway.crowding
     starting = app.router.lifespan_context
 
     @asynccontextmanager

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ops.logs import log_as
 
@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     import uvicorn
 
 _LOG = logging.getLogger("betcore.serve")
+# A full collection looks at everything that lives, and stops a gateway that knows 100,000 sessions
+# for 60 ms; hardly anything that one request leaves needs it. Even a small one looks at all
+# requests in hand, which in an overload takes 50 ms: hence seldom.
 _COLLECT_AFTER = (50_000, 20, 1_000)  # objects; then collections of the younger generation
-_ACCEPTED_PER_TURN = 64
+#: Each of them is woken for every new connection, and takes it from another gateway on this port.
+ACCEPTED_PER_TURN: Final = 8
 _ASKING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -53,9 +57,6 @@ def take_signals(handler: Callable[[int, FrameType | None], object]) -> None:
 def serve_http(server: "uvicorn.Server", listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT; then answer what has arrived, and return."""
     take_signals(server.handle_exit)
-    # A full collection looks at everything that lives, and stops a gateway that knows 100,000
-    # sessions for 60 ms; hardly anything that one request leaves needs it. Even a small one looks
-    # at all requests in hand, which in an overload takes 50 ms: hence seldom.
     gc.set_threshold(*_COLLECT_AFTER)
     server.run(sockets=acceptors(listener))
 
@@ -66,4 +67,4 @@ def acceptors(listener: socket.socket) -> list[socket.socket]:
     uvloop accepts one a turn of each that it was given. When turns are long and clients open
     connections because answers take longer, new ones would wait for seconds, or be dropped.
     """
-    return [listener, *(listener.dup() for _ in range(_ACCEPTED_PER_TURN - 1))]
+    return [listener, *(listener.dup() for _ in range(ACCEPTED_PER_TURN - 1))]

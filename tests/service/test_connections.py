@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from broker.crowding import Crowding
+from api.crowding import Crowding
 from ops.connections import BoundedProtocol
 from ops.gateway import http_config
 from settings import Settings

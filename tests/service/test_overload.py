@@ -112,7 +112,7 @@ async def test_a_gateway_is_told_how_crowded_the_queue_is(
     wait_for(queue_world.redis, queue_world.admit_jobs(1, 1)[0], HOUR_MS)
     noted: list[int] = []
     async with running(queue_world.settings) as link:
-        monkeypatch.setattr(link.crowding, "note", lambda share, _: noted.append(share))
+        monkeypatch.setattr(link, "_on_crowded", lambda share, _: noted.append(share))
 
         assert await asyncio.wait_for(link.submit(admission(link)), 10) is Verdict.OVERLOADED
 

@@ -11,11 +11,11 @@ from fakeredis import FakeRedis
 
 from api.app import create_app
 from api.auth import Authenticator
+from api.crowding import Crowding
 from api.dispatch import Dispatcher
 from api.gateway import Gateway
 from api.sessions import Sessions
 from broker.admission import Admission, Result, Verdict
-from broker.crowding import Crowding
 from broker.link import Link
 from broker.scripts import common_arguments, source
 from models.commands import Place

@@ -6,7 +6,6 @@ import pytest
 
 from api.errors import OVERLOADED, try_later
 from ops.bare_answers import answer, turned_away
-from ops.connections import session_of
 
 NONCE = "5A0679b6e5fa48f6892c777b0fa92392"
 
@@ -27,9 +26,3 @@ def test_the_answer_that_is_made_once_is_that_of_this_request(
     assert (b"\r\nconnection: close" in head) == (not keep)
     assert int(head.partition(b"content-length: ")[2].split(b"\r\n")[0]) == len(body)
     assert (json.loads(body)["_responseCode"], json.loads(body).get("requestId")) == (99, nonce)
-
-
-def test_the_session_is_read_from_the_path_of_a_bet() -> None:
-    assert session_of(b"/v1/sessions/a-session/bets/pay-in-out?x=/y/z") == "a-session"
-    for path in (b"/", b"/v1/bets", b"*", b"/v1/sessions/a"):
-        assert session_of(path) == ""

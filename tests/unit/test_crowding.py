@@ -4,16 +4,17 @@ import asyncio
 
 import pytest
 
-from broker.crowding import Crowding
-from broker.intake import PER_TURN, Intake
+from api.crowding import Crowding
+from api.intake import Intake
 from settings import Settings
 from tests.unit.gateway_parts import PLACE, gateway_parts
 
+BODY = b'{"betId":"a","betAmount":1,"winAmount":0}'
 SETTINGS = Settings(loop_lag_max_seconds=0.5, requests_in_flight_max=5, bets_of_session_max=4)
 
 
 def turned_away(crowding: Crowding, now: float, of: int = 300) -> int:
-    return sum(crowding.turns_away(now, "a") for _ in range(of))
+    return sum(crowding.turns_away(now) for _ in range(of))
 
 
 def test_it_turns_away_the_share_that_redis_named() -> None:
@@ -29,8 +30,8 @@ def test_what_redis_said_counts_for_a_moment() -> None:
     crowding = Crowding(SETTINGS)
     crowding.note(1000, 7)
 
-    assert crowding.turns_away(7.049, "a")
-    assert not crowding.turns_away(7.051, "a")
+    assert crowding.turns_away(7.049)
+    assert not crowding.turns_away(7.051)
 
 
 def test_the_share_grows_with_the_lag_of_the_loop() -> None:
@@ -44,7 +45,10 @@ def test_the_share_grows_with_the_lag_of_the_loop() -> None:
 async def test_the_share_grows_with_the_wait_of_the_first_who_is_not_looked_at_yet() -> None:
     crowding = Crowding(SETTINGS)
     loop = asyncio.get_running_loop()
-    entering = [asyncio.create_task(crowding.intake.enter()) for _ in range(PER_TURN + 1)]
+    entering = [
+        asyncio.create_task(crowding.intake.enter())
+        for _ in range(SETTINGS.admissions_per_script_max + 1)
+    ]
     await asyncio.sleep(0)
 
     came = loop.time()
@@ -56,16 +60,16 @@ async def test_the_share_grows_with_the_wait_of_the_first_who_is_not_looked_at_y
     assert turned_away(crowding, came + 0.375) == 0
 
 
-def test_a_session_that_has_too_many_bets_under_way_is_turned_away_and_no_other() -> None:
+def test_a_session_has_enough_when_so_many_of_its_bets_are_under_way_and_no_other_has() -> None:
     crowding = Crowding(SETTINGS)
     for session in ("a", "a", "a", "a"):
-        assert not crowding.turns_away(0, session)
+        assert not crowding.has_enough(session, 0)
         crowding.count_in(session)
 
-    assert crowding.turns_away(0, "a")
-    assert not crowding.turns_away(0, "b")
+    assert crowding.has_enough("a", 0)
+    assert not crowding.has_enough("b", 0)
     crowding.count_off("a")
-    assert not crowding.turns_away(0, "a")
+    assert not crowding.has_enough("a", 0)
 
 
 def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
@@ -73,12 +77,21 @@ def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
     for _ in range(2):
         crowding.count_in("a")
 
-    assert not crowding.turns_away(7, "a")
+    assert not crowding.has_enough("a", 7)
     crowding.note(99, 7)
-    assert not crowding.turns_away(7, "a")
+    assert not crowding.has_enough("a", 7)
     crowding.note(100, 7)
-    assert crowding.turns_away(7, "a")
-    assert not crowding.turns_away(7, "b")
+    assert crowding.has_enough("a", 7)
+    assert not crowding.has_enough("b", 7)
+
+
+def test_even_when_it_is_crowded_a_session_may_have_one_bet() -> None:
+    crowding = Crowding(SETTINGS)
+    crowding.note(1000, 7)
+
+    assert not crowding.has_enough("a", 7)
+    crowding.count_in("a")
+    assert crowding.has_enough("a", 7)
 
 
 def test_when_as_many_are_under_way_as_may_be_all_are_turned_away() -> None:
@@ -88,10 +101,10 @@ def test_when_as_many_are_under_way_as_may_be_all_are_turned_away() -> None:
         crowding.count_in(session)
 
     assert crowding.full
-    assert crowding.turns_away(0, "d")
+    assert crowding.turns_away(0)
     crowding.count_off("b")
     assert not crowding.full
-    assert not crowding.turns_away(0, "d")
+    assert not crowding.turns_away(0)
 
 
 async def test_so_many_are_let_in_at_a_turn_and_in_the_order_in_which_they_came() -> None:
@@ -137,13 +150,30 @@ async def test_a_request_is_counted_when_it_came_and_looked_at_when_it_is_let_in
     async with gateway_parts(bets_of_session_max=1) as gateway:
         crowding = gateway.crowding
         monkeypatch.setattr(crowding.intake, "enter", enter)
-        posted = asyncio.create_task(gateway.post(b'{"betId":"a","betAmount":1,"winAmount":0}'))
+        posted = asyncio.create_task(gateway.post(BODY))
         await asyncio.wait_for(entered.wait(), 10)
 
-        assert crowding.turns_away(0, PLACE.session_id)
+        assert crowding.has_enough(PLACE.session_id, 0)
         assert not gateway.nonces()
         let_in.set()
 
         assert (await posted).json()["_responseCode"] == 1
         assert len(gateway.nonces()) == 1
-        assert not crowding.turns_away(0, PLACE.session_id)
+        assert not crowding.has_enough(PLACE.session_id, 0)
+
+
+async def test_of_many_bets_of_one_session_that_come_at_once_no_more_than_may_be_are_let_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    let_in = asyncio.Event()
+    async with gateway_parts(bets_of_session_max=2) as gateway:
+        monkeypatch.setattr(gateway.crowding.intake, "enter", let_in.wait)
+        bodies = [b'{"betId":"%d","betAmount":1,"winAmount":0}' % bet for bet in range(5)]
+        posted = [asyncio.create_task(gateway.post(body)) for body in bodies]
+        ended = asyncio.as_completed(posted)
+
+        assert [(await next(ended)).json()["_responseCode"] for _ in range(3)] == [99, 99, 99]
+        let_in.set()
+        assert [(await one).json()["_responseCode"] for one in ended] == [1, 1]
+
+        assert len(gateway.nonces()) == 2

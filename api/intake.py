@@ -2,17 +2,12 @@
 
 import asyncio
 from collections import deque
-from typing import Final
-
-#: As many as one admission script holds. A turn with all that had come would take as long as the
-#: overload is great, and what is to be refused would wait for its end.
-PER_TURN: Final = 64
 
 
 class Intake:
     """Those who have come and are not looked at yet; they wait here, and not in the sockets."""
 
-    def __init__(self, per_turn: int = PER_TURN) -> None:
+    def __init__(self, per_turn: int) -> None:
         """At most `per_turn` are let in at each turn."""
         self._per_turn = self._room = per_turn
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()

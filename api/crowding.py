@@ -3,13 +3,13 @@
 import asyncio
 from typing import Final
 
-from broker.intake import Intake
+from api.intake import Intake
 from settings import Settings
 
 #: How long an answer of Redis counts. A queue that is full takes longer than this to be worked off.
 _REMEMBERED_SECONDS: Final = 0.05
 _LOOK_EVERY_SECONDS: Final = 0.02
-# While this share or more is turned away, a session may have this part under way of what it may.
+#: While this share or more is turned away, a session may have this part under way of what it may.
 _CROWDED_SHARE, _CROWDED_PART = 0.1, 8
 
 
@@ -23,9 +23,10 @@ class Crowding:
 
     def __init__(self, settings: Settings) -> None:
         """Its bounds are those of the gateway process in `settings`."""
-        self.intake = Intake()
+        # A turn with more than a script admits would take as long as the overload is great, and
+        # what is to be refused would wait for its end.
+        self.intake = Intake(settings.admissions_per_script_max)
         self._settings = settings
-        self._lag_max_seconds = settings.loop_lag_max_seconds
         self._lag = 0.0  # seconds
         self._queued = 0.0  # share
         self._until = float("-inf")  # loop time, of the queue's share
@@ -34,13 +35,16 @@ class Crowding:
         self._of_session: dict[str, int] = {}
 
     def count_in(self, session_id: str) -> None:
-        """Note that a request is worked on, and of which session; '' is none."""
+        """Note that a request is worked on, and a bet of which session it is; '': it is none."""
         self._in_flight += 1
-        self._of_session[session_id] = self._of_session.get(session_id, 0) + 1
+        if session_id:
+            self._of_session[session_id] = self._of_session.get(session_id, 0) + 1
 
     def count_off(self, session_id: str) -> None:
         """Note that it is answered."""
         self._in_flight -= 1
+        if not session_id:
+            return
         left = self._of_session[session_id] - 1
         if left:
             self._of_session[session_id] = left
@@ -57,18 +61,19 @@ class Crowding:
         self._queued = thousandths / 1000
         self._until = now + _REMEMBERED_SECONDS
 
-    def turns_away(self, now: float, session_id: str) -> bool:
-        """Whether the bet that has just come is one of those to refuse; ask once for each."""
-        queued = self._queued if now < self._until else 0.0
-        patience = self._lag_max_seconds / 2
-        lag = max(self._lag, self.intake.waited(now))
-        share = max(queued, (lag - patience) / (self._lag_max_seconds - patience))
+    def has_enough(self, session_id: str, now: float) -> bool:
+        """Whether so many bets of that session are worked on that no more may be (loop time)."""
+        most = self._settings.bets_of_session_max
         # A lane is taken once in a queue's length: the longer that is, the fewer fit in time.
-        of_session = self._settings.bets_of_session_max
-        if share >= _CROWDED_SHARE:
-            of_session = max(1, of_session // _CROWDED_PART)
-        if self._of_session.get(session_id, 0) >= of_session or self.full:
+        if self._share(now) >= _CROWDED_SHARE:
+            most = max(1, most // _CROWDED_PART)
+        return self._of_session.get(session_id, 0) >= most
+
+    def turns_away(self, now: float) -> bool:
+        """Whether the bet that has just come is one of those to refuse; ask once for each."""
+        if self.full:
             return True
+        share = self._share(now)
         if share <= 0:
             return False
         self._owed += min(1.0, share)
@@ -76,6 +81,13 @@ class Crowding:
             return False
         self._owed -= 1
         return True
+
+    def _share(self, now: float) -> float:
+        """The share to refuse; none at 0 and below, all at 1 and above."""
+        queued = self._queued if now < self._until else 0.0
+        most = self._settings.loop_lag_max_seconds
+        lag = max(self._lag, self.intake.waited(now))
+        return max(queued, (lag - most / 2) / (most / 2))
 
     def note_lag(self, seconds: float) -> None:
         """Note by how much the event loop was late."""
