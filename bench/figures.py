@@ -7,7 +7,7 @@ from typing import Literal
 
 from bench.growth import STORED
 from bench.results import Point, Results, Run, Spread, figure_of, kept, ratio_of, spread
-from bench.seconds import UNKNOWN, Overload
+from bench.seconds import Overload
 
 Verdict = Literal["aim", "ok", "short"]
 Compute = Callable[[Results], Spread | None]
@@ -112,8 +112,8 @@ def _refused_p99(one: Overload) -> float:
     return one.over.refused.p99 if one.over.refused else 0.0
 
 
-def _of_code_0(one: Overload) -> float:
-    return sum(part.of(UNKNOWN) for part in (one.calm, one.over, one.after))
+def _others(one: Overload) -> float:
+    return sum(second.others for second in one.seconds)
 
 
 FIGURES = (
@@ -140,7 +140,7 @@ FIGURES = (
         less_is_better=True,
         unit="ms",
     ),
-    Figure("overload: answers of code 0", 0, 0, _overload(_of_code_0), less_is_better=True),
+    Figure("overload: neither done nor refused", 0, 0, _overload(_others), less_is_better=True),
     Figure(
         "normal after an overload", 2, 1, _overload(_normal_after), less_is_better=True, unit="s"
     ),

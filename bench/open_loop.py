@@ -106,7 +106,8 @@ class OpenLoop:
         return True
 
     def _write(self, connection: "_Connection") -> None:
-        request = self._requests[connection.position or 0]
+        assert connection.position is not None  # noqa: S101 - it has just been given one
+        request = self._requests[connection.position]
         try:
             whole = connection.socket.send(request)
         except OSError:

@@ -1,12 +1,13 @@
 """An overload as data: what was offered, served and refused, second by second."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from bench.open_loop import UNANSWERED, UNREADABLE, Sent
 
-GOOD, TRY_LATER, UNKNOWN = 1, 99, 0  # `_responseCode`s
+GOOD, TRY_LATER = 1, 99  # `_responseCode`s
 #: Normal is a p99 of at most so many times that of the calm time before.
 NORMAL_TIMES: Final = 2.0
 _NAMES = {UNANSWERED: "unanswered", UNREADABLE: "no code"}
@@ -91,12 +92,12 @@ def normal_after(sent: Sent, calm: Span, begin: float, step: float = 0.5) -> flo
 
     From then on every answer is good, and in the first step its p99 is near that of before.
     """
-    count = int((sent.due[-1] - begin) / step)
+    count = math.ceil((sent.due[-1] - begin) / step)
     steps = [span(sent, begin + n * step, begin + (n + 1) * step) for n in range(count)]
     normal, slow = 0, True
     for number, now in enumerate(steps, start=1):
         if now.of(GOOD) < now.offered:
-            normal = number
+            normal, slow = number, True
         elif slow:
             slow = bool(now.good and calm.good and now.good.p99 > NORMAL_TIMES * calm.good.p99)
             normal = number if slow else normal

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.errors import Diagnostic
 from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, text
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
@@ -68,15 +69,24 @@ def one_moment(
     one, has all that was read, and raises LedgerUnavailable when it may not have it.
     """
     warnings: list[str] = []
-    with transaction(database_url) as session:
-        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": read_only}
-        connection = session.connection(execution_options=options)
-        yield session
-        if replicated:
-            driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-            driver.add_notice_handler(lambda notice: warnings.append(notice.message_primary or ""))
-            connection.exec_driver_sql("set local client_min_messages = warning")
-            connection.exec_driver_sql(REPLICATED.sql)
+    driver: psycopg.Connection[Any] | None = None
+
+    def note(notice: Diagnostic) -> None:
+        warnings.append(notice.message_primary or "")
+
+    try:
+        with transaction(database_url) as session:
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": read_only}
+            connection = session.connection(execution_options=options)
+            yield session
+            if replicated:
+                driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+                driver.add_notice_handler(note)
+                connection.exec_driver_sql("set local client_min_messages = warning")
+                connection.exec_driver_sql(REPLICATED.sql)
+    finally:
+        if driver is not None:  # it goes back to the pool
+            driver.remove_notice_handler(note)
     if warnings:  # as `Pipeline.warning`
         raise LedgerUnavailable(warnings[0])
 

@@ -6,7 +6,7 @@ ledger that was cut.
 
 import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -78,11 +78,12 @@ class Seal:
 
     sealed_at: datetime
     key: str  # names the key in use then, with which it is signed
+    replaced: tuple[str, ...]  # names those that had been in use before it, and are no longer
     before: int  # transfers from before the journal began
     heads: tuple[SealedHead, ...]
 
 
-def make_seal(database_url: str, key: JournalKey) -> Seal:
+def make_seal(database_url: str, keys: JournalKeys) -> Seal:
     """Seal the journal as it is at one moment, with the key in use; changes nothing.
 
     Waits for the synchronous standby, if there is one: a row that it does not have was never
@@ -94,7 +95,9 @@ def make_seal(database_url: str, key: JournalKey) -> Seal:
         rows = connection.execute(_HEADS).all()
         before = before_the_journal(connection)
     heads = [SealedHead(s, number, bytes(mac), tuple(ids)) for s, number, mac, ids in rows]
-    return Seal(now, key.id, before, tuple(heads))
+    current = keys.current.id
+    replaced = tuple(sorted(keys.by_id.keys() - {current}))
+    return Seal(now, current, replaced, before, tuple(heads))
 
 
 def write_seal(seal: Seal, key: JournalKey) -> str:
@@ -104,6 +107,7 @@ def write_seal(seal: Seal, key: JournalKey) -> str:
         "sealedAt": seal.sealed_at.astimezone(UTC).isoformat(),
         "beforeJournal": seal.before,
         "key": seal.key,
+        "replaced": list(seal.replaced),
         "heads": [
             {
                 "strand": str(head.strand),
@@ -122,6 +126,8 @@ def read_seal(text_: str, keys: JournalKeys) -> Seal:
     """The seal of a document that `write_seal` made. Raises BadSeal."""
     try:
         document: dict[str, Any] = json.loads(text_)
+        if document["version"] != _VERSION:
+            raise BadSeal(f"The seal is of version {document['version']!s:.40}, not {_VERSION}.")
         given = str(document.pop("hmac"))
         key = keys.by_id.get(str(document["key"]))
         if key is None:
@@ -140,14 +146,13 @@ def read_seal(text_: str, keys: JournalKeys) -> Seal:
             for head in document["heads"]
         ]
         sealed_at = datetime.fromisoformat(document["sealedAt"])
-        return Seal(sealed_at, key.id, int(document["beforeJournal"]), tuple(heads))
+        replaced = tuple([str(id_) for id_ in document["replaced"]])
+        return Seal(sealed_at, key.id, replaced, int(document["beforeJournal"]), tuple(heads))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BadSeal("This is not a seal: it cannot be read.") from error
 
 
-def seal_problems(
-    connection: Connection, seal: Seal, before: int, keys: JournalKeys
-) -> Iterator[str]:
+def seal_problems(connection: Connection, seal: Seal, before: int) -> Iterator[str]:
     """A sentence for everything sealed that is not as it was, or was signed with an old key since.
 
     `before`: how many transfers are older than the journal now.
@@ -173,17 +178,18 @@ def seal_problems(
                 )
         elif not hmac.compare_digest(bytes(found), head.hmac):
             yield f"Journal strand {head.strand}: row {head.number} is not the one that was sealed."
-    if seal.key == keys.current.id:
-        yield from _signed_since(connection, seal, [id_ for id_ in keys.by_id if id_ != seal.key])
+    yield from _signed_since(connection, seal)
 
 
-def _signed_since(connection: Connection, seal: Seal, old: Sequence[str]) -> Iterator[str]:
+def _signed_since(connection: Connection, seal: Seal) -> Iterator[str]:
     """What was signed with keys that were old already when it was sealed, but was not sealed."""
     sealed = {
         "strands": [head.strand for head in seal.heads],
         "numbers": [head.number for head in seal.heads],
     }
-    for strand, number, key, ids in stream(connection, _OF_OLD_KEYS, sealed | {"keys": old}):
+    for strand, number, key, ids in stream(
+        connection, _OF_OLD_KEYS, sealed | {"keys": list(seal.replaced)}
+    ):
         yield (
             f"Row {number} of journal strand {strand} was made with the key {key}, which had been"
             f" replaced when the seal was made: nothing vouches for its transfers {listed(ids)}."

@@ -87,7 +87,7 @@ def _problems(
         yield from check.problems(connection, keys, on_stage)
         if seal is not None:
             on_stage("seal")
-            yield from seal_problems(connection, seal, check.before, keys)
+            yield from seal_problems(connection, seal, check.before)
 
 
 def _count(connection: Connection, query: str) -> int:

@@ -63,7 +63,7 @@ def seal(out: Out = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """
     settings, keys = _with_keys(data_dir)
     with database_failures():
-        document = write_seal(make_seal(settings.database_url, keys.current), keys.current)
+        document = write_seal(make_seal(settings.database_url, keys), keys.current)
     if out is None:
         typer.echo(document, nl=False)
     else:

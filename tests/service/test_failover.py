@@ -23,7 +23,7 @@ from models.verify import verify
 from ops.embedded import Urls
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, players
-from tests.service.journal_key import KEY, KEYS
+from tests.service.journal_key import KEYS
 from tests.service.ledger_world import in_time, running, sit
 from tests.service.load import Bet, Load, repeat
 from tests.service.load import ask as send
@@ -205,7 +205,7 @@ def state_of(world: StandbyWorld, bet: PayInOut) -> str | None:
 def sealed(world: StandbyWorld, _: object = None) -> Seal:
     """Seal the journal as an operator does, on a connection of its own."""
     engine(world.urls.database).dispose()
-    return make_seal(world.urls.database, KEY)
+    return make_seal(world.urls.database, KEYS)
 
 
 def check(world: StandbyWorld, bets: list[Bet], seal: Seal | None = None) -> None:

@@ -15,7 +15,7 @@ REPLACED = JournalKeys(OTHER, {OTHER.id: OTHER, KEY.id: KEY})
 
 
 def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled: Books) -> None:
-    seal = read_seal(write_seal(make_seal(journaled.url, KEY), KEY), KEYS)
+    seal = read_seal(write_seal(make_seal(journaled.url, KEYS), KEY), KEYS)
     assert problems(journaled, seal=seal) == []
 
     journaled.damage(
@@ -39,7 +39,7 @@ def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled
 def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
     journaled: Books,
 ) -> None:
-    seal = make_seal(journaled.url, KEY)
+    seal = make_seal(journaled.url, KEYS)
     with ledger_of(journaled) as ledger:
         ledger.apply([bet("later")], lambda _: True, 5)
     assert problems(journaled, seal=seal) == []
@@ -54,7 +54,7 @@ def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
 def test_transfers_that_are_made_to_look_older_than_the_journal_are_missed_by_the_seal(
     journaled: Books,
 ) -> None:
-    seal = make_seal(journaled.url, KEY)
+    seal = make_seal(journaled.url, KEYS)
     journaled.damage("update journal_start set transfer_id = 2000", "delete from journal")
 
     assert verified(journaled).journal == Vouched(rows=0, strands=0, before=17, sealed=None)
@@ -67,7 +67,7 @@ def test_what_a_replaced_key_signs_after_the_seal_is_named(journaled: Books) -> 
     """As by a thief of it: in a strand of its own, or behind what was sealed of another."""
     with ledger_of(journaled) as old, ledger_of(journaled, OTHER) as new:
         old.apply([bet("sealed")], lambda _: True, 5)
-        seal = read_seal(write_seal(make_seal(journaled.url, OTHER), OTHER), REPLACED)
+        seal = read_seal(write_seal(make_seal(journaled.url, REPLACED), OTHER), REPLACED)
         new.apply([bet("honest")], lambda _: True, 5)
         assert problems(journaled, REPLACED, seal) == []
 
@@ -84,12 +84,34 @@ def test_what_a_replaced_key_signs_after_the_seal_is_named(journaled: Books) -> 
 
 
 def test_a_seal_of_before_the_key_was_replaced_says_nothing_of_keys(journaled: Books) -> None:
-    seal = make_seal(journaled.url, KEY)
+    seal = make_seal(journaled.url, KEYS)
     for key in (KEY, OTHER):
         with ledger_of(journaled, key) as ledger:
             ledger.apply([bet(f"later, with {key.id}")], lambda _: True, 5)
 
     assert problems(journaled, REPLACED, seal) == []
+
+
+def test_a_key_that_was_replaced_twice_still_signs_nothing(journaled: Books) -> None:
+    third = JournalKey(b"a third key, and that is long enough")
+    with ledger_of(journaled, OTHER) as second:
+        second.apply([bet("honest")], lambda _: True, 5)
+        seal = read_seal(write_seal(make_seal(journaled.url, REPLACED), OTHER), REPLACED)
+        second.apply([bet("honest, too")], lambda _: True, 5)
+    with ledger_of(journaled) as first:
+        first.apply([bet("forged", win="3")], lambda _: True, 5)
+    keys = JournalKeys(third, {**REPLACED.by_id, third.id: third})
+
+    [found] = problems(journaled, keys, seal)
+
+    assert f"was made with the key {KEY.id}, which had been replaced" in found
+
+
+def test_a_seal_of_another_version_is_said_to_be_one(journaled: Books) -> None:
+    sealed = write_seal(make_seal(journaled.url, KEYS), KEY)
+
+    with pytest.raises(BadSeal, match="version 2"):
+        read_seal(sealed.replace('"version": 1', '"version": 2'), KEYS)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +124,8 @@ def test_what_is_no_seal_is_refused(text: str) -> None:
 
 
 def test_a_seal_that_was_edited_or_made_without_the_key_is_refused(journaled: Books) -> None:
-    sealed = write_seal(make_seal(journaled.url, KEY), KEY)
-    forged = write_seal(make_seal(journaled.url, OTHER), OTHER)
+    sealed = write_seal(make_seal(journaled.url, KEYS), KEY)
+    forged = write_seal(make_seal(journaled.url, REPLACED), OTHER)
 
     with pytest.raises(BadSeal, match="edited"):
         read_seal(sealed.replace('"number": 3', '"number": 2'), KEYS)
