@@ -128,7 +128,7 @@ def test_while_no_worker_runs_bets_are_refused_at_once_and_questions_answered(
     lanes = [f"betcore:lane:{other.account_id}" for other in others]
     with ThreadPoolExecutor(len(others)) as waiting:
         with frozen(*(worker.pid for worker in world.workers)):
-            # Redis hands each worker at most one that it has asked for before; the others are queued.
+            # Redis hands each worker at most one that it had asked for; the others are queued.
             admitted = [waiting.submit(other.pay_in_out, 1) for other in others]
             until(lambda: world.redis.exists(*lanes) == len(lanes))
             queued = world.redis.lrange("rq:queue:bets", 0, -1)
