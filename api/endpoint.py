@@ -48,7 +48,7 @@ class SignedEndpoint(ABC, Generic[Question]):
         if crowding.full:
             raise try_later("Too many requests are being worked on.")
         session_id = scope["path_params"]["session_id"] if self.is_bet else ""
-        if self.is_bet and crowding.has_enough(session_id, asyncio.get_running_loop().time()):
+        if crowding.has_enough(session_id, asyncio.get_running_loop().time()):
             raise try_later(OVERLOADED)
         crowding.count_in(session_id)
         try:
