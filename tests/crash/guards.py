@@ -113,7 +113,7 @@ GUARDS: Final = {
     "new strand": Guard(
         "the journal is not chained to a row that may not be there",
         # PostgreSQL ends the transaction meanwhile; then a batch comes that moves nothing.
-        _at("after write", "stop at a point", 6.5) * 2,
+        _at("after write", "stop at a point", 6.5) * 4,
         _rules("the_ledger_verifies"),
         favourite="too_much",
     ),
