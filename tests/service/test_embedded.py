@@ -69,7 +69,7 @@ def test_both_servers_answer_with_the_settings_a_ledger_needs_and_ours_on_top(fo
 
         with Redis.from_url(urls.redis, decode_responses=True) as redis:
             assert redis.ping()
-            rewrite_from = str(128 * 1024**2)
+            rewrite_from = str(512 * 1024**2)
             wanted = SETTINGS | {"auto-aof-rewrite-min-size": rewrite_from, "maxclients": "77"}
             for shown_otherwise in ("port", "daemonize", "unixsocketperm"):
                 del wanted[shown_otherwise]
