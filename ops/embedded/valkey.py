@@ -27,8 +27,8 @@ SETTINGS = {
     "hash-max-listpack-value": "1024",
     # A thousand bets a second write a megabyte and a half to the log, nearly all of it soon of no
     # use. Writing it anew stops everything for half a second when there is much to do: at 128 MB it
-    # came every ten seconds under full load. Loading so much after a crash takes longer, by estimate
-    # some four seconds.
+    # came every ten seconds under full load. Loading so much after a crash takes longer, by
+    # estimate some four seconds.
     "auto-aof-rewrite-min-size": "512mb",
     "rdbcompression": "no",  # of what is rewritten; it costs more time than it saves
 }
