@@ -47,13 +47,13 @@ class Settings(BaseSettings):
     # Gateway process.
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
-    admissions_per_script_max: int = 64  # requests in one admission script
+    admissions_per_script_max: int = 32  # requests in one script; and as many are let in a turn
     loop_lag_max_seconds: float = Field(0.5, gt=0)  # loop or intake so late: 99; from half, a share
     sessions_cached_max: int = 200_000  # entries of some 300 bytes
 
     # Queue and worker.
     queue_name: str = "bets"
-    batch_jobs_max: int = Field(32, ge=1, le=300)  # jobs in one transaction, if so many wait
+    batch_jobs_max: int = Field(48, ge=1, le=300)  # jobs in one transaction, if so many wait
     lease_seconds: float = 2  # a worker that does not renew within this loses its batch
     lease_renewals_per_lease: int = 4  # how often it renews in that time
     sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bench.audit import AuditFailed, Totals, audit, totals
 from bench.contender import Running
@@ -28,10 +29,16 @@ def measure_overload(rounds: Rounds, repeats: int, course: Course) -> Iterator[O
     for repeat in range(repeats):
         with rounds.started(_CLOSED.contender) as running:
             rounds.load(_CLOSED, running, signed_for(0), 1)
-            load, _ = rounds.load(_CLOSED, running, signed_for(0), course.capacity)
-            overload = _overload(rounds, running, repeat, load.per_second, course)
+            before = _capacity(rounds, running, course)
+            overload = _overload(rounds, running, repeat, before, course)
+            overload = replace(overload, capacities=[before, _capacity(rounds, running, course)])
         _log.info("%s", _in_words(overload))
         yield overload
+
+
+def _capacity(rounds: Rounds, running: Running, course: Course) -> float:
+    """Good answers a second, of as many connections as it takes and no more."""
+    return rounds.load(_CLOSED, running, signed_for(0), course.capacity)[0].per_second
 
 
 def _overload(
@@ -59,7 +66,7 @@ def _overload(
     before = span(sent, 1, begins)
     return Overload(
         repeat=repeat,
-        capacity=capacity,
+        capacities=[capacity],
         served=_answered_well(sent, begins, ends) / rounds.seconds,
         calm=before,
         over=span(sent, begins, ends),

@@ -22,7 +22,7 @@ class Visit:
 class Course:
     """What is around an overload: how long each part takes, in seconds."""
 
-    capacity: int = 8  # to find out what can be done
+    capacity: int = 20  # to find out what can be done, before all the rest and once more after it
     calm: int = 10  # at half of that, before
     after: int = 10
 

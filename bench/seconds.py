@@ -49,7 +49,7 @@ class Overload:
     """One overload: a calm time, then more than can be done, then calm again, without a pause."""
 
     repeat: int
-    capacity: float  # good answers a second of a closed loop just before
+    capacities: Sequence[float]  # good answers a second of a closed loop, just before and after
     served: float  # good answers a second that came during the overload
     calm: Span
     over: Span
@@ -60,6 +60,11 @@ class Overload:
     generator_cpu_us: float  # a request
     steal: float  # share of the machine's time that another machine had
     others: float  # share of it that went to what is no part of this
+
+    @property
+    def capacity(self) -> float:
+        """Good answers a second: a machine that slows down meanwhile slows what is served too."""
+        return sum(self.capacities) / len(self.capacities)
 
     @property
     def served_share(self) -> float:

@@ -147,13 +147,15 @@ def _of_overloads(results: Results) -> Table:
         *("by when a request was due", "sent / capacity", "good/s", "p50 ms", "p99 ms", "max ms"),
         *("99/s", "p50 ms", "p99 ms", "max ms", "others", "sent late, p99 ms"),
     )
-    rates = ", ".join(f"{one.capacity:,.0f}" for one in results.overloads)
+    rates = ", ".join(
+        " and ".join(f"{rate:,.0f}" for rate in one.capacities) for one in results.overloads
+    )
     costs = ", ".join(f"{one.generator_cpu_us:.0f}" for one in results.overloads)
     opened = ", ".join(f"{one.connections:,}" for one in results.overloads)
     shares = ", ".join(f"{one.steal + one.others:.0%}" for one in results.overloads)
     title = (
-        f"Overloads; capacity just before: {rates} a second; the generator took {costs} µs of CPU"
-        f" a request, on {opened} connections; stolen, or taken by other processes: {shares}"
+        f"Overloads; capacity just before and after: {rates} a second; the generator took"
+        f" {costs} µs of CPU a request, on {opened} connections; stolen, or to others: {shares}"
     )
     return Table(title, header, rows)
 

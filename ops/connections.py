@@ -14,9 +14,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from api.calls import well_formed_nonce
 from api.crowding import Crowding
 from api.errors import ApiError, invalid, try_later
+from ops.acceptor import MOST_PER_TURN
 from ops.bare_answers import answer, turned_away
 from ops.corked import CorkedTransport
-from ops.service import ACCEPTED_PER_TURN
 from settings import Settings
 
 HEAD_BYTES_MAX: Final = 16 * 1024
@@ -24,8 +24,9 @@ HEAD_BYTES_MAX: Final = 16 * 1024
 REQUEST_BYTES_MAX: Final = 1024 * 1024
 #: Requests that wait behind one that is worked on. No provider's client sends any.
 PIPELINED_MAX: Final = 32
-#: Files that the process needs besides: servers, logs, listeners, connections about to be refused.
-_OTHER_FILES: Final = 100 + 2 * ACCEPTED_PER_TURN
+#: Files that the process needs besides: servers, logs, and connections about to be refused, which
+#: are so only some turns of the loop after they were accepted.
+_OTHER_FILES: Final = 100 + 4 * MOST_PER_TURN
 
 
 class TooMuch(Exception):  # noqa: N818

@@ -15,7 +15,7 @@ from api.app import create_app
 from api.gateway import Gateway
 from models.errors import BetcoreError
 from ops.connections import BoundedProtocol, bound_connections
-from ops.service import serve_http
+from ops.http_server import serve_http
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.gateway")
@@ -66,7 +66,7 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
                 waiter.cancel()
 
     app.router.lifespan_context = lifespan
-    serve_http(uvicorn.Server(http_config(app)), listener)
+    serve_http(http_config(app), listener)
 
 
 def http_config(app: ASGIApp) -> uvicorn.Config:

@@ -1,27 +1,15 @@
 """A process that serves until it is asked to stop: its log, and how SIGTERM and SIGINT end it."""
 
-import gc
 import logging
 import signal
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Final
 
 from ops.logs import log_as
 
-if TYPE_CHECKING:
-    import uvicorn
-
 _LOG = logging.getLogger("betcore.serve")
-# A full collection looks at everything that lives, and stops a gateway that knows 100,000 sessions
-# for 60 ms; hardly anything that one request leaves needs it. Even a small one looks at all
-# requests in hand, which in an overload takes 50 ms: hence seldom.
-_COLLECT_AFTER = (50_000, 20, 1_000)  # objects; then collections of the younger generation
-#: Each of them is woken for every new connection, and takes it from another gateway on this port.
-ACCEPTED_PER_TURN: Final = 8
 _ASKING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -52,19 +40,3 @@ def take_signals(handler: Callable[[int, FrameType | None], object]) -> None:
     """
     for number in _ASKING:
         signal.signal(number, handler)
-
-
-def serve_http(server: "uvicorn.Server", listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what has arrived, and return."""
-    take_signals(server.handle_exit)
-    gc.set_threshold(*_COLLECT_AFTER)
-    server.run(sockets=acceptors(listener))
-
-
-def acceptors(listener: socket.socket) -> list[socket.socket]:
-    """A listening socket so many times over as connections are accepted in a turn of the loop.
-
-    uvloop accepts one a turn of each that it was given. When turns are long and clients open
-    connections because answers take longer, new ones would wait for seconds, or be dropped.
-    """
-    return [listener, *(listener.dup() for _ in range(ACCEPTED_PER_TURN - 1))]

@@ -31,7 +31,7 @@ from ops.embedded.server import server_environment
 from settings import settings
 
 #: The number of commands in a batch: a worker's `batch_jobs_max`, as shipped.
-BATCH_SIZE = 32
+BATCH_SIZE = 48
 _STAKE, _WIN = "1", "1"  # nobody runs out of money
 _ZIPF = 1.001  # the least that pgbench takes
 _APPLY_WITHIN_SECONDS = 60.0

@@ -5,12 +5,11 @@ import logging
 import os
 import socket
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from ops.connections import bound_connections
 from ops.gateway import http_config
-from ops.service import serve_http
+from ops.http_server import serve_http
 from settings import settings
 
 
@@ -19,7 +18,7 @@ def serve_inherited(app: ASGIApp) -> None:
     logging.basicConfig(level=logging.WARNING)
     bound_connections(settings())
     with socket.socket(fileno=_arguments().fd) as listener:
-        serve_http(uvicorn.Server(http_config(app)), listener)
+        serve_http(http_config(app), listener)
 
 
 def report_ready() -> None:

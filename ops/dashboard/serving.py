@@ -12,7 +12,7 @@ from ops.dashboard.app import DashboardApp
 from ops.dashboard.cures import cure
 from ops.dashboard.login import Door
 from ops.dashboard.reading import connect
-from ops.service import serve_http
+from ops.http_server import serve_http
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def serve(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
         )
-        serve_http(uvicorn.Server(config), listener)
+        serve_http(config, listener)
 
 
 def create_app(redis_url: str, user: str, password: str) -> ASGIApp:

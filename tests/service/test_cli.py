@@ -112,7 +112,8 @@ def test_a_service_ends_cleanly_when_asked_to(
 EARLY = """
 import os, signal, uvicorn
 from ops.gateway import listen
-from ops.service import serve_http, service
+from ops.http_server import serve_http
+from ops.service import service
 
 class Interrupted(uvicorn.Config):
     def get_loop_factory(self):  # asked for before uvicorn has put up its handlers
@@ -120,7 +121,7 @@ class Interrupted(uvicorn.Config):
         return super().get_loop_factory()
 
 with service("early"), listen("127.0.0.1", 0) as listener:
-    serve_http(uvicorn.Server(Interrupted("api.app:create_app", factory=True)), listener)
+    serve_http(Interrupted("api.app:create_app", factory=True), listener)
 os.kill(os.getpid(), signal.SIGINT)  # one more, as of a terminal that signals a whole group
 """
 

@@ -47,7 +47,7 @@ def test_every_batch_of_a_long_lane_continues_where_the_last_one_ended(
         assert finish(worker, batch)
 
     assert seen == jobs
-    assert sizes == [32, 32, 32, 4]
+    assert sizes == [48, 48, 4]
     assert queue_world.under_way() == set()
 
 

@@ -23,18 +23,18 @@ from tests.service.queue_world import QueueWorld, Request, take
 QUICKLY = 1.0
 
 
-async def test_a_hundred_requests_of_one_tick_go_out_as_two_scripts(
+async def test_sixty_requests_of_one_tick_go_out_as_two_scripts(
     queue_world: QueueWorld,
 ) -> None:
     settings = queue_world.settings
     async with running(settings) as link:
         before = calls(queue_world, "evalsha")
-        requests = [admission(link, account=number) for number in range(100)]
+        requests = [admission(link, account=number) for number in range(60)]
         futures = [link.submit(request) for request in requests]
 
-        await eventually(lambda: len(queue_world.queued()) == 100)
+        await eventually(lambda: len(queue_world.queued()) == 60)
 
-        assert settings.admissions_per_script_max == 64
+        assert settings.admissions_per_script_max == 32
         assert calls(queue_world, "evalsha") - before == 2
         assert queue_world.queued() == [job_id(request) for request in requests]
         answer_all(queue_world)

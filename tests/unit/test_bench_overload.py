@@ -68,7 +68,7 @@ def test_percentiles_are_of_the_times_themselves() -> None:
 def test_an_overload_is_judged_shown_and_read_back(tmp_path: Path) -> None:
     found = sent((GOOD, FAST), (GOOD, FAST), (TRY_LATER, 0.06), (0, FAST), (GOOD, FAST))
     calm, over, after = (span(found, begin, begin + 1) for begin in (0.0, 1.0, 2.0))
-    overload = Overload(0, 100.0, 85.0, calm, over, after, [calm, over], 2.5, 9, 40.0, 0, 0)
+    overload = Overload(0, [110.0, 90.0], 85.0, calm, over, after, [calm, over], 2.5, 9, 40.0, 0, 0)
     made = results()
     made = load(save(type(made)(**(vars(made) | {"overloads": [overload]})), tmp_path))
 
