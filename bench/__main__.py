@@ -26,7 +26,7 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="headline ratios, in 2 minutes")] = False,
     long: Annotated[bool, typer.Option("--long", help="everything, in about an hour")] = False,
     overload: Annotated[
-        bool, typer.Option("--overload", help="ours, offered more than it can do, in 7 minutes")
+        bool, typer.Option("--overload", help="ours, offered more than it can do, in 8 minutes")
     ] = False,
     only: Annotated[list[str] | None, typer.Option(help="this contender (repeatable)")] = None,
     seconds: Annotated[int | None, typer.Option(min=1, help="of each run")] = None,

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from bench.audit import AuditFailed, Totals, audit, totals
 from bench.contender import Running
@@ -29,9 +28,7 @@ def measure_overload(rounds: Rounds, repeats: int, course: Course) -> Iterator[O
     for repeat in range(repeats):
         with rounds.started(_CLOSED.contender) as running:
             rounds.load(_CLOSED, running, signed_for(0), 1)
-            before = _capacity(rounds, running, course)
-            overload = _overload(rounds, running, repeat, before, course)
-            overload = replace(overload, capacities=[before, _capacity(rounds, running, course)])
+            overload = _overload(rounds, running, repeat, course)
         _log.info("%s", _in_words(overload))
         yield overload
 
@@ -41,9 +38,8 @@ def _capacity(rounds: Rounds, running: Running, course: Course) -> float:
     return rounds.load(_CLOSED, running, signed_for(0), course.capacity)[0].per_second
 
 
-def _overload(
-    rounds: Rounds, running: Running, repeat: int, capacity: float, course: Course
-) -> Overload:
+def _overload(rounds: Rounds, running: Running, repeat: int, course: Course) -> Overload:
+    capacity = _capacity(rounds, running, course)
     calm, over, after = (
         (_CALM_SHARE * capacity, course.calm),
         (_OVER_SHARE * capacity, rounds.seconds),
@@ -66,7 +62,7 @@ def _overload(
     before = span(sent, 1, begins)
     return Overload(
         repeat=repeat,
-        capacities=[capacity],
+        capacities=[capacity, _capacity(rounds, running, course)],
         served=_answered_well(sent, begins, ends) / rounds.seconds,
         calm=before,
         over=span(sent, begins, ends),

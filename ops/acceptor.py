@@ -1,20 +1,24 @@
-"""Accepts connections, more at a time while many wait, so that none waits for seconds."""
+"""Accepts connections, more at a time while they wait for long, so that none waits for seconds."""
 
 import asyncio
+import errno
 import logging
 import socket
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from broker.seldom import Seldom
 
-_LOG = logging.getLogger("betcore.serve")
+_LOG = logging.getLogger("betcore.acceptor")
 _LOG.addFilter(Seldom())
-#: In a turn of the event loop. Few at first, since what one gateway takes of those that wait is
-#: taken from another on the same port; then twice as many as in the turn before, while more wait.
-FEWEST_PER_TURN: Final = 8
+#: In a turn of the event loop. One, since what one gateway takes of those that wait is taken from
+#: another on the same port; unless some waited through a long turn.
+FEWEST_PER_TURN: Final = 1
 MOST_PER_TURN: Final = 128
+PER_SECOND: Final = 10_000  # of such a turn
 _AGAIN_AFTER_SECONDS: Final = 1.0
+_NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # files, or memory
 
 
 class Acceptor:
@@ -25,13 +29,17 @@ class Acceptor:
     """
 
     def __init__(
-        self, listener: socket.socket, make_protocol: Callable[[], asyncio.Protocol]
+        self,
+        listener: socket.socket,
+        make_protocol: Callable[[], asyncio.Protocol],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`clock` is asked once a turn."""
         self._listener = listener
         self._make_protocol = make_protocol
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._room = FEWEST_PER_TURN
-        self._again: asyncio.TimerHandle | None = None
+        self._next: asyncio.Handle | None = None  # when it does not wait for the listener
         self._connecting: set[asyncio.Task[Any]] = set()
         listener.setblocking(False)
         self._start()
@@ -44,28 +52,35 @@ class Acceptor:
     async def close(self) -> None:
         """Accept nothing more; what was accepted is connected when this returns."""
         self._loop.remove_reader(self._listener)
-        if self._again is not None:
-            self._again.cancel()
+        if self._next is not None:
+            self._next.cancel()
         await asyncio.gather(*self._connecting, return_exceptions=True)
 
     def _start(self) -> None:
-        self._again = None
-        self._loop.add_reader(self._listener, self._accept)
+        self._next = None
+        self._loop.add_reader(self._listener, self._readable)
 
-    def _accept(self) -> None:
-        for _ in range(self._room):
+    def _readable(self) -> None:
+        if self._next is None:
+            self._accept()
+
+    def _accept(self, before: float | None = None) -> None:
+        """Accept; `before`: when it did so in the turn before, and there was no room for all."""
+        self._next, now = None, self._clock()
+        for _ in range(FEWEST_PER_TURN if before is None else _room(now - before)):
             try:
                 connection, _address = self._listener.accept()
-            except (BlockingIOError, ConnectionAbortedError):  # none waits, or it has gone
-                self._room = FEWEST_PER_TURN
+            except BlockingIOError:  # nobody waits
                 return
-            except OSError as error:  # no more files, or no memory
+            except OSError as error:
+                if error.errno not in _NONE_LEFT:  # who waited has gone
+                    continue
                 _LOG.warning("cannot accept connections: %s", error)
                 self._loop.remove_reader(self._listener)
-                self._again = self._loop.call_later(_AGAIN_AFTER_SECONDS, self._start)
+                self._next = self._loop.call_later(_AGAIN_AFTER_SECONDS, self._start)
                 return
             self._connect(connection)
-        self._room = min(2 * self._room, MOST_PER_TURN)
+        self._next = self._loop.call_soon(self._accept, now)
 
     def _connect(self, connection: socket.socket) -> None:
         connection.setblocking(False)
@@ -73,3 +88,8 @@ class Acceptor:
         task = self._loop.create_task(connecting)
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
+
+
+def _room(seconds: float) -> int:
+    """How many to accept after a turn that was so long."""
+    return min(max(FEWEST_PER_TURN, round(seconds * PER_SECOND)), MOST_PER_TURN)

@@ -26,7 +26,7 @@ REQUEST_BYTES_MAX: Final = 1024 * 1024
 PIPELINED_MAX: Final = 32
 #: Files that the process needs besides: servers, logs, and connections about to be refused, which
 #: are so only some turns of the loop after they were accepted.
-_OTHER_FILES: Final = 100 + 4 * MOST_PER_TURN
+_OTHER_FILES: Final = 100 + 3 * MOST_PER_TURN
 
 
 class TooMuch(Exception):  # noqa: N818
@@ -37,7 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """Uvicorn's protocol with an end to everything a client could leave half done."""
 
     #: In this process; above it a new one is refused.
-    connections_max: ClassVar[int] = 1_000
+    connections_max: ClassVar[int] = 500
     #: From a connection's beginning, or a request's first byte, to the request's last byte; and for
     #: as long a client may leave answers unread. More than any request may take.
     arrives_within_seconds: ClassVar[float] = 10.0

@@ -31,9 +31,9 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._listener = listener
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         """Called by uvicorn, which would accept at `sockets` itself."""
-        await super().startup(sockets=sockets or [])
+        await super().startup(sockets=[])
         self._acceptor = Acceptor(self._listener, self._make_protocol)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

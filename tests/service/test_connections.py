@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 
 import pytest
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,6 +15,7 @@ from starlette.routing import Route
 from api.crowding import Crowding
 from ops.connections import BoundedProtocol
 from ops.gateway import http_config
+from ops.http_server import Server
 from settings import Settings
 from tests.service.processes import until
 from tests.service.raw import conversation, request
@@ -54,7 +54,7 @@ class Served:
 
         config = http_config(Starlette(routes=[Route("/held", self._held), Route("/large", large)]))
         config.http, config.timeout_keep_alive = Protocol, keep_alive
-        self.server = uvicorn.Server(config)
+        self.server = Server(config, listener)
 
     @property
     def connections(self) -> int:
@@ -77,7 +77,7 @@ def served(*, keep_alive: int = LONG, arrives_within: int = LONG) -> Iterator[Se
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         world = Served(listener, keep_alive, arrives_within)
-        thread = threading.Thread(target=world.server.run, args=([listener],))
+        thread = threading.Thread(target=world.server.run)
         thread.start()
         try:
             until(lambda: world.server.started)

@@ -1,7 +1,8 @@
-"""How connections are accepted: many in a turn of the event loop, shared out, none lost."""
+"""How connections are accepted: few in a short turn of the event loop, many in a long one."""
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import ExitStack, asynccontextmanager, closing
@@ -10,68 +11,57 @@ from typing import Any
 import pytest
 import uvloop
 
-from ops.acceptor import FEWEST_PER_TURN, MOST_PER_TURN, Acceptor
+from ops.acceptor import FEWEST_PER_TURN, MOST_PER_TURN, PER_SECOND, Acceptor
 from ops.gateway import listen
 
-PENDING = 5 * MOST_PER_TURN
-#: Turns from when a connection is taken off the system's list until its protocol has it.
-TURNS_TO_CONNECT = 5
+PENDING = 3 * MOST_PER_TURN
+#: For longer than that, a turn accepts no more of those that wait.
+LONG = MOST_PER_TURN / PER_SECOND
 
-Listener = socket.socket
 Made = list[asyncio.BaseTransport]
 
 
-class Collects(asyncio.Protocol):
-    """Adds its transport to a list once it is connected."""
+class Watched(socket.socket):
+    """A copy of a listener that counts, turn by turn, what is accepted; turns are as long as told.
 
-    def __init__(self, made: Made) -> None:
-        self._made = made
+    It fails by `error` once, when it is asked for a connection.
+    """
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called by asyncio."""
-        self._made.append(transport)
-
-
-class Failing(socket.socket):
-    """A copy of a listener that fails, once, when it is asked for a connection."""
-
-    def __init__(self, error: OSError, listener: Listener) -> None:
+    def __init__(self, listener: socket.socket, turn: float, error: OSError | None) -> None:
         super().__init__(fileno=listener.dup().detach())
-        self._error: OSError | None = error
+        self.turn = turn  # seconds
+        self.accepted: list[int] = []
+        self._error = error
+
+    def clock(self) -> float:
+        """Asked once a turn."""
+        self.accepted.append(0)
+        return len(self.accepted) * self.turn
 
     def accept(self) -> tuple[socket.socket, Any]:
         """The next connection."""
         error, self._error = self._error, None
         if error is not None:
             raise error
-        return super().accept()
+        found = super().accept()
+        self.accepted[-1] += 1
+        return found
 
-
-def waiting(count: int, story: Callable[[Listener], Coroutine[Any, Any, None]]) -> None:
-    """Tell a story of a listener at which so many connections wait."""
-    with ExitStack() as stack:
-        listener = stack.enter_context(listen("127.0.0.1", 0))
-        for _ in range(count):
-            client = socket.create_connection(listener.getsockname())
-            stack.enter_context(closing(client))
-        uvloop.run(story(listener))
-
-
-async def turns_until(holds: Callable[[], bool]) -> int:
-    """How many turns of the loop it takes until something holds."""
-    turns = 0
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0)
-            turns += 1
-    return turns
+    def connect_one(self) -> socket.socket:
+        """A client more."""
+        return socket.create_connection(self.getsockname())
 
 
 @asynccontextmanager
-async def accepting(listener: Listener) -> AsyncIterator[tuple[Acceptor, Made]]:
+async def accepting(listener: Watched) -> AsyncIterator[tuple[Acceptor, Made]]:
     """An acceptor, and what it has connected, which is closed at the end."""
     made = Made()
-    acceptor = Acceptor(listener, lambda: Collects(made))
+
+    class Collects(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(transport)
+
+    acceptor = Acceptor(listener, Collects, listener.clock)
     try:
         yield acceptor, made
     finally:
@@ -80,64 +70,129 @@ async def accepting(listener: Listener) -> AsyncIterator[tuple[Acceptor, Made]]:
             transport.close()
 
 
-def test_many_connections_are_accepted_in_few_turns_of_the_loop() -> None:
-    async def story(listener: Listener) -> None:
+def waiting(
+    count: int,
+    story: Callable[[Watched], Coroutine[Any, Any, None]],
+    turn: float = 0.0,
+    error: OSError | None = None,
+) -> None:
+    """Tell a story of a listener at which so many connections wait."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(listen("127.0.0.1", 0))
+        watched = stack.enter_context(Watched(listener, turn, error))
+        for _ in range(count):
+            stack.enter_context(closing(watched.connect_one()))
+        uvloop.run(story(watched))
+
+
+async def turns(holds: Callable[[], bool]) -> int:
+    """Let turns of the loop pass until something holds; how many."""
+    passed = 0
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0)
+            passed += 1
+    return passed
+
+
+def test_short_turns_accept_few_each_and_leave_the_rest_to_another_gateway() -> None:
+    async def story(listener: Watched) -> None:
         async with accepting(listener) as (_, made):
-            turns = await turns_until(lambda: len(made) == PENDING)
+            await turns(lambda: len(made) == PENDING)
 
-        # 8, 16, 32, 64, then 128 each.
-        assert turns < 4 + PENDING / MOST_PER_TURN + TURNS_TO_CONNECT
+        taken = [count for count in listener.accepted if count]
+        assert taken == [FEWEST_PER_TURN] * (PENDING // FEWEST_PER_TURN)
 
-    waiting(PENDING, story)
+    waiting(PENDING, story, turn=FEWEST_PER_TURN / PER_SECOND / 2)
 
 
-def test_a_few_connections_are_shared_with_another_process_at_the_port() -> None:
-    async def story(listener: Listener) -> None:
-        with listener.dup() as theirs:
-            async with accepting(listener) as (_, first), accepting(theirs) as (_, second):
-                await turns_until(lambda: len(first) + len(second) == 4 * FEWEST_PER_TURN)
+@pytest.mark.parametrize("turn", [LONG / 2, LONG, 10 * LONG])
+def test_the_longer_a_turn_was_the_more_of_those_it_left_are_accepted(turn: float) -> None:
+    async def story(listener: Watched) -> None:
+        async with accepting(listener) as (_, made):
+            await turns(lambda: len(made) == PENDING)
 
-                assert min(len(first), len(second)) >= FEWEST_PER_TURN
+        first, *then, last = [count for count in listener.accepted if count]
+        assert first == FEWEST_PER_TURN
+        assert set(then) == {min(MOST_PER_TURN, round(turn * PER_SECOND))}
+        assert last <= then[0]
 
-    waiting(4 * FEWEST_PER_TURN, story)
+    waiting(PENDING, story, turn=turn)
+
+
+def test_a_long_time_without_connections_is_no_long_turn() -> None:
+    async def story(listener: Watched) -> None:
+        async with accepting(listener) as (_, made):
+            await turns(lambda: len(made) == 1)
+            clients = [listener.connect_one() for _ in range(MOST_PER_TURN)]
+            await turns(lambda: len(made) == 1 + MOST_PER_TURN)
+            for client in clients:
+                client.close()
+
+        assert listener.accepted[:3] == [1, 0, FEWEST_PER_TURN]
+
+    waiting(1, story, turn=10 * LONG)
 
 
 def test_what_was_accepted_is_connected_once_the_acceptor_is_closed() -> None:
-    async def story(listener: Listener) -> None:
+    async def story(listener: Watched) -> None:
         async with accepting(listener) as (acceptor, made):
-            await turns_until(lambda: acceptor.connecting > 0)
+            await turns(lambda: acceptor.connecting > 0)
 
             await acceptor.close()
 
-            assert len(made) >= FEWEST_PER_TURN
+            assert len(made) == sum(listener.accepted) > 0
             assert acceptor.connecting == 0
 
     waiting(PENDING, story)
 
 
-@pytest.mark.parametrize("reason", [errno.EMFILE, errno.ENOMEM])
-def test_a_system_without_files_or_memory_is_asked_again_after_a_while(
+@pytest.mark.parametrize("reason", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+def test_a_system_without_files_or_memory_is_not_asked_again_at_once(
     reason: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.acceptor._AGAIN_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr("ops.acceptor._AGAIN_AFTER_SECONDS", 3600)
     monkeypatch.setattr("ops.acceptor._LOG.filters", [])  # each of these tests may say it
 
-    async def story(listener: Listener) -> None:
-        with Failing(OSError(reason, "none left"), listener) as failing:
-            async with accepting(failing) as (_, made):
-                await turns_until(lambda: len(made) == FEWEST_PER_TURN)
+    async def story(listener: Watched) -> None:
+        async with accepting(listener) as (_, made):
+            await turns(lambda: bool(listener.accepted))
+            for _ in range(20):
+                await asyncio.sleep(0)
 
-        assert "cannot accept connections: " in caplog.text
+            assert listener.accepted == [0]
+            assert made == []
 
-    waiting(FEWEST_PER_TURN, story)
+        assert f"cannot accept connections: [Errno {reason}]" in caplog.text
+
+    waiting(1, story, error=OSError(reason, os.strerror(reason)))
 
 
-def test_a_client_that_has_gone_before_it_was_accepted_keeps_nobody_out() -> None:
-    async def story(listener: Listener) -> None:
-        with Failing(ConnectionAbortedError(), listener) as failing:
-            async with accepting(failing) as (_, made):
-                await turns_until(lambda: bool(made))
+def test_a_system_without_files_is_asked_again_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ops.acceptor._AGAIN_AFTER_SECONDS", 0.01)
 
-                assert len(made) == FEWEST_PER_TURN
+    async def story(listener: Watched) -> None:
+        async with accepting(listener) as (_, made):
+            await turns(lambda: bool(made))
 
-    waiting(FEWEST_PER_TURN, story)
+            assert listener.accepted[:2] == [0, 1]
+
+    waiting(1, story, error=OSError(errno.EMFILE, "no files"))
+
+
+@pytest.mark.parametrize("reason", [errno.ECONNABORTED, errno.EPROTO, errno.EPERM])
+def test_a_client_that_has_gone_before_it_was_accepted_keeps_nobody_waiting(
+    reason: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.acceptor._AGAIN_AFTER_SECONDS", 3600)
+
+    async def story(listener: Watched) -> None:
+        async with accepting(listener) as (_, made):
+            await turns(lambda: bool(made))
+
+            assert listener.accepted[:2] == [0, 1]
+        assert caplog.text == ""
+
+    waiting(1, story, error=OSError(reason, os.strerror(reason)))
