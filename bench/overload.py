@@ -17,7 +17,7 @@ from bench.traffic import Signed, sign_traffic
 _log = logging.getLogger("bench")
 
 _CLOSED = Point("ours", 128)
-_CALM_SHARE, _OVER_SHARE = 0.5, 1.5  # of the capacity
+_CALM_SHARE, _OVER_SHARE = 0.5, 1.5  # of what a closed loop got just before
 _SIGNED_PER_SECOND = 40_000  # at least, or what is sent is stamped a little early
 
 
@@ -34,16 +34,16 @@ def measure_overload(rounds: Rounds, repeats: int, course: Course) -> Iterator[O
 
 
 def _capacity(rounds: Rounds, running: Running, course: Course) -> float:
-    """Good answers a second, of as many connections as it takes and no more."""
+    """Good answers a second of a closed loop."""
     return rounds.load(_CLOSED, running, signed_for(0), course.capacity)[0].per_second
 
 
 def _overload(rounds: Rounds, running: Running, repeat: int, course: Course) -> Overload:
-    capacity = _capacity(rounds, running, course)
+    first = _capacity(rounds, running, course)
     calm, over, after = (
-        (_CALM_SHARE * capacity, course.calm),
-        (_OVER_SHARE * capacity, rounds.seconds),
-        (_CALM_SHARE * capacity, course.after),
+        (_CALM_SHARE * first, course.calm),
+        (_OVER_SHARE * first, rounds.seconds),
+        (_CALM_SHARE * first, course.after),
     )
     due = list(_due(calm, over, after))
     recorded = totals(rounds.urls.database)
@@ -62,7 +62,7 @@ def _overload(rounds: Rounds, running: Running, repeat: int, course: Course) -> 
     before = span(sent, 1, begins)
     return Overload(
         repeat=repeat,
-        capacities=[capacity, _capacity(rounds, running, course)],
+        capacities=[first, _capacity(rounds, running, course)],
         served=_answered_well(sent, begins, ends) / rounds.seconds,
         calm=before,
         over=span(sent, begins, ends),

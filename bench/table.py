@@ -148,14 +148,14 @@ def _of_overloads(results: Results) -> Table:
         *("99/s", "p50 ms", "p99 ms", "max ms", "others", "sent late, p99 ms"),
     )
     rates = ", ".join(
-        " and ".join(f"{rate:,.0f}" for rate in one.capacities) for one in results.overloads
+        " / ".join(f"{rate:,.0f}" for rate in one.capacities) for one in results.overloads
     )
     costs = ", ".join(f"{one.generator_cpu_us:.0f}" for one in results.overloads)
     opened = ", ".join(f"{one.connections:,}" for one in results.overloads)
     shares = ", ".join(f"{one.steal + one.others:.0%}" for one in results.overloads)
     title = (
-        f"Overloads; capacity just before and after: {rates} a second; the generator took"
-        f" {costs} µs of CPU a request, on {opened} connections; stolen, or to others: {shares}"
+        f"Overloads; capacity just before / after: {rates} a second; the generator took"
+        f" {costs} µs of CPU a request, on {opened} connections; stolen or to others: {shares}"
     )
     return Table(title, header, rows)
 

@@ -1,4 +1,4 @@
-"""Accepts connections, more at a time while they wait for long, so that none waits for seconds."""
+"""Accepts connections, more at a time the longer turns of the loop are: none waits for seconds."""
 
 import asyncio
 import errno
@@ -12,11 +12,11 @@ from broker.seldom import Seldom
 
 _LOG = logging.getLogger("betcore.acceptor")
 _LOG.addFilter(Seldom())
-#: In a turn of the event loop. One, since what one gateway takes of those that wait is taken from
-#: another on the same port; unless some waited through a long turn.
+#: In a turn of the event loop. One, since what one gateway takes is taken from another on the same
+#: port; more only after a turn that was long and accepted all it might.
 FEWEST_PER_TURN: Final = 1
 MOST_PER_TURN: Final = 128
-PER_SECOND: Final = 10_000  # of such a turn
+PER_SECOND: Final = 10_000  # how many more, for each second that such a turn took
 _AGAIN_AFTER_SECONDS: Final = 1.0
 _NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # files, or memory
 
@@ -65,7 +65,7 @@ class Acceptor:
             self._accept()
 
     def _accept(self, before: float | None = None) -> None:
-        """Accept; `before`: when it did so in the turn before, and there was no room for all."""
+        """Accept; `before`: when it did so in the turn before, if it accepted all it might."""
         self._next, now = None, self._clock()
         for _ in range(FEWEST_PER_TURN if before is None else _room(now - before)):
             try:

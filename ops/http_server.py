@@ -25,7 +25,10 @@ def serve_http(config: uvicorn.Config, listener: socket.socket) -> None:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn's server, at a socket that listens already, with an acceptor of ours."""
+    """Uvicorn's server, at a socket that listens already, with an acceptor of ours.
+
+    Of its configuration, where to listen and TLS are not looked at.
+    """
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""How connections are accepted: few in a short turn of the event loop, many in a long one."""
+"""How connections are accepted: few after a short turn of the event loop, many after a long one."""
 
 import asyncio
 import errno
@@ -15,7 +15,7 @@ from ops.acceptor import FEWEST_PER_TURN, MOST_PER_TURN, PER_SECOND, Acceptor
 from ops.gateway import listen
 
 PENDING = 3 * MOST_PER_TURN
-#: For longer than that, a turn accepts no more of those that wait.
+#: After a turn longer than that no more are accepted than after one of that length.
 LONG = MOST_PER_TURN / PER_SECOND
 
 Made = list[asyncio.BaseTransport]
@@ -147,6 +147,21 @@ def test_what_was_accepted_is_connected_once_the_acceptor_is_closed() -> None:
     waiting(PENDING, story)
 
 
+def test_a_closed_acceptor_accepts_nothing_more() -> None:
+    async def story(listener: Watched) -> None:
+        async with accepting(listener) as (acceptor, made):
+            await turns(lambda: listener.accepted == [1, 0])  # and waits for the listener
+
+            await acceptor.close()
+
+            with closing(listener.connect_one()):
+                for _ in range(20):
+                    await asyncio.sleep(0)
+            assert len(made) == 1
+
+    waiting(1, story)
+
+
 @pytest.mark.parametrize("reason", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 def test_a_system_without_files_or_memory_is_not_asked_again_at_once(
     reason: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
@@ -162,6 +177,8 @@ def test_a_system_without_files_or_memory_is_not_asked_again_at_once(
 
             assert listener.accepted == [0]
             assert made == []
+            # Or it would be woken at each turn.
+            assert not asyncio.get_running_loop().remove_reader(listener)
 
         assert f"cannot accept connections: [Errno {reason}]" in caplog.text
 
