@@ -27,8 +27,8 @@ from ops.embedded import embedded_servers, temporary_servers
 servers = embedded_servers(Path(sys.argv[1])) if sys.argv[1:] else temporary_servers()
 with servers as urls:
     {before}
-    print(json.dumps(asdict(urls)), flush=True)
     try:
+        print(json.dumps(asdict(urls)), flush=True)  # from here on it may be interrupted
         sys.stdin.read()
     except KeyboardInterrupt:
         {on_interrupt}
