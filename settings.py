@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     # Gateway process.
     gateway_host: str = "127.0.0.1"
     gateway_port: int = 8000
-    admissions_per_script_max: int = 32  # requests in one script; and as many are let in a turn
+    admissions_per_script_max: int = 32  # requests in one script, and let in at one turn
     loop_lag_max_seconds: float = Field(0.5, gt=0)  # loop or intake so late: 99; from half, a share
     sessions_cached_max: int = 200_000  # entries of some 300 bytes
 

@@ -57,12 +57,13 @@ def _overload(rounds: Rounds, running: Running, repeat: int, course: Course) -> 
     cost = meter.cost(reading, meter.read(), good := sum(kind == GOOD for kind in sent.kinds))
     ours = cost.cpu_us * good / 1e6 + sent.cpu_seconds
     _audit(rounds, recorded, requests, sent)
+    last = _capacity(rounds, running, course)
     begins, ends = course.calm, course.calm + rounds.seconds
     # The first second of all is for connections to be opened.
     before = span(sent, 1, begins)
     return Overload(
         repeat=repeat,
-        capacities=[first, _capacity(rounds, running, course)],
+        capacities=[first, last],
         served=_answered_well(sent, begins, ends) / rounds.seconds,
         calm=before,
         over=span(sent, begins, ends),

@@ -154,8 +154,8 @@ def _of_overloads(results: Results) -> Table:
     opened = ", ".join(f"{one.connections:,}" for one in results.overloads)
     shares = ", ".join(f"{one.steal + one.others:.0%}" for one in results.overloads)
     title = (
-        f"Overloads; capacity just before / after: {rates} a second; the generator took"
-        f" {costs} µs of CPU a request, on {opened} connections; stolen or to others: {shares}"
+        f"Overloads; capacity just before / after: {rates} a second; the generator took {costs} µs"
+        f" of CPU a request, on {opened} connections; stolen, or taken by others: {shares}"
     )
     return Table(title, header, rows)
 

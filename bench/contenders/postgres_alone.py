@@ -28,10 +28,10 @@ from models.ledger import Ledger
 from ops.embedded import Urls
 from ops.embedded.binaries import find_postgres
 from ops.embedded.server import server_environment
-from settings import settings
+from settings import Settings, settings
 
 #: The number of commands in a batch: a worker's `batch_jobs_max`, as shipped.
-BATCH_SIZE = 48
+BATCH_SIZE: int = Settings.model_fields["batch_jobs_max"].default
 _STAKE, _WIN = "1", "1"  # nobody runs out of money
 _ZIPF = 1.001  # the least that pgbench takes
 _APPLY_WITHIN_SECONDS = 60.0
