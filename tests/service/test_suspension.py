@@ -40,8 +40,9 @@ def test_a_suspension_with_a_duration_ends_by_itself(own_world: World) -> None:
     own_world.worker()
     seat = own_world.seat(own_world.provider(gateway), "100")
 
-    rq(own_world, "suspend", "--duration", "1")
+    rq(own_world, "suspend", "--duration", "3")
 
+    assert seat.pay_in_out(1).code == 99
     until(lambda: seat.pay_in_out(1).status == 200)
 
 
