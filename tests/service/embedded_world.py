@@ -20,11 +20,12 @@ ROOT = Path(__file__).parents[2]
 
 # A process that runs servers, says where, and ends when it is told to or killed.
 OWNER = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from dataclasses import asdict
 from pathlib import Path
 from ops.embedded import embedded_servers, temporary_servers
 servers = embedded_servers(Path(sys.argv[1])) if sys.argv[1:] else temporary_servers()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 with servers as urls:
     {before}
     try:
