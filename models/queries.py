@@ -59,8 +59,8 @@ SESSIONS = Query(
     b"sessions",
     """
     select s.id, s.provider_id, s.account_id, house.id, s.min_bet, s.max_bet,
-           s.closed_at is not null or s.expires_at <= clock_timestamp(),
-           player.status = 'active' and provider.status = 'active'
+           s.closed_at is not null, s.expires_at <= clock_timestamp(),
+           player.status <> 'active', provider.status <> 'active'
     from session s
     join provider on provider.id = s.provider_id
     join account a on a.id = s.account_id
@@ -75,7 +75,7 @@ BETS = Query(
     b"bets",
     """
     select b.id, b.provider_id, b.bet_id, b.account_id, b.session_id, b.round_id, b.opened_by,
-           b.state, b.stake, b.win, b.odd, b.refused_with,
+           b.state, b.stake, b.win, b.odd, b.refused_with, b.reason,
            date_trunc('month', b.created_at at time zone 'UTC')::date, t.kind, t.id
     from unnest($1, $2) wanted(provider_id, bet_id)
     join bet b on b.provider_id = wanted.provider_id and b.bet_id = wanted.bet_id
@@ -107,12 +107,12 @@ INSERT_BETS = Query(
     b"insert_bets",
     """
     insert into bet (id, provider_id, bet_id, account_id, session_id, round_id, opened_by, state,
-                     stake, win, odd, refused_with)
-    select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                     stake, win, odd, refused_with, reason)
+    select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     """,
     (
         *(INT8S, INT4S, TEXTS, INT8S, TEXTS, TEXTS, TEXTS, TEXTS),
-        *(NUMERICS, NUMERICS, NUMERICS, INT2S),
+        *(NUMERICS, NUMERICS, NUMERICS, INT2S, TEXTS),
     ),
 )
 
