@@ -40,6 +40,8 @@ def error_body(error: ApiError, request_headers: Iterable[tuple[bytes, bytes]]) 
         "error": NAMES[error.code],
         "message": error.message,
     }
+    if error.reason is not None:
+        fields["reason"] = error.reason
     nonce = well_formed_nonce(request_headers)
     if nonce is not None:
         fields["requestId"] = nonce

@@ -24,8 +24,7 @@ class BetCall(SignedEndpoint[BetCommand]):
         """The command that a signed call stands for."""
         body = read_object(signed.call.body)
         session_id: str = scope["path_params"]["session_id"]
-        claimed = body.get("sessionId")
-        if claimed is not None and read_text(claimed, "sessionId") != session_id:
+        if "sessionId" in body and read_text(body["sessionId"], "sessionId") != session_id:
             # The path is not signed: a session in the body, which is, must be the path's.
             raise InvalidRequest("The sessionId in the body is not the one in the path.")
         left = self.gateway.seconds_left(arrived)

@@ -30,9 +30,7 @@ def test_a_repeat_that_names_another_round_is_7_and_moves_nothing(
     assert (world.balance(seat), bets_of(world, seat)) == before
 
 
-def test_a_stake_that_is_paid_out_is_not_played_again_in_another_round(
-    world: World, seat: Seat
-) -> None:
+def test_a_stake_that_is_paid_out_is_not_played_again_in_another_round(seat: Seat) -> None:
     seat.call("pay-in", "a", betAmount=10, gameRoundId="r1")
     assert seat.call("pay-out", "a", winAmount=0, gameRoundId="r1").code == 1
 

@@ -22,7 +22,14 @@ from models.commands import (
 from models.errors import InvalidRequest
 from models.money import JsonNumber
 
-PLACE = Place(provider_id=7, session_id="a-session", account_id=42, decimals=2)
+PLACE = Place(
+    provider_id=7,
+    session_id="a-session",
+    account_id=42,
+    decimals=2,
+    currency="EUR",
+    player="anna",
+)
 BODY: dict[str, object] = {"betId": "a", "betAmount": JsonNumber("10.5"), "winAmount": "55.25"}
 
 TEXTS = st.text(
@@ -171,4 +178,4 @@ def _sent_by(command: type[BetCommand] | type[CashCommand]) -> dict[str, Any]:
     if issubclass(command, CashCommand):
         return command.read(42, "r", "1", 2).to_job()
     body = {"betId": "b", "betAmount": "1", "winAmount": "2"}
-    return command.read(body, Place(7, "session", 42, 2)).to_job()
+    return command.read(body, PLACE).to_job()
