@@ -47,9 +47,6 @@ OVERLOADED: Final = "More bets wait than can be worked on in time."
 class ApiError(Exception):
     """A request that is not answered with code 1."""
 
-    #: The request's body, where it was read; the log finds the bet in it.
-    body: bytes = b""
-
     def __init__(
         self,
         status: int,
@@ -62,8 +59,8 @@ class ApiError(Exception):
     ) -> None:
         """`balance` is the player's, as a JSON number, where the player is known.
 
-        `reason` is the cause of a 3 or 5. `why` is for the log alone, and says more than the
-        message does: a text with `%` for each value that follows it.
+        `reason` is the cause of a 3 or 5. `why` is for the log alone, where the message may not
+        say it: the cause, and a detail of it: a text with `%` for each value that follows it.
         """
         super().__init__(message)
         self.status = status

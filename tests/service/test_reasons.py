@@ -10,7 +10,6 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from models import migrate as migration
 from models.db import engine
 from models.migrate import migrate
 from models.reason import Reason
@@ -45,7 +44,7 @@ class Cause:
 
     forbid: Change = nothing
     allow: Change = nothing
-    limits: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, Any] = field(default_factory=dict)
 
 
 NOT_ALLOWED = {
@@ -212,7 +211,7 @@ def test_the_migration_keeps_every_row_and_an_older_worker_goes_on(
         upgrade(config, "0003")
 
     with fresh_database(ledger_world) as url:
-        monkeypatch.setattr(migration.command, "upgrade", to_0003)
+        monkeypatch.setattr(command, "upgrade", to_0003)
         migrate(url)
         with psycopg.connect(url) as connection:
             connection.execute(Older.MADE)

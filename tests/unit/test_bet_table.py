@@ -186,7 +186,12 @@ def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetComma
     balance = BALANCE if situation.enough_money else max(needed - 1, Decimal(0))
     limits = (None, BALANCE) if situation.within_limits else (STAKE + 1, None)
     session = Session(
-        *("s", 1, 7, 2, *limits),
+        "s",
+        1,
+        7,
+        2,
+        min_bet=limits[0],
+        max_bet=limits[1],
         closed=situation.closed,
         expired=situation.expired,
         player_blocked=situation.blocked,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from itertools import combinations, product
+from typing import Any
 
 import pytest
 
@@ -87,17 +88,18 @@ ROWS: dict[str, tuple[Bet, int]] = {
 }
 # Whatever the player and the session are like by now: it changes nothing about a recorded bet.
 BALANCES = [Decimal(0), Decimal("9.99"), Decimal("10"), Decimal(10) ** 18]
+AGAINST: list[dict[str, Any]] = [
+    {},
+    {"closed": True},
+    {"expired": True},
+    {"player_blocked": True},
+    {"provider_suspended": True},
+    dict.fromkeys(("closed", "expired", "player_blocked", "provider_suspended"), True),
+]
 SESSIONS = [
     replace(SESSION, **against, min_bet=least, max_bet=most)
     for against, (least, most) in product(
-        [
-            {},
-            {"closed": True},
-            {"expired": True},
-            {"player_blocked": True},
-            {"provider_suspended": True},
-            dict.fromkeys(("closed", "expired", "player_blocked", "provider_suspended"), True),
-        ],
+        AGAINST,
         [(None, None), (Decimal(1), Decimal(10)), (Decimal(11), None), (None, Decimal(9))],
     )
 ]
