@@ -7,11 +7,13 @@ MOST: Final = 128
 
 
 def shown(value: object) -> str:
-    """A value in quotes; `-` for None.
+    """A value in single quotes; `-` for None.
 
     Whatever could begin a line, move the cursor or reverse what follows is escaped, as `repr` does.
     """
     if value is None:
         return "-"
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    return repr(text) if len(text) <= MOST else f"{text[:MOST]!r}…"
+    # `repr` takes the other quotes for a text with these in it, unless it has both.
+    quoted = "'" + repr('"' + text[:MOST])[2:]
+    return quoted if len(text) <= MOST else f"{quoted}…"

@@ -42,6 +42,11 @@ class Throttle(Generic[Key]):
         window.unsaid += 1
         return False
 
+    def skip(self, key: Key, count: int) -> None:
+        """Count as many that are not said."""
+        window = self._windows.setdefault(key, _Window(self._clock()))
+        window.unsaid += count
+
     def ended(self, *, everything: bool = False) -> list[tuple[Key, int]]:
         """The keys that were not said, and how often: of windows that ended, or of all of them.
 

@@ -19,6 +19,7 @@ from models.db import LedgerConnection
 from models.errors import BetcoreError
 from models.journal_keys import JournalKeys, NoJournalKey
 from models.ledger import Ledger
+from workers.job_log import JOB_LOG
 from workers.jobs import EXPIRED, GRACE_SECONDS, run
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.presence import PresentWorker
@@ -104,6 +105,11 @@ class BatchWorker(PresentWorker):
         self._sweep()
         asked_at = time.monotonic()
         batch = self._batches.take(time.time(), first, EXPIRED)
+        JOB_LOG.sum_up()
+        if batch is not None and batch.expired:
+            for job_id, data in batch.expired:
+                JOB_LOG.expired(job_id, data)
+            JOB_LOG.more_expired(batch.expired_count - len(batch.expired))
         if batch is not None and batch.jobs:
             self._lease.taken(asked_at)
             self._state = self._shown_state = WorkerStatus.BUSY  # the script has written it
@@ -162,6 +168,7 @@ class BatchWorker(PresentWorker):
 
     def teardown(self) -> None:
         """Unregister, and close what `bootstrap` opened."""
+        JOB_LOG.sum_up(everything=True)
         self._lease.end()
         self._ledger_connection.close()
         try:
