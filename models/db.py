@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import Diagnostic
 from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event, text
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool, QueuePool
 from sqlmodel import Session
 
 from models.connection import PreparedConnection
@@ -72,7 +73,9 @@ def engine(database_url: str, use: Use = Use.OPERATE) -> Engine:
         connection.autocommit = False
         return connection
 
-    made = create_engine("postgresql+psycopg://", pool_pre_ping=True)
+    # Who migrates does so once: a connection that is kept would count as somebody at work.
+    pool = NullPool if use is Use.MIGRATE else QueuePool
+    made = create_engine("postgresql+psycopg://", poolclass=pool, pool_pre_ping=True)
     event.listen(made, "do_connect", connected)
     return made
 

@@ -5,10 +5,12 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import text
 
 from models.db import engine
-from models.preconditions import Use
+from models.errors import UnsupportedDatabase
+from models.preconditions import UNKNOWN_REVISION, Use
 
 _FOLDER = Path(__file__).parent / "migrations"
 # Any number; the same in every process that migrates, so that they take turns.
@@ -30,6 +32,8 @@ def migrate(database_url: str) -> str:
         try:
             command.upgrade(config, "head")
             connection.commit()
+        except CommandError as error:
+            raise UnsupportedDatabase(UNKNOWN_REVISION) from error
         finally:
             connection.rollback()
             connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": _LOCK})

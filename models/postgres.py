@@ -58,7 +58,10 @@ _PINNED = {
     "client_min_messages": "warning",
 }
 # The statement that sets all of them needs these before.
-_FROM_THE_START = ("search_path", "statement_timeout", "transaction_timeout", "exit_on_error")
+_FROM_THE_START = (
+    *("search_path", "exit_on_error"),
+    *("statement_timeout", "transaction_timeout", "idle_session_timeout"),
+)
 
 # The options of a URL may name another schema for our tables, as `-csearch_path=betting`.
 _SCHEMA = "public"

@@ -51,9 +51,9 @@ _UNCHECKED = (
     " take it away with `alter role ... reset session_replication_role`, or `alter database ...`."
 )
 _OLDER = "The tables are of revision {found}; this version needs {known}: run `betcore migrate`."
-_NEWER = (
-    "The tables are of revision {found}, and this version of betcore knows them up to {known}: use"
-    " the version that made them."
+UNKNOWN_REVISION = (
+    "The tables are of a revision that this version of betcore does not know: use the version that"
+    " made them."
 )
 _MISSING = "The database does not have the tables of this version: run `betcore migrate`."
 _ELSEWHERE = (
@@ -162,7 +162,7 @@ def _judge_revision(found: str | None, use: Use) -> None:
     if not re.fullmatch(r"[0-9]{4}", found) or found < known:
         raise UnsupportedDatabase(_OLDER.format(found=found, known=known))
     if found > known and use is Use.OPERATE:
-        raise UnsupportedDatabase(_NEWER.format(found=found, known=known))
+        raise UnsupportedDatabase(UNKNOWN_REVISION)
     if found > known:
         # Between `betcore migrate` and the restart of the last process, this is as it should be.
         _warn(f"the tables are of revision {found}, newer than this process knows ({known})")

@@ -33,8 +33,9 @@ _LARGE = """
 """
 # What a column of one and the same value would say of itself.
 _ALIKE = """
-    select pg_restore_attribute_stats('schemaname', 'public', 'relname', c.relname::text, 'inherited',
-        false, 'attname', a.attname::text, 'null_frac', 0::real, 'avg_width', 8, 'n_distinct', 1::real)
+    select pg_restore_attribute_stats('schemaname', 'public', 'relname', c.relname::text,
+        'inherited', false, 'attname', a.attname::text, 'null_frac', 0::real, 'avg_width', 8,
+        'n_distinct', 1::real)
     from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attnum > 0
 """
