@@ -54,15 +54,19 @@ class BatchWorker(PresentWorker):
         require_distinct(self.settings)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        """Register as RQ does, and make ready what a batch needs."""
-        super().bootstrap(*args, **kwargs)
-        queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
-        self._batches = Batches(self.connection, queue_settings, self.name, self.key)
+        """Register as RQ does, and make ready what a batch needs.
+
+        Raises UnsupportedDatabase, before anybody counts on this worker.
+        """
         self._ledger_connection = LedgerConnection(
             self.settings.database_url,
             wait_seconds=self.settings.statement_wait_seconds,
             connect_seconds=self.settings.connect_timeout_seconds,
         )
+        self._ledger_connection.check()
+        super().bootstrap(*args, **kwargs)
+        queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
+        self._batches = Batches(self.connection, queue_settings, self.name, self.key)
         self._ledger = Ledger(self._ledger_connection, self._journal_key)
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
         self._lease = LeaseKeeper(self._batches.renew, every, self.settings.lease_seconds)
