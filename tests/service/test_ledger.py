@@ -9,6 +9,7 @@ import pytest
 from models.commands import Command
 from models.errors import LedgerError
 from models.outcome import Outcome
+from models.reason import Reason
 from tests.service.ledger_world import (
     LedgerSeat,
     apply,
@@ -215,7 +216,10 @@ def test_a_closed_session_takes_no_new_bet_and_still_answers_for_its_old_ones(
 
     ledger_world.execute("update session set closed_at = now() where id = %s", seat.session_id)
 
-    assert apply(ledger_world, old, seat.bet(1)) == [first, Outcome(3, Decimal(11))]
+    assert apply(ledger_world, old, seat.bet(1)) == [
+        first,
+        Outcome(3, Decimal(11), reason=Reason.SESSION_CLOSED),
+    ]
 
 
 @pytest.mark.parametrize("seed", range(5))
