@@ -27,10 +27,11 @@ _SECRETS = Query(
 _PLACES = Query(
     b"places",
     """
-    select s.id, s.provider_id, s.account_id, c.decimals
+    select s.id, s.provider_id, s.account_id, c.decimals, a.currency, p.external_id
     from session s,
-         lateral (select currency from account where id = s.account_id offset 0) a,
-         lateral (select decimals from currency where code = a.currency offset 0) c
+         lateral (select player_id, currency from account where id = s.account_id offset 0) a,
+         lateral (select decimals from currency where code = a.currency offset 0) c,
+         lateral (select external_id from player where id = a.player_id offset 0) p
     where s.id = any($1)
     """,
     (TEXTS,),
@@ -47,7 +48,8 @@ _BETS = Query(
            (select id from transfer t where t.bet = b.id and t.kind = 'stake'),
            (select id from transfer t where t.bet = b.id and t.kind = 'win'),
            (select id from transfer t where t.bet = b.id and t.kind = 'refund'),
-           b.refused_with, to_char(b.created_at, '{_TIME}'), to_char(b.updated_at, '{_TIME}')
+           b.refused_with, to_char(b.created_at, '{_TIME}'), to_char(b.updated_at, '{_TIME}'),
+           b.reason
     from unnest($1, $2) wanted(provider_id, bet_id),
          lateral (select * from bet
                   where provider_id = wanted.provider_id and bet_id = wanted.bet_id offset 0) b,
@@ -89,6 +91,7 @@ class RecordedBet:
     win_id: str | None
     refund_id: str | None
     refused_with: int | None
+    reason: str | None  # of a 5; None also for one that is older than reasons are
     created_at: str  # RFC 3339 in UTC
     updated_at: str
 
@@ -137,10 +140,7 @@ class Lookup:
     def places(self, session_ids: Sequence[str]) -> list[Place | None]:
         """Where each session acts; None: there is no such session. Raises LedgerError."""
         rows = self._rows(_PLACES, list(session_ids))
-        found = {
-            id_: Place(whole(provider_id), present(id_), whole(account_id), whole(decimals))
-            for id_, provider_id, account_id, decimals in rows
-        }
+        found = {row[0]: _place(row) for row in rows}
         return [found.get(session_id) for session_id in session_ids]
 
     def balances(self, account_ids: Sequence[int]) -> list[tuple[str, Decimal] | None]:
@@ -196,6 +196,17 @@ class Lookup:
             raise
 
 
+def _place(row: Row) -> Place:
+    return Place(
+        provider_id=whole(row[1]),
+        session_id=present(row[0]),
+        account_id=whole(row[2]),
+        decimals=whole(row[3]),
+        currency=present(row[4]),
+        player=present(row[5]),
+    )
+
+
 def _recorded(row: Row) -> RecordedBet:
     return RecordedBet(
         state=present(row[2]),
@@ -206,6 +217,7 @@ def _recorded(row: Row) -> RecordedBet:
         win_id=row[7],
         refund_id=row[8],
         refused_with=None if row[9] is None else int(row[9]),
+        reason=row[12],
         created_at=present(row[10]),
         updated_at=present(row[11]),
     )

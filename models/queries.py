@@ -57,8 +57,8 @@ SESSIONS = Query(
     b"sessions",
     """
     select s.id, s.provider_id, s.account_id, house.id, s.min_bet, s.max_bet,
-           s.closed_at is not null or s.expires_at <= clock_timestamp(),
-           player.status = 'active' and provider.status = 'active'
+           s.closed_at is not null, s.expires_at <= clock_timestamp(),
+           player.status <> 'active', provider.status <> 'active'
     from session s,
          lateral (select status from provider where id = s.provider_id offset 0) provider,
          lateral (select player_id, currency from account where id = s.account_id offset 0) a,
@@ -74,7 +74,7 @@ BETS = Query(
     b"bets",
     """
     select b.id, b.provider_id, b.bet_id, b.account_id, b.session_id, b.round_id, b.opened_by,
-           b.state, b.stake, b.win, b.odd, b.refused_with,
+           b.state, b.stake, b.win, b.odd, b.refused_with, b.reason,
            date_trunc('month', b.created_at at time zone 'UTC')::date, t.kind, t.id
     from unnest($1, $2) wanted(provider_id, bet_id),
          lateral (select * from bet
@@ -109,12 +109,12 @@ INSERT_BETS = Query(
     b"insert_bets",
     """
     insert into bet (id, provider_id, bet_id, account_id, session_id, round_id, opened_by, state,
-                     stake, win, odd, refused_with)
-    select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                     stake, win, odd, refused_with, reason)
+    select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     """,
     (
         *(INT8S, INT4S, TEXTS, INT8S, TEXTS, TEXTS, TEXTS, TEXTS),
-        *(NUMERICS, NUMERICS, NUMERICS, INT2S),
+        *(NUMERICS, NUMERICS, NUMERICS, INT2S, TEXTS),
     ),
 )
 

@@ -19,7 +19,7 @@ from models.db import LedgerConnection
 from models.ledger import Ledger
 from models.outcome import Outcome
 from ops.embedded import Urls
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.processes import until
 from tests.service.world import World
 
@@ -99,7 +99,7 @@ def ledger_on(servers: World | Urls, wait_seconds: float = 8) -> Iterator[Ledger
     url = f"{urls.database}&application_name={_LEDGER_ON}"
     connection = LedgerConnection(url, wait_seconds=wait_seconds, connect_seconds=2)
     try:
-        yield Ledger(connection, journal_key.KEY)
+        yield Ledger(connection, keys.JOURNAL.current)
     finally:
         connection.close()
 

@@ -13,11 +13,12 @@ import pytest
 from models import preconditions
 from models.db import LedgerConnection, engine, transaction
 from models.errors import UnsupportedDatabase
+from models.keys import Purpose
 from models.lookup import Lookup
 from models.migrate import migrate
 from models.preconditions import newest_revision
 from ops.embedded import Urls
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.databases import fresh_database, name_of
 from tests.service.desk import Desk
 from tests.service.ledger_world import balance_of, job, ledger_on, running, sit
@@ -80,7 +81,7 @@ def test_processes_behind_a_pooler_say_so_and_need_no_restart_once_it_is_gone(
         proxy.rewrite = invents_a_process
         urls = through(world.urls, postgres=proxy)
         environment = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
-        key = {"BETCORE_JOURNAL_KEY": journal_key.HEX}
+        key = {"BETCORE_JOURNAL_KEY": keys.HEX[Purpose.JOURNAL]}
         with GatewayProcess(urls) as gateway:
             until(lambda: POOLER in readiness(gateway), lambda: gateway.output)
             worker = betcore("worker", cwd=tmp_path, **environment, **key)

@@ -13,11 +13,12 @@ from sqlalchemy import text
 
 from models.connection import PreparedConnection
 from models.db import transaction
+from models.keys import Purpose
 from models.migrate import migrate
 from models.postgres import connect
 from models.preconditions import Use
 from models.queries import Query
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.desk import Desk
 from tests.service.embedded_world import owner
 from tests.service.hostile import ENVIRONMENT, PLANS, hostile_database
@@ -55,7 +56,7 @@ def test_everything_works_in_a_strange_shell_on_a_database_with_strange_defaults
             apply(world, seat.bet("10.5", "0.25", bet_id=ZURICH))
             desk = Desk(world, provider_of(world))
             (shown,) = desk.documents("bet", "show", ZURICH, "--provider", desk.provider)
-            verified = desk.run("ledger", "verify", BETCORE_JOURNAL_KEY=journal_key.HEX)
+            verified = desk.run("ledger", "verify", BETCORE_JOURNAL_KEY=keys.HEX[Purpose.JOURNAL])
             migrated = desk.documents("migrate")
 
             assert shown["betId"] == ZURICH
