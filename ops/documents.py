@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain, islice
 
 from models.money import plain
+from models.times import utc
 
 
 def exact_json(value: object) -> str:
@@ -70,8 +71,3 @@ def table_lines(
             for cell, width, right in zip(line, widths, numeric, strict=True)
         ]
         yield "  ".join(parts).rstrip()
-
-
-def utc(moment: datetime) -> str:
-    """A time with its zone as RFC 3339 in UTC, such as `2026-01-31T23:59:59.123456Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
