@@ -75,6 +75,20 @@ class Row:
             return queries.INSERT_JOURNAL_OF_BETS, (*place, *values, list(bets))
         return queries.INSERT_JOURNAL, (*place, *values)
 
+    def columns(self) -> dict[str, object]:
+        """Its values by the columns of the table."""
+        transfers, bets, entries = [list(ids) for ids in self.records]
+        return {
+            "strand": self.strand,
+            "number": self.number,
+            "key": self.key,
+            "transfers": transfers,
+            "fingerprints": self.fingerprints,
+            "hmac": self.hmac,
+            "bets": bets or None,
+            "entries": entries or None,
+        }
+
 
 class Strand:
     """The rows of one writer, one after the other; another writer has another strand."""

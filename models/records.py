@@ -40,26 +40,38 @@ class Kind(NamedTuple):
     """A kind of record: where its rows are, and how one becomes text."""
 
     name: str
-    edited: str  # what is different when a record was edited
+    plural: str
     column: str  # of the journal's table, with the ids; the same as in `Records`
     purpose: Purpose  # of the key that signs rows which name it
+    table: str
     alias: str
-    joined: str  # to `named.id`, for a `join` or a `left join`
     line: str  # null when a field that is never null is
+    edited: str = "it is not"  # what is different when a record was edited
+    more: str = ""  # what the line needs besides the row itself
+    only: str = "true"  # which rows of the table are such records
+    start: str = "select 0"  # the last id that may be older than the journal of such records
+
+    @property
+    def joined(self) -> str:
+        """The row of an id in `named`, for a `join` or a `left join`."""
+        return f"{self.table} {self.alias} on {self.alias}.id = named.id {self.more}"
 
 
 TRANSFER = Kind(
     name="transfer",
-    edited="it or its bet is not",
+    plural="transfers",
     column="transfers",
     purpose=Purpose.JOURNAL,
+    table="transfer",
     alias="t",
-    joined="transfer t on t.id = named.id left join bet b on b.id = t.bet",
+    edited="it or its bet is not",
+    more="left join bet b on b.id = t.bet",
+    start="select transfer_id from journal_start",
     line="""(
     t.id || '|' || coalesce(t.bet::text, '') || '|' || t.debit_account || '|' || t.credit_account
     || '|' || trim_scale(t.amount) || '|' || t.account || '|' || t.account_seq
     || '|' || trim_scale(t.balance_after) || '|' || to_char(t.month, 'YYYY-MM-DD')
-    || '|' || (extract(epoch from t.created_at) * 1000000)::bigint
+    || '|' || trim_scale(extract(epoch from t.created_at) * 1000000)
     || '|' || coalesce(b.provider_id::text, '') || '|' || length(t.kind) || ':' || t.kind
     || '|' || coalesce(length(t.reference) || ':' || t.reference, '')
     || '|' || coalesce(length(b.bet_id) || ':' || b.bet_id, '') || ';'
@@ -69,14 +81,16 @@ TRANSFER = Kind(
 #: A bet that was refused and is recorded: it has no transfer that could vouch for it.
 REJECTED_BET = Kind(
     name="rejected bet",
-    edited="it is not",
+    plural="rejected bets",
     column="bets",
     purpose=Purpose.JOURNAL,
+    table="bet",
     alias="r",
-    joined="bet r on r.id = named.id",
+    only="r.state = 'rejected'",
+    start="select until from audit_start where kind = 'bet'",
     line="""(
     'bet|' || r.id || '|' || r.provider_id || '|' || r.account_id
-    || '|' || (extract(epoch from r.created_at) * 1000000)::bigint
+    || '|' || trim_scale(extract(epoch from r.created_at) * 1000000)
     || '|' || length(r.state) || ':' || r.state
     || '|' || length(r.opened_by) || ':' || r.opened_by
     || '|' || coalesce(trim_scale(r.stake)::text, '') || '|' || coalesce(trim_scale(r.win)::text, '')
@@ -89,13 +103,13 @@ REJECTED_BET = Kind(
 
 AUDIT_ENTRY = Kind(
     name="audit entry",
-    edited="it is not",
+    plural="audit entries",
     column="entries",
     purpose=Purpose.OPERATOR,
+    table="audit_log",
     alias="e",
-    joined="audit_log e on e.id = named.id",
     line="""(
-    'audit|' || e.id || '|' || (extract(epoch from e.created_at) * 1000000)::bigint
+    'audit|' || e.id || '|' || trim_scale(extract(epoch from e.created_at) * 1000000)
     || '|' || length(e.actor) || ':' || e.actor || '|' || length(e.action) || ':' || e.action
     || '|' || length(e.subject_table) || ':' || e.subject_table
     || '|' || length(e.subject) || ':' || e.subject
