@@ -71,9 +71,7 @@ def request_cash(database: Session, command: CashCommand) -> None:
     """Record that somebody asks for a deposit or withdrawal; send it after the commit."""
     is_deposit = isinstance(command, Deposit)
     action = Action.DEPOSIT_REQUESTED if is_deposit else Action.WITHDRAWAL_REQUESTED
-    record(
-        database, action, command.account_id, reference=command.reference, amount=command.amount
-    )
+    record(database, action, command.account_id, reference=command.reference, amount=command.amount)
 
 
 def _find_player(database: Session, external_id: str, *, lock: bool = False) -> Player:
@@ -94,7 +92,11 @@ def _accounts(
     found: dict[str, tuple[int, Decimal]] = {}
     for names in _chunks(sorted(set(external_ids))):
         players = [{"external_id": name, "status": "active"} for name in names]
-        made = insert(Player).on_conflict_do_nothing().returning(Player.id, Player.external_id)
+        made = (
+            insert(Player)
+            .on_conflict_do_nothing()
+            .returning(col(Player.id), col(Player.external_id))
+        )
         for id_, name in database.execute(made, players):
             record(database, Action.PLAYER_ADDED, id_, externalId=name, status="active")
         known = select(Player.external_id, Player.id).where(col(Player.external_id).in_(names))
@@ -105,7 +107,11 @@ def _accounts(
             for name in names
         ]
         names_by_id = {id_: name for name, id_ in ids.items()}
-        opened = insert(Account).on_conflict_do_nothing().returning(Account.id, Account.player_id)
+        opened = (
+            insert(Account)
+            .on_conflict_do_nothing()
+            .returning(col(Account.id), col(Account.player_id))
+        )
         for id_, player_id in database.execute(opened, fresh):
             owner = {"player": player_id, "externalId": names_by_id[player_id]}
             facts = {"kind": "player", "currency": currency}

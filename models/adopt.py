@@ -4,13 +4,14 @@ They are older than the journal or the audit log, or of an older version. Who do
 them as they are now; from then on they cannot be changed unseen.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, text
 
-from models.audit import AuditWriter, Author, Fact
+from models.audit import ENTRIES_MAX, AuditWriter, Author, Fact
 from models.db import stream, transaction
 from models.facts import SUBJECTS, missing
 from models.journal import Strand
@@ -61,13 +62,13 @@ def adopt(database_url: str, key: Key, author: Author, *, only_count: bool = Fal
         transfers = _adopt(connection, TRANSFER, strand)
         bets = _adopt(connection, REJECTED_BET, strand)
         facts = _adopt_facts(connection, None if only_count else author)
-    return Adopted(transfers.count, transfers.first, transfers.last, bets.count, facts)
+    return Adopted(transfers.found, transfers.first, transfers.last, bets.found, facts)
 
 
 class _Span(NamedTuple):
     """How many records were found, from which id to which."""
 
-    count: int = 0
+    found: int = 0
     first: int | None = None
     last: int | None = None
 
@@ -79,7 +80,7 @@ def _adopt(connection: Connection, kind: Kind, strand: Strand | None) -> _Span:
     span = _Span()
     for part in found.partitions(_PER_ROW):
         ids = [id_ for id_, _ in part]
-        span = _Span(span.count + len(ids), span.first or ids[0], ids[-1])
+        span = _Span(span.found + len(ids), span.first or ids[0], ids[-1])
         if strand is not None:
             records = Records()._replace(**{kind.column: ids})
             row = strand.append(records, [line for _, line in part], micros)
@@ -92,10 +93,17 @@ def _adopt_facts(connection: Connection, author: Author | None) -> dict[str, int
     """Vouch for every fact that is in no entry, or only count them; how many, by plural."""
     writer = None if author is None else AuditWriter(connection, author)
     counts: dict[str, int] = {}
-    for subject in SUBJECTS:
-        found = stream(connection, text(missing(subject)), subject.actions, rows_per_fetch=_PER_ROW)
-        for part in found.partitions(_PER_ROW):
-            counts[subject.plural] = counts.get(subject.plural, 0) + len(part)
-            if writer is not None:
-                writer.write([Fact(subject.adopted, key, facts) for key, facts in part])
+    found = _missing_facts(connection)
+    while part := list(islice(found, ENTRIES_MAX)):
+        for plural, _ in part:
+            counts[plural] = counts.get(plural, 0) + 1
+        if writer is not None:
+            writer.write([fact for _, fact in part])
     return counts
+
+
+def _missing_facts(connection: Connection) -> Iterator[tuple[str, Fact]]:
+    for subject in SUBJECTS:
+        query = text(missing(subject))
+        for key, facts in stream(connection, query, subject.actions, rows_per_fetch=ENTRIES_MAX):
+            yield subject.plural, Fact(subject.adopted, key, facts)

@@ -162,4 +162,4 @@ def _unsaid(subject: Subject) -> str:
     return f"""not exists (
         select from audit_log e where e.subject_table = '{subject.table}'
         and e.action = any(:first) and e.subject = {subject.key}
-    )"""  # noqa: S608 - ours
+    )"""

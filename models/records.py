@@ -93,7 +93,8 @@ REJECTED_BET = Kind(
     || '|' || trim_scale(extract(epoch from r.created_at) * 1000000)
     || '|' || length(r.state) || ':' || r.state
     || '|' || length(r.opened_by) || ':' || r.opened_by
-    || '|' || coalesce(trim_scale(r.stake)::text, '') || '|' || coalesce(trim_scale(r.win)::text, '')
+    || '|' || coalesce(trim_scale(r.stake)::text, '')
+    || '|' || coalesce(trim_scale(r.win)::text, '')
     || '|' || coalesce(trim_scale(r.odd)::text, '') || '|' || coalesce(r.refused_with::text, '')
     || '|' || length(r.bet_id) || ':' || r.bet_id
     || '|' || length(r.session_id) || ':' || r.session_id

@@ -118,7 +118,9 @@ def make_seal(database_url: str, journal: KeyRing, operator: KeyRing) -> Seal:
         SealedHead(strand, number, bytes(mac), Records(*[tuple(part or ()) for part in ids]))
         for strand, number, mac, *ids in rows
     ]
-    replaced = [id_ for ring in (journal, operator) for id_ in ring.by_id.keys() - {ring.current.id}]
+    replaced = [
+        id_ for ring in (journal, operator) for id_ in ring.by_id.keys() - {ring.current.id}
+    ]
     return Seal(now, journal.current.id, tuple(sorted(replaced)), older, tuple(heads))
 
 

@@ -62,7 +62,7 @@ def open_accounts(
     for limit in limits:
         require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
     house = {"kind": "house", "provider_id": provider.id, "currency": currency.code, "last_seq": 0}
-    opened = insert(Account).values(house).on_conflict_do_nothing().returning(Account.id)
+    opened = insert(Account).values(house).on_conflict_do_nothing().returning(col(Account.id))
     for (id_,) in database.execute(opened):
         facts = {"kind": "house", "provider": provider.id, "currency": currency.code}
         record(database, Action.ACCOUNT_OPENED, id_, **facts)

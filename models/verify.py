@@ -135,7 +135,7 @@ class _Vouching:
                     " (--without-journal checks balances and bets only.)"
                 )
         for what, table, needs in _WHOLES:
-            if _is(self._connection, needs) and not _is(self._connection, f"from {table}"):
+            if _is_empty(self._connection, table) and _holds(self._connection, needs):
                 yield f"The {what} is empty, although there is what must be in it: it was emptied."
 
     def problems(self) -> Iterator[str]:
@@ -169,7 +169,7 @@ class _Vouching:
                 empty = [
                     f"The {what} is empty. "
                     for what, table, _ in _WHOLES
-                    if not _is(self._connection, f"from {table}")
+                    if _is_empty(self._connection, table)
                 ]
                 yield (
                     f"{''.join(empty)}Nothing vouches for {found.said()}. `betcore ledger adopt`"
@@ -183,25 +183,31 @@ class _Vouching:
             )
 
 
-#: What must not be empty, and when: there is something that is not older than it.
+#: What must not be empty, its table, and when: there is something that is not older than it.
 _WHOLES = (
     (
         "journal",
         "journal",
-        "from transfer where id > (select coalesce(max(transfer_id), 0) from journal_start)",
+        """exists (select from transfer
+                   where id > (select coalesce(max(transfer_id), 0) from journal_start))""",
     ),
     (
         "audit log",
         "audit_log",
-        "where exists(select from provider where id > coalesce("
-        "(select until from audit_start where kind = 'provider'), 0)) or exists(select from account"
-        " where id > coalesce((select until from audit_start where kind = 'account'), 0))",
+        """exists (select from provider where id > coalesce(
+                       (select until from audit_start where kind = 'provider'), 0))
+           or exists (select from player where id > coalesce(
+                          (select until from audit_start where kind = 'player'), 0))""",
     ),
 )
 
 
-def _is(connection: Connection, rows: str) -> bool:
-    return bool(connection.execute(text(f"select exists(select {rows})")).scalar_one())  # noqa: S608
+def _is_empty(connection: Connection, table: str) -> bool:
+    return not _holds(connection, f"exists(select from {table})")
+
+
+def _holds(connection: Connection, condition: str) -> bool:
+    return bool(connection.execute(text(f"select {condition}")).scalar_one())
 
 
 def _count(connection: Connection, query: str) -> int:

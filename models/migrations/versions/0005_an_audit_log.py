@@ -37,7 +37,9 @@ CREATE TABLE audit_start (
 ID_START = """
 INSERT INTO audit_start (kind, until)
 SELECT '{table}', greatest(
-    (SELECT max(id) FROM {table}), pg_sequence_last_value(pg_get_serial_sequence('{table}', 'id')), 0
+    (SELECT max(id) FROM {table}),
+    pg_sequence_last_value(pg_get_serial_sequence('{table}', 'id')),
+    0
 )
 """
 
