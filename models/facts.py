@@ -30,6 +30,10 @@ class Subject(NamedTuple):
         return {"first": first, "later": [str(one) for one in of_table if not one.is_first]}
 
 
+#: Facts that somebody made something else of are none: no entry may stop the verification.
+_OBJECT = "case jsonb_typeof(facts) when 'object' then facts else '{}' end"
+
+
 def _time(column: str) -> str:
     return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
@@ -116,14 +120,14 @@ def differing(subject: Subject) -> str:
     """
     return f"""
         with first as (
-            select distinct on (subject collate "C") subject, facts from audit_log
+            select distinct on (subject collate "C") subject, {_OBJECT} as facts from audit_log
             where subject_table = '{subject.table}' and action = any(:first)
             order by subject collate "C", id desc
         ), later as (
             select subject, jsonb_object_agg(
                 fact.key, fact.value order by case when fact.key like '%At' then -id else id end
             ) as facts
-            from audit_log, jsonb_each(facts) fact
+            from audit_log, jsonb_each({_OBJECT}) fact
             where subject_table = '{subject.table}' and action = any(:later)
             group by subject
         ), said as (

@@ -29,9 +29,14 @@ class Unvouched:
         return sum(self.facts.values())
 
     @property
+    def older(self) -> int:
+        """Whatever is older than what would vouch for it."""
+        return self.transfers + self.bets + self.facts_total
+
+    @property
     def total(self) -> int:
         """All of it: the number that has to be stated."""
-        return self.transfers + self.bets + self.facts_total + self.of_unknown_keys
+        return self.older + self.of_unknown_keys
 
     def said(self) -> str:
         """All of it in words, such as `3 transfers, 1 sessions`."""

@@ -145,9 +145,9 @@ class _Vouching:
         for key, records in self._journal.unknown.items():
             if self._asked.unvouched is None:
                 yield (
-                    f"Rows of the journal with {records} records were made with the key {key},"
-                    " which was not given (BETCORE_JOURNAL_KEYS_OLD, BETCORE_OPERATOR_KEYS_OLD):"
-                    " they are not verified."
+                    f"{records} records are in rows of the journal that were made with the key"
+                    f" {key}, which was not given (BETCORE_JOURNAL_KEYS_OLD,"
+                    " BETCORE_OPERATOR_KEYS_OLD): they are not verified."
                 )
         if self._asked.seal is not None:
             self._on_stage("seal")
@@ -165,7 +165,7 @@ class _Vouching:
         found, stated = self.unvouched, self._asked.unvouched
         if stated is None:
             sealed = self._asked.seal is not None and self._asked.seal.covers(found)
-            if found.total and not sealed:
+            if found.older and not sealed:
                 empty = [
                     f"The {what} is empty. "
                     for what, table, _ in _WHOLES

@@ -53,10 +53,10 @@ _TRANSFER = """
 """
 _DEFENCELESS = """
     set session_replication_role = replica;
-    alter table account drop constraint account_kind;
-    alter table transfer drop constraint transfer_direction,
-                         drop constraint transfer_amount_not_negative,
-                         drop constraint transfer_of_bet_or_reference
+    alter table account drop constraint if exists account_kind;
+    alter table transfer drop constraint if exists transfer_direction,
+                         drop constraint if exists transfer_amount_not_negative,
+                         drop constraint if exists transfer_of_bet_or_reference
 """
 
 
@@ -82,6 +82,14 @@ class Books:
     def damage(self, *statements: str) -> None:
         """Run statements that no trigger, foreign key or check of one account or amount hinders."""
         self._execute(";".join((_DEFENCELESS, *statements)))
+
+    @contextmanager
+    def damaged(self, table: str, *statements: str) -> Iterator[None]:
+        """Damage one table, and make it as it was at the end of the block."""
+        self.damage(f"create table kept as table {table}", *statements)
+        yield
+        restored = f"insert into {table} table kept"
+        self.damage(f"delete from {table}", restored, "drop table kept")  # noqa: S608
 
     def verified(self, problems_max: int = 100) -> Report:
         """What the verification finds."""

@@ -205,8 +205,9 @@ def test_rows_of_a_replaced_key_are_verified_with_it_and_not_without(journaled: 
     )
     [problem] = problems(journaled, KeyRing.read(Purpose.JOURNAL, fresh))
     assert problem == (
-        f"4 rows of the journal were made with the key {JOURNAL.current.id}, which was not given"
-        " (BETCORE_JOURNAL_KEYS_OLD): they are not verified."
+        f"17 records are in rows of the journal that were made with the key {JOURNAL.current.id},"
+        " which was not given (BETCORE_JOURNAL_KEYS_OLD, BETCORE_OPERATOR_KEYS_OLD): they are not"
+        " verified."
     )
 
 

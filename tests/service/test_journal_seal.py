@@ -112,8 +112,8 @@ def test_a_key_that_was_replaced_twice_still_signs_nothing(journaled: Books) -> 
 def test_a_seal_of_another_version_is_said_to_be_one(journaled: Books) -> None:
     document = write_seal(sealed(journaled), JOURNAL.current)
 
-    with pytest.raises(BadSeal, match="version 2"):
-        read_seal(document.replace('"version": 1', '"version": 2'), JOURNAL)
+    with pytest.raises(BadSeal, match="version 3"):
+        read_seal(document.replace('"version": 2', '"version": 3'), JOURNAL)
 
 
 @pytest.mark.parametrize(

@@ -57,9 +57,9 @@ def test_a_batch_that_records_nothing_writes_no_row(journaled: Books) -> None:
     assert verified(journaled).journal == Vouched(rows=5, strands=3, entries=15)
 
 
-@pytest.mark.parametrize("next_moves_nothing", [False, True])
+@pytest.mark.parametrize("next_records_nothing", [False, True])
 def test_after_a_commit_that_may_or_may_not_have_been_a_new_strand_begins(
-    ledger_world: World, next_moves_nothing: bool
+    ledger_world: World, next_records_nothing: bool
 ) -> None:
     [seat] = sit(ledger_world)
     rows = (
@@ -72,12 +72,13 @@ def test_after_a_commit_that_may_or_may_not_have_been_a_new_strand_begins(
         return True
 
     with ledger_on(ledger_world) as ledger:
-        ledger.apply([seat.bet(1)], lambda _: True, 5)
+        first_bet = seat.bet(1)
+        ledger.apply([first_bet], lambda _: True, 5)
         ledger.apply([seat.bet(1)], lambda _: True, 5)
         with pytest.raises(LedgerUnavailable):
             ledger.apply([seat.bet(1)], lost, 5)
-        if next_moves_nothing:  # and writes no row: that of the lost batch is not to follow
-            ledger.apply([seat.bet(10_000)], lambda _: True, 5)
+        if next_records_nothing:  # and writes no row: that of the lost batch is not to follow
+            ledger.apply([first_bet], lambda _: True, 5)
         ledger.apply([seat.bet(1)], lambda _: True, 5)
 
     (first, one), (same, two), (other, again) = ledger_world.rows(rows, seat.account_id)
