@@ -106,13 +106,18 @@ def whole_books() -> Iterator[Books]:
     with temporary_servers(redis=False) as urls:
         migrate(urls.database)
         engine(urls.database).dispose()
-        with psycopg.connect(urls.database) as connection:
-            connection.execute(_WHOLE)
-        whole = Books(urls.database)
-        whole.move(1, None, [("deposit", "100"), ("deposit", "50"), ("deposit", "25")])
-        whole.bet(4, "pay_in_out", "settled", "10", "55.25")
-        whole.move(5, 4, [("stake", "10"), ("win", "55.25")])
-        yield whole
+        yield written(urls.database)
+
+
+def written(url: str) -> Books:
+    """The ledger above, written into a database that has tables and no rows."""
+    with psycopg.connect(url) as connection:
+        connection.execute(_WHOLE)
+    whole = Books(url)
+    whole.move(1, None, [("deposit", "100"), ("deposit", "50"), ("deposit", "25")])
+    whole.bet(4, "pay_in_out", "settled", "10", "55.25")
+    whole.move(5, 4, [("stake", "10"), ("win", "55.25")])
+    return whole
 
 
 @contextmanager
