@@ -1,9 +1,11 @@
 """Seals of the journal: what was cut off without a trace is missed all the same."""
 
+import json
+
 import pytest
 
 from models.keys import Key, KeyRing, Purpose
-from models.seal import BadSeal, Seal, read_seal, write_seal
+from models.seal import BadSeal, Seal, _hmac, read_seal, write_seal
 from tests.service.books import Books
 from tests.service.journaled_books import bet, ledger_of, problems, sealed, verified
 from tests.service.keys import JOURNAL
@@ -114,6 +116,28 @@ def test_a_seal_of_another_version_is_said_to_be_one(journaled: Books) -> None:
 
     with pytest.raises(BadSeal, match="version 3"):
         read_seal(document.replace('"version": 2', '"version": 3'), JOURNAL)
+
+
+def test_a_seal_of_the_first_version_still_counts(journaled: Books) -> None:
+    """It knew nothing of bets and facts: it covers none, and complains of none."""
+    seal = sealed(journaled)
+    document = json.loads(write_seal(seal, JOURNAL.current))
+    document |= {"version": 1, "beforeJournal": 0}
+    for name in ("hmac", "older"):
+        del document[name]
+    for head in document["heads"]:
+        del head["bets"], head["entries"]
+    text = json.dumps(document | {"hmac": _hmac(document, JOURNAL.current.secret)})
+    first = read_seal(text, JOURNAL)
+    assert problems(journaled, seal=first) == []
+
+    journaled.damage("truncate audit_log, journal", "update audit_start set until = 10000")
+
+    assert "Journal strand S was sealed with 3 rows, but has 0: its tail was cut off." in problems(
+        journaled, seal=first
+    )
+    assert "Nothing vouches for" in "".join(problems(journaled, seal=first))
+    assert "are said to be older" not in "".join(problems(journaled, seal=first))
 
 
 @pytest.mark.parametrize(

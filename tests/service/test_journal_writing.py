@@ -10,7 +10,15 @@ from psycopg.types.json import Jsonb
 
 from models.adopt import Adopted, adopt
 from models.errors import LedgerUnavailable
-from models.records import TRANSFER, transfer_line
+from models.records import (
+    AUDIT_ENTRY,
+    REJECTED_BET,
+    TRANSFER,
+    Entry,
+    bet_line,
+    entry_line,
+    transfer_line,
+)
 from models.state import Bet, BetState, Kind, Moment, OpenedBy, Transfer
 from models.verify import Vouched
 from tests.service.books import Books
@@ -32,6 +40,8 @@ IN_SQL = f"""
     select {TRANSFER.line} from jsonb_populate_record(null::transfer, %s) t
     left join jsonb_populate_record(null::bet, %s) b on b.id = t.bet
 """  # noqa: S608
+BET_IN_SQL = f"select {REJECTED_BET.line} from jsonb_populate_record(null::bet, %s) r"  # noqa: S608
+ENTRY_IN_SQL = f"select {AUDIT_ENTRY.line} from jsonb_populate_record(null::audit_log, %s) e"  # noqa: S608
 MOMENT = Moment("1767225600000001", "2026-01-01")
 
 
@@ -147,3 +157,64 @@ def test_a_transfer_is_the_same_text_in_memory_and_in_sql(
         of_bet = {"id": 5, "provider_id": 6, "bet_id": text} if transfer.bet else {}
         [(found,)] = ledger_world.rows(IN_SQL, Jsonb(row), Jsonb(of_bet))
         assert found == transfer_line(transfer, MOMENT)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, TEXTS | st.none(), AMOUNTS | st.none(), AMOUNTS | st.none(), NUMBERS)
+def test_a_rejected_bet_is_the_same_text_in_memory_and_in_sql(
+    ledger_world: World,
+    bet_id: str,
+    round_id: str | None,
+    win: Decimal | None,
+    odd: Decimal | None,
+    id_: int,
+) -> None:
+    stake = Decimal("10.50")
+    rejected = Bet(id_, 6, bet_id, 7, "a|1:b", round_id, OpenedBy.PAY_IN, BetState.REJECTED, stake)
+    rejected.win, rejected.odd, rejected.refused_with = win, odd, 4
+    row = {
+        "id": id_,
+        "provider_id": 6,
+        "bet_id": bet_id,
+        "account_id": 7,
+        "session_id": "a|1:b",
+        "round_id": round_id,
+        "opened_by": "pay_in",
+        "state": "rejected",
+        "stake": "10.5",
+        "win": None if win is None else str(win),
+        "odd": None if odd is None else str(odd),
+        "refused_with": 4,
+        "created_at": "2026-01-01T00:00:00.000001Z",
+    }
+
+    [(found,)] = ledger_world.rows(BET_IN_SQL, Jsonb(row))
+
+    assert found == bet_line(rejected, MOMENT)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, TEXTS, TEXTS | st.none(), st.dictionaries(TEXTS, TEXTS), NUMBERS)
+def test_an_audit_entry_is_the_same_text_in_memory_and_in_sql(
+    ledger_world: World,
+    actor: str,
+    subject: str,
+    note: str | None,
+    facts: dict[str, str],
+    id_: int,
+) -> None:
+    entry = Entry(id_, actor, "player.added", "player", subject, facts, note)
+    row = {
+        "id": id_,
+        "created_at": "2026-01-01T00:00:00.000001Z",
+        "actor": actor,
+        "action": "player.added",
+        "subject_table": "player",
+        "subject": subject,
+        "facts": facts,
+        "note": note,
+    }
+
+    [(found,)] = ledger_world.rows(ENTRY_IN_SQL, Jsonb(row))
+
+    assert found == entry_line(entry, MOMENT.micros)
