@@ -1,6 +1,5 @@
 """Administrative facts that somebody with the database, but without the keys, has changed."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -10,10 +9,10 @@ from models.audit import Author, operation
 from models.commands import Deposit
 from models.sessions import close_session
 from models.verify import Asked, verify
-from tests.service.books import Books, copied
-from tests.service.journaled_books import UNKNOWN, ledger_of, problems, sealed
+from tests.service.books import Books
+from tests.service.journaled_books import ledger_of, problems, sealed
 from tests.service.keys import JOURNAL, OPERATOR
-from tests.service.vouched_books import AUTHOR, select, vouched_books
+from tests.service.vouched_books import AUTHOR, select
 
 IN_NO_ENTRY = (
     "{} is in no entry of the audit log: it was inserted, or is of a version without an audit log."
@@ -21,7 +20,6 @@ IN_NO_ENTRY = (
 EDITED = "Audit entry {} was edited: it is not as row {} of journal strand S has it."
 DELETED = "Audit entry {} was deleted: row {} of journal strand S has it."
 INSERTED = "Audit entry {} is in no row of the journal: it was inserted."
-BET_EDITED = "Rejected bet {} was edited: it is not as row 2 of journal strand S has it."
 UNBLOCK = (
     "insert into audit_log (id, actor, action, subject_table, subject, facts) values"
     " ((select max(id) + 1 from audit_log), 'root', 'player.unblocked', 'player', '2',"
@@ -31,41 +29,29 @@ LAST = "where entries is not null and number = 4"
 ENTRIES_OF_LAST = f"select unnest(entries) from journal {LAST}"  # noqa: S608
 
 
-@pytest.fixture(scope="module")
-def whole() -> Iterator[Books]:
-    with vouched_books() as books:
-        yield books
-
-
-@pytest.fixture
-def books(whole: Books) -> Iterator[Books]:
-    with copied(whole) as copy:
-        yield copy
-
-
-def test_a_ledger_that_operators_and_workers_made_is_vouched_for(books: Books) -> None:
-    report = verify(books.url, asked=Asked(JOURNAL, OPERATOR))
+def test_a_ledger_that_operators_and_workers_made_is_vouched_for(vouched: Books) -> None:
+    report = verify(vouched.url, asked=Asked(JOURNAL, OPERATOR))
 
     assert report.problems == ()
     assert report.journal is not None
     assert report.journal.unvouched.total == 0
-    assert adopt(books.url, JOURNAL.current, AUTHOR) == Adopted(0)
+    assert adopt(vouched.url, JOURNAL.current, AUTHOR) == Adopted(0)
 
 
-def test_accounts_whose_owners_were_swapped_are_named(books: Books) -> None:
+def test_accounts_whose_owners_were_swapped_are_named(vouched: Books) -> None:
     """As by somebody who wants to withdraw what is another's; balances still agree."""
-    seal = sealed(books)
-    books.damage(
+    seal = sealed(vouched)
+    vouched.damage(
         "alter table account drop constraint account_of_player_once",
         "update account set player_id = 3 - player_id where kind = 'player'",
     )
 
-    assert verify(books.url).ok
+    assert verify(vouched.url).ok
     named = [
         f"Account {account} was changed: externalId is {now}, but the audit log says {then};"
         for account, now, then in ((3, "Bob", "Ann"), (4, "Ann", "Bob"))
     ]
-    for found in (problems(books), problems(books, seal=seal)):
+    for found in (problems(vouched), problems(vouched, seal=seal)):
         assert sorted(problem.partition(" player is")[0] for problem in found) == named
 
 
@@ -153,16 +139,18 @@ def test_accounts_whose_owners_were_swapped_are_named(books: Books) -> None:
     ],
 )
 def test_a_fact_that_was_changed_behind_us_is_named(
-    books: Books, table: str, damages: dict[str, str]
+    vouched: Books, table: str, damages: dict[str, str]
 ) -> None:
     for damage, problem in damages.items():
-        with books.damaged(table, damage):
-            found = problems(books)
+        with vouched.damaged(table, damage):
+            found = problems(vouched)
         assert [one for one in found if one.startswith(problem)], (damage, found)
 
 
-def test_a_session_that_was_changed_in_any_column_is_named(books: Books) -> None:
-    [(session,)] = select(books, "select id from session where account_id = 3 and provider_id = 1")
+def test_a_session_that_was_changed_in_any_column_is_named(vouched: Books) -> None:
+    [(session,)] = select(
+        vouched, "select id from session where account_id = 3 and provider_id = 1"
+    )
     for change, said in {
         "max_bet = 1000000": "maxBet is 1000000, but the audit log says 50.5.",
         "min_bet = null": "minBet is missing, but the audit log says 1.",
@@ -174,26 +162,26 @@ def test_a_session_that_was_changed_in_any_column_is_named(books: Books) -> None
         "closed_at = now()": "closedAt is 2",
     }.items():
         damage = f"update session set {change} where id = '{session}'"  # noqa: S608
-        with books.damaged("session", damage):
-            found = problems(books)
+        with vouched.damaged("session", damage):
+            found = problems(vouched)
         assert f"Session {session} was changed: {said}" in "".join(found), (change, found)
 
 
 def test_a_session_that_was_opened_again_is_named_even_when_it_was_closed_later(
-    books: Books,
+    vouched: Books,
 ) -> None:
-    [(session,)] = select(books, "select id from session where closed_at is not null")
-    books.damage("update session set closed_at = null")
-    assert f"Session {session} was changed: closedAt is missing, but" in problems(books)[0]
+    [(session,)] = select(vouched, "select id from session where closed_at is not null")
+    vouched.damage("update session set closed_at = null")
+    assert f"Session {session} was changed: closedAt is missing, but" in problems(vouched)[0]
 
-    with operation(books.url, AUTHOR) as database:
+    with operation(vouched.url, AUTHOR) as database:
         close_session(database, session)
 
-    assert f"Session {session} was changed: closedAt is 2" in problems(books)[0]
+    assert f"Session {session} was changed: closedAt is 2" in problems(vouched)[0]
 
 
-def test_an_entry_that_was_edited_in_any_column_is_named(books: Books) -> None:
-    [(entry,)] = select(books, "select id from audit_log where action = 'player.blocked'")
+def test_an_entry_that_was_edited_in_any_column_is_named(vouched: Books) -> None:
+    [(entry,)] = select(vouched, "select id from audit_log where action = 'player.blocked'")
     for change in (
         """facts = '{"status": "active"}'""",
         "facts = '{}'",
@@ -209,45 +197,45 @@ def test_an_entry_that_was_edited_in_any_column_is_named(books: Books) -> None:
     ):
         edit = f"update audit_log set {change} where id = {entry}"  # noqa: S608
         unchecked = "alter table audit_log drop constraint if exists audit_log_facts_named"
-        with books.damaged("audit_log", unchecked, edit):
-            found = problems(books)
+        with vouched.damaged("audit_log", unchecked, edit):
+            found = problems(vouched)
         assert EDITED.format(entry, 4) in found, (change, found)
 
 
-def test_a_player_who_was_unblocked_with_an_entry_is_named(books: Books) -> None:
-    books.damage("update player set status = 'active'", UNBLOCK)
-    [(entry,)] = select(books, "select max(id) from audit_log")
+def test_a_player_who_was_unblocked_with_an_entry_is_named(vouched: Books) -> None:
+    vouched.damage("update player set status = 'active'", UNBLOCK)
+    [(entry,)] = select(vouched, "select max(id) from audit_log")
 
-    assert problems(books) == [INSERTED.format(entry)]
+    assert problems(vouched) == [INSERTED.format(entry)]
 
 
-def test_an_entry_that_was_deleted_is_named(books: Books) -> None:
-    [(entry,)] = select(books, "select id from audit_log where action = 'player.blocked'")
-    books.damage(
+def test_an_entry_that_was_deleted_is_named(vouched: Books) -> None:
+    [(entry,)] = select(vouched, "select id from audit_log where action = 'player.blocked'")
+    vouched.damage(
         f"delete from audit_log where id = {entry}",  # noqa: S608
         "update player set status = 'active'",
     )
 
-    assert problems(books) == [DELETED.format(entry, 4)]
+    assert problems(vouched) == [DELETED.format(entry, 4)]
 
 
-def test_a_command_that_was_taken_out_with_its_row_of_the_journal_is_missed(books: Books) -> None:
+def test_a_command_that_was_taken_out_with_its_row_of_the_journal_is_missed(vouched: Books) -> None:
     """All operators share one strand: nothing can be taken out of its middle."""
-    with operation(books.url, AUTHOR) as database:
-        close_session(database, select(books, "select min(id) from session")[0][0])
-    books.damage(
+    with operation(vouched.url, AUTHOR) as database:
+        close_session(database, select(vouched, "select min(id) from session")[0][0])
+    vouched.damage(
         f"delete from audit_log where id in ({ENTRIES_OF_LAST})",  # noqa: S608
         f"delete from journal {LAST}",  # noqa: S608
     )
 
-    assert "Journal strand S: row 4 is missing." in problems(books)
+    assert "Journal strand S: row 4 is missing." in problems(vouched)
 
 
-def test_the_last_commands_are_missed_by_the_seal(books: Books) -> None:
-    seal = sealed(books)
-    assert problems(books, seal=seal) == []
+def test_the_last_commands_are_missed_by_the_seal(vouched: Books) -> None:
+    seal = sealed(vouched)
+    assert problems(vouched, seal=seal) == []
 
-    books.damage(
+    vouched.damage(
         f"delete from audit_log where id in ({ENTRIES_OF_LAST})",  # noqa: S608
         f"delete from journal {LAST}",  # noqa: S608
         "update session set closed_at = null",
@@ -256,17 +244,17 @@ def test_the_last_commands_are_missed_by_the_seal(books: Books) -> None:
         "update player set status = 'active'",
     )
 
-    assert problems(books) == []
-    cut, *gone = problems(books, seal=seal)
+    assert problems(vouched) == []
+    cut, *gone = problems(vouched, seal=seal)
     assert cut == "Journal strand S was sealed with 4 rows, but has 3: its tail was cut off."
     assert {one.partition(" was deleted: row 4 of")[0][:12] for one in gone} == {"Audit entry "}
 
 
-def test_an_audit_log_that_was_emptied_is_named_with_all_that_it_had(books: Books) -> None:
-    [(entries,)] = select(books, "select max(id) from audit_log")
-    books.damage("truncate audit_log")
+def test_an_audit_log_that_was_emptied_is_named_with_all_that_it_had(vouched: Books) -> None:
+    [(entries,)] = select(vouched, "select max(id) from audit_log")
+    vouched.damage("truncate audit_log")
 
-    found = problems(books)
+    found = problems(vouched)
 
     assert found[0] == (
         "The audit log is empty, although there is what must be in it: it was emptied."
@@ -275,23 +263,23 @@ def test_an_audit_log_that_was_emptied_is_named_with_all_that_it_had(books: Book
     assert IN_NO_ENTRY.format("Provider 1") in found
 
 
-def test_one_line_says_that_the_journal_is_empty(books: Books) -> None:
-    books.damage("truncate journal")
+def test_one_line_says_that_the_journal_is_empty(vouched: Books) -> None:
+    vouched.damage("truncate journal")
 
-    assert problems(books)[0] == (
+    assert problems(vouched)[0] == (
         "The journal is empty, although there is what must be in it: it was emptied."
     )
 
 
-def test_facts_that_are_made_to_look_older_than_the_audit_log_are_an_error(books: Books) -> None:
-    seal = sealed(books)
-    books.damage(
+def test_facts_that_are_made_to_look_older_than_the_audit_log_are_an_error(vouched: Books) -> None:
+    seal = sealed(vouched)
+    vouched.damage(
         "truncate journal, audit_log",
         "update audit_start set until = 4611686018427387904",
         "update journal_start set transfer_id = 2000",
     )
 
-    [problem] = problems(books)
+    [problem] = problems(vouched)
     assert problem == (
         "The journal is empty. The audit log is empty. Nothing vouches for 3 transfers older than"
         " the journal, 1 rejected bets older than the journal, 2 currencies older than the audit"
@@ -300,59 +288,22 @@ def test_facts_that_are_made_to_look_older_than_the_audit_log_are_an_error(books
         " audit log. `betcore ledger adopt` vouches for what is older as it is now; --unvouched 24"
         " accepts it."
     )
-    assert verify(books.url, asked=Asked(JOURNAL, OPERATOR, unvouched=24)).ok
-    assert not verify(books.url, asked=Asked(JOURNAL, OPERATOR, unvouched=23)).ok
-    assert not verify(books.url, asked=Asked(JOURNAL, OPERATOR, seal, unvouched=24)).ok
-    assert len(problems(books, seal=seal)) > 8
+    assert verify(vouched.url, asked=Asked(JOURNAL, OPERATOR, unvouched=24)).ok
+    assert not verify(vouched.url, asked=Asked(JOURNAL, OPERATOR, unvouched=23)).ok
+    assert not verify(vouched.url, asked=Asked(JOURNAL, OPERATOR, seal, unvouched=24)).ok
+    assert len(problems(vouched, seal=seal)) > 8
 
 
-def test_a_rejected_bet_that_was_edited_in_any_column_is_named(books: Books) -> None:
-    [(bet,)] = select(books, "select id from bet where state = 'rejected'")
-    for change in (
-        "stake = stake - 1",
-        "win = 1",
-        "odd = 1",
-        "refused_with = 4",
-        "bet_id = 'another'",
-        "round_id = null",
-        "session_id = 'another'",
-        "account_id = 4",
-        "provider_id = 2",
-        "opened_by = 'pay_in_out'",
-        "created_at = created_at - interval '1 microsecond'",
-        "state = 'open', refused_with = null",
-    ):
-        damage = f"update bet set {change} where id = {bet}"  # noqa: S608
-        with books.damaged("bet", damage):
-            found = problems(books)
-        assert BET_EDITED.format(bet) in found, (change, found)
-
-
-def test_a_rejected_bet_that_was_deleted_or_inserted_is_named(books: Books) -> None:
-    [(bet,)] = select(books, "select id from bet where state = 'rejected'")
-    books.damage(
-        "insert into bet select id + 500, provider_id, 'inserted', account_id, session_id,"
-        " round_id, opened_by, state, stake, win, odd, refused_with from bet"
-        " where state = 'rejected'",
-        f"delete from bet where id = {bet}",  # noqa: S608
-    )
-
-    assert problems(books) == [
-        f"Rejected bet {bet} was deleted: row 2 of journal strand S has it.",
-        UNKNOWN.replace("Transfer", "Rejected bet").format(bet + 500),
-    ]
-
-
-def test_a_stolen_key_vouches_for_nothing_of_another_purpose(books: Books) -> None:
-    with ledger_of(books, OPERATOR.current) as ledger:
+def test_a_stolen_key_vouches_for_nothing_of_another_purpose(vouched: Books) -> None:
+    with ledger_of(vouched, OPERATOR.current) as ledger:
         ledger.apply([Deposit(3, "forged", Decimal(1))], lambda _: True, 5)
-    with operation(books.url, Author("a worker", JOURNAL.current)) as database:
-        close_session(database, select(books, "select min(id) from session")[0][0])
+    with operation(vouched.url, Author("a worker", JOURNAL.current)) as database:
+        close_session(database, select(vouched, "select min(id) from session")[0][0])
 
-    found = problems(books)
+    found = problems(vouched)
 
-    [(entry,)] = select(books, "select max(id) from audit_log")
-    [(transfer,)] = select(books, "select max(id) from transfer")
+    [(entry,)] = select(vouched, "select max(id) from audit_log")
+    [(transfer,)] = select(vouched, "select max(id) from transfer")
     for row, key, of in (
         (5, JOURNAL.current, f"audit entries {entry}"),
         (1, OPERATOR.current, f"transfers {transfer}"),

@@ -1,7 +1,6 @@
 """`betcore ledger verify` exits with 0 only when everything that was asked for was verified."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from models.keys import Purpose
 from ops.cli import app
 from settings import settings
 from tests.service import keys
-from tests.service.books import Books, copied
-from tests.service.vouched_books import vouched_books
+from tests.service.books import Books
 
 WITHOUT = "(--without-journal checks balances and bets only.)"
 
@@ -25,21 +23,9 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def whole() -> Iterator[Books]:
-    with vouched_books() as books:
-        yield books
-
-
-@pytest.fixture
-def books(whole: Books) -> Iterator[Books]:
-    with copied(whole) as copy:
-        yield copy
-
-
-def test_a_ledger_that_is_vouched_for_exits_with_0_and_says_so(whole: Books) -> None:
-    assert ledger(whole, "verify").exit_code == 0
-    assert report(whole) == {
+def test_a_ledger_that_is_vouched_for_exits_with_0_and_says_so(vouched_template: Books) -> None:
+    assert ledger(vouched_template, "verify").exit_code == 0
+    assert report(vouched_template) == {
         "ok": True,
         "transfers": 3,
         "accounts": 2,
@@ -74,12 +60,12 @@ def test_a_ledger_that_is_vouched_for_exits_with_0_and_says_so(whole: Books) -> 
     ],
 )
 def test_a_missing_key_is_an_error_with_a_line_that_names_it(
-    whole: Books, missing: set[Purpose], says: list[str]
+    vouched_template: Books, missing: set[Purpose], says: list[str]
 ) -> None:
     environment = {purpose.variable: "" for purpose in missing}
 
-    shown = ledger(whole, "verify", **environment)
-    found = report(whole, **environment)
+    shown = ledger(vouched_template, "verify", **environment)
+    found = report(vouched_template, **environment)
 
     assert shown.exit_code == 1
     lines = [
@@ -94,72 +80,72 @@ def test_a_missing_key_is_an_error_with_a_line_that_names_it(
     assert "NOT VERIFIED: no key (BETCORE_" in shown.stdout
 
 
-def test_without_the_journal_only_balances_and_bets_are_verified(books: Books) -> None:
-    books.damage("truncate journal, audit_log")
+def test_without_the_journal_only_balances_and_bets_are_verified(vouched: Books) -> None:
+    vouched.damage("truncate journal, audit_log")
     no_keys = {purpose.variable: "" for purpose in keys.HEX}
 
-    shown = ledger(books, "verify", "--without-journal", **no_keys)
+    shown = ledger(vouched, "verify", "--without-journal", **no_keys)
 
     assert shown.exit_code == 0
     assert "not verified, as asked: balances and bets only" in shown.stdout
-    assert report(books, "--without-journal", **no_keys)["journal"] == {
+    assert report(vouched, "--without-journal", **no_keys)["journal"] == {
         "verified": False,
         "asked": False,
     }
-    books.damage("update account set balance = 5 where id = 4")
-    assert ledger(books, "verify", "--without-journal", **no_keys).exit_code == 1
-    assert ledger(books, "verify", "--without-journal", "--unvouched", "0").exit_code == 2
+    vouched.damage("update account set balance = 5 where id = 4")
+    assert ledger(vouched, "verify", "--without-journal", **no_keys).exit_code == 1
+    assert ledger(vouched, "verify", "--without-journal", "--unvouched", "0").exit_code == 2
 
 
 @pytest.mark.parametrize("table", ["journal", "audit_log", "journal, audit_log"])
-def test_what_was_emptied_exits_with_1_and_one_line_says_so(books: Books, table: str) -> None:
-    books.damage(f"truncate {table}")
+def test_what_was_emptied_exits_with_1_and_one_line_says_so(vouched: Books, table: str) -> None:
+    vouched.damage(f"truncate {table}")
 
-    assert ledger(books, "verify").exit_code == 1
-    emptied = [one for one in report(books)["problems"] if "it was emptied." in one]
+    assert ledger(vouched, "verify").exit_code == 1
+    emptied = [one for one in report(vouched)["problems"] if "it was emptied." in one]
     assert len(emptied) == len(table.split(","))
 
 
 def test_what_nothing_vouches_for_is_an_error_unless_its_number_is_stated(
-    books: Books, tmp_path: Path
+    vouched: Books, tmp_path: Path
 ) -> None:
     """As on a ledger that was upgraded: Ann's three transfers are older than the journal."""
-    books.damage(
+    vouched.damage(
         "delete from journal where cardinality(transfers) > 0",
         "update journal_start set transfer_id = 10000",
         "update audit_start set until = 10000 where kind = 'bet'",
     )
     seal = str(tmp_path / "seal")
 
-    assert ledger(books, "verify").exit_code == 1
-    [problem] = report(books)["problems"]
+    assert ledger(vouched, "verify").exit_code == 1
+    [problem] = report(vouched)["problems"]
     assert problem == (
         "Nothing vouches for 3 transfers older than the journal, 1 rejected bets older than the"
         " journal. `betcore ledger adopt` vouches for what is older as it is now; --unvouched 4"
         " accepts it."
     )
-    assert ledger(books, "verify", "--unvouched", "3").exit_code == 1
-    assert ledger(books, "verify", "--unvouched", "5").exit_code == 1
-    assert ledger(books, "verify", "--unvouched", "4").exit_code == 0
-    assert ledger(books, "seal", "--out", seal).exit_code == 0
-    assert ledger(books, "verify", "--seal", seal).exit_code == 0
-    assert ledger(books, "adopt", "--note", "checked by hand").exit_code == 0
-    assert ledger(books, "verify", "--seal", seal).exit_code == 0
-    assert ledger(books, "verify").exit_code == 0
-    assert ledger(books, "verify", "--unvouched", "4").exit_code == 1
+    assert ledger(vouched, "verify", "--unvouched", "3").exit_code == 1
+    assert ledger(vouched, "verify", "--unvouched", "5").exit_code == 1
+    assert ledger(vouched, "verify", "--unvouched", "4").exit_code == 0
+    assert ledger(vouched, "seal", "--out", seal).exit_code == 0
+    assert ledger(vouched, "verify", "--seal", seal).exit_code == 0
+    assert ledger(vouched, "adopt", "--note", "checked by hand").exit_code == 0
+    assert ledger(vouched, "verify", "--seal", seal).exit_code == 0
+    assert ledger(vouched, "verify").exit_code == 0
+    assert ledger(vouched, "verify", "--unvouched", "4").exit_code == 1
 
 
 def test_rows_of_a_key_that_is_not_given_are_an_error_unless_their_number_is_stated(
-    whole: Books,
+    vouched_template: Books,
 ) -> None:
     fresh = {"BETCORE_OPERATOR_KEY": "ab" * 32}
 
-    assert ledger(whole, "verify", **fresh).exit_code == 1
-    found = report(whole, **fresh)
+    assert ledger(vouched_template, "verify", **fresh).exit_code == 1
+    found = report(vouched_template, **fresh)
     assert (found["unvouched"]["total"], found["unvouched"]["inRowsOfUnknownKeys"]) == (24, 24)
-    assert ledger(whole, "verify", "--unvouched", "24", **fresh).exit_code == 0
+    assert ledger(vouched_template, "verify", "--unvouched", "24", **fresh).exit_code == 0
     old = {"BETCORE_OPERATOR_KEYS_OLD": keys.HEX[Purpose.OPERATOR]}
-    assert ledger(whole, "verify", **fresh, **old).exit_code == 0
+    assert ledger(vouched_template, "verify", **fresh, **old).exit_code == 0
 
 
 def ledger(books: Books, *arguments: str, **env: str) -> Result:
