@@ -188,7 +188,7 @@ class AuditWriter:
                     action=fact.action,
                     table=fact.action.table,
                     subject=fact.subject,
-                    facts=fact.facts,
+                    facts=as_jsonb(fact.facts),
                     note=self._author.note,
                 )
                 for number, fact in enumerate(facts[start : start + ENTRIES_MAX], start=1)
@@ -205,7 +205,7 @@ class AuditWriter:
             "actions": [entry.action for entry in entries],
             "tables": [entry.table for entry in entries],
             "subjects": [entry.subject for entry in entries],
-            "facts": [as_jsonb(entry.facts) for entry in entries],
+            "facts": [entry.facts for entry in entries],
         }
         self._connection.execute(_INSERT, values)
         lines = [entry_line(entry, self._micros) for entry in entries]

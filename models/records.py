@@ -32,7 +32,7 @@ class Entry:
     action: str
     table: str
     subject: str
-    facts: Mapping[str, str]
+    facts: str  # as `as_jsonb` makes it
     note: str | None
 
 
@@ -154,7 +154,7 @@ def entry_line(entry: Entry, micros: str) -> str:
     """An entry of the audit log as text; `micros` is the time of its transaction."""
     return (
         f"audit|{entry.id}|{micros}|{_sized(entry.actor)}|{_sized(entry.action)}|"
-        f"{_sized(entry.table)}|{_sized(entry.subject)}|{_sized(as_jsonb(entry.facts))}|"
+        f"{_sized(entry.table)}|{_sized(entry.subject)}|{_sized(entry.facts)}|"
         f"{'' if entry.note is None else _sized(entry.note)};"
     )
 
