@@ -98,7 +98,8 @@ REJECTED_BET = Kind(
     || '|' || coalesce(trim_scale(r.odd)::text, '') || '|' || coalesce(r.refused_with::text, '')
     || '|' || length(r.bet_id) || ':' || r.bet_id
     || '|' || length(r.session_id) || ':' || r.session_id
-    || '|' || coalesce(length(r.round_id) || ':' || r.round_id, '') || ';'
+    || '|' || coalesce(length(r.round_id) || ':' || r.round_id, '')
+    || '|' || coalesce(length(r.reason) || ':' || r.reason, '') || ';'
 )""",
 )
 
@@ -146,7 +147,8 @@ def bet_line(bet: Bet, moment: Moment) -> str:
         f"bet|{bet.id}|{bet.provider_id}|{bet.account_id}|{moment.micros}|{_sized(bet.state)}|"
         f"{_sized(bet.opened_by)}|{stake}|{win}|{odd}|"
         f"{'' if bet.refused_with is None else bet.refused_with}|{_sized(bet.bet_id)}|"
-        f"{_sized(bet.session_id)}|{'' if bet.round_id is None else _sized(bet.round_id)};"
+        f"{_sized(bet.session_id)}|{'' if bet.round_id is None else _sized(bet.round_id)}|"
+        f"{'' if bet.reason is None else _sized(bet.reason)};"
     )
 
 

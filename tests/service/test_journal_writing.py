@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from models.adopt import Adopted, adopt
 from models.errors import LedgerUnavailable
+from models.reason import Reason
 from models.records import (
     AUDIT_ENTRY,
     REJECTED_BET,
@@ -43,6 +44,8 @@ IN_SQL = f"""
 """  # noqa: S608
 BET_IN_SQL = f"select {REJECTED_BET.line} from jsonb_populate_record(null::bet, %s) r"  # noqa: S608
 ENTRY_IN_SQL = f"select {AUDIT_ENTRY.line} from jsonb_populate_record(null::audit_log, %s) e"  # noqa: S608
+MAYBE = AMOUNTS | st.none()
+REASONS = st.sampled_from(Reason) | st.none()
 MOMENT = Moment("1767225600000001", "2026-01-01")
 
 
@@ -161,18 +164,20 @@ def test_a_transfer_is_the_same_text_in_memory_and_in_sql(
 
 
 @settings(max_examples=60, deadline=None)
-@given(TEXTS, TEXTS | st.none(), AMOUNTS | st.none(), AMOUNTS | st.none(), NUMBERS)
+@given(TEXTS, TEXTS | st.none(), MAYBE, MAYBE, REASONS, NUMBERS)
 def test_a_rejected_bet_is_the_same_text_in_memory_and_in_sql(
     ledger_world: World,
     bet_id: str,
     round_id: str | None,
     win: Decimal | None,
     odd: Decimal | None,
+    reason: Reason | None,
     id_: int,
 ) -> None:
     stake = Decimal("10.50")
     rejected = Bet(id_, 6, bet_id, 7, "a|1:b", round_id, OpenedBy.PAY_IN, BetState.REJECTED, stake)
-    rejected.win, rejected.odd, rejected.refused_with = win, odd, 4
+    rejected.win, rejected.odd, rejected.refused_with = win, odd, 5
+    rejected.reason = reason
     row = {
         "id": id_,
         "provider_id": 6,
@@ -185,7 +190,8 @@ def test_a_rejected_bet_is_the_same_text_in_memory_and_in_sql(
         "stake": "10.5",
         "win": None if win is None else str(win),
         "odd": None if odd is None else str(odd),
-        "refused_with": 4,
+        "refused_with": 5,
+        "reason": reason,
         "created_at": "2026-01-01T00:00:00.000001Z",
     }
 

@@ -7,7 +7,7 @@ records up to where this may be so; `betcore ledger adopt` vouches for them.
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 
 AUDIT_LOG = """
 CREATE TABLE audit_log (
