@@ -81,11 +81,8 @@ def _accounts(
         database.execute(insert(Player).on_conflict_do_nothing(), players)
         known = select(Player.external_id, Player.id).where(col(Player.external_id).in_(names))
         ids = dict(database.exec(known).all())
-        fresh = [
-            {"kind": "player", "player_id": ids[name], "currency": currency, "balance": 0}
-            | {"last_seq": 0}
-            for name in names
-        ]
+        # The balance is the database's to say: 0.
+        fresh = [{"kind": "player", "player_id": ids[name], "currency": currency} for name in names]
         database.execute(insert(Account).on_conflict_do_nothing(), fresh)
         accounts = select(col(Account.player_id), col(Account.id), col(Account.balance)).where(
             col(Account.player_id).in_(ids.values()), Account.currency == currency

@@ -58,7 +58,7 @@ def _record(session: Session, code: str, decimals: int) -> Currency:
     """Insert the currency and its cash account, the other side of deposits."""
     values = {"code": code, "decimals": decimals}
     session.execute(insert(Currency).values(values).on_conflict_do_nothing())
-    cash = {"kind": "cash", "currency": code, "last_seq": 0}
+    cash = {"kind": "cash", "currency": code}
     session.execute(insert(Account).values(cash).on_conflict_do_nothing())
     recorded = session.get(Currency, code)
     if recorded is None:

@@ -52,10 +52,9 @@ _BETS = Query(
     (INT4S, TEXTS),
 )
 
-#: Waits a moment for whoever holds these rows; the locks are released at once.
-_LOCK = Query(
-    b"lock", "select id from account where id = any($1) order by id for no key update", (INT8S,)
-)
+#: Waits a moment for whoever holds these rows. A gateway may change nothing, and PostgreSQL lets
+#: only who may change a row lock it: so the function does it (models/triggers.py).
+_SETTLED = Query(b"settled", "select accounts_settled($1)", (INT8S,))
 _LOCK_WITHIN_MS = 300
 
 
@@ -109,7 +108,7 @@ class Lookup:
         """`answer_seconds`: a look-up is given up after this."""
         self._connection = PreparedConnection(
             database_url,
-            (_SECRETS, _PLACES, _BALANCES, _BETS, _LOCK, REPLICATED),
+            (_SECRETS, _PLACES, _BALANCES, _BETS, _SETTLED, REPLICATED),
             wait_seconds=answer_seconds,
             connect_seconds=connect_seconds,
             # Locking a row is a write of its own: nobody needs it on a disk, or on a standby.
@@ -171,7 +170,7 @@ class Lookup:
     def _could_lock(self, account_ids: Sequence[int]) -> bool:
         """Whether nobody holds these rows."""
         try:
-            self._rows(_LOCK, account_ids)
+            self._rows(_SETTLED, account_ids)
         except LedgerContention:
             return False
         return True

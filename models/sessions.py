@@ -59,7 +59,7 @@ def open_accounts(
     currency = use_currency(database, opening.currency)
     for limit in limits:
         require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
-    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code, "last_seq": 0}
+    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code}
     database.execute(insert(Account).values(house).on_conflict_do_nothing())
     return use_accounts(database, external_ids, currency.code)
 
