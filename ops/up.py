@@ -78,7 +78,7 @@ def run(wishes: Wishes) -> None:
     log_as("up")
     with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
         with signals.droppable():
-            folder = private_folder(wishes.data_dir.resolve())
+            folder = private_folder(wishes.data_dir)
             configured, listener = _with_ports(readable(settings()), wishes, folder)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(folder, configured))

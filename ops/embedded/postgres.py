@@ -59,7 +59,7 @@ def start_postgres(
     FolderInUse, NoServerBinary, ServerDidNotStart and, for folders or accounts, EmbeddedError.
     """
     programs, major = find_postgres()
-    home = private_folder(folder.resolve() / "postgres")
+    home = private_folder(folder / "postgres")
     with held(home) as lock:
         account = postgres_account(home)
         programs = for_account(programs, account)

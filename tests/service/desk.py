@@ -14,6 +14,7 @@ from models.db import engine
 from models.errors import BetcoreError
 from ops.cli import app
 from ops.embedded import temporary_servers
+from ops.logins import login_url
 from settings import Settings, settings
 from tests.service.world import World
 
@@ -27,11 +28,16 @@ class Desk:
     world: World
     provider: str
 
+    @property
+    def database_url(self) -> str:
+        """The operator's."""
+        return login_url(self.world.urls.database, "operator")
+
     def run(self, *arguments: str, **env: str) -> Result:
         """Run one command of `betcore`."""
         settings.cache_clear()
         urls = self.world.urls
-        servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
+        servers = {"DATABASE_URL": self.database_url, "REDIS_URL": urls.redis}
         try:
             return CliRunner(env=servers | env).invoke(app, arguments)
         finally:
@@ -59,7 +65,7 @@ class Desk:
     def settings(self, **changed: object) -> Settings:
         """The settings that the commands have, some changed."""
         urls = self.world.urls
-        values = {"database_url": urls.database, "redis_url": urls.redis} | changed
+        values = {"database_url": self.database_url, "redis_url": urls.redis} | changed
         return Settings().model_copy(update=values)
 
     def count(self, table: str) -> int:
@@ -93,7 +99,7 @@ def desk_on(world: World) -> Iterator[Desk]:
     try:
         yield Desk(world, added["counterpartyId"])
     finally:
-        engine(world.urls.database).dispose()
+        engine(login_url(world.urls.database, "operator")).dispose()
 
 
 @contextmanager

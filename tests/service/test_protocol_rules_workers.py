@@ -18,7 +18,8 @@ def test_a_no_stays_a_no_when_the_worker_that_first_took_the_job_wakes_up(
     world = own_world
     world.gateway(**UNHURRIED)
     with postgres_proxy(world.urls) as proxy, ThreadPoolExecutor(2) as threads:
-        sleeper = world.worker(DATABASE_URL=through(world.urls, postgres=proxy).database)
+        behind = through(world.urls, postgres=proxy).database
+        sleeper = world.worker(DATABASE_URL=login_url(behind, "worker"))
         seat = world.seat(world.provider(), "10")
         settled = bet_in("settled by pay-in-out", seat)
         seat.call("pay-in", "spent", betAmount=WIN)

@@ -1,5 +1,6 @@
 """The schema: what is declared is what migrations make, and making it twice is harmless."""
 
+import os
 import subprocess
 import sys
 import uuid
@@ -17,6 +18,7 @@ from sqlmodel import SQLModel
 
 from models import triggers
 from models.migrate import migrate
+from models.roles import FUNCTIONS
 from tests.service.ledger_world import until_waiting
 from tests.service.world import World
 
@@ -119,7 +121,7 @@ def test_processes_that_migrate_at_once_take_turns(ledger_world: World) -> None:
 
         assert (first.returncode, second.returncode) == (0, 0)
         assert len(revisions) == 1
-        assert len(catalog(url, "functions")) == 2
+        assert len(catalog(url, "functions")) == len(FUNCTIONS)
 
 
 def test_a_migration_leaves_no_lock_behind(ledger_world: World) -> None:
@@ -134,9 +136,11 @@ def test_a_migration_leaves_no_lock_behind(ledger_world: World) -> None:
 @contextmanager
 def migrating(url: str) -> Iterator[subprocess.Popen[str]]:
     """A process that migrates and prints the revision."""
-    program = "import sys; from models.migrate import migrate; print(migrate(sys.argv[1]))"
-    command = [sys.executable, "-c", program, url]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    program = "import os; from models.migrate import migrate; print(migrate(os.environ['URL']))"
+    command, env = [sys.executable, "-c", program], os.environ | {"URL": url}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             yield process
         finally:
