@@ -17,7 +17,7 @@ from rq import Worker
 
 from ops.embedded import Urls
 from ops.logins import login_url
-from tests.service import journal_key
+from tests.service import keys
 
 
 class Process:
@@ -78,13 +78,14 @@ class Process:
 
 
 def common_environment(urls: Urls, login: str) -> dict[str, str]:
-    """What every process of ours is told, with its own login; only workers need the key."""
+    """What every process of ours is told, with its own login; each takes the keys that are its own.
+    """
     servers = {"DATABASE_URL": login_url(urls.database, login), "REDIS_URL": urls.redis}
     # A busy machine is no overload, but where a test is about that.
     patience = dict.fromkeys(
         ("BETCORE_QUEUE_WAIT_MAX_SECONDS", "BETCORE_LOOP_LAG_MAX_SECONDS"), "3600"
     )
-    return servers | patience | {"BETCORE_JOURNAL_KEY": journal_key.HEX}
+    return servers | patience | keys.ENVIRONMENT
 
 
 class GatewayProcess(Process):

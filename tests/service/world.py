@@ -19,7 +19,7 @@ from models.providers import add_provider, find_provider
 from models.sessions import Opening, close_session, open_sessions
 from ops.embedded import Urls
 from ops.logins import login_url, make_logins
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.client import Answer, ProviderClient
 from tests.service.processes import GatewayProcess, WorkerProcess, until
 
@@ -66,7 +66,7 @@ class World:
         self._connection = LedgerConnection(
             login_url(self.urls.database, "worker"), wait_seconds=8, connect_seconds=2
         )
-        self.ledger = Ledger(self._connection, journal_key.KEY)
+        self.ledger = Ledger(self._connection, keys.JOURNAL.current)
         self._asking: psycopg.Connection | None = None
 
     def gateway(self, **env: str) -> GatewayProcess:
