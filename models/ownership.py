@@ -10,20 +10,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import SQLModel
 
 from models.errors import BetcoreError
-from models.roles import FUNCTIONS, OWNER, ROLES, SEQUENCES, TEMPORARY, USERS
+from models.roles import FUNCTIONS, OWNER, ROLES, SEQUENCES, TEMPORARY, USERS, make_role
 
-_MISSING_ROLES = text("select name from unnest(cast(:roles as text[])) name where to_regrole(name) is null")
-_MAKE_ROLE = """
-do $$ begin
-    create role {role} nologin;
-exception when duplicate_object or unique_violation then null;
-end $$
-"""
+_MISSING_ROLES = text(
+    "select name from unnest(cast(:roles as text[])) name where to_regrole(name) is null"
+)
 
 _MEMBER = f"{OWNER} to {{login}} with inherit true, set true"
-_IS_MEMBER = text(
-    f"select pg_has_role('{OWNER}', 'SET') and pg_has_role('{OWNER}', 'USAGE')"  # noqa: S608
-)
+_IS_MEMBER = text(f"select pg_has_role('{OWNER}', 'SET') and pg_has_role('{OWNER}', 'USAGE')")
 _JOIN = f"""
 do $$ begin
     execute format('grant {_MEMBER.format(login="%I")}', current_user);
@@ -32,7 +26,7 @@ end $$
 """
 
 _LET_CREATE = f"grant usage, create on schema public to {OWNER}"
-_MAY_CREATE = text(f"select has_schema_privilege('{OWNER}', 'public', 'CREATE')")  # noqa: S608
+_MAY_CREATE = text(f"select has_schema_privilege('{OWNER}', 'public', 'CREATE')")
 
 # Sequences of identity columns go with their tables.
 _NOT_OWNED = text("""
@@ -99,11 +93,6 @@ def statements_needed(connection: Connection) -> list[str]:
         needed.append(_LET_CREATE)
     foreign = _not_owned(connection, anybodys=False)
     return needed + [f"alter {thing} owner to {OWNER}" for thing in foreign]
-
-
-def make_role(role: str) -> str:
-    """The statement that makes a role which cannot log in, and is content when it is there."""
-    return _MAKE_ROLE.format(role=role)
 
 
 def _prepare(connection: Connection) -> None:

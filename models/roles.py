@@ -51,7 +51,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     },
     "provider_secret": {
         GATEWAY: _READS,
-        OPERATOR: Rights(select=ALL, insert="provider_id secret", update="revoked_at"),
+        OPERATOR: Rights(select=ALL, insert="provider_id secret revoked_at", update="revoked_at"),
         READER: Rights(select="id provider_id created_at revoked_at"),
     },
     "player": {
@@ -120,3 +120,18 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
 
 #: Who may make temporary tables: `betcore reconcile` puts a provider's list into one.
 TEMPORARY = frozenset({OPERATOR, READER})
+
+_MAKE_ROLE = """
+do $$ begin
+    create role {role} nologin;
+exception when duplicate_object or unique_violation then null;
+end $$
+"""
+
+
+def make_role(role: str) -> str:
+    """The statement that makes a role which cannot log in; content when there is one.
+
+    Also when the migration of another database of the same cluster is just making it.
+    """
+    return _MAKE_ROLE.format(role=role)

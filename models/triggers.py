@@ -38,8 +38,8 @@ create trigger {table}_not_truncated before truncate on {table}
 for each statement execute function refuse_change()
 """
 
-#: Returns once nobody is in the midst of a transaction on these accounts, which is when all of them
-#: could be locked at once. Keeps no lock: a subtransaction that is undone gives it back. Runs as the
+#: Returns once nobody is in the midst of a transaction on these accounts: all of them could be
+#: locked. It keeps no lock, because a subtransaction that is undone gives it back. It runs as its
 #: owner, so that who asks needs no right to change an account; hence the fixed `search_path`.
 ACCOUNTS_SETTLED = """
 create function accounts_settled(ids bigint[]) returns void

@@ -10,8 +10,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg
 from psycopg import sql
 
-from models.ownership import make_role
-from models.roles import GATEWAY, OPERATOR, OWNER, READER, ROLES, WORKER
+from models.roles import GATEWAY, OPERATOR, OWNER, READER, ROLES, WORKER, make_role
 
 #: The logins, and the role whose rights each has.
 LOGINS = {

@@ -47,7 +47,7 @@ def migrate(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> No
     from models.migrate import migrate as to_newest
 
     configured = readable(settings())
-    url = configured.database_url or find_settings(data_dir).database_url
+    url = configured.database_url or find_settings(data_dir, "migrator").database_url
     emit({"revision": to_newest(url)}, as_json)
 
 
@@ -66,7 +66,7 @@ def gateway(
     from ops.gateway import listen, serve
 
     with service(name):
-        found = readable(find_settings(data_dir))
+        found = readable(find_settings(data_dir, "gateway"))
         with (
             listen(host or found.gateway_host, found.gateway_port if port is None else port)
             if fd is None
@@ -86,7 +86,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
     with service(name or "worker"):
         found = require_keys(
-            readable(find_settings(data_dir)), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
+            readable(find_settings(data_dir, "worker")), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
         )
         # RQ makes the worker, so it reads its settings itself.
         os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
@@ -116,6 +116,8 @@ def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_
         found = readable(configured if configured.redis_url else find_settings(data_dir))
         chosen = found.model_copy(
             update={
+                "database_url": "",  # it has no business there
+                "database_read_url": "",
                 "dashboard_host": host or found.dashboard_host,
                 "dashboard_port": found.dashboard_port if port is None else port,
                 "dashboard_password": dashboard_password(found, data_dir),

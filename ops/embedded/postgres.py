@@ -53,10 +53,11 @@ def start_postgres(
 ) -> Server:
     """Start PostgreSQL with its files in `folder`/postgres; its URL is the same at every start.
 
-    The URL is the superuser's, with the password, and names `database`, made when missing; None: PostgreSQL's own, `postgres`. `settings` win
-    over ours. `durable=False`: fsync off, a crash of the machine may ruin the data. `throw_away`:
-    the files are removed when the server ends, and `folder` if it is empty then. Raises
-    FolderInUse, NoServerBinary, ServerDidNotStart and, for folders or accounts, EmbeddedError.
+    The URL is the superuser's, with its password, and names `database`, made when missing; None:
+    PostgreSQL's own, `postgres`. `settings` win over ours. `durable=False`: fsync off, a crash of
+    the machine may ruin the data. `throw_away`: the files are removed when the server ends, and
+    `folder` if it is empty then. Raises FolderInUse, NoServerBinary, ServerDidNotStart and, for
+    folders or accounts, EmbeddedError.
     """
     programs, major = find_postgres()
     home = private_folder(folder / "postgres")

@@ -78,8 +78,7 @@ class Process:
 
 
 def common_environment(urls: Urls, login: str) -> dict[str, str]:
-    """What every process of ours is told, with its own login; each takes the keys that are its own.
-    """
+    """What a process of ours is told, with its own login; it takes the keys that are its own."""
     servers = {"DATABASE_URL": login_url(urls.database, login), "REDIS_URL": urls.redis}
     # A busy machine is no overload, but where a test is about that.
     patience = dict.fromkeys(

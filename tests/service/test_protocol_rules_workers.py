@@ -3,6 +3,7 @@
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
+from ops.logins import login_url
 from tests.service.bet_rows import WIN, bet_in
 from tests.service.breakable import frozen
 from tests.service.load import UNHURRIED

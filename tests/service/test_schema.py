@@ -138,9 +138,7 @@ def migrating(url: str) -> Iterator[subprocess.Popen[str]]:
     """A process that migrates and prints the revision."""
     program = "import os; from models.migrate import migrate; print(migrate(os.environ['URL']))"
     command, env = [sys.executable, "-c", program], os.environ | {"URL": url}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
         finally:

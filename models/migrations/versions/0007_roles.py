@@ -44,55 +44,59 @@ create trigger account_begins_empty before insert on account
 for each row execute function account_begins_empty()
 """
 
-GRANTS = (
-    "grant select on alembic_version"
-    " to betcore_gateway, betcore_worker, betcore_operator, betcore_reader",
-    # Gateways look up secrets, places, balances and bets; they write nothing.
-    "grant select on currency, provider_secret to betcore_gateway",
-    "grant select (id, counterparty_id, status) on provider to betcore_gateway",
-    "grant select (id, currency, balance) on account to betcore_gateway",
-    "grant select (id, provider_id, account_id) on session to betcore_gateway",
-    "grant select (id, provider_id, bet_id, account_id, state, stake, win, refused_with, created_at,"
-    " updated_at) on bet to betcore_gateway",
-    "grant select (id, bet, kind) on transfer to betcore_gateway",
-    "grant execute on function accounts_settled(bigint[]) to betcore_gateway",
-    # Workers record bets and transfers, vouch for them, and advance balances.
-    "grant select (id, counterparty_id, status) on provider to betcore_worker",
-    "grant select (id, external_id, status) on player to betcore_worker",
-    "grant select on account, session, bet, transfer to betcore_worker",
-    "grant update (balance, last_seq) on account to betcore_worker",
-    "grant insert (id, provider_id, bet_id, account_id, session_id, round_id, opened_by, state,"
-    " stake, win, odd, refused_with) on bet to betcore_worker",
-    "grant update (state, win, odd, updated_at) on bet to betcore_worker",
-    "grant insert (id, bet, kind, debit_account, credit_account, amount, account, account_seq,"
-    " balance_after, reference, month) on transfer to betcore_worker",
-    "grant insert (strand, number, key, transfers, fingerprints, hmac) on journal"
-    " to betcore_worker, betcore_operator",
-    "grant usage on sequence ledger_ids to betcore_worker",
-    "grant execute on function require_rows(bigint, bigint) to betcore_worker",
-    # Operators read everything, and administer everything but money.
-    "grant select on currency, provider, provider_secret, player, account, session, bet, transfer,"
-    " journal, journal_start to betcore_operator",
-    "grant insert (code, decimals) on currency to betcore_operator",
-    "grant insert (counterparty_id, name, status), update (status) on provider"
-    " to betcore_operator",
-    "grant insert (provider_id, secret), update (revoked_at) on provider_secret"
-    " to betcore_operator",
-    "grant insert (external_id, status), update (status) on player to betcore_operator",
-    "grant insert (kind, player_id, provider_id, currency) on account to betcore_operator",
-    "grant insert (id, provider_id, account_id, min_bet, max_bet, expires_at), update (closed_at)"
-    " on session to betcore_operator",
-    # Readers report and verify; of a secret they see that there is one.
-    "grant select on currency, provider, player, account, session, bet, transfer, journal,"
-    " journal_start to betcore_reader",
-    "grant select (id, provider_id, created_at, revoked_at) on provider_secret to betcore_reader",
-)
+# Columns that an insert may not give have a default: nobody backdates a row, or opens an account
+# that has money already. Nobody may delete or truncate.
+GRANTS = """
+grant select on alembic_version
+    to betcore_gateway, betcore_worker, betcore_operator, betcore_reader;
+
+-- Gateways look up secrets, places, balances and bets; they write nothing.
+grant select on currency, provider_secret to betcore_gateway;
+grant select (id, counterparty_id, status) on provider to betcore_gateway;
+grant select (id, currency, balance) on account to betcore_gateway;
+grant select (id, provider_id, account_id) on session to betcore_gateway;
+grant select (id, provider_id, bet_id, account_id, state, stake, win, refused_with, created_at,
+    updated_at) on bet to betcore_gateway;
+grant select (id, bet, kind) on transfer to betcore_gateway;
+grant execute on function accounts_settled(bigint[]) to betcore_gateway;
+
+-- Workers record bets and transfers, vouch for them, and advance balances.
+grant select (id, counterparty_id, status) on provider to betcore_worker;
+grant select (id, external_id, status) on player to betcore_worker;
+grant select, update (balance, last_seq) on account to betcore_worker;
+grant select on session to betcore_worker;
+grant select, update (state, win, odd, updated_at), insert (id, provider_id, bet_id, account_id,
+    session_id, round_id, opened_by, state, stake, win, odd, refused_with)
+    on bet to betcore_worker;
+grant select, insert (id, bet, kind, debit_account, credit_account, amount, account, account_seq,
+    balance_after, reference, month) on transfer to betcore_worker;
+grant insert (strand, number, key, transfers, fingerprints, hmac) on journal
+    to betcore_worker, betcore_operator;
+grant usage on sequence ledger_ids to betcore_worker;
+grant execute on function require_rows(bigint, bigint) to betcore_worker;
+
+-- Operators read everything, and administer everything but money.
+grant select on currency, provider, provider_secret, player, account, session, bet, transfer,
+    journal, journal_start to betcore_operator;
+grant insert (code, decimals) on currency to betcore_operator;
+grant insert (counterparty_id, name, status), update (status) on provider to betcore_operator;
+grant insert (provider_id, secret, revoked_at), update (revoked_at) on provider_secret to betcore_operator;
+grant insert (external_id, status), update (status) on player to betcore_operator;
+grant insert (kind, player_id, provider_id, currency) on account to betcore_operator;
+grant insert (id, provider_id, account_id, min_bet, max_bet, expires_at), update (closed_at)
+    on session to betcore_operator;
+
+-- Readers report and verify; of a secret they see that there is one.
+grant select on currency, provider, player, account, session, bet, transfer, journal, journal_start
+    to betcore_reader;
+grant select (id, provider_id, created_at, revoked_at) on provider_secret to betcore_reader
+"""
 
 
 def upgrade() -> None:
     """Make two functions and a trigger, and grant; no bet waits for that but for a moment."""
     functions = (ACCOUNTS_SETTLED, ACCOUNT_BEGINS_EMPTY, ACCOUNT_BEGINS_EMPTY_TRIGGER)
-    for statement in (*functions, *NOBODY, *GRANTS):
+    for statement in (*functions, *NOBODY, *GRANTS.split(";\n")):
         op.execute(statement)
 
 
