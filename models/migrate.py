@@ -19,7 +19,7 @@ _LOCK = 5_318_008
 _VERSION_MIN = 170_000  # the first with `transaction_timeout`
 
 
-def migrate(database_url: str, revision: str = "head") -> str:
+def migrate(database_url: str) -> str:
     """Upgrade to the newest revision and return its name; does nothing when it is there already.
 
     Acts as `betcore_owner`, and makes that role and the others where they are missing. Processes
@@ -32,7 +32,7 @@ def migrate(database_url: str, revision: str = "head") -> str:
     with engine(database_url).connect() as connection, _taking_turns(connection):
         act_as_owner(connection)
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        command.upgrade(config, "head")
         connection.commit()
     return ScriptDirectory.from_config(config).get_current_head() or ""
 

@@ -31,6 +31,14 @@ Fd = Annotated[
     int | None,
     typer.Option(min=3, help="Serve on this inherited listening socket, not on host and port."),
 ]
+PrintRoles = Annotated[
+    bool,
+    typer.Option(
+        "--print-roles",
+        help="Change nothing: print the SQL that an administrator has to run in the database first,"
+        " where its user may not make the roles itself.",
+    ),
+]
 ReadyFd = Annotated[int | None, typer.Option(min=3, hidden=True)]
 LogName = Annotated[str, typer.Option("--name", help="Its name in the log.")]
 Name = Annotated[
@@ -39,15 +47,23 @@ Name = Annotated[
 ]
 
 
-def migrate(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def migrate(
+    print_roles: PrintRoles = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
     """Bring the database to the newest schema.
 
-    Prints its revision; does nothing when it is the newest already.
+    Prints its revision; does nothing when it is the newest already. Makes the roles of the
+    database, if its user may.
     """
     from models.migrate import migrate as to_newest
+    from models.migrate import roles_needed
 
     configured = readable(settings())
     url = configured.database_url or find_settings(data_dir, "migrator").database_url
+    if print_roles:
+        for statement in roles_needed(url):
+            typer.echo(f"{statement};")
+        return
     emit({"revision": to_newest(url)}, as_json)
 
 

@@ -1,12 +1,8 @@
 """The schema: what is declared is what migrations make, and making it twice is harmless."""
 
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -20,9 +16,8 @@ from models import triggers
 from models.migrate import migrate
 from models.roles import FUNCTIONS
 from tests.service.ledger_world import until_waiting
+from tests.service.migrating import migrating
 from tests.service.world import World
-
-ROOT = Path(__file__).parents[2]
 
 # One query a part of the catalog, of everything that is ours; each row is text that says all.
 CATALOG = {
@@ -131,18 +126,6 @@ def test_a_migration_leaves_no_lock_behind(ledger_world: World) -> None:
         migrate(url)
 
         assert ledger_world.rows(locks) == [(0,)]
-
-
-@contextmanager
-def migrating(url: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that migrates and prints the revision."""
-    program = "import os; from models.migrate import migrate; print(migrate(os.environ['URL']))"
-    command, env = [sys.executable, "-c", program], os.environ | {"URL": url}
-    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def catalog(url: str, part: str) -> set[str]:

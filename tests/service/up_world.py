@@ -78,7 +78,7 @@ class Running:
         """Send it a signal, if one is given, and wait for its end; the exit code."""
         if number is not None:
             self.send(number)
-        return self._process.wait(30)
+        return self._process.wait(120)
 
     def __enter__(self) -> Self:
         return self

@@ -80,7 +80,8 @@ grant select on currency, provider, provider_secret, player, account, session, b
     journal, journal_start to betcore_operator;
 grant insert (code, decimals) on currency to betcore_operator;
 grant insert (counterparty_id, name, status), update (status) on provider to betcore_operator;
-grant insert (provider_id, secret, revoked_at), update (revoked_at) on provider_secret to betcore_operator;
+grant insert (provider_id, secret, revoked_at), update (revoked_at) on provider_secret
+    to betcore_operator;
 grant insert (external_id, status), update (status) on player to betcore_operator;
 grant insert (kind, player_id, provider_id, currency) on account to betcore_operator;
 grant insert (id, provider_id, account_id, min_bet, max_bet, expires_at), update (closed_at)
