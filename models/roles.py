@@ -44,8 +44,8 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "provider": {
-        GATEWAY: Rights(select="id counterparty_id status"),
-        WORKER: Rights(select="id counterparty_id status"),
+        GATEWAY: Rights(select="id counterparty_id"),
+        WORKER: Rights(select="id status"),
         OPERATOR: Rights(select=ALL, insert="counterparty_id name status", update="status"),
         READER: _READS,
     },
@@ -55,12 +55,13 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: Rights(select="id provider_id created_at revoked_at"),
     },
     "player": {
-        WORKER: Rights(select="id external_id status"),
+        GATEWAY: Rights(select="id external_id"),
+        WORKER: Rights(select="id status"),
         OPERATOR: Rights(select=ALL, insert="external_id status", update="status"),
         READER: _READS,
     },
     "account": {
-        GATEWAY: Rights(select="id currency balance"),
+        GATEWAY: Rights(select="id player_id currency balance"),
         WORKER: Rights(select=ALL, update="balance last_seq"),
         OPERATOR: Rights(select=ALL, insert="kind player_id provider_id currency"),
         READER: _READS,
@@ -77,13 +78,13 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     },
     "bet": {
         GATEWAY: Rights(
-            select="id provider_id bet_id account_id state stake win refused_with created_at"
-            " updated_at"
+            select="id provider_id bet_id account_id state stake win refused_with reason"
+            " created_at updated_at"
         ),
         WORKER: Rights(
             select=ALL,
             insert="id provider_id bet_id account_id session_id round_id opened_by state stake win"
-            " odd refused_with",
+            " odd refused_with reason",
             update="state win odd updated_at",
         ),
         OPERATOR: _READS,

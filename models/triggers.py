@@ -40,12 +40,13 @@ for each statement execute function refuse_change()
 
 #: Returns once nobody is in the midst of a transaction on these accounts: all of them could be
 #: locked. It keeps no lock, because a subtransaction that is undone gives it back. It runs as its
-#: owner, so that who asks needs no right to change an account; hence the fixed `search_path`.
+#: owner, so that who asks needs no right to change an account; so it looks up names nowhere but
+#: where PostgreSQL's own are, and in the schema of our tables.
 ACCOUNTS_SETTLED = """
 create function accounts_settled(ids bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    perform id from public.account where id = any(ids) order by id for no key update;
+    perform id from {schema}.account where id = any(ids) order by id for no key update;
     raise exception using errcode = 'BC001';
 exception when sqlstate 'BC001' then null;
 end $$
@@ -70,7 +71,12 @@ for each row execute function account_begins_empty()
 _TABLES = ("transfer", "journal", "journal_start")
 _TRIGGERS = [text.format(table=name) for name in _TABLES for text in (APPEND_ONLY, NOT_TRUNCATED)]
 
-_FUNCTIONS = (REQUIRE_ROWS, REFUSE_CHANGE, ACCOUNTS_SETTLED, ACCOUNT_BEGINS_EMPTY)
+_FUNCTIONS = (
+    REQUIRE_ROWS,
+    REFUSE_CHANGE,
+    ACCOUNTS_SETTLED.format(schema="public"),
+    ACCOUNT_BEGINS_EMPTY,
+)
 for _statement in (*_FUNCTIONS, ACCOUNT_BEGINS_EMPTY_TRIGGER, *_TRIGGERS):
     _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
     event.listen(Transfer.metadata, "after_create", _ddl)

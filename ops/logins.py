@@ -7,9 +7,10 @@ there is one secret to keep, and a login has the same URL after a restart.
 import hmac
 from urllib.parse import unquote, urlsplit
 
-import psycopg
 from psycopg import sql
 
+from models.postgres import connect
+from models.preconditions import Use
 from models.roles import GATEWAY, OPERATOR, OWNER, READER, ROLES, WORKER, make_role
 
 #: The logins, and the role whose rights each has.
@@ -36,7 +37,7 @@ def make_logins(superuser_url: str) -> None:
 
     The owner's role gets the database. Done again, it changes nothing. Raises psycopg.Error.
     """
-    with psycopg.connect(superuser_url, autocommit=True) as connection:
+    with connect(superuser_url, Use.START, connect_seconds=10, wait_seconds=10) as connection:
         for role in ROLES:
             connection.execute(make_role(role))
         for login, role in LOGINS.items():

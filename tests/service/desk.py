@@ -37,7 +37,8 @@ class Desk:
         """Run one command of `betcore`."""
         settings.cache_clear()
         urls = self.world.urls
-        servers = {"DATABASE_URL": self.database_url, "REDIS_URL": urls.redis}
+        login = "migrator" if arguments[:1] == ("migrate",) else "operator"
+        servers = {"DATABASE_URL": login_url(urls.database, login), "REDIS_URL": urls.redis}
         try:
             return CliRunner(env=servers | env).invoke(app, arguments)
         finally:

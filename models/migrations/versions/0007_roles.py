@@ -4,14 +4,15 @@ From here on every migration grants what it makes: what nobody was given, only t
 """
 
 from alembic import op
+from sqlalchemy import text
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0004"
 
 NOBODY = (
-    "revoke all on all tables in schema public from public",
-    "revoke all on all sequences in schema public from public",
-    "revoke all on all functions in schema public from public",
+    "revoke all on all tables in schema {schema} from public",
+    "revoke all on all sequences in schema {schema} from public",
+    "revoke all on all functions in schema {schema} from public",
     # Of what later migrations make. Tables and sequences are nobody's from the start.
     "alter default privileges revoke all on functions from public",
 )
@@ -22,7 +23,7 @@ ACCOUNTS_SETTLED = """
 create function accounts_settled(ids bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    perform id from public.account where id = any(ids) order by id for no key update;
+    perform id from {schema}.account where id = any(ids) order by id for no key update;
     raise exception using errcode = 'BC001';
 exception when sqlstate 'BC001' then null;
 end $$
@@ -52,21 +53,22 @@ grant select on alembic_version
 
 -- Gateways look up secrets, places, balances and bets; they write nothing.
 grant select on currency, provider_secret to betcore_gateway;
-grant select (id, counterparty_id, status) on provider to betcore_gateway;
-grant select (id, currency, balance) on account to betcore_gateway;
+grant select (id, counterparty_id) on provider to betcore_gateway;
+grant select (id, player_id, currency, balance) on account to betcore_gateway;
+grant select (id, external_id) on player to betcore_gateway;
 grant select (id, provider_id, account_id) on session to betcore_gateway;
-grant select (id, provider_id, bet_id, account_id, state, stake, win, refused_with, created_at,
-    updated_at) on bet to betcore_gateway;
+grant select (id, provider_id, bet_id, account_id, state, stake, win, refused_with,
+    reason, created_at, updated_at) on bet to betcore_gateway;
 grant select (id, bet, kind) on transfer to betcore_gateway;
 grant execute on function accounts_settled(bigint[]) to betcore_gateway;
 
 -- Workers record bets and transfers, vouch for them, and advance balances.
-grant select (id, counterparty_id, status) on provider to betcore_worker;
-grant select (id, external_id, status) on player to betcore_worker;
+grant select (id, status) on provider to betcore_worker;
+grant select (id, status) on player to betcore_worker;
 grant select, update (balance, last_seq) on account to betcore_worker;
 grant select on session to betcore_worker;
 grant select, update (state, win, odd, updated_at), insert (id, provider_id, bet_id, account_id,
-    session_id, round_id, opened_by, state, stake, win, odd, refused_with)
+    session_id, round_id, opened_by, state, stake, win, odd, refused_with, reason)
     on bet to betcore_worker;
 grant select, insert (id, bet, kind, debit_account, credit_account, amount, account, account_seq,
     balance_after, reference, month) on transfer to betcore_worker;
@@ -96,9 +98,10 @@ grant select (id, provider_id, created_at, revoked_at) on provider_secret to bet
 
 def upgrade() -> None:
     """Make two functions and a trigger, and grant; no bet waits for that but for a moment."""
+    schema = op.get_bind().execute(text("select quote_ident(current_schema())")).scalar_one()
     functions = (ACCOUNTS_SETTLED, ACCOUNT_BEGINS_EMPTY, ACCOUNT_BEGINS_EMPTY_TRIGGER)
     for statement in (*functions, *NOBODY, *GRANTS.split(";\n")):
-        op.execute(statement)
+        op.execute(statement.format(schema=schema))
 
 
 def downgrade() -> None:
