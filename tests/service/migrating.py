@@ -12,6 +12,7 @@ from alembic.config import Config
 
 import models.migrations
 from models.db import engine
+from models.preconditions import Use
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,8 +33,7 @@ def older(url: str, revision: str) -> None:
     """Migrate as versions without roles did, as the login itself; up to a revision."""
     config = Config()
     config.set_main_option("script_location", models.migrations.__path__[0])
-    with engine(url).connect() as connection:
+    with engine(url, Use.MIGRATE).connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
         connection.commit()
-    engine(url).dispose()

@@ -13,7 +13,6 @@ import pytest
 from models import preconditions
 from models.db import LedgerConnection, engine, transaction
 from models.errors import UnsupportedDatabase
-from models.keys import Purpose
 from models.lookup import Lookup
 from models.migrate import migrate
 from models.preconditions import newest_revision
@@ -79,10 +78,9 @@ def test_processes_behind_a_pooler_say_so_and_need_no_restart_once_it_is_gone(
         proxy.rewrite = invents_a_process
         urls = through(world.urls, postgres=proxy)
         environment = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
-        key = {"BETCORE_JOURNAL_KEY": keys.HEX[Purpose.JOURNAL]}
         with GatewayProcess(urls) as gateway:
             until(lambda: POOLER in readiness(gateway), lambda: gateway.output)
-            worker = betcore("worker", cwd=tmp_path, **environment, **key)
+            worker = betcore("worker", cwd=tmp_path, **environment, **keys.ENVIRONMENT)
             command = betcore("provider", "add", "Nobody", cwd=tmp_path, **environment)
             proxy.rewrite = as_it_is
             gateway.wait_ready()

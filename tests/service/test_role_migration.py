@@ -72,7 +72,7 @@ def test_a_login_that_may_not_says_in_one_line_what_an_administrator_has_to_run(
     assert ask(bare, "select count(*) from pg_roles where rolname = any(%s)", list(ROLES)) == [(0,)]
 
     printed = print_roles(url)
-    assert all(statement in str(refused.value) + ";" for statement in printed.splitlines())
+    assert all(line.rstrip(";") in str(refused.value) for line in printed.splitlines())
     ask(bare_of(url, bare), printed)
 
     assert print_roles(url) == ""

@@ -9,6 +9,9 @@ import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
+from models import preconditions
+from models.errors import UnsupportedDatabase
+from models.lookup import Lookup
 from models.roles import ALL, FUNCTIONS, OWNER, RIGHTS, ROLES, SEQUENCES, TEMPORARY, USERS, Rights
 from models.verify import verify
 from ops.logins import LOGINS, login_url
@@ -236,6 +239,42 @@ def test_a_reader_verifies_the_whole_ledger(ledger_world: World) -> None:
     assert report.transfers > 0
 
 
+def test_a_login_without_a_role_is_told_who_can_give_it_one(ledger_world: World) -> None:
+    with stranger(ledger_world, "login password 'strange'") as login:
+        place = ledger_world.urls.database.partition("@")[2]
+        asking = Lookup(
+            f"postgresql://{login}:strange@{place}", connect_seconds=2, answer_seconds=8
+        )
+        with pytest.raises(UnsupportedDatabase, match=f"grant betcore_gateway to {login}"):
+            asking.secrets()
+        ledger_world.execute(f"grant usage on schema public to {login}")
+        with pytest.raises(UnsupportedDatabase, match=f"grant betcore_gateway to {login}"):
+            asking.secrets()
+        ledger_world.execute(f"revoke usage on schema public from {login}")
+
+        ledger_world.execute(f"grant betcore_gateway to {login}")
+        assert asking.places(["none"]) == [None]
+        asking.close()
+
+
+def test_who_logs_in_as_a_superuser_says_so_once(
+    ledger_world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    preconditions._warn.cache_clear()
+    for login in ("gateway", "operator"):
+        Lookup(
+            login_url(ledger_world.urls.database, login), connect_seconds=2, answer_seconds=8
+        ).places(["none"])
+    assert not [message for message in caplog.messages if "superuser" in message]
+
+    for _ in range(2):
+        Lookup(ledger_world.urls.database, connect_seconds=2, answer_seconds=8).places(["none"])
+
+    [said] = [message for message in caplog.messages if "superuser" in message]
+    assert "as the superuser postgres" in said
+    assert "\n" not in said
+
+
 def may(connection: psycopg.Connection, operation: str, table: str, column: str = "") -> bool:
     """Whether PostgreSQL lets this login do that; nothing is changed by the attempt."""
     names = {"table": sql.Identifier(table), "column": sql.Identifier(column or "id")}
@@ -259,10 +298,10 @@ def privilege(world: World, kind: str, role: str, name: str, privilege: str) -> 
 
 
 @contextmanager
-def stranger(world: World) -> Iterator[str]:
+def stranger(world: World, options: str = "") -> Iterator[str]:
     """A role that has only what everybody has."""
     role = f"stranger_{uuid.uuid4().hex}"
-    world.execute(f"create role {role}")
+    world.execute(f"create role {role} {options}")
     try:
         yield role
     finally:
