@@ -101,11 +101,18 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "journal": {
-        WORKER: Rights(insert="strand number key transfers fingerprints hmac"),
-        OPERATOR: Rights(select=ALL, insert="strand number key transfers fingerprints hmac"),
+        WORKER: Rights(insert="strand number key transfers fingerprints hmac bets"),
+        OPERATOR: Rights(
+            select=ALL, insert="strand number key transfers fingerprints hmac bets entries"
+        ),
         READER: _READS,
     },
     "journal_start": {OPERATOR: _READS, READER: _READS},
+    "audit_log": {
+        OPERATOR: Rights(select=ALL, insert="id actor action subject_table subject facts note"),
+        READER: _READS,
+    },
+    "audit_start": {OPERATOR: _READS, READER: _READS},
 }
 
 #: Who may draw ids of bets and transfers. Keys that PostgreSQL counts by itself need nothing.

@@ -68,7 +68,7 @@ create trigger account_begins_empty before insert on account
 for each row execute function account_begins_empty()
 """
 
-_TABLES = ("transfer", "journal", "journal_start")
+_TABLES = ("transfer", "journal", "journal_start", "audit_log", "audit_start")
 _TRIGGERS = [text.format(table=name) for name in _TABLES for text in (APPEND_ONLY, NOT_TRUNCATED)]
 
 _FUNCTIONS = (

@@ -14,8 +14,9 @@ import httpx
 from redis import Redis
 from rq.suspension import resume, suspend
 
+from models.audit import operation
 from models.commands import Deposit
-from models.db import LedgerConnection, transaction
+from models.db import LedgerConnection
 from models.ledger import Ledger
 from models.migrate import migrate
 from models.providers import add_provider
@@ -136,7 +137,7 @@ class Installation:
             login_url(self.urls.database, "worker"), wait_seconds=8, connect_seconds=2
         )
         seats = []
-        with transaction(login_url(self.urls.database, "operator")) as database:
+        with operation(login_url(self.urls.database, "operator"), keys.AUTHOR) as database:
             for number in range(_PROVIDERS):
                 provider = add_provider(database, f"provider {number}")
                 opening = Opening(

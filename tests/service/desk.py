@@ -16,6 +16,7 @@ from ops.cli import app
 from ops.embedded import temporary_servers
 from ops.logins import login_url
 from settings import Settings, settings
+from tests.service import keys
 from tests.service.world import World
 
 EUR = ("--currency", "EUR")
@@ -39,6 +40,7 @@ class Desk:
         urls = self.world.urls
         login = "migrator" if arguments[:1] == ("migrate",) else "operator"
         servers = {"DATABASE_URL": login_url(urls.database, login), "REDIS_URL": urls.redis}
+        servers |= keys.ENVIRONMENT
         try:
             return CliRunner(env=servers | env).invoke(app, arguments)
         finally:

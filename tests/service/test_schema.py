@@ -1,8 +1,6 @@
 """The schema: what is declared is what migrations make, and making it twice is harmless."""
 
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -15,6 +13,7 @@ from sqlmodel import SQLModel
 from models import triggers
 from models.migrate import migrate
 from models.roles import FUNCTIONS
+from tests.service.databases import fresh_database
 from tests.service.ledger_world import until_waiting
 from tests.service.migrating import migrating
 from tests.service.world import World
@@ -138,14 +137,3 @@ def catalog(url: str, part: str) -> set[str]:
 def sqlalchemy_url(url: str) -> str:
     """The URL as SQLAlchemy wants it."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
-
-
-@contextmanager
-def fresh_database(world: World) -> Iterator[str]:
-    """The URL of a new, empty database on the world's server; dropped at the end."""
-    name = f"schema_{uuid.uuid4().hex}"
-    world.execute(f"create database {name}")
-    try:
-        yield world.urls.database.replace("/betcore?", f"/{name}?", 1)
-    finally:
-        world.execute(f"drop database {name} with (force)")

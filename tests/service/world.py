@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from redis import Redis
 
+from models.audit import operation
 from models.commands import Deposit
 from models.currencies import add_currency
 from models.db import LedgerConnection, transaction
@@ -69,6 +70,11 @@ class World:
         self.ledger = Ledger(self._connection, keys.JOURNAL.current)
         self._asking: psycopg.Connection | None = None
 
+    @property
+    def operator_url(self) -> str:
+        """The database, by the operator's login."""
+        return login_url(self.urls.database, "operator")
+
     def gateway(self, **env: str) -> GatewayProcess:
         """Start a gateway and wait until it is ready."""
         started = self.processes.enter_context(GatewayProcess(self.urls, **env))
@@ -85,7 +91,7 @@ class World:
 
     def provider(self, gateway: GatewayProcess | None = None) -> ProviderClient:
         """A new provider, calling the first gateway unless one is given."""
-        with transaction(login_url(self.urls.database, "operator")) as database:
+        with operation(self.operator_url, keys.AUTHOR) as database:
             credentials = add_provider(database, f"provider {uuid.uuid4().hex}")
         url = (gateway or self.gateways[0]).url if gateway or self.gateways else ""
         client = ProviderClient(url, credentials.counterparty_id, credentials.secret)
@@ -111,7 +117,7 @@ class World:
             max_bet=None if max_bet is None else Decimal(max_bet),
             lasts=lasts,
         )
-        with transaction(login_url(self.urls.database, "operator")) as database:
+        with operation(self.operator_url, keys.AUTHOR) as database:
             opened = open_sessions(database, opening, [player or uuid.uuid4().hex])[0]
         if Decimal(balance):
             deposit = Deposit(opened.account_id, uuid.uuid4().hex, Decimal(balance))
@@ -122,12 +128,12 @@ class World:
 
     def close_session(self, seat: Seat) -> None:
         """Close a session, now."""
-        with transaction(login_url(self.urls.database, "operator")) as database:
+        with operation(self.operator_url, keys.AUTHOR) as database:
             close_session(database, seat.session_id)
 
     def currency(self, code: str, decimals: int) -> str:
         """A currency with that many decimals."""
-        with transaction(login_url(self.urls.database, "operator")) as database:
+        with operation(self.operator_url, keys.AUTHOR) as database:
             return add_currency(database, code, decimals).code
 
     def provider_row(self, client: ProviderClient) -> int:
