@@ -3,15 +3,16 @@
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
 
 from models.errors import BetcoreError
 from ops.documents import exact_json, json_pieces, table_lines, text
-from ops.embedded import EmbeddedError, running
-from settings import Settings, settings
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 DataDir = Annotated[
     Path,
@@ -31,14 +32,18 @@ class NoServers(BetcoreError):  # noqa: N818
     """Neither DATABASE_URL and REDIS_URL are set, nor do embedded servers run on the folder."""
 
 
-def find_settings(data_dir: Path) -> Settings:
+def find_settings(data_dir: Path) -> "Settings":
     """The settings of this process, with the URLs of the embedded servers where none are set.
 
     Raises NoServers when there is nothing to talk to.
     """
+    from settings import settings
+
     configured = settings()
     if configured.database_url and configured.redis_url:
         return configured
+    from ops.embedded import EmbeddedError, running
+
     try:
         urls = running(data_dir)
     except (EmbeddedError, OSError) as error:

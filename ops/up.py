@@ -21,7 +21,7 @@ from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
 from ops.embedded import FolderInUse, running
 from ops.embedded.places import private_folder
-from ops.failures import FAILURES, in_one_line
+from ops.failures import failures, in_one_line
 from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
 from ops.journal_key import FILE as KEY_FILE
 from ops.journal_key import make_journal_key
@@ -32,7 +32,7 @@ from ops.servers import Servers
 from ops.signals import Signals, StopRequested
 from ops.supervisor import Role, Supervisor
 from ops.urls import readable
-from settings import Settings, settings
+from settings import Settings, known, settings
 
 _LOG = logging.getLogger("betcore.up")
 _READY_WITHIN_SECONDS = 60.0
@@ -161,7 +161,7 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
 
 def _environment(plan: _Plan) -> dict[str, str]:
     urls = {"DATABASE_URL": plan.settings.database_url, "REDIS_URL": plan.settings.redis_url}
-    return os.environ | urls
+    return known(os.environ) | urls  # what is misspelt was said once
 
 
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:
@@ -197,7 +197,7 @@ def _announce(plan: _Plan, new_password: str) -> None:
         try:
             demo = demos.prepare(plan.settings, plan.data_dir)
             exchange = demos.pay_in_out(demo, host, port)
-        except (*FAILURES, HTTPException) as failure:
+        except failures(HTTPException) as failure:
             # Everything runs all the same: a suspended queue, for one, refuses the demo's money.
             _LOG.error("the demo failed: %s", in_one_line(failure))
         else:

@@ -1,12 +1,13 @@
 """`betcore account`: what has happened to a player's money."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.statement import StatementLine, read_statement
-from ops.database import database_failures
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Limit, emit_list, find_settings
+
+if TYPE_CHECKING:
+    from models.statement import StatementLine
 
 app = typer.Typer(help="Accounts: a player's money in one currency.", no_args_is_help=True)
 
@@ -26,6 +27,9 @@ def statement(
 
     The oldest comes first, each with the balance after it; with --limit only the newest are shown.
     """
+    from models.statement import read_statement
+    from ops.database import database_failures
+
     settings = find_settings(data_dir)
     with database_failures():
         found = read_statement(settings.database_url, account_id, limit)
@@ -37,7 +41,7 @@ def statement(
         emit_list(account, "transfers", (_row(line) for line in found.lines), as_json)
 
 
-def _row(line: StatementLine) -> dict[str, object]:
+def _row(line: "StatementLine") -> dict[str, object]:
     return {
         "createdAt": line.created_at,
         "kind": line.kind,

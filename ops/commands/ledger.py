@@ -1,21 +1,19 @@
 """`betcore ledger`: whether every rule about recorded money holds, and the past is as it was."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.adopt import adopt as adopt_transfers
-from models.journal_keys import JournalKeys, NoJournalKey
-from models.seal import Seal, make_seal, read_seal, write_seal
-from models.verify import Report
-from models.verify import verify as verify_ledger
-from ops.database import database_failures
 from ops.documents import exact_json
-from ops.journal_key import journal_keys
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.progress import Progress
-from settings import Settings
+
+if TYPE_CHECKING:
+    from models.journal_keys import JournalKeys
+    from models.seal import Seal
+    from models.verify import Report
+    from settings import Settings
 
 app = typer.Typer(help="The ledger: every transfer of money.", no_args_is_help=True)
 
@@ -36,6 +34,10 @@ def verify(
 
     With the journal's key, also that no transfer was edited, deleted or inserted.
     """
+    from models.verify import verify as verify_ledger
+    from ops.database import database_failures
+    from ops.journal_key import journal_keys
+
     settings = find_settings(data_dir)
     keys = journal_keys(settings, data_dir)
     sealed = None if seal is None else _sealed(seal, _required(keys))
@@ -61,6 +63,9 @@ def seal(out: Out = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
     Whatever is cut off later, `betcore ledger verify --seal` finds missing.
     """
+    from models.seal import make_seal, write_seal
+    from ops.database import database_failures
+
     settings, keys = _with_keys(data_dir)
     with database_failures():
         document = write_seal(make_seal(settings.database_url, keys), keys.current)
@@ -78,6 +83,9 @@ def adopt(
 
     For transfers that are older than the journal, or that workers of an older version wrote.
     """
+    from models.adopt import adopt as adopt_transfers
+    from ops.database import database_failures
+
     settings, keys = _with_keys(data_dir)
     with database_failures():
         added = adopt_transfers(settings.database_url, keys.current, only_count=dry_run)
@@ -87,12 +95,16 @@ def adopt(
     emit(result, as_json)
 
 
-def _with_keys(data_dir: Path) -> tuple[Settings, JournalKeys]:
+def _with_keys(data_dir: Path) -> "tuple[Settings, JournalKeys]":
+    from ops.journal_key import journal_keys
+
     settings = find_settings(data_dir)
     return settings, _required(journal_keys(settings, data_dir))
 
 
-def _required(keys: JournalKeys | None) -> JournalKeys:
+def _required(keys: "JournalKeys | None") -> "JournalKeys":
+    from models.journal_keys import NoJournalKey
+
     if keys is None:
         raise NoJournalKey(
             "This needs the journal's key: set BETCORE_JOURNAL_KEY to that of the workers."
@@ -100,11 +112,13 @@ def _required(keys: JournalKeys | None) -> JournalKeys:
     return keys
 
 
-def _sealed(file: Path, keys: JournalKeys) -> Seal:
+def _sealed(file: Path, keys: "JournalKeys") -> "Seal":
+    from models.seal import read_seal
+
     return read_seal(file.read_bytes().decode(errors="replace"), keys)
 
 
-def _journal(report: Report) -> dict[str, object]:
+def _journal(report: "Report") -> dict[str, object]:
     """What was verified of the journal, for programs."""
     found = report.journal
     if found is None:
@@ -113,7 +127,7 @@ def _journal(report: Report) -> dict[str, object]:
     return {"verified": True} | counts | {"sealedStrands": found.sealed}
 
 
-def _journal_for_people(report: Report) -> dict[str, object]:
+def _journal_for_people(report: "Report") -> dict[str, object]:
     found = report.journal
     if found is None:
         return {"journal": "NOT VERIFIED: no key (BETCORE_JOURNAL_KEY)"}

@@ -2,17 +2,12 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from sqlmodel import Session as Database
 
-from models.accounts import PlayerAccount, find_account, set_player_status, use_accounts
-from models.commands import CashCommand, Deposit, Withdrawal
-from models.db import transaction
 from models.errors import InvalidRequest
-from ops.cash import book
-from ops.database import database_failures, ledger_of
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
@@ -21,7 +16,13 @@ from ops.options import (
     emit,
     find_settings,
 )
-from settings import Settings
+
+if TYPE_CHECKING:
+    from sqlmodel import Session as Database
+
+    from models.accounts import PlayerAccount
+    from models.commands import CashCommand
+    from settings import Settings
 
 app = typer.Typer(help="Players: who may play, and their money.", no_args_is_help=True)
 
@@ -42,9 +43,7 @@ def block(
 
     What is owed is still paid and given back.
     """
-    with ledger_of(data_dir) as database:
-        set_player_status(database, external_id, "blocked")
-    emit({"player": external_id, "status": "blocked"}, as_json)
+    _set_status(external_id, "blocked", data_dir, as_json)
 
 
 @app.command("unblock")
@@ -55,9 +54,7 @@ def unblock(
 
     Bets that were refused meanwhile stay refused.
     """
-    with ledger_of(data_dir) as database:
-        set_player_status(database, external_id, "active")
-    emit({"player": external_id, "status": "active"}, as_json)
+    _set_status(external_id, "active", data_dir, as_json)
 
 
 @app.command("deposit")
@@ -73,8 +70,10 @@ def deposit(
 
     It happens once a reference. A player or account that does not exist yet is made.
     """
+    from models.accounts import use_accounts
+    from models.commands import Deposit
 
-    def account(database: Database) -> PlayerAccount:
+    def account(database: "Database") -> "PlayerAccount":
         return use_accounts(database, [external_id], currency)[0]
 
     emit(_book(find_settings(data_dir), Deposit, account, amount, reference), as_json)
@@ -93,21 +92,38 @@ def withdraw(
 
     It happens once a reference, and only if the balance covers it.
     """
+    from models.accounts import find_account
+    from models.commands import Withdrawal
 
-    def account(database: Database) -> PlayerAccount:
+    def account(database: "Database") -> "PlayerAccount":
         return find_account(database, external_id, currency)
 
     emit(_book(find_settings(data_dir), Withdrawal, account, amount, reference), as_json)
 
 
+def _set_status(
+    external_id: str, status: Literal["active", "blocked"], data_dir: Path, as_json: bool
+) -> None:
+    from models.accounts import set_player_status
+    from ops.database import ledger_of
+
+    with ledger_of(data_dir) as database:
+        set_player_status(database, external_id, status)
+    emit({"player": external_id, "status": status}, as_json)
+
+
 def _book(
-    settings: Settings,
-    kind: type[CashCommand],
-    account: Callable[[Database], PlayerAccount],
+    settings: "Settings",
+    kind: "type[CashCommand]",
+    account: "Callable[[Database], PlayerAccount]",
     amount: str,
     reference: str | None,
 ) -> dict[str, object]:
     """Move the money and say what became of it; when anything cannot be read, nothing is made."""
+    from models.db import transaction
+    from ops.cash import book
+    from ops.database import database_failures
+
     name = chosen_reference(reference)
     with database_failures(), transaction(settings.database_url) as database:
         found = account(database)

@@ -1,12 +1,11 @@
 """`betcore provider`: the companies whose games run."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
-from models.providers import add_provider, set_provider_status
 from ops.commands import provider_secrets
-from ops.database import ledger_of
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit
 
 app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
@@ -24,6 +23,9 @@ def add(name: Name, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = Fals
 
     The secret is shown this once.
     """
+    from models.providers import add_provider
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         added = add_provider(database, name)
     emit({"counterpartyId": added.counterparty_id, "secret": added.secret}, as_json)
@@ -37,9 +39,7 @@ def suspend(
 
     What is owed is still paid and given back.
     """
-    with ledger_of(data_dir) as database:
-        set_provider_status(database, counterparty_id, "suspended")
-    emit({"counterpartyId": counterparty_id, "status": "suspended"}, as_json)
+    _set_status(counterparty_id, "suspended", data_dir, as_json)
 
 
 @app.command("resume")
@@ -50,6 +50,15 @@ def resume(
 
     Bets that were refused meanwhile stay refused.
     """
+    _set_status(counterparty_id, "active", data_dir, as_json)
+
+
+def _set_status(
+    counterparty_id: str, status: Literal["active", "suspended"], data_dir: Path, as_json: bool
+) -> None:
+    from models.providers import set_provider_status
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
-        set_provider_status(database, counterparty_id, "active")
-    emit({"counterpartyId": counterparty_id, "status": "active"}, as_json)
+        set_provider_status(database, counterparty_id, status)
+    emit({"counterpartyId": counterparty_id, "status": status}, as_json)

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from dataclasses import astuple
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.reconcile import Reconciliation, Scope
-from models.reconcile import reconcile as compare
-from ops.bet_list import bet_list
-from ops.database import database_failures
 from ops.documents import text
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit_list, find_settings
 from ops.progress import Progress
+
+if TYPE_CHECKING:
+    from models.reconcile import Reconciliation
 
 #: Of what is printed, in the order of `Difference`.
 _TITLES = (
@@ -73,6 +72,11 @@ def reconcile(
     A column that the list does not have is not compared; an empty amount is 0. A line that cannot
     be read is a difference too.
     """
+    from models.reconcile import Scope
+    from models.reconcile import reconcile as compare
+    from ops.bet_list import bet_list
+    from ops.database import database_failures
+
     if as_csv and as_json:
         raise typer.BadParameter("--csv and --json are two forms of one result: choose one")
     settings = find_settings(data_dir)
@@ -88,7 +92,7 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _summary(provider: str, found: Reconciliation) -> dict[str, object]:
+def _summary(provider: str, found: "Reconciliation") -> dict[str, object]:
     return {
         "provider": provider,
         "ok": not found.counts,
@@ -100,14 +104,14 @@ def _summary(provider: str, found: Reconciliation) -> dict[str, object]:
     }
 
 
-def _print_csv(found: Reconciliation) -> None:
+def _print_csv(found: "Reconciliation") -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(_TITLES)
     for row in _rows(found):
         writer.writerow(["" if value is None else text(value) for value in row.values()])
 
 
-def _rows(found: Reconciliation) -> Iterator[dict[str, object]]:
+def _rows(found: "Reconciliation") -> Iterator[dict[str, object]]:
     """The differences under their titles."""
     for difference in found.differences:
         yield dict(zip(_TITLES, astuple(difference), strict=True))

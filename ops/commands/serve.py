@@ -5,17 +5,17 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from models.errors import BetcoreError
-from ops.journal_key import require_journal_key
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.private_files import read_private
 from ops.service import service, take_signals
-from ops.urls import readable
-from settings import Settings, settings
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 # Each command imports what it runs when it runs: the dashboard's Flask is of no use to a gateway.
 
@@ -44,6 +44,8 @@ def migrate(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> No
     Prints its revision; does nothing when it is the newest already.
     """
     from models.migrate import migrate as to_newest
+    from ops.urls import readable
+    from settings import settings
 
     configured = readable(settings())
     url = configured.database_url or find_settings(data_dir).database_url
@@ -63,6 +65,7 @@ def gateway(
     Then it answers what has arrived.
     """
     from ops.gateway import listen, serve
+    from ops.urls import readable
 
     with service(name):
         found = readable(find_settings(data_dir))
@@ -82,6 +85,10 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     Then it finishes the batch in hand.
     """
     from redis import Redis
+
+    from ops.journal_key import require_journal_key
+    from ops.urls import readable
+    from settings import settings
 
     with service(name or "worker"):
         found = require_journal_key(readable(find_settings(data_dir)), data_dir)
@@ -104,6 +111,8 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Serve the RQ dashboard until SIGTERM."""
     from ops.dashboard import DashboardError, serve
+    from ops.urls import readable
+    from settings import settings
 
     with service("dashboard"):
         configured = settings()
@@ -122,7 +131,7 @@ def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_
             raise BetcoreError(str(error)) from error
 
 
-def dashboard_password(configured: Settings, data_dir: Path) -> str:
+def dashboard_password(configured: "Settings", data_dir: Path) -> str:
     """The password of the settings, else the one that `betcore up` made; '' where there is none."""
     return configured.dashboard_password or (read_private(data_dir / PASSWORD_FILE) or "").strip()
 

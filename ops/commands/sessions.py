@@ -3,16 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.commands import Deposit, read_text
-from models.db import transaction
 from models.money import read_amount
-from models.sessions import Opened, Opening, close_session, open_accounts, open_sessions
-from ops.cash import book
-from ops.database import database_failures, ledger_of
 from ops.documents import exact_json, table, utc
 from ops.options import (
     DEFAULT_DATA_DIR,
@@ -22,7 +17,10 @@ from ops.options import (
     emit,
     find_settings,
 )
-from settings import Settings
+
+if TYPE_CHECKING:
+    from models.sessions import Opened, Opening
+    from settings import Settings
 
 app = typer.Typer(help="Sessions: one launch of one game for one player.", no_args_is_help=True)
 
@@ -71,6 +69,10 @@ def open_(
     A deposit is made first: without it no session is opened, and the same command with the same
     reference deposits nothing twice.
     """
+    from models.db import transaction
+    from models.sessions import Opening, open_sessions
+    from ops.database import database_failures
+
     if reference is not None and deposit is None:
         raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
     settings = find_settings(data_dir)
@@ -95,6 +97,9 @@ def close(
     session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Close a session: no new bet is taken in it from now on; what is owed is still paid."""
+    from models.sessions import close_session
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         closed_at = close_session(database, session_id)
     emit({"sessionId": session_id, "closedAt": utc(closed_at)}, as_json)
@@ -109,13 +114,19 @@ def _numbered(name: str, count: int | None) -> list[str]:
 
 
 def _deposit(
-    settings: Settings,
-    opening: Opening,
+    settings: "Settings",
+    opening: "Opening",
     players: Sequence[str],
     amount: str,
     references: Sequence[str],
 ) -> None:
     """Make the accounts and the deposits into them; when anything cannot be read, nothing."""
+    from models.commands import Deposit, read_text
+    from models.db import transaction
+    from models.sessions import open_accounts
+    from ops.cash import book
+    from ops.database import database_failures
+
     with database_failures(), transaction(settings.database_url) as database:
         accounts = open_accounts(database, opening, players)
         deposits = [
@@ -129,7 +140,7 @@ def _deposit(
     book(settings, deposits)
 
 
-def _show(players: Sequence[str], opened: Sequence[Opened], as_json: bool) -> None:
+def _show(players: Sequence[str], opened: "Sequence[Opened]", as_json: bool) -> None:
     rows = [(one.session_id, str(one.account_id), one.balance) for one in opened]
     if not as_json:
         titles = ("player", "sessionId", "accountId", "balance")
