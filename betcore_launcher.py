@@ -4,6 +4,7 @@ This is the only module of ours whose name must be unique. The current folder, P
 installed distributions may have modules named as ours (docs/adr/0019).
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
@@ -31,6 +32,8 @@ class OursFirst:
 
 def main() -> NoReturn:
     """Run the command of the arguments. Exits with 1 and one line when a module is not ours."""
+    if sys.flags.optimize:
+        _start_again_unoptimized()
     sys.meta_path.insert(0, OursFirst)
     try:
         from ops.cli import main as run
@@ -43,6 +46,13 @@ def main() -> NoReturn:
             f"betcore: {error}. Another distribution has replaced this file of betcore. "
             "Install betcore into a virtual environment of its own."
         )
+
+
+def _start_again_unoptimized() -> NoReturn:
+    """Become a Python that keeps asserts and docstrings: ours are checks, help and messages."""
+    os.environ.pop("PYTHONOPTIMIZE", None)
+    safe = ["-P"] if sys.flags.safe_path else []
+    os.execv(sys.executable, [sys.executable, *safe, __file__, *sys.argv[1:]])  # noqa: S606
 
 
 if __name__ == "__main__":

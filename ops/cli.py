@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 from ops.failures import failures, in_one_line
+from ops.output import print_anything
 
 #: Every command in the order of `betcore --help`: the module and name of its function or group, and
 #: its help in one line. The line stands here so that no command is imported to show the list.
@@ -99,6 +100,7 @@ def betcore(context: typer.Context) -> None:
 
 def main() -> NoReturn:
     """Run the command of the arguments; a failure is one line on stderr and exit code 1."""
+    print_anything()
     try:
         app(_leashed(sys.argv[1:]), prog_name="betcore")
     except Exception as error:

@@ -15,7 +15,7 @@ _SETTINGS = ("settings", "BadSettings")
 
 
 def failures(*more: type[BaseException]) -> tuple[type[BaseException], ...]:
-    """The errors of all that can go wrong without being a mistake of ours, for `except`; and more."""
+    """What can go wrong without being a mistake of ours, for `except`; and `more`."""
     libraries = (_SQLALCHEMY, _PSYCOPG, _REDIS, _EMBEDDED, _SETTINGS)
     found = (_imported(*library) for library in libraries)
     return (*more, BetcoreError, OSError, *(error for error in found if error is not None))
