@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "ops.commands.currencies:app",
         "Currencies: those of ISO 4217 need not be added, others do.",
     ),
+    "report": ("ops.commands.reports:app", "Reports: what came of all bets together."),
 }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -12,8 +11,10 @@ from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
+    Limit,
     chosen_reference,
     emit,
+    emit_list,
     find_settings,
 )
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from models.accounts import PlayerAccount
     from models.commands import CashCommand
+    from models.parties import ListedPlayer
     from settings import Settings
 
 app = typer.Typer(help="Players: who may play, and their money.", no_args_is_help=True)
@@ -35,6 +37,49 @@ Reference = Annotated[
 ]
 
 
+Status = Annotated[
+    Literal["active", "blocked"] | None, typer.Option(help="Only players of this status.")
+]
+
+
+@app.command("list")
+def list_(
+    status: Status = None,
+    limit: Limit = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List players in the order in which they came."""
+    from models.parties import list_players
+    from ops.database import database_failures
+
+    settings = find_settings(data_dir)
+    with database_failures():
+        found = list_players(settings.database_url, status, limit)
+        emit_list({}, "players", (_row(player) for player in found), as_json)
+
+
+@app.command("show")
+def show(
+    external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Show a player with the account and balance in each currency."""
+    from models.parties import show_player
+    from ops.database import ledger_of
+
+    with ledger_of(data_dir) as database:
+        found = show_player(database, external_id)
+    accounts = [
+        {
+            "accountId": str(account.account_id),
+            "currency": account.currency,
+            "balance": account.balance,
+        }
+        for account in found.accounts
+    ]
+    emit_list(_row(found.player), "accounts", accounts, as_json)
+
+
 @app.command("block")
 def block(
     external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
@@ -43,7 +88,12 @@ def block(
 
     What is owed is still paid and given back.
     """
-    _set_status(external_id, "blocked", data_dir, as_json)
+    from models.accounts import set_player_status
+    from ops.database import ledger_of
+
+    with ledger_of(data_dir) as database:
+        set_player_status(database, external_id, "blocked")
+    emit({"player": external_id, "status": "blocked"}, as_json)
 
 
 @app.command("unblock")
@@ -54,7 +104,12 @@ def unblock(
 
     Bets that were refused meanwhile stay refused.
     """
-    _set_status(external_id, "active", data_dir, as_json)
+    from models.accounts import set_player_status
+    from ops.database import ledger_of
+
+    with ledger_of(data_dir) as database:
+        set_player_status(database, external_id, "active")
+    emit({"player": external_id, "status": "active"}, as_json)
 
 
 @app.command("deposit")
@@ -101,15 +156,8 @@ def withdraw(
     emit(_book(find_settings(data_dir), Withdrawal, account, amount, reference), as_json)
 
 
-def _set_status(
-    external_id: str, status: Literal["active", "blocked"], data_dir: Path, as_json: bool
-) -> None:
-    from models.accounts import set_player_status
-    from ops.database import ledger_of
-
-    with ledger_of(data_dir) as database:
-        set_player_status(database, external_id, status)
-    emit({"player": external_id, "status": status}, as_json)
+def _row(player: "ListedPlayer") -> dict[str, object]:
+    return {"player": player.player, "status": player.status, "createdAt": player.created_at}
 
 
 def _book(

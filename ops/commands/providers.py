@@ -1,12 +1,14 @@
 """`betcore provider`: the companies whose games run."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.commands import provider_secrets
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list, emit_lists
+
+if TYPE_CHECKING:
+    from models.parties import ListedProvider
 
 app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
 app.add_typer(provider_secrets.app, name="secret")
@@ -39,7 +41,12 @@ def suspend(
 
     What is owed is still paid and given back.
     """
-    _set_status(counterparty_id, "suspended", data_dir, as_json)
+    from models.providers import set_provider_status
+    from ops.database import ledger_of
+
+    with ledger_of(data_dir) as database:
+        set_provider_status(database, counterparty_id, "suspended")
+    emit({"counterpartyId": counterparty_id, "status": "suspended"}, as_json)
 
 
 @app.command("resume")
@@ -50,15 +57,55 @@ def resume(
 
     Bets that were refused meanwhile stay refused.
     """
-    _set_status(counterparty_id, "active", data_dir, as_json)
-
-
-def _set_status(
-    counterparty_id: str, status: Literal["active", "suspended"], data_dir: Path, as_json: bool
-) -> None:
     from models.providers import set_provider_status
     from ops.database import ledger_of
 
     with ledger_of(data_dir) as database:
-        set_provider_status(database, counterparty_id, status)
-    emit({"counterpartyId": counterparty_id, "status": status}, as_json)
+        set_provider_status(database, counterparty_id, "active")
+    emit({"counterpartyId": counterparty_id, "status": "active"}, as_json)
+
+
+@app.command("list")
+def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """List all providers, the oldest first."""
+    from models.parties import list_providers
+    from ops.database import ledger_of
+
+    with ledger_of(data_dir) as database:
+        found = list_providers(database)
+    emit_list({}, "providers", (_row(provider) for provider in found), as_json)
+
+
+@app.command("show")
+def show(
+    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Show a provider with its secrets' ages and its house accounts; never a secret itself."""
+    from models.parties import show_provider
+    from ops.database import ledger_of
+
+    with ledger_of(data_dir) as database:
+        found = show_provider(database, counterparty_id)
+    secrets = [
+        {
+            "secretId": str(secret.secret_id),
+            "createdAt": secret.created_at,
+            "revokedAt": secret.revoked_at,
+        }
+        for secret in found.secrets
+    ]
+    accounts = [
+        {"accountId": str(account.account_id), "currency": account.currency}
+        for account in found.accounts
+    ]
+    emit_lists(_row(found.provider), {"secrets": secrets, "accounts": accounts}, as_json)
+
+
+def _row(provider: "ListedProvider") -> dict[str, object]:
+    return {
+        "counterpartyId": provider.counterparty_id,
+        "name": provider.name,
+        "status": provider.status,
+        "activeSecrets": provider.active_secrets,
+        "createdAt": provider.created_at,
+    }

@@ -86,15 +86,21 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """
     from redis import Redis
 
-    from ops.journal_key import require_journal_key
+    from models.keys import Purpose
+    from ops.keys import require_keys
     from ops.urls import readable
     from settings import settings
 
     with service(name or "worker"):
-        found = require_journal_key(readable(find_settings(data_dir)), data_dir)
+        found = require_keys(
+            readable(find_settings(data_dir)), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
+        )
         # RQ makes the worker, so it reads its settings itself.
         os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
-        os.environ["BETCORE_JOURNAL_KEY"] = found.journal_key
+        os.environ |= {
+            Purpose.JOURNAL.variable: found.journal_key,
+            Purpose.OPERATOR.variable: found.operator_key,
+        }
         settings.cache_clear()
         from workers.worker import BatchWorker
 
