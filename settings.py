@@ -28,7 +28,8 @@ _PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")  # the value of BET
 # Every other number must be above 0.
 _MAY_BE_0 = frozenset(
     (
-        *("nonce_margin_seconds", "retry_after_seconds", "gateway_port", "dashboard_port"),
+        *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
+        *("gateway_port", "dashboard_port"),
         *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
     )
 )

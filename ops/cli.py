@@ -1,6 +1,7 @@
 """The `betcore` command line: every command, and how failures are shown."""
 
 import sys
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -21,12 +22,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dashboard": ("ops.commands.serve:dashboard", "Serve the RQ dashboard until SIGTERM."),
     "reconcile": (
         "ops.commands.reconcile:reconcile",
-        "Compare a provider's own list of bets with ours; exit with 1 when they differ.",
+        "Compare a provider's own list of bets with ours.",
     ),
     "provider": ("ops.commands.providers:app", "Providers: the companies whose games run."),
     "player": ("ops.commands.players:app", "Players: who may play, and their money."),
     "session": ("ops.commands.sessions:app", "Sessions: one launch of one game for one player."),
-    "account": ("ops.commands.accounts:app", "Accounts: a player's money in one currency."),
+    "account": ("ops.commands.accounts:app", "Accounts: money of one owner in one currency."),
     "bet": ("ops.commands.bets:app", "Bets: one stake and its outcome."),
     "ledger": ("ops.commands.ledger:app", "The ledger: every transfer of money."),
     "currency": (
@@ -37,25 +38,40 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class Commands(TyperGroup):
-    """The commands of the table; the module of a command is imported when the command is used."""
+class Table(Mapping[str, Any]):
+    """The commands by name; the module of a command is imported when the command is looked up."""
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Called by typer."""
-        return list(COMMANDS)
+    def __getitem__(self, name: str) -> Any:
+        """The command. Raises KeyError."""
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        found = getattr(import_module(module), attribute)
+        one = typer.Typer(rich_markup_mode=None)
+        if isinstance(found, typer.Typer):
+            one.add_typer(found, name=name)
+        else:
+            one.command(name)(found)
+        return get_group(one).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in the order of help."""
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(COMMANDS)
+
+
+class Commands(TyperGroup):
+    """`betcore` itself: help for it, and for every command, imports no more than it must."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Table()  # type: ignore[assignment]  # typer only reads it
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Called by typer; None when there is no such command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        found = getattr(import_module(module), name)
-        one = typer.Typer(rich_markup_mode=None)
-        if isinstance(found, typer.Typer):
-            one.add_typer(found, name=cmd_name)
-        else:
-            one.command(cmd_name)(found)
-        return _with_light_help(get_group(one).commands[cmd_name], ctx)
+        command = super().get_command(ctx, cmd_name)
+        return None if command is None else _with_light_help(command, ctx)
 
     def get_help_option(self, ctx: Any) -> Any:
         """Called by typer."""

@@ -64,10 +64,10 @@ def reconcile(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a provider's own list of bets with ours; exit with 1 when they differ.
+    """Compare a provider's own list of bets with ours.
 
-    A column that the list does not have is not compared; an empty amount is 0. A line that cannot
-    be read is a difference too.
+    The exit code is 1 when they differ. A column that the list does not have is not compared; an
+    empty amount is 0. A line that cannot be read is a difference too.
     """
     from models.reconcile import Scope
     from models.reconcile import reconcile as compare
