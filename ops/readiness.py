@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection, HTTPException
 
-from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue, Worker
 
+from broker.redis_url import connect_redis
 from ops.supervisor import Child
 from settings import Settings
 
@@ -62,7 +62,7 @@ def _registered(settings: Settings) -> set[str]:
     """The names of the workers that RQ knows on our queue."""
     no_retry = Retry(NoBackoff(), 0)
     try:
-        with Redis.from_url(
+        with connect_redis(
             settings.redis_url, socket_timeout=_ANSWER_WITHIN_SECONDS, retry=no_retry
         ) as redis:
             keys = Worker.all_keys(queue=Queue(settings.queue_name, connection=redis))

@@ -84,8 +84,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
     Then it finishes the batch in hand.
     """
-    from redis import Redis
-
+    from broker.redis_url import connect_redis
     from models.keys import Purpose
     from ops.keys import require_keys
     from ops.urls import readable
@@ -104,7 +103,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
         settings.cache_clear()
         from workers.worker import BatchWorker
 
-        with Redis.from_url(found.redis_url) as redis:
+        with connect_redis(found.redis_url) as redis:
             made = BatchWorker([found.queue_name], name=name, connection=redis)
             take_signals(made.request_stop)
             _LOG.info("taking jobs of queue %s as %s", found.queue_name, made.name)
