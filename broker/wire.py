@@ -83,7 +83,8 @@ def patience_seconds(settings: Settings) -> float:
     Raises BadRedisUrl.
     """
     options = read_redis_url(settings.redis_url) if settings.redis_url else {}
-    return float(min(settings.redis_patience_seconds, options.get("socket_timeout", inf)))
+    of_url: float = options.get("socket_timeout", inf)
+    return min(settings.redis_patience_seconds, of_url)
 
 
 async def connect(redis_url: str, within_seconds: float) -> Wire:

@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "gateway": ("ops.commands.serve:gateway", "Serve the HTTP API until SIGTERM."),
     "worker": ("ops.commands.serve:worker", "Run bets from the queue until SIGTERM."),
     "dashboard": ("ops.commands.serve:dashboard", "Serve the RQ dashboard until SIGTERM."),
+    "healthy": ("ops.commands.serve:healthy", "Exit with 0 when a process of this host works."),
     "reconcile": (
         "ops.commands.reconcile:reconcile",
         "Compare a provider's own list of bets with ours.",

@@ -27,7 +27,8 @@ from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
 from ops.keys import make_keys
 from ops.logs import log_as
 from ops.private_files import write_private
-from ops.readiness import not_ready, reachable
+from ops.probe import reachable
+from ops.readiness import not_ready
 from ops.servers import Servers
 from ops.signals import Signals, StopRequested
 from ops.supervisor import Role, Supervisor

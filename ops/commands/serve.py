@@ -5,13 +5,14 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from models.errors import BetcoreError
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.private_files import read_private
+from ops.probe import in_url
 from ops.service import service, take_signals
 
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ Port = Annotated[
 Fd = Annotated[
     int | None,
     typer.Option(min=3, help="Serve on this inherited listening socket, not on host and port."),
+]
+RoleName = Annotated[
+    Literal["gateway", "worker", "dashboard"],
+    typer.Argument(metavar="gateway|worker|dashboard", help="Which process to ask."),
+]
+HealthyHost = Annotated[str | None, typer.Option(help="Where it listens, unless as it is set.")]
+HealthyPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Its port, unless as it is set.")
 ]
 ReadyFd = Annotated[int | None, typer.Option(min=3, hidden=True)]
 LogName = Annotated[str, typer.Option("--name", help="Its name in the log.")]
@@ -75,7 +84,8 @@ def gateway(
             else socket.socket(fileno=fd)
         ) as listener:
             if fd is None:
-                _LOG.info("listening at http://%s:%s", *listener.getsockname()[:2])
+                address, number, *_ = listener.getsockname()
+            _LOG.info("listening at http://%s:%s", in_url(address), number)
             serve(found, listener, lambda: _report(ready_fd))
 
 
@@ -129,11 +139,38 @@ def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_
                 "dashboard_password": dashboard_password(found, data_dir),
             }
         )
-        _LOG.info("listening at http://%s:%d", chosen.dashboard_host, chosen.dashboard_port)
+        _LOG.info("listening at http://%s:%d", in_url(chosen.dashboard_host), chosen.dashboard_port)
         try:
             serve(chosen)
         except DashboardError as error:
             raise BetcoreError(str(error)) from error
+
+
+def healthy(
+    role: RoleName,
+    host: HealthyHost = None,
+    port: HealthyPort = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Exit with 0 when a process of this host works.
+
+    Otherwise the exit code is 1, and the cause is one line on stderr. A gateway is asked whether
+    it is ready and a dashboard whether it answers, where the settings have it listen; a worker
+    must be registered with RQ. For the health checks of containers.
+    """
+    from ops.healthy import illness
+    from settings import settings
+
+    configured = settings()
+    needs_redis = role == "worker" and not configured.redis_url
+    found = find_settings(data_dir) if needs_redis else configured
+    listening: dict[str, object] = {}
+    if host is not None:
+        listening[f"{role}_host"] = host
+    if port is not None:
+        listening[f"{role}_port"] = port
+    if line := illness(role, found.model_copy(update=listening)):
+        raise BetcoreError(f"{role}: {line}")
 
 
 def dashboard_password(configured: "Settings", data_dir: Path) -> str:

@@ -33,6 +33,7 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
         "gateway",
         "worker",
         "dashboard",
+        "healthy",
         "reconcile",
         "provider",
         "player",

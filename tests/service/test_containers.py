@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from typer.main import get_group
 from ops.cli import app
 from ops.embedded import temporary_servers
 from ops.healthy import healthy
+from ops.probe import in_url
 from settings import Settings
+from tests.service.up_world import Running, betcore
 from tests.service.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -152,3 +155,40 @@ def test_health_says_yes_for_a_gateway_that_is_ready(world: World) -> None:
     port = int(world.gateways[0].url.rpartition(":")[2])
 
     assert healthy("gateway", Settings(gateway_port=port))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "::"])
+def test_health_asks_where_the_gateway_is_set_to_listen(
+    world: World, tmp_path: Path, host: str
+) -> None:
+    if ":" in host and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    urls = {"DATABASE_URL": world.urls.database, "REDIS_URL": world.urls.redis}
+    with Running(tmp_path, "gateway", "--port", "0", BETCORE_GATEWAY_HOST=host, **urls) as gateway:
+        gateway.says("gateway INFO ready")
+        address, port = _listening(gateway.err)
+        there = {"BETCORE_GATEWAY_HOST": host, "BETCORE_GATEWAY_PORT": port}
+
+        healthy_there = betcore("healthy", "gateway", cwd=tmp_path, **there)
+        elsewhere = betcore("healthy", "gateway", "--host", "127.0.0.3", cwd=tmp_path, **there)
+
+    assert address == in_url(host)
+    assert (healthy_there.returncode, healthy_there.stderr) == (0, "")
+    assert elsewhere.returncode == 1
+    assert elsewhere.stderr.startswith(
+        f"betcore: gateway: http://127.0.0.3:{port}/readyz does not answer: "
+    )
+
+
+def _listening(log: str) -> tuple[str, str]:
+    found = re.search(r"listening at http://(\S+):(\d+)$", log, re.MULTILINE)
+    assert found, log
+    return found[1], found[2]
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True

@@ -43,15 +43,14 @@ def test_every_option_that_is_taken_is_one_of_both_kinds_of_connection() -> None
     options = read_redis_url(ALL)
     options.pop("connection_class")
 
-    SSLConnection(**options)
-    AsyncSSLConnection(**options)
+    assert SSLConnection(**options).db == AsyncSSLConnection(**options).db == 1
 
 
 @pytest.mark.parametrize(
     ("url", "says"),
     [
         ("", "cannot be read; it looks like redis://user:password@host:6379/0"),
-        ("http://h", "cannot be read; it looks like"),
+        ("http://localhost", "cannot be read; it looks like"),
         ("redis://my-password:x", "cannot be read; it looks like"),
         ("redis://h:99999", "cannot be read; it looks like"),
         ("unix://", "cannot be read; it looks like"),
