@@ -16,7 +16,7 @@ from ops.cli import app
 from ops.embedded import temporary_servers
 from ops.healthy import healthy
 from ops.probe import in_url
-from settings import Settings
+from settings import Settings, variables
 from tests.service.up_world import Running, betcore
 from tests.service.world import World
 
@@ -90,6 +90,22 @@ def test_every_variable_has_a_line_in_the_example_and_no_password_has_a_default(
     assert used == offered
     assert not re.search(r"\$\{[A-Z_]+:-", text)
     assert re.findall(r"^[A-Z_]+=(.+)$", example, re.MULTILINE) == []
+
+
+def test_the_example_says_truly_who_reads_what(compose: dict[str, Any]) -> None:
+    both, of_compose, of_honcho = re.split(
+        r"^# For .* only:.*$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE
+    )
+    environments = [service.get("environment", {}) for service in compose["services"].values()]
+    passed_on = {name for environment in environments for name in environment}
+
+    def names(text: str, mark: str = "") -> set[str]:
+        return set(re.findall(rf"^{mark}([A-Z_]+)=", text, re.MULTILINE))
+
+    assert names(both) <= variables() & passed_on
+    assert names(of_compose) & variables() == set()
+    assert names(of_honcho) == set()
+    assert names(of_honcho, "# ") == {"DATABASE_URL", "REDIS_URL"} <= variables()
 
 
 def test_the_image_holds_what_runs_and_nothing_else() -> None:
