@@ -201,7 +201,7 @@ def test_a_session_that_expires_while_its_player_is_locked_takes_no_new_bet(
         until(lambda: ledger_world.rows(expired, seat.session_id) == [(True,)])
         other.rollback()
 
-    assert outcomes.result() == [Outcome(3, Decimal(10))] * 2
+    assert outcomes.result() == [Outcome(3, Decimal(10), reason=Reason.SESSION_EXPIRED)] * 2
     assert ledger_world.ledger.recorded([bet]) == [None]
     assert recorded_rows(ledger_world, seat) == (0, 1)
 
