@@ -36,7 +36,8 @@ from ops.urls import readable
 from settings import Settings, known, settings
 
 _LOG = logging.getLogger("betcore.up")
-_READY_WITHIN_SECONDS = 60.0
+_READY_WITHIN_SECONDS = 300.0  # on a slow and busy machine; what keeps ending is noticed before
+_SAY_EVERY_SECONDS = 15.0  # for whom it waits
 _ENDS_MAX = 3  # of one child before all is ready: then it would go on like this
 _LOOK_EVERY_SECONDS = 0.05
 _CHECK_SERVERS_EVERY_SECONDS = 1.0
@@ -187,6 +188,7 @@ def _environment(plan: _Plan) -> dict[str, str]:
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:
     """Wait until every child does its work, or we are asked to stop. Raises NotReady."""
     deadline = time.monotonic() + _READY_WITHIN_SECONDS
+    say_at = time.monotonic() + _SAY_EVERY_SECONDS
     while not signals.stop and (waiting := not_ready(supervisor.children, plan.settings)):
         for child in supervisor.children:
             if child.ends >= _ENDS_MAX:
@@ -198,6 +200,9 @@ def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> 
                 f"Not ready after {_READY_WITHIN_SECONDS:g} s: {', '.join(waiting)}; what they "
                 "say is above."
             )
+        if time.monotonic() > say_at:
+            _LOG.info("waiting for %s", ", ".join(waiting))
+            say_at += _SAY_EVERY_SECONDS
         supervisor.wait(_LOOK_EVERY_SECONDS)
 
 

@@ -12,7 +12,6 @@ import typer
 from models.errors import BetcoreError
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.private_files import read_private
-from ops.probe import in_url
 from ops.service import service, take_signals
 
 if TYPE_CHECKING:
@@ -74,6 +73,7 @@ def gateway(
     Then it answers what has arrived.
     """
     from ops.gateway import listen, serve
+    from ops.probe import in_url
     from ops.urls import readable
 
     with service(name):
@@ -126,6 +126,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Serve the RQ dashboard until SIGTERM."""
     from ops.dashboard import DashboardError, serve
+    from ops.probe import in_url
     from ops.urls import readable
     from settings import settings
 

@@ -9,6 +9,7 @@ import pytest
 from models.commands import Command
 from models.errors import LedgerError
 from models.outcome import Outcome
+from models.reason import Reason
 from tests.service.ledger_world import (
     LedgerSeat,
     apply,

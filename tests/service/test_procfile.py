@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from ops.embedded import temporary_servers
+from tests.service.patience import START
 from tests.service.processes import until
 from tests.service.up_world import environment
 
@@ -45,9 +46,11 @@ def test_honcho_start_brings_everything_up_on_an_empty_database_and_nothing_ends
                 stderr=output,
             )
         try:
-            until(lambda: _is_ok(f"http://127.0.0.1:{port}/readyz"), log.read_text)
-            until(lambda: _is_ok(f"http://127.0.0.1:{dashboard_port}/healthz"), log.read_text)
-            until(lambda: "taking jobs of queue bets" in log.read_text(), log.read_text)
+            until(lambda: _is_ok(f"http://127.0.0.1:{port}/readyz"), log.read_text, START)
+            until(
+                lambda: _is_ok(f"http://127.0.0.1:{dashboard_port}/healthz"), log.read_text, START
+            )
+            until(lambda: "taking jobs of queue bets" in log.read_text(), log.read_text, START)
             assert started.poll() is None, log.read_text()
         finally:
             started.send_signal(signal.SIGTERM)

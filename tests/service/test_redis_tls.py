@@ -13,10 +13,10 @@ from broker.redis_url import connect_redis
 from broker.wire import connect
 from ops.embedded import Urls, temporary_servers
 from tests.service.embedded_world import socket_of
+from tests.service.patience import SOON
 from tests.service.tls_front import Certificates, TlsFront
 from tests.service.world import World
 
-WITHIN_SECONDS = 20.0
 Options = Callable[[Certificates], str]
 
 
@@ -116,7 +116,7 @@ async def test_the_gateway_s_connection_and_redis_py_s_trust_the_same_servers(
 async def pings_gateway(url: str) -> bool:
     """Whether the gateway's own connection can be used."""
     try:
-        wire = await connect(url, WITHIN_SECONDS)
+        wire = await connect(url, SOON)
         try:
             return bool(await wire.call("PING") == b"PONG")
         finally:

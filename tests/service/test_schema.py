@@ -18,6 +18,7 @@ from sqlmodel import SQLModel
 from models import triggers
 from models.migrate import migrate
 from tests.service.ledger_world import until_waiting
+from tests.service.patience import COMMAND
 from tests.service.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +116,7 @@ def test_processes_that_migrate_at_once_take_turns(ledger_world: World) -> None:
             with migrating(url) as second:
                 until_waiting(ledger_world, 2)
                 before.rollback()
-                revisions = {process.communicate(timeout=60)[0] for process in (first, second)}
+                revisions = {process.communicate(timeout=COMMAND)[0] for process in (first, second)}
 
         assert (first.returncode, second.returncode) == (0, 0)
         assert len(revisions) == 1
