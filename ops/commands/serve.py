@@ -85,7 +85,7 @@ def gateway(
         ) as listener:
             if fd is None:
                 address, number, *_ = listener.getsockname()
-            _LOG.info("listening at http://%s:%s", in_url(address), number)
+                _LOG.info("listening at http://%s:%s", in_url(address), number)
             serve(found, listener, lambda: _report(ready_fd))
 
 
