@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "ops.commands.currencies:app",
         "Currencies: those of ISO 4217 need not be added, others do.",
     ),
+    "audit": ("ops.commands.audit:app", "The audit log: everything that operators have done."),
     "report": ("ops.commands.reports:app", "Reports: what came of all bets together."),
 }
 

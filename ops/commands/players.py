@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -12,6 +13,7 @@ from ops.options import (
     AsJson,
     DataDir,
     Limit,
+    Note,
     chosen_reference,
     emit,
     emit_list,
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from models.accounts import PlayerAccount
     from models.commands import CashCommand
     from models.parties import ListedPlayer
-    from settings import Settings
 
 app = typer.Typer(help="Players: who may play, and their money.", no_args_is_help=True)
 
@@ -82,32 +83,38 @@ def show(
 
 @app.command("block")
 def block(
-    external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    external_id: ExternalId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Take no new bet of a player from now on.
 
     What is owed is still paid and given back.
     """
     from models.accounts import set_player_status
-    from ops.database import ledger_of
+    from ops.database import changes_of
 
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         set_player_status(database, external_id, "blocked")
     emit({"player": external_id, "status": "blocked"}, as_json)
 
 
 @app.command("unblock")
 def unblock(
-    external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    external_id: ExternalId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Let a blocked player bet again.
 
     Bets that were refused meanwhile stay refused.
     """
     from models.accounts import set_player_status
-    from ops.database import ledger_of
+    from ops.database import changes_of
 
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         set_player_status(database, external_id, "active")
     emit({"player": external_id, "status": "active"}, as_json)
 
@@ -118,6 +125,7 @@ def deposit(
     currency: Currency,
     amount: Amount,
     reference: Reference = None,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -131,7 +139,7 @@ def deposit(
     def account(database: "Database") -> "PlayerAccount":
         return use_accounts(database, [external_id], currency)[0]
 
-    emit(_book(find_settings(data_dir), Deposit, account, amount, reference), as_json)
+    emit(_book(data_dir, note, Deposit, account, amount, reference), as_json)
 
 
 @app.command("withdraw")
@@ -140,6 +148,7 @@ def withdraw(
     currency: Currency,
     amount: Amount,
     reference: Reference = None,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -153,7 +162,7 @@ def withdraw(
     def account(database: "Database") -> "PlayerAccount":
         return find_account(database, external_id, currency)
 
-    emit(_book(find_settings(data_dir), Withdrawal, account, amount, reference), as_json)
+    emit(_book(data_dir, note, Withdrawal, account, amount, reference), as_json)
 
 
 def _row(player: "ListedPlayer") -> dict[str, object]:
@@ -161,24 +170,26 @@ def _row(player: "ListedPlayer") -> dict[str, object]:
 
 
 def _book(
-    settings: "Settings",
+    data_dir: Path,
+    note: str | None,
     kind: "type[CashCommand]",
     account: "Callable[[Database], PlayerAccount]",
     amount: str,
     reference: str | None,
 ) -> dict[str, object]:
     """Move the money and say what became of it; when anything cannot be read, nothing is made."""
-    from models.db import transaction
+    from models.accounts import request_cash
     from ops.cash import book
-    from ops.database import database_failures
+    from ops.database import changes_of
 
     name = chosen_reference(reference)
-    with database_failures(), transaction(settings.database_url) as database:
+    with changes_of(data_dir, note) as database:
         found = account(database)
         command = kind.read(found.account_id, name, amount, found.decimals)
         if not command.amount:
             raise InvalidRequest("amount must be above 0.")
-    (result,) = book(settings, [command])
+        request_cash(database, command)
+    (result,) = book(find_settings(data_dir), [command])
     return {
         "accountId": str(command.account_id),
         "transferId": result["ids"][0],

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list
 
 if TYPE_CHECKING:
     from models.providers import Secret
@@ -21,16 +21,19 @@ SecretId = Annotated[int, typer.Option(min=1, help="As `secret list` and `secret
 
 @app.command("add")
 def add(
-    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    counterparty_id: CounterpartyId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Add a secret; the others stay good.
 
     It counts at once, and is shown this once.
     """
     from models.providers import add_secret
-    from ops.database import ledger_of
+    from ops.database import changes_of
 
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         added, secret = add_secret(database, counterparty_id)
     emit(
         {
@@ -46,6 +49,7 @@ def add(
 def revoke(
     counterparty_id: CounterpartyId,
     secret_id: SecretId,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -55,9 +59,9 @@ def revoke(
     refused until it has another.
     """
     from models.providers import list_secrets, revoke_secret
-    from ops.database import ledger_of
+    from ops.database import changes_of
 
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         revoked = revoke_secret(database, counterparty_id, secret_id)
         left = [one for one in list_secrets(database, counterparty_id) if not one.revoked_at]
     if not left:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.commands import provider_secrets
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list, emit_lists
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list, emit_lists
 
 if TYPE_CHECKING:
     from models.parties import ListedProvider
@@ -20,47 +20,55 @@ Name = Annotated[str, typer.Argument(help="How the provider is called; each name
 
 
 @app.command("add")
-def add(name: Name, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def add(
+    name: Name, note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
     """Add a provider and print what it signs with.
 
     The secret is shown this once.
     """
     from models.providers import add_provider
-    from ops.database import ledger_of
+    from ops.database import changes_of
 
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         added = add_provider(database, name)
     emit({"counterpartyId": added.counterparty_id, "secret": added.secret}, as_json)
 
 
 @app.command("suspend")
 def suspend(
-    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    counterparty_id: CounterpartyId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Take no new bet of a provider from now on.
 
     What is owed is still paid and given back.
     """
     from models.providers import set_provider_status
-    from ops.database import ledger_of
+    from ops.database import changes_of
 
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         set_provider_status(database, counterparty_id, "suspended")
     emit({"counterpartyId": counterparty_id, "status": "suspended"}, as_json)
 
 
 @app.command("resume")
 def resume(
-    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    counterparty_id: CounterpartyId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Take bets of a suspended provider again.
 
     Bets that were refused meanwhile stay refused.
     """
     from models.providers import set_provider_status
-    from ops.database import ledger_of
+    from ops.database import changes_of
 
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         set_provider_status(database, counterparty_id, "active")
     emit({"counterpartyId": counterparty_id, "status": "active"}, as_json)
 

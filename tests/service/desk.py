@@ -15,6 +15,7 @@ from models.errors import BetcoreError
 from ops.cli import app
 from ops.embedded import temporary_servers
 from settings import Settings, settings
+from tests.service import keys
 from tests.service.world import World
 
 EUR = ("--currency", "EUR")
@@ -31,7 +32,7 @@ class Desk:
         """Run one command of `betcore`."""
         settings.cache_clear()
         urls = self.world.urls
-        servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
+        servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis} | keys.ENVIRONMENT
         try:
             return CliRunner(env=servers | env).invoke(app, arguments)
         finally:

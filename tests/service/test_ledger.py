@@ -216,7 +216,10 @@ def test_a_closed_session_takes_no_new_bet_and_still_answers_for_its_old_ones(
 
     ledger_world.execute("update session set closed_at = now() where id = %s", seat.session_id)
 
-    assert apply(ledger_world, old, seat.bet(1)) == [first, Outcome(3, Decimal(11))]
+    assert apply(ledger_world, old, seat.bet(1)) == [
+        first,
+        Outcome(3, Decimal(11), reason=Reason.SESSION_CLOSED),
+    ]
 
 
 @pytest.mark.parametrize("seed", range(5))
