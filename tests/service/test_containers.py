@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,10 @@ from ops.cli import app
 from ops.embedded import Urls, temporary_servers
 from ops.embedded.binaries import find_postgres
 from ops.healthy import healthy
-from settings import Settings
+from ops.probe import in_url
+from settings import Settings, variables
 from tests.service.migrating import older
+from tests.service.up_world import Running, betcore
 from tests.service.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +101,22 @@ def test_every_variable_has_a_line_in_the_example_and_no_password_has_a_default(
     assert used == offered
     assert not re.search(r"\$\{[A-Z_]+:-", text)
     assert re.findall(r"^[A-Z_]+=(.+)$", example, re.MULTILINE) == []
+
+
+def test_the_example_says_truly_who_reads_what(compose: dict[str, Any]) -> None:
+    both, of_compose, of_honcho = re.split(
+        r"^# For .* only:.*$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE
+    )
+    environments = [service.get("environment", {}) for service in compose["services"].values()]
+    passed_on = {name for environment in environments for name in environment}
+
+    def names(text: str, mark: str = "") -> set[str]:
+        return set(re.findall(rf"^{mark}([A-Z_]+)=", text, re.MULTILINE))
+
+    assert names(both) <= variables() & passed_on
+    assert names(of_compose) & variables() == set()
+    assert names(of_honcho) == set()
+    assert names(of_honcho, "# ") == {"DATABASE_URL", "REDIS_URL"} <= variables()
 
 
 def test_the_image_holds_what_runs_and_nothing_else() -> None:
@@ -223,3 +242,40 @@ def test_health_says_yes_for_a_gateway_that_is_ready(world: World) -> None:
     port = int(world.gateways[0].url.rpartition(":")[2])
 
     assert healthy("gateway", Settings(gateway_port=port))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "::"])
+def test_health_asks_where_the_gateway_is_set_to_listen(
+    world: World, tmp_path: Path, host: str
+) -> None:
+    if ":" in host and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    urls = {"DATABASE_URL": world.urls.database, "REDIS_URL": world.urls.redis}
+    with Running(tmp_path, "gateway", "--port", "0", BETCORE_GATEWAY_HOST=host, **urls) as gateway:
+        gateway.says("gateway INFO ready")
+        address, port = _listening(gateway.err)
+        there = {"BETCORE_GATEWAY_HOST": host, "BETCORE_GATEWAY_PORT": port}
+
+        healthy_there = betcore("healthy", "gateway", cwd=tmp_path, **there)
+        elsewhere = betcore("healthy", "gateway", "--host", "127.0.0.3", cwd=tmp_path, **there)
+
+    assert address == in_url(host)
+    assert (healthy_there.returncode, healthy_there.stderr) == (0, "")
+    assert elsewhere.returncode == 1
+    assert elsewhere.stderr.startswith(
+        f"betcore: gateway: http://127.0.0.3:{port}/readyz does not answer: "
+    )
+
+
+def _listening(log: str) -> tuple[str, str]:
+    found = re.search(r"listening at http://(\S+):(\d+)$", log, re.MULTILINE)
+    assert found, log
+    return found[1], found[2]
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
