@@ -79,10 +79,10 @@ def test_processes_behind_a_pooler_say_so_and_need_no_restart_once_it_is_gone(
     with postgres_proxy(world.urls) as proxy:
         proxy.rewrite = invents_a_process
         urls = through(world.urls, postgres=proxy)
-        environment = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
+        environment = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis} | keys.ENVIRONMENT
         with GatewayProcess(urls) as gateway:
             until(lambda: POOLER in readiness(gateway), lambda: gateway.output)
-            worker = betcore("worker", cwd=tmp_path, **environment, **keys.ENVIRONMENT)
+            worker = betcore("worker", cwd=tmp_path, **environment)
             command = betcore("provider", "add", "Nobody", cwd=tmp_path, **environment)
             proxy.rewrite = as_it_is
             gateway.wait_ready()
