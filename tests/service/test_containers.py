@@ -27,6 +27,7 @@ from ops.healthy import healthy
 from ops.probe import in_url
 from settings import Settings, variables
 from tests.service.migrating import older
+from tests.service.processes import common_environment
 from tests.service.up_world import Running, betcore
 from tests.service.world import World
 
@@ -250,20 +251,21 @@ def test_health_asks_where_the_gateway_is_set_to_listen(
 ) -> None:
     if ":" in host and not _has_ipv6():
         pytest.skip("this machine has no IPv6")
-    urls = {"DATABASE_URL": world.urls.database, "REDIS_URL": world.urls.redis}
-    with Running(tmp_path, "gateway", "--port", "0", BETCORE_GATEWAY_HOST=host, **urls) as gateway:
+    set_so = common_environment(world.urls) | {"BETCORE_GATEWAY_HOST": host}
+    with Running(tmp_path, "gateway", "--port", "0", **set_so) as gateway:
         gateway.says("gateway INFO ready")
         address, port = _listening(gateway.err)
+        elsewhere_host = "127.0.0.3"
         there = {"BETCORE_GATEWAY_HOST": host, "BETCORE_GATEWAY_PORT": port}
 
         healthy_there = betcore("healthy", "gateway", cwd=tmp_path, **there)
-        elsewhere = betcore("healthy", "gateway", "--host", "127.0.0.3", cwd=tmp_path, **there)
+        elsewhere = betcore("healthy", "gateway", "--host", elsewhere_host, cwd=tmp_path, **there)
 
     assert address == in_url(host)
     assert (healthy_there.returncode, healthy_there.stderr) == (0, "")
     assert elsewhere.returncode == 1
     assert elsewhere.stderr.startswith(
-        f"betcore: gateway: http://127.0.0.3:{port}/readyz does not answer: "
+        f"betcore: gateway: http://{elsewhere_host}:{port}/readyz does not answer: "
     )
 
 
