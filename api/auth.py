@@ -4,12 +4,12 @@ import asyncio
 import hmac
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from api.calls import Call
 from api.coalesced import Coalesced, LookupFailed
 from api.errors import try_later, unauthorized
+from models.errors import UnsupportedDatabase
 from models.lookup import Lookup
 from settings import Settings
 
@@ -19,6 +19,7 @@ Secrets = Mapping[str, tuple[int, Sequence[bytes]]]
 _NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
 # Failed authentications ask for newer secrets; this bounds what a flood of them can cost.
 _SPACING_SECONDS = 0.05
+_UNREACHABLE = "PostgreSQL cannot be reached or read; the log says why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Authenticator:
         self._settings = settings
         self._secrets: Secrets = {}
         self._read_at = float("-inf")  # when the reading of `_secrets` began, loop time
+        self._trouble = _UNREACHABLE
         self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
             lambda keys: [(time.monotonic(), lookup.secrets())] * len(keys),
             lookup.close,
@@ -78,6 +80,11 @@ class Authenticator:
         """Whether the secrets are recent enough to judge by."""
         return self._age() <= self._settings.directory_max_age_seconds
 
+    @property
+    def trouble(self) -> str:
+        """Why nobody can be authenticated, in one line for an operator; "" when they can."""
+        return "" if self.fresh else self._trouble
+
     def _signer(self, call: Call) -> int | None:
         """The provider that signed the call; the work is the same whether it exists or not."""
         counterparty_id = call.counterparty_id.decode()
@@ -97,9 +104,13 @@ class Authenticator:
 
     async def _keep_fresh(self) -> None:
         while True:
-            with suppress(LookupFailed):
+            try:
                 newest = await self._newest.get(None, self._settings.directory_max_age_seconds)
                 self._read_at, self._secrets = newest
+            except LookupFailed as failure:
+                # Only what we say ourselves: a driver's message names hosts and users.
+                unsuited = isinstance(failure.__cause__, UnsupportedDatabase)
+                self._trouble = str(failure) if unsuited else _UNREACHABLE
             await asyncio.sleep(self._settings.directory_refresh_seconds)
 
     def _age(self) -> float:

@@ -52,9 +52,15 @@ class Gateway:
         self._ledger_connection.close()
 
     @property
+    def trouble(self) -> str:
+        """Why no request can be authenticated and admitted now, in one line; "" when it can."""
+        parts = (self.authenticator, self.link)
+        return next((part.trouble for part in parts if part.trouble), "")
+
+    @property
     def ready(self) -> bool:
         """Whether a request could be authenticated and admitted now."""
-        return self.link.ready and self.authenticator.fresh
+        return not self.trouble
 
     def seconds_left(self, arrived: float) -> float:
         """How long a request that arrived then (loop time) may still wait for a look-up."""

@@ -7,12 +7,11 @@ from itertools import islice
 import psutil
 import psycopg
 
-from bench.contender import JOURNAL_KEY
+from bench.contender import JOURNAL
 from bench.contenders.postgres_alone import BATCH_SIZE, Seat, commands
 from models.commands import PayInOut
 from models.db import Call, LedgerConnection
 from models.journal import Strand
-from models.journal_keys import JournalKeys
 from models.ledger import Ledger
 from models.state import State
 from ops.embedded import Urls
@@ -68,7 +67,7 @@ def _ledger(kind: type[Ledger], urls: Urls) -> Iterator[tuple[Ledger, psutil.Pro
         wait_seconds=configured.statement_wait_seconds,
         connect_seconds=configured.connect_timeout_seconds,
     )
-    ledger = kind(connection, JournalKeys.read(JOURNAL_KEY).current)
+    ledger = kind(connection, JOURNAL.current)
     ledger.recorded([])
     with psycopg.connect(urls.database) as asking:
         row = asking.execute(_BACKEND, (name,)).fetchone()

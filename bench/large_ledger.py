@@ -18,7 +18,7 @@ import psutil
 import psycopg
 import typer
 
-from bench.contender import JOURNAL_KEY
+from bench.contender import KEYS
 from bench.growth import fill
 from bench.people import ACCOUNTS, make_people
 from bench.servers import bench_servers
@@ -89,7 +89,7 @@ def _run(urls: Urls, name: str, command: tuple[str, ...]) -> Took:
     server, own, postgres, began = _server(urls.database), 0, 0, time.monotonic()
     running = subprocess.Popen(  # noqa: S603 - our own commands
         [sys.executable, "-m", "ops.cli", *command],
-        env=os.environ | ours | {"BETCORE_JOURNAL_KEY": JOURNAL_KEY},
+        env=os.environ | ours | KEYS,
         stdout=subprocess.DEVNULL,
     )
     # Looked at meanwhile: what the system tells at the end counts what we had as it was forked.

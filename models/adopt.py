@@ -10,7 +10,7 @@ from sqlalchemy import insert, text
 
 from models.db import stream, transaction
 from models.journal import LINE, Row, Strand
-from models.journal_keys import JournalKey
+from models.keys import Key
 from models.tables import Journal
 
 _TRANSFERS_PER_ROW = 500
@@ -37,7 +37,7 @@ class Adopted:
     last: int | None
 
 
-def adopt(database_url: str, key: JournalKey, *, only_count: bool = False) -> Adopted:
+def adopt(database_url: str, key: Key, *, only_count: bool = False) -> Adopted:
     """Add every transfer that is in no row of the journal, in one transaction.
 
     Bets may go on meanwhile. `only_count` changes nothing and says what would be added.

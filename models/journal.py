@@ -14,7 +14,7 @@ from uuid import UUID
 
 from models import queries
 from models.db import Call
-from models.journal_keys import JournalKey
+from models.keys import Key
 from models.money import plain
 from models.state import Moment, Transfer
 
@@ -66,7 +66,7 @@ def fingerprints(lines: Iterable[str]) -> bytes:
     return b"".join(digests)
 
 
-def row_hmac(key: JournalKey, head: Head, micros: str, prints: bytes, lines: str) -> bytes:
+def row_hmac(key: Key, head: Head, micros: str, prints: bytes, lines: str) -> bytes:
     """The HMAC of the row behind `head`, made at `micros`."""
     header = (
         f"betcore journal 1|{key.id}|{head.strand}|{head.number + 1}|{head.hmac.hex()}|{micros}|"
@@ -96,7 +96,7 @@ class Row:
 class Strand:
     """The rows of one writer, one after the other; another writer has another strand."""
 
-    def __init__(self, key: JournalKey) -> None:
+    def __init__(self, key: Key) -> None:
         self._key = key
         self._head = _fresh()
         self._next: Head | None = None

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 
 from models.db import stream
 from models.journal import BEGINNING, FINGERPRINT_BYTES, LINE, Head, fingerprints, row_hmac
-from models.journal_keys import JournalKeys
+from models.keys import KeyRing
 
 _ROWS_PER_FETCH = 100  # each with the text of its transfers, some 10 KB
 #: After so many rows it is told how far it is, or after a twentieth of them.
@@ -82,7 +82,7 @@ class JournalCheck:
     _unknown_keys: dict[str, int] = field(default_factory=dict)
 
     def problems(
-        self, connection: Connection, keys: JournalKeys, on_stage: Callable[[str], None]
+        self, connection: Connection, keys: KeyRing, on_stage: Callable[[str], None]
     ) -> Iterator[str]:
         """A sentence for everything that is wrong; memory does not grow with the journal."""
         yield from self._rows(connection, keys, on_stage)
@@ -95,7 +95,7 @@ class JournalCheck:
         yield from self._coverage(connection)
 
     def _rows(
-        self, connection: Connection, keys: JournalKeys, on_stage: Callable[[str], None]
+        self, connection: Connection, keys: KeyRing, on_stage: Callable[[str], None]
     ) -> Iterator[str]:
         total = connection.execute(_COUNT).scalar_one()
         step = max(_ROWS_PER_STAGE, total // 20)

@@ -8,7 +8,7 @@ from models.commands import BetCommand, CashCommand, Command
 from models.db import BatchTransaction, Call, LedgerConnection
 from models.errors import LedgerError
 from models.journal import Strand
-from models.journal_keys import JournalKey
+from models.keys import Key
 from models.outcome import Outcome
 from models.rows import columns, read_state, writes
 from models.rules import decide, decide_cash
@@ -20,7 +20,7 @@ _IDS_PER_COMMAND = 3  # at the most: a bet and two transfers
 class Ledger:
     """Applies commands to PostgreSQL, and answers what is already recorded."""
 
-    def __init__(self, connection: LedgerConnection, journal_key: JournalKey | None = None) -> None:
+    def __init__(self, connection: LedgerConnection, journal_key: Key | None = None) -> None:
         """Without `journal_key` it only answers; whoever writes needs one (docs/adr/0010)."""
         self._connection = connection
         self._ids = IdBlock()

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import UUID as UUIDS
 from models.db import one_moment, stream
 from models.errors import BetcoreError
 from models.journal_check import before_the_journal, listed
-from models.journal_keys import JournalKey, JournalKeys
+from models.keys import Key, KeyRing
 
 _VERSION = 1
 
@@ -83,7 +83,7 @@ class Seal:
     heads: tuple[SealedHead, ...]
 
 
-def make_seal(database_url: str, keys: JournalKeys) -> Seal:
+def make_seal(database_url: str, keys: KeyRing) -> Seal:
     """Seal the journal as it is at one moment, with the key in use; changes nothing.
 
     Waits for the synchronous standby, if there is one: a row that it does not have was never
@@ -100,7 +100,7 @@ def make_seal(database_url: str, keys: JournalKeys) -> Seal:
     return Seal(now, current, replaced, before, tuple(heads))
 
 
-def write_seal(seal: Seal, key: JournalKey) -> str:
+def write_seal(seal: Seal, key: Key) -> str:
     """The seal as a JSON document, signed with the key it was made with."""
     document = {
         "version": _VERSION,
@@ -122,7 +122,7 @@ def write_seal(seal: Seal, key: JournalKey) -> str:
     return json.dumps(document | {"hmac": mac}) + "\n"
 
 
-def read_seal(text_: str, keys: JournalKeys) -> Seal:
+def read_seal(text_: str, keys: KeyRing) -> Seal:
     """The seal of a document that `write_seal` made. Raises BadSeal."""
     try:
         document: dict[str, Any] = json.loads(text_)

@@ -40,6 +40,7 @@ class Opened:
     account_id: int
     balance: Decimal
     decimals: int
+    expires_at: datetime
 
 
 def open_accounts(
@@ -79,7 +80,8 @@ def open_sessions(
     rows: list[dict[str, object]] = []
     for account in accounts:
         session_id = secrets.token_hex(_ID_BYTES)
-        opened.append(Opened(session_id, account.account_id, account.balance, account.decimals))
+        place = (account.account_id, account.balance, account.decimals)
+        opened.append(Opened(session_id, *place, expires_at))
         rows.append(
             {
                 "id": session_id,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from models.db import one_moment, stream
 from models.invariants import INVARIANTS
 from models.journal_check import JournalCheck
-from models.journal_keys import JournalKeys
+from models.keys import KeyRing
 from models.seal import Seal, seal_problems
 
 
@@ -45,7 +45,7 @@ class Report:
 def verify(
     database_url: str,
     problems_max: int = 100,
-    keys: JournalKeys | None = None,
+    keys: KeyRing | None = None,
     seal: Seal | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Report:
@@ -76,7 +76,7 @@ def verify(
 def _problems(
     connection: Connection,
     check: JournalCheck,
-    keys: JournalKeys | None,
+    keys: KeyRing | None,
     seal: Seal | None,
     on_stage: Callable[[str], None],
 ) -> Iterator[str]:

@@ -11,6 +11,7 @@ from ops.commands import (
     ledger,
     players,
     providers,
+    reports,
     serve,
     sessions,
 )
@@ -51,6 +52,7 @@ for name, group in {
     "bet": bets.app,
     "ledger": ledger.app,
     "currency": currencies.app,
+    "report": reports.app,
 }.items():
     app.add_typer(group, name=name)
 app.command()(reconcile)

@@ -16,6 +16,7 @@ import typer
 
 from models.db import engine
 from models.errors import BetcoreError
+from models.keys import Purpose
 from models.migrate import migrate
 from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
@@ -23,8 +24,7 @@ from ops.embedded import FolderInUse, running
 from ops.embedded.places import private_folder
 from ops.failures import FAILURES, in_one_line
 from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
-from ops.journal_key import FILE as KEY_FILE
-from ops.journal_key import make_journal_key
+from ops.keys import make_keys
 from ops.logs import log_as
 from ops.private_files import write_private
 from ops.readiness import not_ready, reachable
@@ -83,8 +83,8 @@ def run(wishes: Wishes) -> None:
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(folder, configured))
             plan = _Plan(servers.settings, folder, wishes.workers, wishes.gateways, wishes.demo)
-            if make_journal_key(plan.settings, folder):
-                _LOG.info("made a key for the journal: keep a copy of %s", folder / KEY_FILE)
+            for file in make_keys(plan.settings, folder):
+                _LOG.info("made a key: keep a copy of %s", file)
             _LOG.info("the database is at revision %s", migrate(plan.settings.database_url))
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
@@ -142,21 +142,40 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
     port = ["--port", str(plan.settings.dashboard_port)]
 
     def gateway(name: str) -> Role:
-        command = ["gateway", "--fd", str(listener), "--name", name]
+        command = ["gateway", "--fd", str(listener), "--name", name, *data_dir]
         return Role(
-            "gateway", name, lambda _: command, STOP_WITHIN_SECONDS + 3, (listener,), reports=True
+            "gateway",
+            name,
+            lambda _: command,
+            STOP_WITHIN_SECONDS + 3,
+            (listener,),
+            _all_keys_but(Purpose.SECRETS),
+            reports=True,
         )
 
     def worker(name: str) -> Role:
         # A batch ends at the deadline of its jobs, or when PostgreSQL has been silent for so long.
         seconds = plan.settings.apply_within_seconds + plan.settings.statement_wait_seconds + 3
-        return Role("worker", name, lambda run: ["worker", "--name", run, *data_dir], seconds)
+        return Role(
+            "worker",
+            name,
+            lambda run: ["worker", "--name", run, *data_dir],
+            seconds,
+            withheld=_all_keys_but(Purpose.JOURNAL, Purpose.OPERATOR),
+        )
 
+    dashboard = ["dashboard", *port, *data_dir]
     return [
         *(gateway(f"gateway-{number + 1}") for number in range(plan.gateways)),
         *(worker(f"worker-{number + 1}") for number in range(plan.workers)),
-        Role("dashboard", "dashboard", lambda _: ["dashboard", *port, *data_dir], 6),
+        Role("dashboard", "dashboard", lambda _: dashboard, 6, withheld=_all_keys_but()),
     ]
+
+
+def _all_keys_but(*purposes: Purpose) -> frozenset[str]:
+    """The variables of keys that a process without these purposes must not have."""
+    others = [purpose for purpose in Purpose if purpose not in purposes]
+    return frozenset(name for one in others for name in (one.variable, one.old_variable))
 
 
 def _environment(plan: _Plan) -> dict[str, str]:

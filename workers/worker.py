@@ -17,7 +17,7 @@ from broker.batches import Batch, Batches, FinishedJob
 from broker.seldom import Seldom
 from models.db import LedgerConnection
 from models.errors import BetcoreError
-from models.journal_keys import JournalKeys, NoJournalKey
+from models.keys import Purpose, require_distinct, require_ring
 from models.ledger import Ledger
 from workers.jobs import EXPIRED, GRACE_SECONDS, run
 from workers.lease import LeaseKeeper, LeaseLost
@@ -43,15 +43,14 @@ class BatchWorker(PresentWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As RQ's worker; the serializer is always JSON.
 
-        Raises QueueSetupError, NoJournalKey or BadJournalKey.
+        Raises QueueSetupError, NoKey or BadKey.
         """
         super().__init__(*args, **kwargs)
         if len(self.queues) != 1 or not self.settings.database_url:
             raise QueueSetupError
-        if not self.settings.journal_key:
-            raise NoJournalKey("A worker needs BETCORE_JOURNAL_KEY: see docs/OPERATIONS.md.")
-        keys = JournalKeys.read(self.settings.journal_key, self.settings.journal_keys_old)
-        self._journal_key = keys.current
+        self._journal_key = require_ring(self.settings, Purpose.JOURNAL).current
+        require_ring(self.settings, Purpose.OPERATOR)
+        require_distinct(self.settings)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         """Register as RQ does, and make ready what a batch needs."""

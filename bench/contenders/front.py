@@ -112,9 +112,9 @@ class RivalGateway(Gateway):
         await self.authenticator.start()
 
     @property
-    def ready(self) -> bool:
-        """Whether a request could be authenticated."""
-        return self.authenticator.fresh
+    def trouble(self) -> str:
+        """Why no request can be authenticated; "" when it can."""
+        return self.authenticator.trouble
 
 
 @asynccontextmanager

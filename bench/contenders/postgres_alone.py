@@ -18,12 +18,11 @@ from typing import NamedTuple
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from bench.contender import JOURNAL_KEY
+from bench.contender import JOURNAL
 from bench.contenders.tuned_ledger import SERVER_SETTINGS, install
 from models.commands import PayInOut
 from models.db import LedgerConnection
 from models.errors import BetcoreError
-from models.journal_keys import JournalKeys
 from models.ledger import Ledger
 from ops.embedded import Urls
 from ops.embedded.binaries import find_postgres
@@ -88,7 +87,7 @@ def batches(
         wait_seconds=configured.statement_wait_seconds,
         connect_seconds=configured.connect_timeout_seconds,
     )
-    ledger = Ledger(connection, JournalKeys.read(JOURNAL_KEY).current)
+    ledger = Ledger(connection, JOURNAL.current)
     drawn = commands(seats)
     with _counted(urls.database) as rates:
         deadline = time.monotonic() + seconds

@@ -14,7 +14,7 @@ from uuid import uuid4
 from redis import Redis
 from rq import Worker
 
-from bench.contender import JOURNAL_KEY, Running
+from bench.contender import KEYS, Running
 from models.errors import BetcoreError
 from ops.embedded import Urls
 from ops.gateway import listen
@@ -37,10 +37,10 @@ class Processes:
         self._environment = (
             os.environ
             | environment
+            | KEYS
             | {
                 "DATABASE_URL": urls.database,
                 "REDIS_URL": urls.redis,
-                "BETCORE_JOURNAL_KEY": JOURNAL_KEY,
                 "PYTHONPATH": str(ROOT),
             }
         )

@@ -32,7 +32,7 @@ class Journal(SQLModel, table=True):
     #: The writer's: each worker process has one of its own, so that none waits for another.
     strand: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    #: Names the key of the HMAC, without telling it (models/journal_keys.py).
+    #: Names the key of the HMAC, without telling it (models/keys.py).
     key: str = Field(sa_type=Text)
     transfers: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
     #: Eight bytes of SHA-256 of each transfer, so that the one that was edited can be named.

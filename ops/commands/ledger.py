@@ -6,13 +6,13 @@ from typing import Annotated
 import typer
 
 from models.adopt import adopt as adopt_transfers
-from models.journal_keys import JournalKeys, NoJournalKey
+from models.keys import KeyRing, Purpose, find_ring, require_ring
 from models.seal import Seal, make_seal, read_seal, write_seal
 from models.verify import Report
 from models.verify import verify as verify_ledger
 from ops.database import database_failures
 from ops.documents import exact_json
-from ops.journal_key import journal_keys
+from ops.keys import require_keys, with_keys
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.progress import Progress
 from settings import Settings
@@ -20,6 +20,7 @@ from settings import Settings
 app = typer.Typer(help="The ledger: every transfer of money.", no_args_is_help=True)
 
 _PROBLEMS_MAX = 100
+_KEYS = (Purpose.JOURNAL, Purpose.OPERATOR)
 
 SealFile = Annotated[
     Path | None, typer.Option("--seal", help="Also compare with a seal of `betcore ledger seal`.")
@@ -36,9 +37,9 @@ def verify(
 
     With the journal's key, also that no transfer was edited, deleted or inserted.
     """
-    settings = find_settings(data_dir)
-    keys = journal_keys(settings, data_dir)
-    sealed = None if seal is None else _sealed(seal, _required(keys))
+    settings = with_keys(find_settings(data_dir), data_dir, *_KEYS)
+    keys = find_ring(settings, Purpose.JOURNAL)
+    sealed = None if seal is None else _sealed(seal, require_ring(settings, Purpose.JOURNAL))
     with database_failures():
         report = verify_ledger(settings.database_url, _PROBLEMS_MAX, keys, sealed, Progress())
     counts = {"transfers": report.transfers, "accounts": report.accounts}
@@ -87,20 +88,12 @@ def adopt(
     emit(result, as_json)
 
 
-def _with_keys(data_dir: Path) -> tuple[Settings, JournalKeys]:
-    settings = find_settings(data_dir)
-    return settings, _required(journal_keys(settings, data_dir))
+def _with_keys(data_dir: Path) -> tuple[Settings, KeyRing]:
+    settings = require_keys(find_settings(data_dir), data_dir, Purpose.JOURNAL)
+    return settings, require_ring(settings, Purpose.JOURNAL)
 
 
-def _required(keys: JournalKeys | None) -> JournalKeys:
-    if keys is None:
-        raise NoJournalKey(
-            "This needs the journal's key: set BETCORE_JOURNAL_KEY to that of the workers."
-        )
-    return keys
-
-
-def _sealed(file: Path, keys: JournalKeys) -> Seal:
+def _sealed(file: Path, keys: KeyRing) -> Seal:
     return read_seal(file.read_bytes().decode(errors="replace"), keys)
 
 

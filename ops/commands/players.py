@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from sqlmodel import Session as Database
@@ -11,14 +11,17 @@ from models.accounts import PlayerAccount, find_account, set_player_status, use_
 from models.commands import CashCommand, Deposit, Withdrawal
 from models.db import transaction
 from models.errors import InvalidRequest
+from models.parties import ListedPlayer, list_players, show_player
 from ops.cash import book
 from ops.database import database_failures, ledger_of
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
+    Limit,
     chosen_reference,
     emit,
+    emit_list,
     find_settings,
 )
 from settings import Settings
@@ -32,6 +35,43 @@ Reference = Annotated[
     str | None,
     typer.Option(help="Names it, so that repeating it moves nothing; made when not given."),
 ]
+
+
+Status = Annotated[
+    Literal["active", "blocked"] | None, typer.Option(help="Only players of this status.")
+]
+
+
+@app.command("list")
+def list_(
+    status: Status = None,
+    limit: Limit = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List players in the order in which they came."""
+    settings = find_settings(data_dir)
+    with database_failures():
+        found = list_players(settings.database_url, status, limit)
+        emit_list({}, "players", (_row(player) for player in found), as_json)
+
+
+@app.command("show")
+def show(
+    external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Show a player with the account and balance in each currency."""
+    with ledger_of(data_dir) as database:
+        found = show_player(database, external_id)
+    accounts = [
+        {
+            "accountId": str(account.account_id),
+            "currency": account.currency,
+            "balance": account.balance,
+        }
+        for account in found.accounts
+    ]
+    emit_list(_row(found.player), "accounts", accounts, as_json)
 
 
 @app.command("block")
@@ -98,6 +138,10 @@ def withdraw(
         return find_account(database, external_id, currency)
 
     emit(_book(find_settings(data_dir), Withdrawal, account, amount, reference), as_json)
+
+
+def _row(player: ListedPlayer) -> dict[str, object]:
+    return {"player": player.player, "status": player.status, "createdAt": player.created_at}
 
 
 def _book(

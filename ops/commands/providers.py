@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
+from models.parties import ListedProvider, list_providers, show_provider
 from models.providers import add_provider, set_provider_status
 from ops.commands import provider_secrets
 from ops.database import ledger_of
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list, emit_lists
 
 app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
 app.add_typer(provider_secrets.app, name="secret")
@@ -53,3 +54,43 @@ def resume(
     with ledger_of(data_dir) as database:
         set_provider_status(database, counterparty_id, "active")
     emit({"counterpartyId": counterparty_id, "status": "active"}, as_json)
+
+
+@app.command("list")
+def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """List all providers, the oldest first."""
+    with ledger_of(data_dir) as database:
+        found = list_providers(database)
+    emit_list({}, "providers", (_row(provider) for provider in found), as_json)
+
+
+@app.command("show")
+def show(
+    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Show a provider with its secrets' ages and its house accounts; never a secret itself."""
+    with ledger_of(data_dir) as database:
+        found = show_provider(database, counterparty_id)
+    secrets = [
+        {
+            "secretId": str(secret.secret_id),
+            "createdAt": secret.created_at,
+            "revokedAt": secret.revoked_at,
+        }
+        for secret in found.secrets
+    ]
+    accounts = [
+        {"accountId": str(account.account_id), "currency": account.currency}
+        for account in found.accounts
+    ]
+    emit_lists(_row(found.provider), {"secrets": secrets, "accounts": accounts}, as_json)
+
+
+def _row(provider: ListedProvider) -> dict[str, object]:
+    return {
+        "counterpartyId": provider.counterparty_id,
+        "name": provider.name,
+        "status": provider.status,
+        "activeSecrets": provider.active_secrets,
+        "createdAt": provider.created_at,
+    }

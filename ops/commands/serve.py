@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from models.errors import BetcoreError
-from ops.journal_key import require_journal_key
+from models.keys import Purpose
+from ops.keys import require_keys
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.private_files import read_private
 from ops.service import service, take_signals
@@ -84,10 +85,15 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     from redis import Redis
 
     with service(name or "worker"):
-        found = require_journal_key(readable(find_settings(data_dir)), data_dir)
+        found = require_keys(
+            readable(find_settings(data_dir)), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
+        )
         # RQ makes the worker, so it reads its settings itself.
         os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
-        os.environ["BETCORE_JOURNAL_KEY"] = found.journal_key
+        os.environ |= {
+            Purpose.JOURNAL.variable: found.journal_key,
+            Purpose.OPERATOR.variable: found.operator_key,
+        }
         settings.cache_clear()
         from workers.worker import BatchWorker
 

@@ -1,4 +1,4 @@
-"""`betcore session`: opens sessions for players, with money if wanted, and closes them."""
+"""`betcore session`: opens sessions for players, with money if wanted; shows and closes them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,16 +10,19 @@ import typer
 from models.commands import Deposit, read_text
 from models.db import transaction
 from models.money import read_amount
+from models.parties import ShownSession, list_sessions, show_session
 from models.sessions import Opened, Opening, close_session, open_accounts, open_sessions
 from ops.cash import book
 from ops.database import database_failures, ledger_of
-from ops.documents import exact_json, table, utc
+from ops.documents import utc
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
+    Limit,
     chosen_reference,
     emit,
+    emit_list,
     find_settings,
 )
 from settings import Settings
@@ -49,6 +52,13 @@ Count = Annotated[
         help="Open one for each of so many players, PLAYER-1 …; references get -1 … as well.",
     ),
 ]
+OfPlayer = Annotated[
+    str | None, typer.Option("--player", help="Only this player's, by your own id.")
+]
+OfProvider = Annotated[
+    str | None, typer.Option("--provider", help="Only this provider's, by its counterparty id.")
+]
+OpenOnly = Annotated[bool, typer.Option("--open", help="Only those that take bets now.")]
 SessionId = Annotated[str, typer.Argument(help="The session's id.")]
 
 
@@ -87,7 +97,43 @@ def open_(
         _deposit(settings, opening, players, deposit, references)
     with database_failures(), transaction(settings.database_url) as database:
         opened = open_sessions(database, opening, players)
-    _show(players, opened, as_json)
+    rows = [_opened_row(name, one) for name, one in zip(players, opened, strict=True)]
+    if count is None and as_json:
+        emit(rows[0], as_json)
+    else:
+        emit_list({}, "sessions", rows, as_json)
+
+
+@app.command("list")
+def list_(
+    player: OfPlayer = None,
+    provider: OfProvider = None,
+    open_only: OpenOnly = False,
+    limit: Limit = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List sessions, the newest first."""
+    settings = find_settings(data_dir)
+    with database_failures():
+        found = list_sessions(
+            settings.database_url,
+            player=player,
+            counterparty_id=provider,
+            open_only=open_only,
+            limit=limit,
+        )
+        emit_list({}, "sessions", (_session_row(session) for session in found), as_json)
+
+
+@app.command("show")
+def show(
+    session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Show a session: whose it is, its limits, and whether it takes bets."""
+    with ledger_of(data_dir) as database:
+        found = show_session(database, session_id)
+    emit(_session_row(found), as_json)
 
 
 @app.command("close")
@@ -129,12 +175,27 @@ def _deposit(
     book(settings, deposits)
 
 
-def _show(players: Sequence[str], opened: Sequence[Opened], as_json: bool) -> None:
-    rows = [(one.session_id, str(one.account_id), one.balance) for one in opened]
-    if not as_json:
-        titles = ("player", "sessionId", "accountId", "balance")
-        typer.echo(table(titles, [(name, *row) for name, row in zip(players, rows, strict=True)]))
-        return
-    for session_id, account_id, balance in rows:
-        document = {"sessionId": session_id, "accountId": account_id, "balance": balance}
-        typer.echo(exact_json(document))
+def _opened_row(player: str, opened: Opened) -> dict[str, object]:
+    return {
+        "player": player,
+        "sessionId": opened.session_id,
+        "accountId": str(opened.account_id),
+        "balance": opened.balance,
+        "expiresAt": opened.expires_at,
+    }
+
+
+def _session_row(session: ShownSession) -> dict[str, object]:
+    return {
+        "sessionId": session.session_id,
+        "state": session.state,
+        "provider": session.provider,
+        "player": session.player,
+        "accountId": str(session.account_id),
+        "currency": session.currency,
+        "minBet": session.min_bet,
+        "maxBet": session.max_bet,
+        "openedAt": session.opened_at,
+        "expiresAt": session.expires_at,
+        "closedAt": session.closed_at,
+    }

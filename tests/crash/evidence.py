@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from redis import Redis
 
 from models.verify import verify
-from tests.service import journal_key
+from tests.service import keys
 
 _BETS = """
 select b.id, p.counterparty_id as provider, b.bet_id as bet, b.account_id as account, b.state,
@@ -206,5 +206,5 @@ def read_failures(redis_url: str) -> dict[str, str]:
 
 def add_verdict(evidence: Evidence, database_url: str) -> None:
     """Let the product verify its ledger and journal, as `betcore ledger verify` does."""
-    report = verify(database_url, 20, journal_key.KEYS)
+    report = verify(database_url, 20, keys.JOURNAL)
     evidence.problems = [*report.problems]

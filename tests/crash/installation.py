@@ -23,7 +23,7 @@ from models.sessions import Opening, open_sessions
 from tests.crash.requests import Seat
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY, Servers
 from tests.crash.supervised import Gateway, Supervised, Worker
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.processes import until
 from tests.service.proxy import Proxy, postgres_proxy, redis_proxy, through
 
@@ -150,7 +150,7 @@ class Installation:
                     seats.append(Seat(*names, opened[0].account_id, sessions))
         accounts = sorted({seat.account_id for seat in seats})
         deposits = [Deposit(a, f"deposit {a}", _DEPOSIT) for a in accounts]
-        Ledger(connection, journal_key.KEY).apply(deposits, lambda _: True, 5)
+        Ledger(connection, keys.JOURNAL.current).apply(deposits, lambda _: True, 5)
         connection.close()
         return seats
 

@@ -18,7 +18,7 @@ from models.commands import CashCommand, Command, Deposit, PayInOut
 from models.db import LedgerConnection
 from models.ledger import Ledger
 from models.outcome import Outcome
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.processes import until
 from tests.service.world import World
 
@@ -97,7 +97,7 @@ def ledger_on(world: World, wait_seconds: float = 8) -> Iterator[Ledger]:
     url = f"{world.urls.database}&application_name={_LEDGER_ON}"
     connection = LedgerConnection(url, wait_seconds=wait_seconds, connect_seconds=2)
     try:
-        yield Ledger(connection, journal_key.KEY)
+        yield Ledger(connection, keys.JOURNAL.current)
     finally:
         connection.close()
 

@@ -16,7 +16,7 @@ from redis import Redis
 from rq import Worker
 
 from ops.embedded import Urls
-from tests.service import journal_key
+from tests.service import keys
 
 
 class Process:
@@ -75,13 +75,13 @@ class Process:
 
 
 def common_environment(urls: Urls) -> dict[str, str]:
-    """What every process of ours is told; only workers need the key."""
+    """What every process of ours is told; each takes the keys that are its own."""
     servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
     # A busy machine is no overload, but where a test is about that.
     patience = dict.fromkeys(
         ("BETCORE_QUEUE_WAIT_MAX_SECONDS", "BETCORE_LOOP_LAG_MAX_SECONDS"), "3600"
     )
-    return servers | patience | {"BETCORE_JOURNAL_KEY": journal_key.HEX}
+    return servers | patience | keys.ENVIRONMENT
 
 
 class GatewayProcess(Process):

@@ -23,7 +23,7 @@ from models.verify import verify
 from ops.embedded import Urls
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, players
-from tests.service.journal_key import KEYS
+from tests.service.keys import JOURNAL
 from tests.service.ledger_world import in_time, running, sit
 from tests.service.load import Bet, Load, repeat
 from tests.service.load import ask as send
@@ -205,11 +205,11 @@ def state_of(world: StandbyWorld, bet: PayInOut) -> str | None:
 def sealed(world: StandbyWorld, _: object = None) -> Seal:
     """Seal the journal as an operator does, on a connection of its own."""
     engine(world.urls.database).dispose()
-    return make_seal(world.urls.database, KEYS)
+    return make_seal(world.urls.database, JOURNAL)
 
 
 def check(world: StandbyWorld, bets: list[Bet], seal: Seal | None = None) -> None:
     """All that must hold in the end; `bets` are all of the players'."""
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)
-    assert verify(world.urls.database, keys=KEYS, seal=seal).ok
+    assert verify(world.urls.database, keys=JOURNAL, seal=seal).ok

@@ -2,20 +2,20 @@
 
 import pytest
 
-from models.journal_keys import JournalKey, JournalKeys
+from models.keys import Key, KeyRing, Purpose
 from models.seal import BadSeal, Seal, make_seal, read_seal, write_seal
 from models.verify import Vouched
 from tests.service.books import Books
-from tests.service.journal_key import KEY, KEYS
 from tests.service.journaled_books import bet, ledger_of, problems, verified
+from tests.service.keys import JOURNAL
 
-OTHER = JournalKey(b"another key that is long enough, too")
-#: What is given once KEY was replaced.
-REPLACED = JournalKeys(OTHER, {OTHER.id: OTHER, KEY.id: KEY})
+OTHER = Key(Purpose.JOURNAL, b"another key that is long enough, too")
+#: What is given once the key was replaced.
+REPLACED = KeyRing(OTHER, {OTHER.id: OTHER, JOURNAL.current.id: JOURNAL.current})
 
 
 def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled: Books) -> None:
-    seal = read_seal(write_seal(make_seal(journaled.url, KEYS), KEY), KEYS)
+    seal = read_seal(write_seal(make_seal(journaled.url, JOURNAL), JOURNAL.current), JOURNAL)
     assert problems(journaled, seal=seal) == []
 
     journaled.damage(
@@ -39,7 +39,7 @@ def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled
 def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
     journaled: Books,
 ) -> None:
-    seal = make_seal(journaled.url, KEYS)
+    seal = make_seal(journaled.url, JOURNAL)
     with ledger_of(journaled) as ledger:
         ledger.apply([bet("later")], lambda _: True, 5)
     assert problems(journaled, seal=seal) == []
@@ -54,7 +54,7 @@ def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
 def test_transfers_that_are_made_to_look_older_than_the_journal_are_missed_by_the_seal(
     journaled: Books,
 ) -> None:
-    seal = make_seal(journaled.url, KEYS)
+    seal = make_seal(journaled.url, JOURNAL)
     journaled.damage("update journal_start set transfer_id = 2000", "delete from journal")
 
     assert verified(journaled).journal == Vouched(rows=0, strands=0, before=17, sealed=None)
@@ -77,15 +77,15 @@ def test_what_a_replaced_key_signs_after_the_seal_is_named(journaled: Books) -> 
 
     assert problems(journaled, REPLACED) == []
     assert sorted(problems(journaled, REPLACED, seal)) == [
-        f"Row {row} of journal strand S was made with the key {KEY.id}, which had been replaced"
-        f" when the seal was made: nothing vouches for its transfers {ids}."
+        f"Row {row} of journal strand S was made with the key {JOURNAL.current.id}, which had been"
+        f" replaced when the seal was made: nothing vouches for its transfers {ids}."
         for row, ids in ((1, "4001, 4002"), (2, "2004, 2005"))
     ]
 
 
 def test_a_seal_of_before_the_key_was_replaced_says_nothing_of_keys(journaled: Books) -> None:
-    seal = make_seal(journaled.url, KEYS)
-    for key in (KEY, OTHER):
+    seal = make_seal(journaled.url, JOURNAL)
+    for key in (JOURNAL.current, OTHER):
         with ledger_of(journaled, key) as ledger:
             ledger.apply([bet(f"later, with {key.id}")], lambda _: True, 5)
 
@@ -93,25 +93,25 @@ def test_a_seal_of_before_the_key_was_replaced_says_nothing_of_keys(journaled: B
 
 
 def test_a_key_that_was_replaced_twice_still_signs_nothing(journaled: Books) -> None:
-    third = JournalKey(b"a third key, and that is long enough")
+    third = Key(Purpose.JOURNAL, b"a third key, and that is long enough")
     with ledger_of(journaled, OTHER) as second:
         second.apply([bet("honest")], lambda _: True, 5)
         seal = read_seal(write_seal(make_seal(journaled.url, REPLACED), OTHER), REPLACED)
         second.apply([bet("honest, too")], lambda _: True, 5)
     with ledger_of(journaled) as first:
         first.apply([bet("forged", win="3")], lambda _: True, 5)
-    keys = JournalKeys(third, {**REPLACED.by_id, third.id: third})
+    keys = KeyRing(third, {**REPLACED.by_id, third.id: third})
 
     [found] = problems(journaled, keys, seal)
 
-    assert f"was made with the key {KEY.id}, which had been replaced" in found
+    assert f"was made with the key {JOURNAL.current.id}, which had been replaced" in found
 
 
 def test_a_seal_of_another_version_is_said_to_be_one(journaled: Books) -> None:
-    sealed = write_seal(make_seal(journaled.url, KEYS), KEY)
+    sealed = write_seal(make_seal(journaled.url, JOURNAL), JOURNAL.current)
 
     with pytest.raises(BadSeal, match="version 2"):
-        read_seal(sealed.replace('"version": 1', '"version": 2'), KEYS)
+        read_seal(sealed.replace('"version": 1', '"version": 2'), JOURNAL)
 
 
 @pytest.mark.parametrize(
@@ -120,17 +120,17 @@ def test_a_seal_of_another_version_is_said_to_be_one(journaled: Books) -> None:
 )
 def test_what_is_no_seal_is_refused(text: str) -> None:
     with pytest.raises(BadSeal):
-        read_seal(text, KEYS)
+        read_seal(text, JOURNAL)
 
 
 def test_a_seal_that_was_edited_or_made_without_the_key_is_refused(journaled: Books) -> None:
-    sealed = write_seal(make_seal(journaled.url, KEYS), KEY)
+    sealed = write_seal(make_seal(journaled.url, JOURNAL), JOURNAL.current)
     forged = write_seal(make_seal(journaled.url, REPLACED), OTHER)
 
     with pytest.raises(BadSeal, match="edited"):
-        read_seal(sealed.replace('"number": 3', '"number": 2'), KEYS)
+        read_seal(sealed.replace('"number": 3', '"number": 2'), JOURNAL)
     with pytest.raises(BadSeal, match="key"):
-        read_seal(forged, KEYS)
+        read_seal(forged, JOURNAL)
     with pytest.raises(BadSeal, match="edited"):
-        read_seal(forged.replace(OTHER.id, KEY.id), KEYS)
-    assert isinstance(read_seal(sealed, KEYS), Seal)
+        read_seal(forged.replace(OTHER.id, JOURNAL.current.id), JOURNAL)
+    assert isinstance(read_seal(sealed, JOURNAL), Seal)

@@ -14,7 +14,6 @@ from models.journal import LINE, line
 from models.state import Bet, BetState, Kind, Moment, OpenedBy, Transfer
 from models.verify import Vouched
 from tests.service.books import Books
-from tests.service.journal_key import KEY
 from tests.service.journaled_books import (
     EDITED,
     bet,
@@ -22,6 +21,7 @@ from tests.service.journaled_books import (
     problems,
     verified,
 )
+from tests.service.keys import JOURNAL
 from tests.service.ledger_world import apply, end_sessions, ledger_on, sit
 from tests.service.world import World
 
@@ -39,11 +39,11 @@ def test_what_is_in_no_row_can_be_adopted_and_is_then_vouched_for(journaled: Boo
     journaled.move(7, None, [("deposit", "1"), ("deposit", "2")])
     before = problems(journaled)
 
-    counted = adopt(journaled.url, KEY, only_count=True)
+    counted = adopt(journaled.url, JOURNAL.current, only_count=True)
     assert problems(journaled) == before
     assert len(before) == 2
-    assert adopt(journaled.url, KEY) == counted == Adopted(2, 7, 8)
-    assert adopt(journaled.url, KEY) == Adopted(0, None, None)
+    assert adopt(journaled.url, JOURNAL.current) == counted == Adopted(2, 7, 8)
+    assert adopt(journaled.url, JOURNAL.current) == Adopted(0, None, None)
     assert problems(journaled) == []
 
     journaled.damage("update transfer set created_at = now() where id = 8")

@@ -81,7 +81,7 @@ def test_the_password_that_is_printed_opens_the_dashboard(up: Up) -> None:
 
 
 def test_secrets_in_the_data_folder_are_for_its_owner_only(up: Up) -> None:
-    for name in ("demo.json", "dashboard-password", "journal-key"):
+    for name in ("demo.json", "dashboard-password", "journal-key", "operator-key", "secrets-key"):
         assert stat.S_IMODE((up.data / name).stat().st_mode) == 0o600
 
 

@@ -18,7 +18,7 @@ from models.ledger import Ledger
 from models.verify import Report
 from ops.cli import app
 from settings import settings
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.books import ANN, Books, copied, whole_books
 
 BET = 'Bet row 4 ("b4", settled by pay_in_out)'
@@ -187,7 +187,7 @@ def test_bets_may_go_on_while_the_ledger_is_verified(books: Books) -> None:
 
     def play() -> int:
         connection = LedgerConnection(books.url, wait_seconds=8, connect_seconds=2)
-        ledger, rounds = Ledger(connection, journal_key.KEY), 0
+        ledger, rounds = Ledger(connection, keys.JOURNAL.current), 0
         while not enough.is_set():
             commands: list[Command] = [Deposit(ANN, uuid.uuid4().hex, Decimal(1))]
             commands += [

@@ -18,7 +18,7 @@ from models.migrate import migrate
 from models.providers import add_provider, find_provider
 from models.sessions import Opening, close_session, open_sessions
 from ops.embedded import Urls
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.client import Answer, ProviderClient
 from tests.service.processes import GatewayProcess, WorkerProcess, until
 
@@ -58,7 +58,7 @@ class World:
         migrate(self.urls.database)
         self.redis = self.processes.enter_context(Redis.from_url(self.urls.redis))
         self._connection = LedgerConnection(self.urls.database, wait_seconds=8, connect_seconds=2)
-        self.ledger = Ledger(self._connection, journal_key.KEY)
+        self.ledger = Ledger(self._connection, keys.JOURNAL.current)
         self._asking: psycopg.Connection | None = None
 
     def gateway(self, **env: str) -> GatewayProcess:

@@ -11,7 +11,6 @@ from fakeredis import FakeRedis
 
 from api.app import create_app
 from api.auth import Authenticator
-from api.crowding import Crowding
 from api.dispatch import Dispatcher
 from api.gateway import Gateway
 from api.sessions import Sessions
@@ -38,6 +37,7 @@ class Behind:
 
     def __init__(self) -> None:
         self.away: set[str] = set()
+        self.failure: Exception = LedgerUnavailable("no route to 10.0.0.7, as betcore")
         self.record: Outcome | None = None
 
     def secrets(self) -> dict[str, tuple[int, list[bytes]]]:
@@ -57,7 +57,7 @@ class Behind:
 
     def _reach(self, what: str) -> None:
         if what in self.away:
-            raise LedgerUnavailable
+            raise self.failure
 
 
 class ScriptedLink:
@@ -96,10 +96,11 @@ class GatewayParts:
     """A gateway's app with its link and all that is behind it."""
 
     def __init__(
-        self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind, crowding: Crowding
+        self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind, gateway: Gateway
     ) -> None:
         self._http = http
-        self.crowding = crowding
+        self.authenticator = gateway.authenticator
+        self.crowding = gateway.crowding
         self.link = link
         self.behind = behind
 
@@ -112,6 +113,10 @@ class GatewayParts:
             content=body,
             headers=CLIENT.headers(body, **changed),
         )
+
+    async def ready(self) -> httpx.Response:
+        """What a load balancer is told."""
+        return await self._http.get("/readyz")
 
     def nonces(self) -> list[str]:
         """The nonces that are burnt."""
@@ -139,7 +144,7 @@ async def gateway_parts(**changed: Any) -> AsyncIterator[GatewayParts]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
         try:
-            yield GatewayParts(http, link, behind, gateway.crowding)
+            yield GatewayParts(http, link, behind, gateway)
         finally:
             await gateway.stop()
             link.redis.close()
