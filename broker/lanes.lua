@@ -19,6 +19,7 @@ local LEASES = OURS .. ':leases'  -- batch -> when its worker loses it, in ms
 local MEMORY = OURS .. ':memory'  -- which Redis this is, since when it remembers, its birth (ms)
 local WORKER_TTL = 30             -- seconds; as its heartbeat's: what is killed goes by itself
 local FLIGHT_TTL = 24 * 3600      -- seconds; a job whose end was never learnt is noted for so long
+local DONE = 'done'               -- the batch of a job that was applied, in place of its name
 local call = redis.call
 
 local time = call('TIME')
@@ -85,6 +86,20 @@ end
 
 local function queue_head(lane, list)
   if not queue_head_if_any(lane, list) then call('SREM', LANES, lane) end
+end
+
+-- A clock that was set ahead made nonces expire that are needed once it is set back: then Redis
+-- remembers since now. `latest` is the latest time seen, in ms, noted once a second. Returns since
+-- when it remembers where that has changed.
+local CLOCK_MS = 1000
+local function note_time(latest)
+  latest = tonumber(latest or nil) or 0
+  if NOW_MS < latest - CLOCK_MS then
+    call('HSET', MEMORY, 'since', NOW_MS, 'latest', NOW_MS)
+    return NOW_MS
+  end
+  -- A full server does not take it, and need not: it takes no nonce either.
+  if NOW_MS >= latest + CLOCK_MS then redis.pcall('HSET', MEMORY, 'latest', NOW_MS) end
 end
 
 -- Record a failure as RQ does. `exc_info` is the text compressed, `exc_string` that in base64.

@@ -13,6 +13,7 @@ from redis.retry import Retry
 from rq import SimpleWorker
 from rq.worker_registration import clean_worker_registry, register
 
+from broker.registered import MARK, MARKED
 from broker.seldom import Seldom
 from settings import Settings, settings
 
@@ -43,6 +44,10 @@ class PresentWorker(SimpleWorker):
         pool.reset()
         self._due: dict[str, float] = {}
         self._shown_state: str | None = None
+
+    def serialize(self) -> dict[str, Any]:
+        """RQ's record of this worker, with the mark by which it is known as ours."""
+        return {**super().serialize(), MARK: MARKED}
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Say that this worker lives; register again when Redis has forgotten it."""

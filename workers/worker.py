@@ -14,6 +14,7 @@ from rq import Queue
 from rq.worker import WorkerStatus
 
 from broker.batches import Batch, Batches, FinishedJob
+from broker.permissions import WORKER, require_fit
 from broker.seldom import Seldom
 from models.db import LedgerConnection
 from models.errors import BetcoreError
@@ -22,10 +23,12 @@ from models.ledger import Ledger
 from workers.jobs import EXPIRED, GRACE_SECONDS, run
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.presence import PresentWorker
+from workers.surroundings import Surroundings
 
 _LOG = logging.getLogger("betcore.worker")
 _LOG.addFilter(Seldom())
 _REDIS_AGAIN_AFTER_SECONDS = 0.2
+_SURROUNDINGS_EVERY_SECONDS = 5.0
 
 
 class QueueSetupError(BetcoreError):
@@ -53,7 +56,11 @@ class BatchWorker(PresentWorker):
         require_distinct(self.settings)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        """Register as RQ does, and make ready what a batch needs."""
+        """Register as RQ does, and make ready what a batch needs.
+
+        Raises UnfitRedis for a Redis that cannot be used.
+        """
+        require_fit(self.connection, self.queues[0].name, WORKER)
         super().bootstrap(*args, **kwargs)
         queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
         self._batches = Batches(self.connection, queue_settings, self.name, self.key)
@@ -66,6 +73,7 @@ class BatchWorker(PresentWorker):
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
         self._lease = LeaseKeeper(self._batches.renew, every, self.settings.lease_seconds)
         self._lease.start()
+        self._surroundings = Surroundings(self.connection, self._batches, self.queues[0].name)
 
     # Taking.
 
@@ -100,6 +108,8 @@ class BatchWorker(PresentWorker):
 
     def _take(self, first: str) -> Batch | None:
         self.heartbeat()
+        if self._is_due("surroundings", _SURROUNDINGS_EVERY_SECONDS):
+            self._surroundings.look()
         self._sweep()
         asked_at = time.monotonic()
         batch = self._batches.take(time.time(), first, EXPIRED)
