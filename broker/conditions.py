@@ -93,6 +93,4 @@ def _require_server(said: Mapping[str, str]) -> None:
             "Redis runs in cluster mode, which RQ cannot use: use one without (cluster-enabled no)."
         )
     if said.get("role") not in (None, "master"):
-        raise UnfitRedis(
-            "Redis is a replica and takes no writes: REDIS_URL must name the primary."
-        )
+        raise UnfitRedis("Redis is a replica and takes no writes: REDIS_URL must name the primary.")

@@ -5,6 +5,7 @@ A worker of stock RQ takes bets and fails them. What it takes comes back (`sweep
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 #: The field of RQ's worker record that ours have, and its value.
 MARK = "betcore"
@@ -64,17 +65,17 @@ class Attendance:
         )
 
 
-def read_attendance(answer: Sequence[object]) -> Attendance:
+def read_attendance(answer: Sequence[Any]) -> Attendance:
     """What `workers.lua` answered."""
     suspended, rows = answer
-    assert isinstance(rows, Iterable)
-    return Attendance(bool(suspended), tuple(sorted(map(_read, rows), key=lambda row: row.name)))
+    workers = sorted((registered(row) for row in rows), key=lambda worker: worker.name)
+    return Attendance(bool(suspended), tuple(workers))
 
 
 def registered(values: Iterable[bytes | str | None]) -> Registered:
     """A worker by eight values: those of a row of `workers.lua`."""
-    *shown, mark = (printable(value) for value in values)
-    return Registered(*shown, ours=mark == MARKED)
+    name, host, pid, version, state, since, seen, mark = (printable(value) for value in values)
+    return Registered(name, host, pid, version, state, since, seen, mark == MARKED)
 
 
 def printable(value: bytes | str | None, characters_max: int = 100) -> str:
@@ -83,8 +84,3 @@ def printable(value: bytes | str | None, characters_max: int = 100) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[
         :characters_max
     ]
-
-
-def _read(row: object) -> Registered:
-    assert isinstance(row, Sequence)
-    return registered(row)

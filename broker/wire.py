@@ -14,6 +14,8 @@ import hiredis
 from redis import exceptions as redis_errors
 from redis.asyncio.connection import parse_url
 
+from broker.bounded import ANSWER_BYTES_MAX
+
 Answer = Any  # what Redis answers: bytes, int, None, or a list of these
 
 
@@ -23,6 +25,7 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self._reader = hiredis.Reader(replyError=redis_errors.ResponseError)
         self._awaited: deque[asyncio.Future[Answer]] = deque()
+        self._unread = 0  # bytes since the last whole answer
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -54,7 +57,11 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by asyncio: resolve the answers that are complete."""
         self._reader.feed(data)
+        self._unread += len(data)
+        if self._unread > ANSWER_BYTES_MAX:
+            self.abort()
         while (answer := self._reader.gets()) is not False:
+            self._unread = 0
             waiting = self._awaited.popleft()
             if waiting.done():
                 continue

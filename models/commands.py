@@ -17,6 +17,7 @@ _TEXT_MAX = 128  # code points of a `betId`, `gameRoundId` or reference
 _UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 _INTEGER = re.compile(r"-?[0-9]+")
 _ABSENT = object()
+_ROW_ID_MAX = 2**63 - 1  # PostgreSQL's bigint
 
 JobValue = str | int | None
 
@@ -233,6 +234,6 @@ def _string(value: JobValue) -> str:
 
 
 def _integer(value: JobValue) -> int:
-    if type(value) is not int:
-        raise TypeError(f"a whole number expected, not {value!r}")
+    if type(value) is not int or not 0 <= value <= _ROW_ID_MAX:
+        raise TypeError("the id of a row expected")
     return value

@@ -9,7 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from broker.admission import Admission, Result, Verdict
-from broker.codec import encode_job
+from broker.codec import describe, encode_job
 from broker.keys import OURS
 from broker.link import Link
 from models.cells import BET_CONFLICT, DONE, INSUFFICIENT_FUNDS
@@ -171,7 +171,7 @@ def _admission(link: Link, settings: Settings, command: CashCommand) -> Admissio
         apply_by=apply_by,
         answer_by=apply_by + _GRACE_SECONDS,
         account_id=command.account_id,
-        description=f"{command.function} for account {command.account_id}",
+        description=describe(command),
         data=encode_job(command, link.stream),
     )
     admission.nonce_key = f"{OURS}:nonce:operator:{admission.token}"

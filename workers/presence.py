@@ -13,6 +13,7 @@ from redis.retry import Retry
 from rq import SimpleWorker
 from rq.worker_registration import clean_worker_registry, register
 
+from broker.bounded import BoundedParser
 from broker.registered import MARK, MARKED
 from broker.seldom import Seldom
 from settings import Settings, settings
@@ -40,6 +41,7 @@ class PresentWorker(SimpleWorker):
         # RQ only raises the time that redis-py gives Redis, and has connected by now; ours is less.
         pool = self.connection.connection_pool
         pool.connection_kwargs.update(dict.fromkeys(_TIMEOUTS, self.connection_timeout))
+        pool.connection_kwargs["parser_class"] = BoundedParser
         pool.disconnect()
         pool.reset()
         self._due: dict[str, float] = {}
@@ -47,7 +49,9 @@ class PresentWorker(SimpleWorker):
 
     def serialize(self) -> dict[str, Any]:
         """RQ's record of this worker, with the mark by which it is known as ours."""
-        return {**super().serialize(), MARK: MARKED}
+        record: dict[str, Any] = super().serialize()
+        record[MARK] = MARKED
+        return record
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Say that this worker lives; register again when Redis has forgotten it."""
@@ -62,7 +66,7 @@ class PresentWorker(SimpleWorker):
                     known = beat.execute()[-1]
                 if not known:
                     with self.connection.pipeline() as birth:
-                        birth.hset(self.key, mapping=self.serialize())
+                        birth.hset(self.key, mapping=dict(self.serialize()))
                         birth.expire(self.key, _WORKER_TTL_SECONDS)
                         register(self, birth)
                         birth.execute()

@@ -120,7 +120,7 @@ class QueueWorld:
         return seconds * 1000 + micros // 1000
 
     def queued(self) -> list[str]:
-        """The ids that wait to be taken, in order: those the sweep brought back, then RQ's queue."""
+        """The ids that wait to be taken: those that the sweep brought back, then RQ's queue."""
         lists = ("betcore:returned:bets", "rq:queue:bets")
         return [id_ for name in lists for id_ in decoded(self.redis.lrange(name, 0, -1))]
 
