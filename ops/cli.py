@@ -11,6 +11,7 @@ from ops.commands import (
     ledger,
     players,
     providers,
+    queue,
     reports,
     serve,
     sessions,
@@ -52,6 +53,7 @@ for name, group in {
     "bet": bets.app,
     "ledger": ledger.app,
     "currency": currencies.app,
+    "queue": queue.app,
     "report": reports.app,
 }.items():
     app.add_typer(group, name=name)

@@ -47,9 +47,9 @@ class PresentWorker(SimpleWorker):
         self._due: dict[str, float] = {}
         self._shown_state: str | None = None
 
-    def serialize(self) -> dict[str, Any]:
+    def serialize(self) -> dict[Any, Any]:
         """RQ's record of this worker, with the mark by which it is known as ours."""
-        record: dict[str, Any] = super().serialize()
+        record = super().serialize()
         record[MARK] = MARKED
         return record
 
@@ -66,7 +66,7 @@ class PresentWorker(SimpleWorker):
                     known = beat.execute()[-1]
                 if not known:
                     with self.connection.pipeline() as birth:
-                        birth.hset(self.key, mapping=dict(self.serialize()))
+                        birth.hset(self.key, mapping=self.serialize())
                         birth.expire(self.key, _WORKER_TTL_SECONDS)
                         register(self, birth)
                         birth.execute()

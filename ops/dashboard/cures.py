@@ -59,7 +59,7 @@ def cure() -> None:
     web.RedisConnectionError = ()
     # RQ decompresses whatever a job holds, to any length.
     bounded = SimpleNamespace(decompress=_expand, compress=zlib.compress, error=zlib.error)
-    rq.job.zlib = rq.results.zlib = bounded  # type: ignore[attr-defined]  # as they import it
+    rq.job.zlib = rq.results.zlib = bounded  # type: ignore[attr-defined,assignment]
 
 
 class DashboardJob(Job):
@@ -76,7 +76,7 @@ class DashboardJob(Job):
 
     def refresh(self) -> None:
         """Read the job. Raises NoSuchJobError, also for one that ours would never be as long as."""
-        if not _is_short(self.connection, self.key):
+        if not is_short(self.connection, self.key):
             raise NoSuchJobError(f"No such job: {self.key}")
         super().refresh()  # type: ignore[no-untyped-call]  # RQ's
 
@@ -88,7 +88,7 @@ class DashboardJob(Job):
         ids = list(job_ids)
         with connection.pipeline(transaction=False) as sizes:
             for id_ in ids:
-                sizes.memory_usage(cls.key_for(id_))
+                sizes.memory_usage(cls.key_for(id_), samples=0)
             short = [id_ for id_, size in zip(ids, sizes.execute(), strict=True) if _fits(size)]
         found: list[Job | None] = []
         for id_, values in zip(short, _hashes(connection, map(cls.key_for, short)), strict=True):
@@ -124,7 +124,7 @@ class DashboardJob(Job):
             return {}
 
     def latest_result(self, timeout: int = 0) -> Result | None:
-        if not _is_short(self.connection, f"{RQ}:results:{self.id}"):
+        if not is_short(self.connection, f"{RQ}:results:{self.id}"):
             return None
         try:
             return super().latest_result(timeout)
@@ -146,7 +146,7 @@ class DashboardWorker(Worker):
         cls, worker_key: str, connection: Redis, **kwargs: Any
     ) -> BaseWorker | None:
         """The worker of a key; None for one that no worker has written."""
-        if not _is_short(connection, worker_key):
+        if not is_short(connection, worker_key):
             return None
         try:
             return super().find_by_key(worker_key, connection, **kwargs)
@@ -207,8 +207,9 @@ def _ids(
     return total, ids if order == "asc" else ids[::-1]
 
 
-def _is_short(redis: Redis, key: str) -> bool:
-    return _fits(redis.memory_usage(key))
+def is_short(redis: Redis, key: str) -> bool:
+    """Whether a key holds no more than ours would, so that all of it may be read."""
+    return _fits(redis.memory_usage(key, samples=0))  # 0: of every field, not of some
 
 
 def _fits(size: Any) -> bool:
@@ -223,8 +224,8 @@ def _hashes(redis: Redis, keys: Iterable[str]) -> list[Any]:
 
 
 def _expand(data: bytes) -> bytes:
-    """`zlib.decompress` with a bound. Raises zlib.error, on which RQ shows the data as it is."""
+    """`zlib.decompress` with a bound. Raises zlib.error, on which RQ takes the data as it is."""
     try:
         return expand(data, TEXT_BYTES_MAX)
-    except ValueError as error:
-        raise zlib.error(str(error)) from error
+    except ValueError:
+        return b"(It is too long to be shown.)"

@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 from broker.conditions import UnfitRedis, judge
 from broker.keys import RQ
 from broker.registered import MARK, SUSPENDED, Attendance, registered
-from ops.dashboard.cures import KEY_BYTES_MAX, WORKERS_MAX
+from ops.dashboard.cures import WORKERS_MAX, is_short
 
 _FIELDS = ("hostname", "pid", "version", "state", "birth", "last_heartbeat", MARK)
 _PREFIX = f"{RQ}:worker:"
@@ -31,7 +31,7 @@ def _workers(redis: Redis, queue: str) -> list[Any]:
     found = []
     for key in sorted(keys)[:WORKERS_MAX]:
         name = key.decode(errors="replace")
-        if not name.startswith(_PREFIX) or (redis.memory_usage(name) or 0) > KEY_BYTES_MAX:
+        if not name.startswith(_PREFIX) or not is_short(redis, name):
             continue
         try:
             values = cast("list[bytes | None]", redis.hmget(name, _FIELDS))
