@@ -50,9 +50,16 @@ end
 
 -- A worker of stock RQ on our queue writes statuses too: `started`, then `failed`. So a job of a
 -- lane is done only when one of our scripts has taken it off its lane, and it is in hand only while
--- the batch that took it holds its lease. These two say whether it can be run, and whether it is.
+-- the batch that took it holds its lease.
 local function is_open(status, data)
   return data and status and status ~= 'canceled' and status ~= 'stopped'
+end
+
+local function forget_failure(id, status)
+  if status == 'failed' then
+    call('ZREM', FAILED, id)
+    call('HDEL', job_key(id), 'exc_info')
+  end
 end
 
 local function is_held(batch)
@@ -74,6 +81,7 @@ local function queue_head_if_any(lane, list)
     local status, data, batch = unpack(call('HMGET', job_key(head), 'status', 'data', 'batch'))
     if is_held(batch) then return true end
     if is_open(status, data) then
+      forget_failure(head, status)
       enqueue(head, list)
       return true
     end

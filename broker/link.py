@@ -199,15 +199,16 @@ class Link:
                 self._again.clear()
                 self._flush()
                 await self._watch.keep(wire)
+            except UnfitRedis:  # the watch has logged it
+                self._refuse_all()
             except Exception as error:
-                if isinstance(error, UnfitRedis):  # which is logged
-                    self._refuse_all()
-                else:
-                    _LOG.warning("Redis is not ready: %s", error)
-                await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
+                _LOG.warning("Redis is not ready: %s", error)
+            else:
+                continue  # the connection was lost: the next one at once
             finally:
                 self._wire = None
                 wire.abort()
+            await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
 
     async def _introduce(self, wire: Wire) -> None:
         """Look at the server before any request is admitted there; load the script."""

@@ -29,10 +29,7 @@ end
 local function start(id, job, deadline)
   -- At the first, so that a second copy of it finds it in hand.
   if #ids == 0 then call('ZADD', LEASES, NOW_MS + LEASE_MS, BATCH) end
-  if job.status == 'failed' then  -- by a worker that is not ours
-    call('ZREM', FAILED, id)
-    call('HDEL', job_key(id), 'exc_info')
-  end
+  forget_failure(id, job.status)
   call('HSET', job_key(id), 'status', 'started', 'started_at', ISO, 'last_heartbeat', ISO,
     'worker_name', WORKER, 'batch', BATCH)
   ids[#ids + 1] = id

@@ -120,7 +120,7 @@ class DashboardJob(Job):
     def get_meta(self, refresh: bool = True) -> dict[str, Any]:
         try:
             return super().get_meta(refresh)
-        except ValueError:  # of json, of utf-8
+        except (ValueError, RecursionError):  # of json, of utf-8
             return {}
 
     def latest_result(self, timeout: int = 0) -> Result | None:
