@@ -1,6 +1,7 @@
 """A gateway's eye on its Redis: fit for use when it connects, and every second while it runs."""
 
 import asyncio
+import hashlib
 import logging
 
 from redis import exceptions as redis_errors
@@ -13,6 +14,8 @@ from broker.seldom import Reminder
 from broker.wire import Wire
 
 _EVERY_SECONDS = 1.0
+_PROBE, _REMEMBER, _WORKERS = map(source, ("probe", "remember", "workers"))
+_PROBE_SHA = hashlib.sha1(_PROBE.encode()).hexdigest()  # noqa: S324  # as Redis names a script
 _NOBODY = Attendance(suspended=False, workers=())
 
 
@@ -53,10 +56,16 @@ class Watch:
         self.unfit = ""
         try:
             async with asyncio.timeout(self._within_seconds):
-                conditions = await self._judged(wire)
-                probe = await wire.call("SCRIPT", "LOAD", source("probe"))
+                # All at once, as a failover waits for it.
                 common = common_arguments(self._queue)
-                require_permissions(await wire.call("EVALSHA", probe, 0, *common, *GATEWAY))
+                questions = (
+                    wire.call("INFO"),
+                    wire.call("SCRIPT", "LOAD", _PROBE),
+                    wire.call("EVALSHA", _PROBE_SHA, 0, *common, *GATEWAY),
+                )
+                info, _, forbidden = await asyncio.gather(*questions)
+                conditions = _judged(info)
+                require_permissions(forbidden)
                 return await self._look(wire, conditions)
         except redis_errors.ResponseError as error:
             if not is_forbidden(error):  # but of the moment, as while it loads its file
@@ -73,24 +82,27 @@ class Watch:
         while not (await asyncio.wait([wire.lost], timeout=_EVERY_SECONDS))[0]:
             try:
                 async with asyncio.timeout(self._within_seconds):
-                    await self._look(wire, await self._judged(wire))
+                    await self._look(wire, _judged(await wire.call("INFO")))
             except UnfitRedis as error:
                 raise self._note(error) from None
-
-    async def _judged(self, wire: Wire) -> Conditions:
-        return judge(parse_info((await wire.call("INFO")).decode(errors="replace")))
 
     async def _look(self, wire: Wire, conditions: Conditions) -> int:
         """Note which Redis this is, before any request is admitted, and who works on the queue."""
         common = common_arguments(self._queue)
         known_by = (conditions.run_id, conditions.evicted_keys)
-        born: int = await wire.call("EVAL", source("remember"), 0, *common, *known_by)
-        self._attendance = read_attendance(await wire.call("EVAL", source("workers"), 0, *common))
+        remembered = wire.call("EVAL", _REMEMBER, 0, *common, *known_by)
+        workers = wire.call("EVAL", _WORKERS, 0, *common)
+        born, attendance = await asyncio.gather(remembered, workers)
+        self._attendance = read_attendance(attendance)
         self._warnings = conditions.warnings
         self._reminder.say(line for line in (self.trouble, *self.warnings) if line)
-        return born
+        return int(born)
 
     def _note(self, error: UnfitRedis) -> UnfitRedis:
         self.unfit = str(error)
         self._reminder.say([self.unfit])
         return error
+
+
+def _judged(info: bytes) -> Conditions:
+    return judge(parse_info(info.decode(errors="replace")))

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -123,7 +124,7 @@ def test_every_page_says_that_the_queue_is_suspended_and_who_else_works_on_it(
     world: World,
 ) -> None:
     world.redis.sadd("rq:workers:bets", "rq:worker:alien")
-    born = {"birth": "now", "hostname": HTML, "pid": 17, "version": "3.0.0"}
+    born: dict[Any, Any] = {"birth": "now", "hostname": HTML, "pid": 17, "version": "3.0.0"}
     world.redis.hset("rq:worker:alien", mapping=born)
     world.redis.set("rq:suspended", 1)
 

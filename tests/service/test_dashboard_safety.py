@@ -167,9 +167,9 @@ def test_a_prepared_pickle_is_never_unpickled_by_page_or_command(
     for key, name in registries.items():
         redis.zadd(key, {f"7-{name}": time.time() + 3600})
         redis.hset(f"rq:job:7-{name}", "status", "failed")
-    for key in redis.keys("rq:job:7-*"):
-        redis.hset(key, mapping=dict.fromkeys(["data", "meta", "result", "exc_info"], prepared))
-        redis.hset(key, "description", pickle.dumps("by hand"))
+    for job in redis.keys("rq:job:7-*"):
+        redis.hset(job, mapping=dict.fromkeys(["data", "meta", "result", "exc_info"], prepared))
+        redis.hset(job, "description", pickle.dumps("by hand"))
     redis.xadd("rq:results:7-failed", {"type": 1, "return_value": base64.b64encode(prepared)})
     redis.hset("rq:worker:pickling-worker", mapping={"state": prepared, "hostname": prepared})
     env = {"REDIS_URL": world.redis_url, "BETCORE_QUEUE_NAME": "pickled"}

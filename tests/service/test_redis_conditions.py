@@ -36,7 +36,7 @@ EVICTING = {"maxmemory": 50_000_000, "maxmemory-policy": "volatile-lru"}
 def configured(redis: Redis, **changed: Any) -> Iterator[None]:
     """The server runs with other settings for as long as this lasts."""
     names = {name.replace("_", "-"): value for name, value in changed.items()}
-    before = {name: redis.config_get(name)[name] for name in names}
+    before = {name: redis.config_get(name)[name] or "" for name in names}
     for name, value in names.items():
         redis.config_set(name, value)
     try:
