@@ -15,9 +15,12 @@ from models.money import plain
 
 #: No job of ours is as long, compressed or not; anything may have been put on the queue.
 JOB_BYTES_MAX: Final = 16 * 1024
-#: A longer one takes a job out of Redis's compact form (`hash-max-listpack-value`).
-DESCRIPTION_CHARACTERS_MAX: Final = 240
+# Of a bet's, player's or reference's name in a description. A description of more than 1,024 bytes
+# takes a job out of Redis's compact form (`hash-max-listpack-value`).
+_QUOTED_MAX = 80
 _FAILURE_CHARACTERS_MAX = 300
+
+_CALLS = {name: name.rpartition(".")[2].replace("_", "-") for name in COMMANDS}
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _DECODE = json.JSONDecoder().decode
@@ -42,20 +45,27 @@ def encode_job(command: Command, reply_to: str) -> str:
 def describe(command: Command) -> str:
     """What a job does, in one short line for people, as RQ's dashboard shows it.
 
-    Such as: pay-in-out 10.5 → 55.25 of bet 'b-17' for account 42.
+    Such as: pay-in-out 10.5 → 55.25 of bet 'b-17' for player 'anna', account 42.
     """
-    call = command.function.rpartition(".")[2].replace("_", "-")
+    call = _CALLS[command.function]
     if isinstance(command, CashCommand):
-        what = f"{call} {plain(command.amount)} by reference {command.reference!r}"
-    else:
-        amounts = [plain(amount) for amount in (command.stake, command.win) if amount is not None]
-        what = " ".join(
-            [call, *([" → ".join(amounts)] if amounts else []), f"of bet {command.bet_id!r}"]
+        return (
+            f"{call} {plain(command.amount)} by reference {_quoted(command.reference)} "
+            f"for account {command.account_id}"
         )
-    line = f"{what} for account {command.account_id}"
-    if len(line) <= DESCRIPTION_CHARACTERS_MAX:
-        return line
-    return line[: DESCRIPTION_CHARACTERS_MAX - 1] + "…"  # `repr` makes ten of some characters
+    stake, win = command.stake, command.win
+    if stake is not None and win is not None:
+        call = f"{call} {plain(stake)} → {plain(win)}"
+    elif (one := win if stake is None else stake) is not None:
+        call = f"{call} {plain(one)}"
+    player = f"player {_quoted(command.player)}, " if command.player else ""
+    return f"{call} of bet {_quoted(command.bet_id)} for {player}account {command.account_id}"
+
+
+def _quoted(text: str) -> str:
+    """A text of a caller, printable and short; `repr` makes ten of some characters."""
+    quoted = repr(text)
+    return quoted if len(quoted) <= _QUOTED_MAX else quoted[: _QUOTED_MAX - 1] + "…"
 
 
 def decode_job(data: bytes) -> Work:

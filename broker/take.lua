@@ -4,7 +4,8 @@
 --   first (an id that BLMOVE put on the intermediate list, or ''), time now (s), ttl (s) and
 --   exc_info and exc_string of an expired job.
 -- Returns `false` when RQ is suspended, else a row a job: id, data, ms until its deadline,
---   flight key (or '').
+--   flight key (or ''). After them a row for each of the first jobs that expired: id, data, '' and
+--   how many expired in all.
 
 local WORKER, WORKER_KEY, BATCH, N = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 local LEASE_MS, STARTED_TTL, FIRST, STARTED_AT = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
@@ -16,7 +17,9 @@ local EXPIRED_MAX = 500
 -- Whatever has written the hash: nothing longer is a job of ours, and a worker must not read it.
 local DATA_MAX = 16384  -- bytes
 
-local rows, ids, scores = {}, {}, {}
+local EXPIRED_SHOWN = 5  -- to be named in the worker's log
+
+local rows, ids, scores, late = {}, {}, {}, {}
 local expired = 0
 
 local function read(id)
@@ -25,6 +28,8 @@ local function read(id)
   return {status = status, data = data, deadline = tonumber(deadline or nil), batch = batch,
     flight = flight}
 end
+
+local function readable(data) return #data <= DATA_MAX and data or '' end
 
 local function start(id, job, deadline)
   -- At the first, so that a second copy of it finds it in hand.
@@ -35,8 +40,7 @@ local function start(id, job, deadline)
   ids[#ids + 1] = id
   scores[#scores + 1] = NOW_S + STARTED_TTL
   scores[#scores + 1] = id .. ':' .. BATCH
-  local data = #job.data <= DATA_MAX and job.data or ''
-  rows[#rows + 1] = {id, data, deadline - NOW_MS, job.flight or ''}
+  rows[#rows + 1] = {id, readable(job.data), deadline - NOW_MS, job.flight or ''}
 end
 
 -- Take these of a lane: its head, the job that was read already, and those behind it.
@@ -52,6 +56,7 @@ local function take_lane(lane, members, head)
       call('LREM', lane, 1, id)
       call('ZREM', DEFERRED, id)
       expired = expired + 1
+      if #late < EXPIRED_SHOWN then late[#late + 1] = {id, readable(job.data), ''} end
       if not job.batch then land(id, job.flight) end
       fail(id, WORKER, BATCH, STARTED_AT, STARTED_AT, EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING)
     else
@@ -111,5 +116,9 @@ if #rows > 0 then
   call('EXPIRE', WORKER_KEY .. ':executions', STARTED_TTL)  -- a worker may die before it beats
   call('HSET', WORKER_KEY, 'state', 'busy')
   call('EXPIRE', WORKER_KEY, WORKER_TTL)
+end
+for _, row in ipairs(late) do
+  row[4] = tostring(expired)
+  rows[#rows + 1] = row
 end
 return rows

@@ -3,12 +3,13 @@
 import json
 import tracemalloc
 import zlib
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from broker.codec import DESCRIPTION_CHARACTERS_MAX, BadJob, decode_job, describe, encode_job
+from broker.codec import BadJob, decode_job, describe, encode_job
 from models.commands import BetCommand, Command, Deposit, PayIn, PayInOut, PayOut, Refund
 
 PLACE: dict[str, Any] = {"provider_id": 7, "session_id": "s", "account_id": 42}
@@ -74,20 +75,26 @@ def bet(kind: type[BetCommand], **amounts: str) -> BetCommand:
     ("command", "said"),
     [
         (BET, "pay-in-out 10.5 → 55.25 of bet 'b-17' for account 42"),
+        (
+            replace(BET, player="anna"),
+            "pay-in-out 10.5 → 55.25 of bet 'b-17' for player 'anna', account 42",
+        ),
         (bet(PayIn, stake="1E+2"), "pay-in 100 of bet 'b-17' for account 42"),
         (bet(PayOut, win="0"), "pay-out 0 of bet 'b-17' for account 42"),
         (bet(Refund), "refund of bet 'b-17' for account 42"),
         (Deposit(42, "my ref", Decimal(5)), "deposit 5 by reference 'my ref' for account 42"),
     ],
 )
-def test_a_description_names_call_amounts_bet_and_account(command: Command, said: str) -> None:
+def test_a_description_names_call_amounts_bet_and_player(command: Command, said: str) -> None:
     assert describe(command) == said
 
 
 def test_a_description_is_short_and_printable_whatever_the_bet_is_called() -> None:
     for bet_id in ("\u202e" * 128, "<script>" * 16, "\U000e0001" * 128, "é" * 128, "'\"" * 64):
-        said = describe(PayIn(**PLACE, bet_id=bet_id, stake=Decimal(1)))
+        amounts: dict[str, Any] = {"stake": Decimal("1e15") - Decimal("1e-18"), "win": Decimal(0)}
+        said = describe(PayInOut(**PLACE, bet_id=bet_id, player=bet_id, **amounts))
 
-        assert len(said) <= DESCRIPTION_CHARACTERS_MAX
+        assert len(said) < 330
+        assert said.endswith("account 42")
         assert said.isprintable()
         assert len(said.encode()) < 1024  # else a job is not kept in one piece
