@@ -189,6 +189,7 @@ class Link:
                     self._settings.redis_url, self._settings.redis_connect_within_seconds
                 )
             except Exception as error:
+                self._watch.unfit = ""  # nobody knows any more
                 _LOG.warning("Redis cannot be reached: %s", error)
                 await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
                 continue

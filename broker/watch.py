@@ -29,7 +29,7 @@ class Watch:
         self._reminder = Reminder(logging.getLogger("betcore.redis"))
         self._attendance = _NOBODY
         self._warnings: tuple[str, ...] = ()
-        self.unfit = ""  # why this Redis cannot be used, since the last look
+        self.unfit = ""  # why this Redis cannot be used, as the last look said
 
     @property
     def refusing(self) -> str:
@@ -53,7 +53,6 @@ class Watch:
 
         Raises UnfitRedis, RedisError or TimeoutError: no request may be admitted there.
         """
-        self.unfit = ""
         try:
             async with asyncio.timeout(self._within_seconds):
                 # All at once, as a failover waits for it.
@@ -95,6 +94,7 @@ class Watch:
         born, attendance = await asyncio.gather(remembered, workers)
         self._attendance = read_attendance(attendance)
         self._warnings = conditions.warnings
+        self.unfit = ""
         self._reminder.say(line for line in (self.trouble, *self.warnings) if line)
         return int(born)
 
