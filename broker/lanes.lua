@@ -73,8 +73,8 @@ local function land(id, flight)
 end
 
 -- Queue the head of a lane, on a list other than RQ's where one is named; a head that can no longer
--- run is removed first. One in hand is left to the batch that holds it. Returns whether the lane has
--- a head: one that has none is the caller's to take off LANES.
+-- run is removed first. One in hand is left to the batch that holds it. Returns whether the lane
+-- has a head: one that has none is the caller's to take off LANES.
 local function queue_head_if_any(lane, list)
   local head = call('LINDEX', lane, 0)
   while head do

@@ -1,5 +1,5 @@
 -- Try whether this user may run the commands that our scripts run. ARGV: the common four, then the
--- commands. Returns {} when all is allowed, else the first refusal: command, key, and Redis's words.
+-- commands. Returns {} when all is allowed, else the first refusal: command, key, Redis's words.
 --
 -- It leaves nothing behind: a key of text is made for a moment, on which every other command that
 -- would write fails for its type, which it only does once it is allowed.

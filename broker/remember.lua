@@ -1,5 +1,5 @@
--- Note which Redis this is. One that is new, restarted or failed over may have forgotten nonces, and
--- so may one that evicted keys: it remembers since now, and requests stamped earlier are not
+-- Note which Redis this is. One that is new, restarted or failed over may have forgotten nonces,
+-- and so may one that evicted keys: it remembers since now, and requests stamped earlier are not
 -- admitted (PROTOCOL.md).
 --
 -- ARGV: the common four, run id of the server, how many keys it has evicted. Returns when this

@@ -1,6 +1,6 @@
 -- How the queue is. ARGV: the common four.
--- Returns numbers: ms until a suspension ends (-1: never, -2: there is none), jobs queued, deferred,
--- started, finished, failed, and for how many ms the oldest that waits has waited (-1: none waits).
+-- Returns numbers: ms until a suspension ends (-1: never, -2: there is none); jobs queued,
+-- deferred, started, finished, failed; for how many ms the oldest has waited (-1: none waits).
 
 -- Since when the first of these waits. `queued_ms` is of the last time it was put on the queue: for
 -- one that a foreign worker had taken, its wait began earlier.

@@ -6,6 +6,7 @@ import typer
 
 from ops.commands import (
     accounts,
+    audit,
     bets,
     currencies,
     ledger,
@@ -54,6 +55,7 @@ for name, group in {
     "ledger": ledger.app,
     "currency": currencies.app,
     "queue": queue.app,
+    "audit": audit.app,
     "report": reports.app,
 }.items():
     app.add_typer(group, name=name)
