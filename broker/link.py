@@ -215,7 +215,7 @@ class Link:
         """Look at the server before any request is admitted there; load the script."""
         admit = wire.call("SCRIPT", "LOAD", source("admit"))  # on its way beside the questions
         admit.add_done_callback(lambda done: done.cancelled() or done.exception())
-        born = await self._watch.begin(wire)
+        born = await self._watch.meet(wire)
         if self._born not in (None, born):
             self._give_up_forgotten()
         self._born = born

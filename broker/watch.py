@@ -48,7 +48,7 @@ class Watch:
         foreign = self._attendance.warning(self._queue)
         return [*self._warnings, *([foreign] if foreign and not self.refusing else [])]
 
-    async def begin(self, wire: Wire) -> int:
+    async def meet(self, wire: Wire) -> int:
         """Look at a new connection; when the memory of this Redis began, in ms.
 
         Raises UnfitRedis, RedisError or TimeoutError: no request may be admitted there.
@@ -76,7 +76,7 @@ class Watch:
     async def keep(self, wire: Wire) -> None:
         """Look again and again until the connection is lost.
 
-        Raises as `begin` as soon as the server cannot be used any more.
+        Raises as `meet` as soon as the server cannot be used any more.
         """
         while not (await asyncio.wait([wire.lost], timeout=_EVERY_SECONDS))[0]:
             try:

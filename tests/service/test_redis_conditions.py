@@ -191,7 +191,7 @@ def test_each_process_refuses_a_redis_that_may_evict_and_the_gateway_is_not_read
         refused = seat.pay_in_out(1, betId="while keys can be evicted")
         started = subprocess.run(
             [sys.executable, "-m", "ops.cli", "worker"],
-            env=os.environ | common_environment(own_world.urls),
+            env=os.environ | common_environment(own_world.urls, "worker"),
             capture_output=True,
             text=True,
             timeout=120,
