@@ -1,6 +1,6 @@
 """RQ's worker, taking many jobs at a time: one PostgreSQL transaction and one finish for a batch.
 
-Kept from RQ: registration, the loop, signals, commands, suspension, `rq info`, the dashboard.
+Kept from RQ: registration, the loop, signals, commands, suspension, the dashboard.
 Replaced, because they lose jobs, or take minutes, or 22 round trips a job (docs/adr/0003): taking,
 finishing, the shutdown while idle, and the recovery of abandoned jobs.
 """
