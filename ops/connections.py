@@ -1,130 +1,154 @@
 """Connections of the gateway, each bounded in time and bytes, so that none costs the others.
 
-Uvicorn bounds neither how long a request may take to arrive nor how long its head may be, and keeps
-a connection on which nothing was ever sent for as long as the client likes.
+Uvicorn works requests off; what is a request is decided here, one at a time and in their order.
 """
 
 import asyncio
+import logging
 import resource
 from typing import Any, ClassVar, Final, cast
+from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
-import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from api.calls import well_formed_nonce
 from api.crowding import Crowding
 from api.errors import ApiError, invalid, try_later
+from api.peer import PEER, Peer
+from broker.seldom import Seldom
+from models.errors import BetcoreError
 from ops.acceptor import MOST_PER_TURN
 from ops.bare_answers import answer, turned_away
 from ops.corked import CorkedTransport
+from ops.http_head import Head, Refused
+from ops.http_reader import BODY_BYTES_MAX, RequestReader
+from ops.idle import IdleConnections
 from settings import Settings
 
-HEAD_BYTES_MAX: Final = 16 * 1024
-#: Of a whole request; what the app has refused as too long (413) is read and dropped up to here.
-REQUEST_BYTES_MAX: Final = 1024 * 1024
+_LOG = logging.getLogger("betcore.connections")
+_LOG.addFilter(Seldom())
 #: Requests that wait behind one that is worked on. No provider's client sends any.
 PIPELINED_MAX: Final = 32
-#: Files that the process needs besides: servers, logs, and connections about to be refused, which
-#: are so only some turns of the loop after they were accepted.
-_OTHER_FILES: Final = 100 + 3 * MOST_PER_TURN
+_TOO_MANY_AHEAD: Final = ApiError(
+    429, 99, f"More than {PIPELINED_MAX} requests were sent without waiting for answers."
+)
+#: For so long an ended connection is read, so that its last answer reaches the client.
+_LINGER_SECONDS: Final = 1.0
 
+#: Files that a process needs besides its connections: of its own, to servers and logs; then for
+#: connections accepted in one turn of the loop, as many that are closed, and some that linger.
+_OWN_FILES: Final = 100
+_SPARE_FILES: Final = _OWN_FILES + 3 * MOST_PER_TURN
+_SPARE_FILES_LEAST: Final = _OWN_FILES + 24
+_CONNECTIONS_LEAST: Final = 4
+_FILES_LEAST: Final = _SPARE_FILES_LEAST + _CONNECTIONS_LEAST
 
-class TooMuch(Exception):  # noqa: N818
-    """A client sends more than any of ours needs to."""
+_IDLE: "WeakKeyDictionary[ServerState, IdleConnections]" = WeakKeyDictionary()
+_LINGERING: "WeakKeyDictionary[ServerState, set[BoundedProtocol]]" = WeakKeyDictionary()
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol with an end to everything a client could leave half done."""
+    """Uvicorn's protocol with requests read by us, and an end to all that could be left half done.
 
-    #: In this process; above it a new one is refused.
+    A request is handed to the app once its body has arrived, or is known to be too long; only a
+    client that waits to be told to continue is handed over before. One is worked on at a time:
+    what is sent behind it waits in the reader, and then in the client's system.
+    """
+
+    #: In this process; above it an idle one is closed, or the new one refused.
     connections_max: ClassVar[int] = 500
+    #: Besides those, connections that linger after they were refused for want of room.
+    refused_lingering_max: ClassVar[int] = MOST_PER_TURN // 2
+    #: Accepted in one turn of the event loop.
+    accepted_per_turn_max: ClassVar[int] = MOST_PER_TURN
     #: From a connection's beginning, or a request's first byte, to the request's last byte; and for
     #: as long a client may leave answers unread. More than any request may take.
     arrives_within_seconds: ClassVar[float] = 10.0
+    #: From the end of a request's head to the end of its body; after that it is answered with 99.
+    body_arrives_within_seconds: ClassVar[float] = 4.5
+    #: More than that is not kept for the app, which refuses it.
+    body_bytes_max: ClassVar[int] = 16 * 1024
+    #: How long a connection may be idle once a signature was good there; before that, as long as
+    #: uvicorn's `timeout_keep_alive` says. It outlives those that clients and proxies keep (60 s is
+    #: common): a POST that meets a connection just closed is sent again, and may be answered 409.
+    known_keep_alive_seconds: ClassVar[float] = 75
     #: Asked once for each bet that comes: whether to answer it with 99 at once.
     crowding: ClassVar[Crowding | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As uvicorn's."""
         super().__init__(*args, **kwargs)
-        self._in_head = self._in_request = self._turned_away = False
-        self._head_bytes = self._request_bytes = 0
+        self.parser = None  # type: ignore[assignment]  # ours is the reader
+        self.peer = Peer()
+        self._reader = RequestReader()
+        self._idle = _IDLE.setdefault(self.server_state, IdleConnections())
+        self._refused_lingering = _LINGERING.setdefault(self.server_state, set())
+        self._head: Head | None = None  # of the request whose body arrives
+        self._body = b""
+        self._handed_over = False  # whether the app has that one already
+        self._was_answered = self._was_refused = False
+        self._has_surplus = False  # a body is too long, and where it ends is not looked for
+        self._has_ended = False  # the client sends no more
+        self._ahead_left: int | None = None  # so many are still answered of what was sent ahead
         self._late: asyncio.TimerHandle | None = None
+        self._lingered: asyncio.TimerHandle | None = None
+
+    # Called by asyncio and uvicorn.
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by asyncio."""
         super().connection_made(transport)
-        # Whoever closes it: a client that reads nothing would keep it open for ever.
-        corked = CorkedTransport(transport, self.loop, on_close=self._expect_soon)
+        corked = CorkedTransport(transport, self.loop, on_close=self._closes)
         self.transport = cast("asyncio.Transport", corked)
-        if len(self.connections) > self.connections_max:
-            self._refuse(try_later("There are too many connections."))
-        else:
+        if len(self.connections) <= self.connections_max or self._idle.evict_oldest():
+            self._idle.add(self, known=False)
             self._expect_soon()
+        else:
+            _LOG.warning("all %d connections are busy: a new one is refused", self.connections_max)
+            self.connections.discard(self)
+            self._refuse(try_later("There are too many connections."))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
         super().connection_lost(exc)
+        self._idle.discard(self)
+        self._refused_lingering.discard(self)
+        self._unset_keepalive_if_required()
         self._expect_nothing()
+        if self._lingered is not None:
+            self._lingered.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Called by asyncio. In parts, so that a part with a whole head shows how long it is."""
-        for begin in range(0, len(data), HEAD_BYTES_MAX):
-            if self.transport.is_closing():
-                return
-            self._part_received(data[begin : begin + HEAD_BYTES_MAX])
+        """Called by asyncio."""
+        if not self.transport.is_closing() and not self._has_surplus:
+            self._reader.feed(data)
+            self._advance()
 
-    def on_message_begin(self) -> None:
-        """Called by the parser."""
-        self._in_head = self._in_request = True
-        self._unset_keepalive_if_required()  # of one turned away, with which this one came
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """Called by the parser. Raises TooMuch, which ends the connection."""
-        self._in_head = False
-        if len(self.pipeline) >= PIPELINED_MAX:
-            raise TooMuch
-        if self._offers_upgrade():
-            return
-        # Here it costs a tenth of what it would behind the app: what is refused must be cheap, or
-        # refusing leaves no time for the rest. Every POST of ours is a bet.
-        self._turned_away = (
-            self.crowding is not None
-            and self.parser.get_method() == b"POST"
-            and self._rests()
-            and not self.expect_100_continue
-            and self.crowding.turns_away(self.loop.time())
-        )
-        if not self._turned_away:
-            super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Called by the parser."""
-        if not self._turned_away:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """Called by the parser."""
-        if self._offers_upgrade():
-            return
-        self._in_request = False
-        if not self._turned_away:
-            super().on_message_complete()
-            return
-        self._turned_away = False
-        keep = self.parser.should_keep_alive()
-        self.transport.write(turned_away(well_formed_nonce(self.headers), keep=keep))
-        if keep:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Called by asyncio. True: what is worked on is answered before the connection ends."""
+        self._has_ended = True
+        if self.transport.is_closing():
+            self._close_now()
         else:
-            self.transport.close()
+            self._advance()
+        return not self.transport.is_closing()
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, in the form of our other answers."""
-        self._refuse(invalid(msg, 400))
+    def on_response_complete(self) -> None:
+        """Called by uvicorn's cycle."""
+        self.server_state.total_requests += 1
+        self._was_answered = True
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._advance()
+
+    def shutdown(self) -> None:
+        """Called by uvicorn: end, once what is worked on is answered."""
+        if self._rests():
+            self._close_now()
+        else:
+            self.cycle.keep_alive = False
 
     def pause_writing(self) -> None:
         """Called by asyncio when a client does not read its answers."""
@@ -134,78 +158,271 @@ class BoundedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """Called by asyncio when it has."""
         super().resume_writing()
-        if not self._in_request:
-            self._expect_nothing()
+        self._watch()
 
-    def _part_received(self, part: bytes) -> None:
+    def evict(self) -> None:
+        """Close at once, for another connection; this one is idle."""
+        _LOG.warning(
+            "all %d connections are in use: the one idle longest is closed", self.connections_max
+        )
+        self.connections.discard(self)
+        self._close_now()
+
+    # From bytes to requests.
+
+    def _advance(self) -> None:
+        """Read on as far as it goes."""
         self._unset_keepalive_if_required()
-        self._parse(part)
-        self._head_bytes = self._head_bytes + len(part) if self._in_head else 0
-        self._request_bytes = self._request_bytes + len(part) if self._in_request else 0
-        if self._head_bytes > HEAD_BYTES_MAX:
-            self._refuse(invalid(f"The head is longer than {HEAD_BYTES_MAX} bytes.", 431))
-        elif self._request_bytes > REQUEST_BYTES_MAX:
-            self.transport.abort()
-        elif self._in_request or (self._rests() and self.timeout_keep_alive_task is None):
-            self._expect_soon()  # what came is no request, or not yet
-        elif not self.flow.write_paused:
-            self._expect_nothing()
-
-    def _parse(self, part: bytes) -> None:
         try:
-            self.parser.feed_data(part)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self._offers_upgrade():
-                again = self._without_upgrade() + part[upgrade.args[0] :]
-                self._parse_again()
-                self._parse(again)
-        except httptools.HttpParserError:
-            self.send_400_response("This is not HTTP/1.1 as we read it.")
+            while not self.transport.is_closing() and (self._read_body() or self._read_head()):
+                pass
+        except Refused as refused:
+            self._refuse(invalid(refused.message, refused.status), refused.head)
+        self._watch()
 
-    def _offers_upgrade(self) -> bool:
-        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+    def _read_head(self) -> bool:
+        """Read the next request's head; False when there is none, or none may be read yet."""
+        if self._head is not None:
+            return False
+        if not self._rests():
+            if self._reader.holds:
+                self._hold()
+            return False
+        head = self._reader.head()
+        if head is None:
+            if self._has_ended and self._reader.holds:
+                raise Refused(400, "The request ended early.")
+            return False
+        if self._ahead_left is not None:
+            if not self._ahead_left:
+                self._refuse(_TOO_MANY_AHEAD, head)
+                return False
+            self._ahead_left -= 1
+        self._head, self._body, self._handed_over = head, b"", False
+        self._expect_nothing()  # the body has a time of its own
+        if head.length is not None and head.length > BODY_BYTES_MAX:
+            head.keep_alive = False
+        too_long = head.length is not None and head.length > self.body_bytes_max
+        if too_long or head.expects_continue:
+            self._hand_over(head)
+        return True
 
-    def _without_upgrade(self) -> bytes:
-        """The head of a request that offers HTTP/2 or the like, which a server may ignore.
+    def _hold(self) -> None:
+        """Leave what was sent ahead until its turn; who sends too much gets no more after that."""
+        self.flow.pause_reading()
+        if self._ahead_left is None and self._reader.holds_more_than(PIPELINED_MAX):
+            self._ahead_left = PIPELINED_MAX
 
-        The parser would take what follows it, the body, for that other protocol.
-        """
-        version = self.parser.get_http_version().encode()
-        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
-        lines += [b"%b: %b" % pair for pair in self.headers if pair[0] != b"upgrade"]
-        return b"\r\n".join((*lines, b"", b""))
+    def _read_body(self) -> bool:
+        """Read on in the body; False when there is none, or not more of it."""
+        head = self._head
+        if head is None:
+            return False
+        part, ended = self._reader.body()
+        if self._handed_over:
+            self._hand_on(part, ended=ended)
+        else:
+            self._body = self._body + part if self._body else part
+            if len(self._body) > self.body_bytes_max:
+                head.keep_alive = ended = False
+                self._head, self._has_surplus = None, True
+                self._hand_over(head)
+                self._hand_on(self._body, ended=True)
+                return False
+        if ended:
+            self._head = None
+            if not self._handed_over:
+                self._arrived(head)
+        elif self._has_ended:
+            raise Refused(400, "The request ended early.")
+        return ended
 
-    def _parse_again(self) -> None:
-        self.parser = httptools.HttpRequestParser(self)
-        # As uvicorn: a client may send more than it should after `Connection: close`.
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    def _arrived(self, head: Head) -> None:
+        """Turn a whole request away, or hand it over."""
+        # Here it costs a tenth of what it would behind the app: what is refused must be cheap, or
+        # refusing leaves no time for the rest. Every POST of ours is a bet.
+        if (
+            self.crowding is not None
+            and head.method == "POST"
+            and self.crowding.turns_away(head.fields, self.peer, self.loop.time())
+        ):
+            keep = head.keep_alive
+            self._was_answered = True
+            self.transport.write(turned_away(well_formed_nonce(head.fields), keep=keep))
+            if not keep:
+                self.transport.close()
+        else:
+            self._hand_over(head)
+            self._hand_on(self._body, ended=True)
+        self._body = b""
+
+    def _hand_over(self, head: Head) -> None:
+        """Let the app begin."""
+        self._handed_over = True
+        path = head.path.decode("ascii")
+        self.headers = head.fields
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.0" if head.is_1_0 else "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,  # type: ignore[typeddict-item]
+            "method": head.method,
+            "root_path": self.root_path,
+            "path": self.root_path + (unquote(path) if "%" in path else path),
+            "raw_path": self.root_path.encode() + head.path,
+            "query_string": head.query,
+            "headers": head.fields,
+            "state": self.app_state.copy(),
+            PEER: self.peer,
+        }
+        self.cycle = RequestResponseCycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=head.expects_continue,
+            keep_alive=head.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        self._start_asgi_task(self.cycle, self.app)
+
+    def _hand_on(self, part: bytes, *, ended: bool) -> None:
+        """Give the app what has come of the body; once it has answered, it is dropped."""
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.body += part
+            cycle.more_body = not ended
+            cycle.message_event.set()
+
+    # How it ends, and when.
 
     def _rests(self) -> bool:
         """Whether nothing is worked on, so that an answer now is no other request's."""
         return self.cycle is None or self.cycle.response_complete
 
-    def _refuse(self, error: ApiError) -> None:
-        """Answer, if nothing is worked on, and close the connection."""
-        if self._rests():
-            self.transport.write(answer(error, self.headers or (), keep=False))
+    def _refuse(self, error: ApiError, head: Head | None = None) -> None:
+        """Answer what cannot go on, and end the connection."""
+        self._was_refused = True
+        if not self._rests():
+            # It was handed over before its body had come, and the app waits for the rest.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self._rests() or not self.cycle.response_started:
+            fields, with_body = (head.fields, head.method != "HEAD") if head else ([], True)
+            made = answer(error, fields, keep=False, with_body=with_body)
+            self.transport.write(made)
         self.transport.close()
+
+    def _closes(self) -> bool:
+        """Called when the transport is closed; whether it lingers."""
+        self._idle.discard(self)
+        self._unset_keepalive_if_required()
+        # Whoever closes it: a client that reads nothing would keep it open for ever.
+        self._expect_soon()
+        unread = self._was_refused or self._has_surplus or self._head or self._reader.holds
+        if not unread or self._has_ended:
+            return False
+        if self not in self.connections:  # it was refused for want of room
+            if len(self._refused_lingering) >= self.refused_lingering_max:
+                return False
+            self._refused_lingering.add(self)
+        self._lingered = self.loop.call_later(_LINGER_SECONDS, self._close_now)
+        self.flow.resume_reading()
+        return True
+
+    def _close_now(self) -> None:
+        self._idle.discard(self)
+        self._expect_soon()
+        cast("CorkedTransport", self.transport).close_now()
+
+    def _watch(self) -> None:
+        """Set the timers for what the connection now waits for."""
+        if self.transport.is_closing():
+            return
+        if not self._rests() and self._head is None:  # for the app
+            self._idle.discard(self)
+            if not self.flow.write_paused:
+                self._expect_nothing()
+        elif self._head is not None or self._reader.holds or self.flow.write_paused:  # the client
+            self._idle.discard(self)
+            self._expect_soon()
+        elif self._has_ended:
+            self._close_now()
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Be idle, until a request begins."""
+        known = self.peer.known
+        self._idle.add(self, known=known)
+        if not self._was_answered:
+            return  # it has until `_late`, from its beginning
+        self._expect_nothing()
+        seconds = self.known_keep_alive_seconds if known else self.timeout_keep_alive
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self._close_now)
 
     def _expect_soon(self) -> None:
         if self._late is None:
             within = self.arrives_within_seconds
-            self._late = self.loop.call_later(within, self.transport.abort)
+            if self._head is not None and not self._handed_over:
+                within = min(within, self.body_arrives_within_seconds)
+            self._late = self.loop.call_later(within, self._too_late)
 
     def _expect_nothing(self) -> None:
         if self._late is not None:
             self._late.cancel()
             self._late = None
 
+    def _too_late(self) -> None:
+        """End a connection on which nothing more is to be expected."""
+        head = self._head
+        if head is None or self._handed_over or self.transport.is_closing():
+            self.transport.abort()
+        else:
+            self._late = None
+            self._refuse(try_later("The body did not arrive in time."), head)
+
+
+class TooFewFiles(BetcoreError):  # noqa: N818
+    """The system lets this process have too few open files to serve."""
+
 
 def bound_connections(settings: Settings) -> None:
-    """Set this process's bounds: so many connections, if the system lets it have the files."""
+    """Set this process's bounds, as many connections as the system lets it have files for.
+
+    Raises TooFewFiles.
+    """
     most, (_, files) = settings.connections_max, resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    if files != resource.RLIM_INFINITY:
-        most = min(most, files - _OTHER_FILES)
-    BoundedProtocol.connections_max = max(1, most)
+    spare = _SPARE_FILES
+    if files != resource.RLIM_INFINITY and files < most + spare:
+        wanted = most + spare
+        # Some of few files are for what may come at once beside the connections in use.
+        spare = min(spare, max(_SPARE_FILES_LEAST, files // 2))
+        most = min(most, files - spare)
+        if most < min(_CONNECTIONS_LEAST, settings.connections_max):
+            raise TooFewFiles(
+                f"The system allows this process {files} open files, too few to serve: "
+                f"raise the limit (ulimit -n) to {wanted}, or at least to {_FILES_LEAST}."
+            )
+        if most < settings.connections_max:
+            _LOG.warning(
+                "only %d of %d connections (BETCORE_CONNECTIONS_MAX) are possible, because the "
+                "system allows %d open files: raise the limit (ulimit -n) to %d",
+                *(most, settings.connections_max, files, wanted),
+            )
+    part = (spare - _OWN_FILES) // 3
+    BoundedProtocol.connections_max = most
+    BoundedProtocol.accepted_per_turn_max = min(MOST_PER_TURN, part)
+    BoundedProtocol.refused_lingering_max = part // 2
     BoundedProtocol.arrives_within_seconds = settings.request_arrives_within_seconds
+    BoundedProtocol.body_arrives_within_seconds = (
+        settings.answer_within_seconds - settings.ask_primary_within_seconds
+    )
+    BoundedProtocol.body_bytes_max = settings.body_bytes_max
