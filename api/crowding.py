@@ -82,7 +82,7 @@ class Crowding:
         return own * (len(self._of_provider) + (own == 0)) >= most
 
     def note(self, thousandths: int, now: float) -> None:
-        """Note how long the first waits, of the longest wait, as Redis has just said (loop time)."""
+        """Note for what part of the longest wait the first has waited, as Redis says (loop time)."""
         self._queued = thousandths / 1000
         self._until = now + _REMEMBERED_SECONDS
 

@@ -32,7 +32,7 @@ _USUAL_LINE = re.compile(
     rb"(GET|POST) (/[A-Za-z0-9\-._~/]*+)(?:\?([A-Za-z0-9\-._~=&]*+))? HTTP/1\.([01])\r\n"
 )
 _USUAL_FIELD = re.compile(
-    rb"^([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[ \t]*+([\t -~\x80-\xff]*+)\r\n", re.MULTILINE
+    rb"(?<=\r\n)([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[ \t]*+([\t -~\x80-\xff]*+)\r\n"
 )
 _JUDGED: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"expect")
