@@ -82,7 +82,7 @@ class Crowding:
         return own * (len(self._of_provider) + (own == 0)) >= most
 
     def note(self, thousandths: int, now: float) -> None:
-        """Note for what part of the longest wait the first has waited, as Redis says (loop time)."""
+        """Note for what part of the longest wait the first has waited, says Redis (loop time)."""
         self._queued = thousandths / 1000
         self._until = now + _REMEMBERED_SECONDS
 
@@ -135,6 +135,10 @@ class Crowding:
         """Note by how much the event loop was late."""
         self._lag = seconds
 
+    def pass_time(self, seconds: float) -> None:
+        """Let what providers have used count less, as so much time has passed."""
+        self._shares.fade(seconds)
+
     async def watch(self) -> None:
         """Measure, until cancelled, by how much the event loop is late."""
         loop = asyncio.get_running_loop()
@@ -143,7 +147,7 @@ class Crowding:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
             took = loop.time() - began
             self.note_lag(took - _LOOK_EVERY_SECONDS)
-            self._shares.fade(took)
+            self.pass_time(took)
 
 
 def _between(bounds: tuple[float, float], value: float) -> float:

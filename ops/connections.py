@@ -92,6 +92,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._has_surplus = False  # a body is too long, and where it ends is not looked for
         self._has_ended = False  # the client sends no more
         self._ahead_left: int | None = None  # so many are still answered of what was sent ahead
+        self._idle_since: float | None = None  # loop time
         self._late: asyncio.TimerHandle | None = None
         self._lingered: asyncio.TimerHandle | None = None
 
@@ -103,7 +104,7 @@ class BoundedProtocol(HttpToolsProtocol):
         corked = CorkedTransport(transport, self.loop, on_close=self._closes)
         self.transport = cast("asyncio.Transport", corked)
         if len(self.connections) <= self.connections_max or self._idle.evict_oldest():
-            self._idle.add(self, known=False)
+            self._rest()
             self._expect_soon()
         else:
             _LOG.warning("all %d connections are busy: a new one is refused", self.connections_max)
@@ -115,8 +116,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._idle.discard(self)
         self._refused_lingering.discard(self)
-        self._unset_keepalive_if_required()
         self._expect_nothing()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         if self._lingered is not None:
             self._lingered.cancel()
 
@@ -153,7 +155,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Called by asyncio when a client does not read its answers."""
         super().pause_writing()
-        self._expect_soon()
+        self._watch()
 
     def resume_writing(self) -> None:
         """Called by asyncio when it has."""
@@ -172,7 +174,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _advance(self) -> None:
         """Read on as far as it goes."""
-        self._unset_keepalive_if_required()
         try:
             while not self.transport.is_closing() and (self._read_body() or self._read_head()):
                 pass
@@ -198,14 +199,22 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._refuse(_TOO_MANY_AHEAD, head)
                 return False
             self._ahead_left -= 1
+        self._begin(head)
+        return not self._has_surplus
+
+    def _begin(self, head: Head) -> None:
+        """Begin with a request whose body may be still to come."""
         self._head, self._body, self._handed_over = head, b"", False
         self._expect_nothing()  # the body has a time of its own
-        if head.length is not None and head.length > BODY_BYTES_MAX:
-            head.keep_alive = False
-        too_long = head.length is not None and head.length > self.body_bytes_max
-        if too_long or head.expects_continue:
-            self._hand_over(head)
-        return True
+        if head.length is not None and head.length > self.body_bytes_max:
+            # The app refuses it by what was announced; the body is read and dropped, if not for
+            # too long, so that the next request can come.
+            head.expects_continue = False
+            if head.length > BODY_BYTES_MAX:
+                head.keep_alive, self._head, self._has_surplus = False, None, True
+            self._hand_over(head, b"")
+        elif head.expects_continue:
+            self._hand_over(head, None)
 
     def _hold(self) -> None:
         """Leave what was sent ahead until its turn; who sends too much gets no more after that."""
@@ -219,16 +228,16 @@ class BoundedProtocol(HttpToolsProtocol):
         if head is None:
             return False
         part, ended = self._reader.body()
-        if self._handed_over:
-            self._hand_on(part, ended=ended)
-        else:
+        if not self._handed_over:
             self._body = self._body + part if self._body else part
             if len(self._body) > self.body_bytes_max:
-                head.keep_alive = ended = False
-                self._head, self._has_surplus = None, True
-                self._hand_over(head)
-                self._hand_on(self._body, ended=True)
+                head.keep_alive, self._head, self._has_surplus = False, None, True
+                self._hand_over(head, self._body)
                 return False
+        elif head.expects_continue and not self.cycle.response_complete:
+            self.cycle.body += part
+            self.cycle.more_body = not ended
+            self.cycle.message_event.set()
         if ended:
             self._head = None
             if not self._handed_over:
@@ -252,12 +261,11 @@ class BoundedProtocol(HttpToolsProtocol):
             if not keep:
                 self.transport.close()
         else:
-            self._hand_over(head)
-            self._hand_on(self._body, ended=True)
+            self._hand_over(head, self._body)
         self._body = b""
 
-    def _hand_over(self, head: Head) -> None:
-        """Let the app begin."""
+    def _hand_over(self, head: Head, body: bytes | None) -> None:
+        """Let the app begin; None: its body is still to come."""
         self._handed_over = True
         path = head.path.decode("ascii")
         self.headers = head.fields
@@ -269,9 +277,9 @@ class BoundedProtocol(HttpToolsProtocol):
             "client": self.client,
             "scheme": self.scheme,  # type: ignore[typeddict-item]
             "method": head.method,
-            "root_path": self.root_path,
-            "path": self.root_path + (unquote(path) if "%" in path else path),
-            "raw_path": self.root_path.encode() + head.path,
+            "root_path": "",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": head.path,
             "query_string": head.query,
             "headers": head.fields,
             "state": self.app_state.copy(),
@@ -290,15 +298,11 @@ class BoundedProtocol(HttpToolsProtocol):
             keep_alive=head.keep_alive,
             on_response=self.on_response_complete,
         )
+        if body is not None:
+            self.cycle.body += body
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
         self._start_asgi_task(self.cycle, self.app)
-
-    def _hand_on(self, part: bytes, *, ended: bool) -> None:
-        """Give the app what has come of the body; once it has answered, it is dropped."""
-        cycle = self.cycle
-        if not cycle.response_complete:
-            cycle.body += part
-            cycle.more_body = not ended
-            cycle.message_event.set()
 
     # How it ends, and when.
 
@@ -321,8 +325,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _closes(self) -> bool:
         """Called when the transport is closed; whether it lingers."""
-        self._idle.discard(self)
-        self._unset_keepalive_if_required()
+        self._work_begins()
         # Whoever closes it: a client that reads nothing would keep it open for ever.
         self._expect_soon()
         unread = self._was_refused or self._has_surplus or self._head or self._reader.holds
@@ -337,7 +340,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return True
 
     def _close_now(self) -> None:
-        self._idle.discard(self)
+        self._work_begins()
         self._expect_soon()
         cast("CorkedTransport", self.transport).close_now()
 
@@ -345,27 +348,45 @@ class BoundedProtocol(HttpToolsProtocol):
         """Set the timers for what the connection now waits for."""
         if self.transport.is_closing():
             return
-        if not self._rests() and self._head is None:  # for the app
-            self._idle.discard(self)
-            if not self.flow.write_paused:
+        if self._head is None and self.cycle is not None and not self.cycle.response_complete:
+            self._work_begins()  # the app's
+            if self.flow.write_paused:
+                self._expect_soon()
+            else:
                 self._expect_nothing()
-        elif self._head is not None or self._reader.holds or self.flow.write_paused:  # the client
-            self._idle.discard(self)
+        elif self._head is not None or self._reader.holds or self.flow.write_paused:
+            self._work_begins()  # the client's
             self._expect_soon()
         elif self._has_ended:
             self._close_now()
-        else:
+        elif self._idle_since is None:
             self._rest()
 
     def _rest(self) -> None:
         """Be idle, until a request begins."""
-        known = self.peer.known
-        self._idle.add(self, known=known)
-        if not self._was_answered:
-            return  # it has until `_late`, from its beginning
-        self._expect_nothing()
-        seconds = self.known_keep_alive_seconds if known else self.timeout_keep_alive
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self._close_now)
+        self._idle_since = self.loop.time()
+        self._idle.add(self, known=self.peer.known)
+        if self._was_answered:  # before, it has until `_late`, from its beginning
+            self._expect_nothing()
+            if self.timeout_keep_alive_task is None:
+                self._rested_for_long()
+
+    def _work_begins(self) -> None:
+        if self._idle_since is not None:
+            self._idle_since = None
+            self._idle.discard(self)
+
+    def _rested_for_long(self) -> None:
+        """Close a connection that is idle for long; else look again when it may be."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return  # the next rest looks again; a timer for each would cost more
+        most = self.known_keep_alive_seconds if self.peer.known else self.timeout_keep_alive
+        left = self._idle_since + most - self.loop.time()
+        if left <= 0:
+            self._close_now()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self._rested_for_long)
 
     def _expect_soon(self) -> None:
         if self._late is None:

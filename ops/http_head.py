@@ -34,9 +34,6 @@ _USUAL_LINE = re.compile(
 _USUAL_FIELD = re.compile(
     rb"(?<=\r\n)([!#$%&'*+\-.^_`|~0-9A-Za-z]++):[ \t]*+([\t -~\x80-\xff]*+)\r\n"
 )
-_JUDGED: Final = frozenset(
-    (b"host", b"content-length", b"transfer-encoding", b"connection", b"expect")
-)
 _SINGLE: Final = frozenset((b"host", b"content-length"))
 
 
@@ -71,25 +68,15 @@ class Head:
 
     def judge(self) -> None:
         """Decide by the fields that are about the message itself. Raises Refused."""
-        judged: dict[bytes, bytes] = {}
-        for name, value in self.fields:
-            if name in _JUDGED:
-                if name in judged:
-                    if name in _SINGLE:
-                        raise Refused(400, f"A request has one {name.decode().title()} field.")
-                    value = judged[name] + b"," + value  # as RFC 9110 joins lists, 5.3
-                judged[name] = value
-        host = judged.get(b"host")
-        if host is None:
-            if not self.is_1_0:
-                raise Refused(400, "A request has one Host field.")
-        elif not _HOST.fullmatch(host):
+        fields = dict(self.fields)
+        if len(fields) < len(self.fields):
+            fields = self._joined()
+        host, options = fields.get(b"host"), fields.get(b"connection")
+        length, codings = fields.get(b"content-length"), fields.get(b"transfer-encoding")
+        if host is None and not self.is_1_0:
+            raise Refused(400, "A request has one Host field.")
+        if host is not None and not _HOST.fullmatch(host):
             raise Refused(400, "The Host field is no host.")
-        if len(judged) > 1 or host is None:
-            self._judge_more(judged)
-
-    def _judge_more(self, judged: dict[bytes, bytes]) -> None:
-        length, codings = judged.get(b"content-length"), judged.get(b"transfer-encoding")
         if codings is not None:
             if self.is_1_0 or length is not None:
                 raise Refused(400, "The length of the body can be read in two ways.")
@@ -97,13 +84,24 @@ class Head:
             self.length = None
         elif length is not None:
             self.length = _length(length)
-        options, expectations = judged.get(b"connection"), judged.get(b"expect")
-        if options is not None and b"close" in _elements(options):
+        if options is not None and options != b"keep-alive" and b"close" in _elements(options):
             self.keep_alive = False
-        if expectations is not None and not self.is_1_0:
-            if set(_elements(expectations)) != {b"100-continue"}:
+        if b"expect" in fields and not self.is_1_0:
+            if set(_elements(fields[b"expect"])) != {b"100-continue"}:
                 raise Refused(417, "The only expectation that is met is 100-continue.")
             self.expects_continue = self.length != 0
+
+    def _joined(self) -> dict[bytes, bytes]:
+        """The fields, those of one name as one list (RFC 9110, 5.3)."""
+        joined: dict[bytes, bytes] = {}
+        for name, value in self.fields:
+            if name in joined:
+                if name in _SINGLE:
+                    raise Refused(400, f"A request has one {name.decode().title()} field.")
+                joined[name] += b"," + value
+            else:
+                joined[name] = value
+        return joined
 
 
 def begin_head(text: bytes) -> Head:

@@ -35,7 +35,7 @@ _CHUNK_LINE = re.compile(
 class _Next(Enum):
     """What of a body in chunks comes next."""
 
-    LINE = auto()
+    SIZE = auto()
     DATA = auto()
     DATA_END = auto()
     TRAILER = auto()
@@ -51,10 +51,8 @@ class RequestReader:
         self._head: Head | None = None  # what was read of the next one, line by line
         self._head_bytes = 0  # of it
         self._empty_lines = 0  # before it
-        self._left: int | None = 0  # of a body, in bytes; None: it comes in chunks
-        self._next = _Next.LINE
-        self._chunk_left = 0
-        self._body_bytes = self._extension_bytes = self._trailer_bytes = self._trailers = 0
+        self._left = 0  # of a body whose length was announced, in bytes
+        self._chunks: _Chunks | None = None  # of one that comes in chunks
 
     def feed(self, data: bytes) -> None:
         """Add what has arrived."""
@@ -77,9 +75,11 @@ class RequestReader:
             refused.head = self._head
             raise
         if head is not None:
-            self._head, self._head_bytes, self._empty_lines = None, 0, 0
-            self._left, self._next = head.length, _Next.LINE
-            self._body_bytes = self._extension_bytes = self._trailer_bytes = self._trailers = 0
+            self._head = None
+            if head.length is None:
+                self._chunks = _Chunks()
+            else:
+                self._left = head.length
         return head
 
     def body(self) -> tuple[bytes, bool]:
@@ -87,11 +87,15 @@ class RequestReader:
 
         Raises Refused.
         """
-        if self._left is None:
-            return self._chunks()
-        part = self._take(self._left)
+        if self._chunks is not None:
+            part, ended = self._body_in_chunks(self._chunks)
+            if ended:
+                self._chunks = None
+            return part, ended
+        part = self._data[self._at : self._at + self._left]
+        self._at += len(part)
         self._left -= len(part)
-        return part, self._left == 0
+        return part, not self._left
 
     def holds_more_than(self, number: int) -> bool:
         """Whether more whole requests than that have arrived and were not read.
@@ -110,16 +114,16 @@ class RequestReader:
 
     def _whole_head(self) -> Head | None:
         """A head that is there as a whole, and is one of the usual ones."""
-        at = self._at
         if self._head is not None or self._scanned or self._empty_lines:
             return None
+        at = self._at
         end = self._data.find(b"\r\n\r\n", at, at + HEAD_BYTES_MAX)
         if end < 0:
             return None
-        self._head = head = read_usual(self._data[at : end + 2])
+        head = read_usual(self._data[at : end + 2])
         if head is None or len(head.fields) > FIELDS_MAX:
-            self._head = None
             return None
+        self._head = head
         self._at = end + 4
         head.judge()
         return head
@@ -144,73 +148,24 @@ class RequestReader:
                 self._head.fields.append(read_field(line))
             else:
                 self._head.judge()
+                self._head_bytes = self._empty_lines = 0
                 return self._head
         return None
 
-    def _chunks(self) -> tuple[bytes, bool]:
+    def _body_in_chunks(self, chunks: "_Chunks") -> tuple[bytes, bool]:
         parts, ended = [], False
-        while not ended and (self._at < len(self._data)):
-            match self._next:
-                case _Next.LINE:
-                    if not self._chunk_line():
-                        break
-                case _Next.DATA:
-                    part = self._take(self._chunk_left)
-                    parts.append(part)
-                    self._chunk_left -= len(part)
-                    if not self._chunk_left:
-                        self._next = _Next.DATA_END
-                case _Next.DATA_END:
-                    line = self._line(2, 400, "chunk")
-                    if line is None:
-                        break
-                    self._body_bytes += 2
-                    self._next = _Next.LINE
-                case _Next.TRAILER:
-                    line = self._line(TRAILER_BYTES_MAX - self._trailer_bytes, 431, "trailer")
-                    if line is None:
-                        break
-                    ended = self._trailer(line)
+        while not ended and self._at < len(self._data):
+            if chunks.next is _Next.DATA:
+                part = self._data[self._at : self._at + chunks.left]
+                self._at += len(part)
+                chunks.take(len(part))
+                parts.append(part)
+            else:
+                line = self._line(*chunks.next_line())
+                if line is None:
+                    break
+                ended = chunks.read(line)
         return b"".join(parts), ended
-
-    def _chunk_line(self) -> bool:
-        """Read the line before a chunk, if it is there."""
-        line = self._line(CHUNK_LINE_BYTES_MAX, 400, "line before a chunk")
-        if line is None:
-            return False
-        match = _CHUNK_LINE.fullmatch(line)
-        if match is None:
-            raise Refused(400, "The line before a chunk cannot be read.")
-        self._body_bytes += len(line) + 2
-        self._extension_bytes += len(line) - len(match[1])
-        if self._extension_bytes > EXTENSION_BYTES_MAX:
-            raise Refused(400, "The chunk extensions are too long.")
-        self._chunk_left = int(match[1], 16)
-        self._next = _Next.DATA if self._chunk_left else _Next.TRAILER
-        return True
-
-    def _trailer(self, line: bytes) -> bool:
-        """Drop a trailer field: nobody has asked for it, and it must not pass for a header field.
-
-        Whether that line was the end of the body.
-        """
-        if not line:
-            return True
-        self._trailer_bytes += len(line) + 2
-        self._trailers += 1
-        if self._trailers > FIELDS_MAX:
-            raise Refused(431, f"There are more than {FIELDS_MAX} trailer fields.")
-        read_field(line)
-        return False
-
-    def _take(self, most: int) -> bytes:
-        """So many bytes of a body, or as many as there are."""
-        part = self._data[self._at : self._at + most]
-        self._at += len(part)
-        self._body_bytes += len(part)
-        if self._body_bytes > BODY_BYTES_MAX:
-            raise Refused(413, "The body is too long.")
-        return part
 
     def _line(self, most: int, too_long: int, what: str) -> bytes | None:
         """The next line, of at most so many bytes with its end, if it is all there."""
@@ -227,3 +182,67 @@ class RequestReader:
             return None
         self._at, self._scanned = end + 2, 0
         return data[at:end]
+
+
+class _Chunks:
+    """How far a body in chunks was read."""
+
+    def __init__(self) -> None:
+        self.next = _Next.SIZE
+        self.left = 0  # bytes of the present chunk
+        self._bytes = self._extension_bytes = self._trailer_bytes = self._trailers = 0
+
+    def next_line(self) -> tuple[int, int, str]:
+        """Of the next line: most bytes with its end, the status when it has more, its name."""
+        match self.next:
+            case _Next.TRAILER:
+                return TRAILER_BYTES_MAX - self._trailer_bytes, 431, "trailer"
+            case _Next.DATA_END:
+                return 2, 400, "end of a chunk"
+            case _:
+                return CHUNK_LINE_BYTES_MAX, 400, "line before a chunk"
+
+    def read(self, line: bytes) -> bool:
+        """Read a line, which is no data; whether it was the body's last. Raises Refused."""
+        match self.next:
+            case _Next.TRAILER:
+                return self._trailer(line)
+            case _Next.DATA_END:
+                self.next = _Next.SIZE
+            case _:
+                self._size(line)
+        self._count(len(line) + 2)
+        return False
+
+    def take(self, count: int) -> None:
+        """Note that so many bytes of the chunk were read. Raises Refused."""
+        self.left -= count
+        if not self.left:
+            self.next = _Next.DATA_END
+        self._count(count)
+
+    def _size(self, line: bytes) -> None:
+        match = _CHUNK_LINE.fullmatch(line)
+        if match is None:
+            raise Refused(400, "The line before a chunk cannot be read.")
+        self._extension_bytes += len(line) - len(match[1])
+        if self._extension_bytes > EXTENSION_BYTES_MAX:
+            raise Refused(400, "The chunk extensions are too long.")
+        self.left = int(match[1], 16)
+        self.next = _Next.DATA if self.left else _Next.TRAILER
+
+    def _trailer(self, line: bytes) -> bool:
+        """Drop a trailer field: nobody asks for one, and it must not pass for a header field."""
+        if not line:
+            return True
+        self._trailer_bytes += len(line) + 2
+        self._trailers += 1
+        if self._trailers > FIELDS_MAX:
+            raise Refused(431, f"There are more than {FIELDS_MAX} trailer fields.")
+        read_field(line)
+        return False
+
+    def _count(self, count: int) -> None:
+        self._bytes += count
+        if self._bytes > BODY_BYTES_MAX:
+            raise Refused(413, "The body is too long.")

@@ -26,7 +26,7 @@ class IdleConnections:
 
     def add(self, connection: Evictable, *, known: bool) -> None:
         """Note that it is idle from now on; `known`: a signature was good there."""
-        self._idle[known].setdefault(connection)
+        self._idle[known][connection] = None
 
     def discard(self, connection: Evictable) -> None:
         """Note that it is not idle, if it was."""

@@ -11,7 +11,6 @@ from fakeredis import FakeRedis
 
 from api.app import create_app
 from api.auth import Authenticator
-from api.crowding import Crowding
 from api.dispatch import Dispatcher
 from api.gateway import Gateway
 from api.sessions import Sessions
@@ -86,9 +85,9 @@ def admit(redis: FakeRedis, *admissions: Admission) -> list[bytes]:
     now = asyncio.get_running_loop().time()
     arguments = [value for admission in admissions for value in admission.arguments(now)]
     script = source("admit")
-    limits = ("5", "60", "86400", "1200", "20000")
-    letters, crowded = redis.eval(script, 0, *common_arguments("bets"), *limits, *arguments)
-    assert crowded == 0
+    limits = ("5", "60", "86400", "3600000", "20000")
+    letters, waited = redis.eval(script, 0, *common_arguments("bets"), *limits, *arguments)
+    assert 0 <= waited <= 1_000
     return cast("list[bytes]", letters)
 
 
@@ -96,10 +95,11 @@ class GatewayParts:
     """A gateway's app with its link and all that is behind it."""
 
     def __init__(
-        self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind, crowding: Crowding
+        self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind, gateway: Gateway
     ) -> None:
         self._http = http
-        self.crowding = crowding
+        self.crowding = gateway.crowding
+        self.sessions = gateway.sessions
         self.link = link
         self.behind = behind
 
@@ -139,7 +139,7 @@ async def gateway_parts(**changed: Any) -> AsyncIterator[GatewayParts]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
         try:
-            yield GatewayParts(http, link, behind, gateway.crowding)
+            yield GatewayParts(http, link, behind, gateway)
         finally:
             await gateway.stop()
             link.redis.close()
