@@ -205,6 +205,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _begin(self, head: Head) -> None:
         """Begin with a request whose body may be still to come."""
         self._head, self._body, self._handed_over = head, b"", False
+        self._work_begins()
         self._expect_nothing()  # the body has a time of its own
         if head.length is not None and head.length > self.body_bytes_max:
             # The app refuses it by what was announced; the body is read and dropped, if not for

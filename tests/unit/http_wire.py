@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,26 +42,31 @@ class Seen:
     body: bytes = b""
 
 
-@dataclass
 class FakeTransport:
     """What asyncio would give; it keeps what is written."""
 
-    written: bytearray = field(default_factory=bytearray)
-    ended: bool = False
-    paused: bool = False
+    def __init__(self) -> None:
+        self.written = bytearray()
+        self.paused = False
+        self._over = asyncio.Event()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._over.is_set()
+
+    async def end(self) -> None:
+        """Wait until nothing more can be written."""
+        await asyncio.wait_for(self._over.wait(), 60)
 
     def write(self, data: bytes) -> None:
         assert not self.ended, "written after the end"
         self.written += data
 
     def write_eof(self) -> None:
-        self.ended = True
+        self._over.set()
 
-    def close(self) -> None:
-        self.ended = True
-
-    def abort(self) -> None:
-        self.ended = True
+    close = abort = write_eof
 
     def is_closing(self) -> bool:
         return self.ended
@@ -89,8 +94,9 @@ class InstantLink:
 class Connections:
     """Connections to one gateway: the real app, whose queue answers at once."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, protocol: type[BoundedProtocol] = BoundedProtocol) -> None:
         self._app = app
+        self._protocol = protocol
         self.seen: list[Seen] = []
         self.state = ServerState()
 
@@ -108,25 +114,27 @@ class Connections:
             while waiting and not transport.ended:
                 if not transport.paused:
                     protocol.data_received(waiting.pop(0))
-                await self._settle()
+                await self.settle()
             if end and not transport.ended and not protocol.eof_received():
                 protocol.transport.close()
-            await self._settle()
+            await self.settle()
             return Outcome(answers(bytes(transport.written), with_body=with_body), transport.ended)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[tuple[BoundedProtocol, FakeTransport]]:
         """One connection."""
         transport = FakeTransport()
-        protocol = BoundedProtocol(self.config, self.state, {})
+        protocol = self._protocol(self.config, self.state, {})
         protocol.connection_made(cast("asyncio.Transport", transport))
         try:
             yield protocol, transport
         finally:
-            transport.ended = True
-            protocol.connection_lost(None)
+            if protocol in self.state.connections or not transport.ended:
+                transport.abort()
+                protocol.connection_lost(None)
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
+        """Wait until nothing is worked on."""
         while self.state.tasks:
             await asyncio.wait([*self.state.tasks])
         await asyncio.sleep(0)
