@@ -68,9 +68,17 @@ class Settings(BaseSettings):
     connect_timeout_seconds: int = 2
     statement_wait_seconds: float = 6  # longest wait for one answer of PostgreSQL in a worker
 
-    # Journal of transfers (docs/adr/0010): keys of at least 32 bytes, in hex or base64.
-    journal_key: str = Field("", repr=False)  # of workers; empty: that of `betcore up`, else none
-    journal_keys_old: str = Field("", repr=False)  # replaced ones, by commas: they still verify
+    # Keys (docs/adr/0010, 0017): at least 32 bytes in hex or base64. Empty: that of `betcore up`,
+    # otherwise none. Replaced ones are separated by commas; what is older is still read by them.
+    journal_key: str = Field("", repr=False)  # of workers: vouches for transfers
+    journal_keys_old: str = Field("", repr=False)
+    operator_key: str = Field("", repr=False)  # of workers and operators' commands
+    operator_keys_old: str = Field("", repr=False)
+    secrets_key: str = Field("", repr=False)  # of gateways and operators' commands
+    secrets_keys_old: str = Field("", repr=False)
+
+    # Operators' commands.
+    actor: str = ""  # who runs them, as the audit log has it; empty: user and host
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"

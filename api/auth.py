@@ -4,12 +4,12 @@ import asyncio
 import hmac
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from api.calls import Call
 from api.coalesced import Coalesced, LookupFailed
-from api.errors import try_later, unauthorized
+from api.errors import ApiError, try_later, unauthorized
+from models.errors import UnsupportedDatabase
 from models.lookup import Lookup
 from settings import Settings
 
@@ -19,6 +19,7 @@ Secrets = Mapping[str, tuple[int, Sequence[bytes]]]
 _NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
 # Failed authentications ask for newer secrets; this bounds what a flood of them can cost.
 _SPACING_SECONDS = 0.05
+_UNREACHABLE = "PostgreSQL cannot be reached or read; the log says why."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Authenticator:
         self._settings = settings
         self._secrets: Secrets = {}
         self._read_at = float("-inf")  # when the reading of `_secrets` began, loop time
+        self._trouble = _UNREACHABLE
         self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
             lambda keys: [(time.monotonic(), lookup.secrets())] * len(keys),
             lookup.close,
@@ -61,8 +63,9 @@ class Authenticator:
         """
         answer_by = time.monotonic() + within_seconds
         tolerance_ms = self._settings.timestamp_tolerance_seconds * 1000
-        if abs(time.time() * 1000 - call.stamp_ms) > tolerance_ms:
-            raise unauthorized()
+        age_ms = time.time() * 1000 - call.stamp_ms
+        if abs(age_ms) > tolerance_ms:
+            raise _out_of_time(age_ms, tolerance_ms)
         if self._age() > self._settings.directory_max_age_seconds:
             await self._refresh(answer_by)
         provider_id = self._signer(call)
@@ -70,13 +73,18 @@ class Authenticator:
             await self._refresh(answer_by)
             provider_id = self._signer(call)
         if provider_id is None:
-            raise unauthorized()
+            raise self._badly_signed(call)
         return Signed(provider_id, call)
 
     @property
     def fresh(self) -> bool:
         """Whether the secrets are recent enough to judge by."""
         return self._age() <= self._settings.directory_max_age_seconds
+
+    @property
+    def trouble(self) -> str:
+        """Why nobody can be authenticated, in one line for an operator; "" when they can."""
+        return "" if self.fresh else self._trouble
 
     def _signer(self, call: Call) -> int | None:
         """The provider that signed the call; the work is the same whether it exists or not."""
@@ -88,6 +96,15 @@ class Authenticator:
             good |= hmac.compare_digest(expected, call.signature)
         return provider_id if good and secrets is not _NOBODY[1] else None
 
+    def _badly_signed(self, call: Call) -> ApiError:
+        """For an unknown provider and a wrong signature alike, up to the very same line or none.
+
+        Were they throttled apart, the time of the answer would tell which providers exist.
+        """
+        is_known = call.counterparty_id.decode() in self._secrets
+        detail = "no secret of the provider makes it" if is_known else "the provider is unknown"
+        return unauthorized("the signature is not good", detail)
+
     async def _refresh(self, answer_by: float) -> None:
         try:
             left = max(0.0, answer_by - time.monotonic())
@@ -97,10 +114,21 @@ class Authenticator:
 
     async def _keep_fresh(self) -> None:
         while True:
-            with suppress(LookupFailed):
+            try:
                 newest = await self._newest.get(None, self._settings.directory_max_age_seconds)
                 self._read_at, self._secrets = newest
+            except LookupFailed as failure:
+                # Only what we say ourselves: a driver's message names hosts and users.
+                unsuited = isinstance(failure.__cause__, UnsupportedDatabase)
+                self._trouble = str(failure) if unsuited else _UNREACHABLE
             await asyncio.sleep(self._settings.directory_refresh_seconds)
 
     def _age(self) -> float:
         return time.monotonic() - self._read_at
+
+
+def _out_of_time(age_ms: float, tolerance_ms: float) -> ApiError:
+    cause = "the timestamp is too old" if age_ms > 0 else "the timestamp is too far ahead"
+    detail = "it is %.1f s %s our clock, and may be %.0f s"
+    side = "behind" if age_ms > 0 else "ahead of"
+    return unauthorized(cause, detail, abs(age_ms) / 1000, side, tolerance_ms / 1000)

@@ -72,6 +72,7 @@ class Coalesced(Generic[Key, Value]):
             except Exception as error:
                 _LOG.warning("a look-up failed: %s", error)
                 failure = LookupFailed(str(error))
+                failure.__cause__ = error
                 for _, answer in asked:
                     if not answer.done():
                         answer.set_exception(failure)

@@ -6,6 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
+from api.answer_log import BODY
 from api.answers import JSON
 from api.auth import Signed
 from api.calls import Call, read_call
@@ -45,8 +46,12 @@ class SignedEndpoint(ABC, Generic[Question]):
         arrived = asyncio.get_running_loop().time()
         left = gateway.seconds_left(arrived)
         call = await read_call(scope, receive, gateway.settings.body_bytes_max, left)
-        signed = await self._authenticate(call, peer_of(scope), arrived)
-        body = await self._work(scope, signed, arrived)
+        try:
+            signed = await self._authenticate(call, peer_of(scope), arrived)
+            body = await self._work(scope, signed, arrived)
+        except Exception:
+            scope[BODY] = call.body  # in which the log finds the bet
+            raise
         headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})

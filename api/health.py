@@ -14,8 +14,8 @@ async def alive(request: Request) -> Response:  # noqa: ARG001
 
 
 async def ready(request: Request) -> Response:
-    """200 when requests can be authenticated and admitted, else 503."""
+    """200 when requests can be authenticated and admitted, else 503 and why they cannot."""
     gateway: Gateway = request.app.state.gateway
-    if not gateway.ready:
-        raise try_later("The gateway is not ready.")
+    if trouble := gateway.trouble:
+        raise try_later(trouble)
     return Response(exact_json({"status": "ready", "_responseCode": 1}), media_type=JSON)

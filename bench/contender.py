@@ -4,10 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
+from models.keys import KeyRing, Purpose
 from ops.embedded import Urls
 
-#: What the journals of all contenders that keep one are signed with: nothing here is worth more.
-JOURNAL_KEY = "be" * 32
+#: The keys of all contenders that need some: nothing here is worth more.
+KEYS = {purpose.variable: f"{number + 1:02x}" * 32 for number, purpose in enumerate(Purpose)}
+JOURNAL = KeyRing.read(Purpose.JOURNAL, KEYS[Purpose.JOURNAL.variable])
+OPERATOR = KeyRing.read(Purpose.OPERATOR, KEYS[Purpose.OPERATOR.variable])
 
 
 class Running(NamedTuple):

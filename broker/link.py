@@ -67,6 +67,11 @@ class Link:
         """Whether requests can be admitted and results received."""
         return self._wire is not None and self._replies.listening
 
+    @property
+    def trouble(self) -> str:
+        """Why requests cannot be admitted, in one line for an operator; "" when they can."""
+        return "" if self.ready else "Redis cannot be reached or used; the log says why."
+
     async def start(self) -> None:
         """Begin to connect, and keep connected; does not wait until it is."""
         keepers = (self._keep_admitting(), self._replies.keep_listening(), self._keep_time())

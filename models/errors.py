@@ -5,9 +5,9 @@ BetcoreError
 ├── UnknownCurrency       the currency does not exist here
 ├── NotFound              the named provider, session, player, account or bet does not exist
 ├── AlreadyExists         the name is taken
-├── UnsupportedDatabase   PostgreSQL is too old
 └── LedgerError
     ├── LedgerUnavailable PostgreSQL cannot be reached, or ended our transaction
+    │   └── UnsupportedDatabase   it is not as we need it, until somebody changes it
     ├── LedgerContention  another transaction got in the way: run the batch again
     └── BetTaken          a unique constraint fired: somebody else recorded it first
 """
@@ -36,16 +36,18 @@ class AlreadyExists(BetcoreError):  # noqa: N818
     """The name is taken."""
 
 
-class UnsupportedDatabase(BetcoreError):  # noqa: N818
-    """PostgreSQL 17 or newer is needed."""
-
-
 class LedgerError(BetcoreError):
     """The ledger could not apply a batch."""
+
+    sqlstate = ""  # what PostgreSQL calls it, if it was PostgreSQL
 
 
 class LedgerUnavailable(LedgerError):  # noqa: N818
     """PostgreSQL cannot be reached, or ended our transaction."""
+
+
+class UnsupportedDatabase(LedgerUnavailable):
+    """PostgreSQL, or the database, is not as betcore needs it."""
 
 
 class LedgerContention(LedgerError):  # noqa: N818

@@ -8,7 +8,7 @@ from models.commands import BetCommand, CashCommand, Command
 from models.db import BatchTransaction, Call, LedgerConnection
 from models.errors import LedgerError
 from models.journal import Strand
-from models.journal_keys import JournalKey
+from models.keys import Key
 from models.outcome import Outcome
 from models.rows import columns, read_state, writes
 from models.rules import decide, decide_cash
@@ -20,7 +20,7 @@ _IDS_PER_COMMAND = 3  # at the most: a bet and two transfers
 class Ledger:
     """Applies commands to PostgreSQL, and answers what is already recorded."""
 
-    def __init__(self, connection: LedgerConnection, journal_key: JournalKey | None = None) -> None:
+    def __init__(self, connection: LedgerConnection, journal_key: Key | None = None) -> None:
         """Without `journal_key` it only answers; whoever writes needs one (docs/adr/0010)."""
         self._connection = connection
         self._ids = IdBlock()
@@ -61,11 +61,11 @@ class Ledger:
         return outcomes
 
     def journaled(self, strand: Strand, state: State) -> list[Call]:
-        """What vouches for the transfers of the batch, if it makes any."""
-        if not state.transfers:
+        """What vouches for the transfers and rejected bets of the batch, if it makes any."""
+        if not state.transfers and not state.rejected:
             return []
         assert state.moment is not None  # noqa: S101 - a load that may write has read it
-        return [strand.batch(state.transfers, state.moment).to_call()]
+        return [strand.batch(state.transfers, state.rejected, state.moment).to_call()]
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
         """What the ledger can say of each command without writing; None: nothing is recorded.
@@ -150,19 +150,19 @@ def advance(state: State, command: Command, decision: Decision) -> Outcome:
     """
     account = state.accounts.get(command.account_id)
     if account is None:
-        return Outcome(decision.code)
+        return Outcome(decision.code, reason=decision.reason)
     if isinstance(command, CashCommand):
         return _move_cash(state, account, command, decision)
     session = state.sessions.get(command.session_id)
     if session is None:
-        return Outcome(decision.code)
+        return Outcome(decision.code, reason=decision.reason)
     bet = state.bets.get((command.provider_id, command.bet_id))
     if decision.records is not None:
         bet = _record(state, bet, command, decision)
     for kind, amount in decision.moves:
         state.move(kind, account, session.house_account_id, amount, bet=bet)
     ids = tuple([bet.ids[kind] for kind in decision.answers]) if bet is not None else ()
-    return Outcome(decision.code, account.balance, ids)
+    return Outcome(decision.code, account.balance, ids, decision.reason)
 
 
 def _move_cash(state: State, account: Account, command: CashCommand, decision: Decision) -> Outcome:
@@ -179,6 +179,7 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
     """The bet as it is after the decision: a new one, or the recorded one changed."""
     assert decision.records is not None  # noqa: S101 - the caller has looked
     if bet is None:
+        is_rejected = decision.records is BetState.REJECTED
         bet = Bet(
             id=next(state.ids),
             provider_id=call.provider_id,
@@ -191,9 +192,12 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
             stake=call.stake,
             win=call.win,
             odd=call.odd,
-            refused_with=decision.code if decision.records is BetState.REJECTED else None,
+            refused_with=decision.code if is_rejected else None,
+            reason=decision.reason if is_rejected else None,
         )
         state.bets[call.provider_id, call.bet_id] = bet
+        if bet.state is BetState.REJECTED:
+            state.rejected.append(bet)
         return bet
     bet.state = decision.records
     bet.changed = True

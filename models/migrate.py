@@ -5,33 +5,39 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from alembic.util import CommandError
+from sqlalchemy import text
 
 from models.db import engine
 from models.errors import UnsupportedDatabase
+from models.ownership import act_as_owner, statements_needed
+from models.preconditions import UNKNOWN_REVISION, Use
 
 _FOLDER = Path(__file__).parent / "migrations"
 # Any number; the same in every process that migrates, so that they take turns.
 _LOCK = 5_318_008
-_VERSION_MIN = 170_000  # the first with `transaction_timeout`
 
 
 def migrate(database_url: str) -> str:
     """Upgrade to the newest revision and return its name; does nothing when it is there already.
 
-    Processes that migrate at the same time take turns. Raises sqlalchemy.exc.OperationalError
-    when PostgreSQL cannot be reached, UnsupportedDatabase when it is older than 17.
+    Acts as `betcore_owner`, and makes that role and the others where they are missing. Processes
+    that migrate at the same time take turns. Raises sqlalchemy.exc.OperationalError when
+    PostgreSQL cannot be reached, UnsupportedDatabase when it is not as we need it, RolesNeeded when
+    an administrator has to make the roles.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
-    with engine(database_url).connect() as connection:
-        _require_version(connection)
+    with engine(database_url, Use.MIGRATE).connect() as connection:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
         connection.commit()
-        config.attributes["connection"] = connection
         try:
+            act_as_owner(connection)
+            config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
+        except CommandError as error:
+            raise UnsupportedDatabase(UNKNOWN_REVISION) from error
         finally:
             connection.rollback()
             connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": _LOCK})
@@ -39,9 +45,10 @@ def migrate(database_url: str) -> str:
     return ScriptDirectory.from_config(config).get_current_head() or ""
 
 
-def _require_version(connection: Connection) -> None:
-    version = int(connection.execute(text("show server_version_num")).scalar_one())
-    if version < _VERSION_MIN:
-        raise UnsupportedDatabase(
-            f"PostgreSQL {_VERSION_MIN // 10_000} or newer is needed; this is {version // 10_000}."
-        )
+def roles_needed(database_url: str) -> list[str]:
+    """What an administrator has to run in this database before its user can migrate; may be none.
+
+    Raises what `migrate` raises, but for RolesNeeded.
+    """
+    with engine(database_url, Use.MIGRATE).connect() as connection:
+        return statements_needed(connection)

@@ -1,17 +1,17 @@
 """Open bets by age: those whose pay-out or refund has not come, a page at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from models.db import transaction
+from models.paging import pages
 from models.providers import find_provider
-
-_PAGE_ROWS = 1000
 
 _UNTIL = text("select now() - cast(:age as interval)")
 
@@ -56,18 +56,13 @@ def list_open_bets(
     with transaction(database_url) as database:
         provider_id = find_provider(database, counterparty_id).id
         until = database.execute(_UNTIL, {"age": age}).scalar_one()
-    return islice(_bets(database_url, {"provider": provider_id, "until": until}), limit)
+    first = {"provider": provider_id, "until": until, "after": "-infinity", "after_id": 0}
+    rows = pages(
+        database_url, PAGE, first, lambda row: {"after": row.created_at, "after_id": row[0]}
+    )
+    return islice((_bet(row) for row in rows), limit)
 
 
-def _bets(database_url: str, of: dict[str, object]) -> Iterator[OpenBet]:
-    """Page after page, each from where the one before it ended."""
-    after: dict[str, object] = {"after": "-infinity", "after_id": 0}
-    while True:
-        with transaction(database_url) as database:
-            rows = database.execute(PAGE, of | after | {"rows": _PAGE_ROWS}).all()
-        for _, *bet in rows:
-            yield OpenBet(*bet)
-        if len(rows) < _PAGE_ROWS:
-            return
-        row_id, *_, created_at = rows[-1]
-        after = {"after": created_at, "after_id": row_id}
+def _bet(row: Row[Any]) -> OpenBet:
+    columns: Sequence[Any] = row[1:]
+    return OpenBet(*columns)

@@ -6,11 +6,13 @@ import typer
 
 from ops.commands import (
     accounts,
+    audit,
     bets,
     currencies,
     ledger,
     players,
     providers,
+    reports,
     serve,
     sessions,
 )
@@ -51,6 +53,8 @@ for name, group in {
     "bet": bets.app,
     "ledger": ledger.app,
     "currency": currencies.app,
+    "audit": audit.app,
+    "report": reports.app,
 }.items():
     app.add_typer(group, name=name)
 app.command()(reconcile)

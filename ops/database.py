@@ -8,8 +8,11 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
+from models.audit import operation
 from models.db import transaction
-from models.errors import BetcoreError, InvalidRequest
+from models.errors import BetcoreError, InvalidRequest, UnsupportedDatabase
+from models.preconditions import READ_ONLY
+from ops.author import author_of
 from ops.options import find_settings
 
 
@@ -28,17 +31,31 @@ def ledger_of(data_dir: Path) -> Iterator[Session]:
 
 
 @contextmanager
+def changes_of(data_dir: Path, note: str | None) -> Iterator[Session]:
+    """As `ledger_of`, for a command that changes something: the audit log says who and why.
+
+    Raises NoKey or BadKey without the operator key, InvalidRequest for a note that is none.
+    """
+    settings = find_settings(data_dir)
+    author = author_of(settings, data_dir, note)
+    with database_failures(), operation(settings.database_url, author) as database:
+        yield database
+
+
+@contextmanager
 def database_failures() -> Iterator[None]:
     """Turn what the driver raises in the body into typed errors, where the cause is known.
 
-    Raises NotMigrated when a table or column is missing, and InvalidRequest when an argument was
-    no text (a shell may pass any bytes).
+    Raises NotMigrated when a table or column is missing, UnsupportedDatabase when nothing can be
+    written, and InvalidRequest when an argument was no text (a shell may pass any bytes).
     """
     try:
         yield
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
             raise NotMigrated from error
+        if isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction):
+            raise UnsupportedDatabase(READ_ONLY) from error
         raise
     except UnicodeEncodeError as error:
         raise InvalidRequest("An argument is not valid UTF-8.") from error

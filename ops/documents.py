@@ -1,12 +1,18 @@
-"""What commands print: JSON whose numbers are exact, and tables for people."""
+"""What commands print: JSON whose numbers are exact, tables for people, and CSV."""
 
+import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, islice
 
 from models.money import plain
+from models.times import utc
+
+#: A spreadsheet takes a cell that begins so for a formula, and runs it.
+_FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r]")
 
 
 def exact_json(value: object) -> str:
@@ -18,6 +24,8 @@ def exact_json(value: object) -> str:
         return plain(value)
     if isinstance(value, datetime):
         return json.dumps(utc(value))
+    if isinstance(value, date):
+        return json.dumps(value.isoformat())
     if isinstance(value, Mapping):
         items = [f"{json.dumps(name)}: {exact_json(item)}" for name, item in value.items()]
         return "{" + ", ".join(items) + "}"
@@ -29,8 +37,8 @@ def exact_json(value: object) -> str:
 def json_pieces(
     fields: Mapping[str, object], name: str, rows: Iterable[Mapping[str, object]]
 ) -> Iterator[str]:
-    """One document in pieces: some fields, one at least, and then a list that may be long."""
-    yield f"{exact_json(fields)[:-1]}, {json.dumps(name)}: ["
+    """One document in pieces: its fields, if any, and then a list that may be long."""
+    yield f"{exact_json(fields)[:-1]}{', ' if fields else ''}{json.dumps(name)}: ["
     separator = ""
     for row in rows:
         yield separator + exact_json(row)
@@ -72,6 +80,31 @@ def table_lines(
         yield "  ".join(parts).rstrip()
 
 
-def utc(moment: datetime) -> str:
-    """A time with its zone as RFC 3339 in UTC, such as `2026-01-31T23:59:59.123456Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+def csv_lines(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """A table as CSV, a line each, the titles first; an empty cell where there is no value.
+
+    Text that a spreadsheet would take for a formula gets an apostrophe before it: names and bet ids
+    come from outside. Numbers stay numbers, also those below 0.
+    """
+    line = _Line()
+    writer = csv.writer(line, lineterminator="")
+    for row in chain((titles,), rows):
+        writer.writerow([_csv_cell(value) for value in row])
+        yield line.text
+
+
+class _Line:
+    """A file for `csv.writer` that holds only the newest line."""
+
+    text = ""
+
+    def write(self, text: str) -> None:
+        self.text = text
+
+
+def _csv_cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str) and _FORMULA.match(value):
+        return f"'{value}"
+    return text(value)

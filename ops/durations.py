@@ -1,7 +1,7 @@
-"""Durations as operators type them, such as 90s, 15m, 24h or 7d."""
+"""Durations and times as operators type them, such as 24h and 2026-01-31T12:00:00Z."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import typer
 
@@ -21,3 +21,15 @@ def read_duration(typed: str) -> timedelta:
     if duration > _LONGEST:
         raise typer.BadParameter(f"{typed!r} is longer than {_LONGEST.days}d.")
     return duration
+
+
+def read_time(typed: str) -> datetime:
+    """A time such as 2026-01-31 or 2026-01-31T12:00:00Z; in UTC unless it says otherwise.
+
+    Raises typer.BadParameter.
+    """
+    try:
+        moment = datetime.fromisoformat(typed)
+    except ValueError:
+        raise typer.BadParameter(f"{typed!r} is not a time such as 2026-01-31T12:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,6 +1,7 @@
 """What every command shares: its common options, where its servers are, how it prints."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,10 @@ from uuid import uuid4
 import typer
 
 from models.errors import BetcoreError
-from ops.documents import exact_json, json_pieces, table_lines, text
+from ops.documents import csv_lines, exact_json, json_pieces, table_lines, text
+from ops.durations import read_time
 from ops.embedded import EmbeddedError, running
+from ops.logins import login_url
 from settings import Settings, settings
 
 DataDir = Annotated[
@@ -22,7 +25,21 @@ DataDir = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print the rows as CSV on stdout.")]
 Limit = Annotated[int | None, typer.Option(min=1, max=10**9, help="At most so many.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=read_time, metavar="TIME", help="From this time on; UTC unless it says otherwise."
+    ),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option(parser=read_time, metavar="TIME", help="Before this time."),
+]
+Note = Annotated[
+    str | None, typer.Option("--note", help="Why, for the audit log: 1 to 500 characters.")
+]
 
 DEFAULT_DATA_DIR = Path(".betcore")
 
@@ -31,10 +48,11 @@ class NoServers(BetcoreError):  # noqa: N818
     """Neither DATABASE_URL and REDIS_URL are set, nor do embedded servers run on the folder."""
 
 
-def find_settings(data_dir: Path) -> Settings:
+def find_settings(data_dir: Path, login: str = "operator") -> Settings:
     """The settings of this process, with the URLs of the embedded servers where none are set.
 
-    Raises NoServers when there is nothing to talk to.
+    `login`: as whom this process logs in to the embedded PostgreSQL (ops/logins.py). Raises
+    NoServers when there is nothing to talk to.
     """
     configured = settings()
     if configured.database_url and configured.redis_url:
@@ -50,7 +68,7 @@ def find_settings(data_dir: Path) -> Settings:
         )
     return configured.model_copy(
         update={
-            "database_url": configured.database_url or urls.database,
+            "database_url": configured.database_url or login_url(urls.database, login),
             "redis_url": configured.redis_url or urls.redis,
         }
     )
@@ -95,5 +113,41 @@ def emit_list(
     first = next(coming, None)
     if first is not None:
         cells = (tuple(row.values()) for row in chain((first,), coming))
-        for line in chain(("",), table_lines(tuple(first), cells)):
+        lines = table_lines(tuple(first), cells)
+        for line in chain(("",), lines) if fields else lines:
             typer.echo(line)
+
+
+def emit_lists(
+    fields: Mapping[str, object],
+    lists: Mapping[str, Sequence[Mapping[str, object]]],
+    as_json: bool,
+) -> None:
+    """Print one result with several short lists; for people each is a table under its name."""
+    if as_json:
+        typer.echo(exact_json({**fields, **lists}))
+        return
+    emit(fields, as_json)
+    for name, rows in lists.items():
+        typer.echo(f"\n{name}: {'' if rows else 'none'}".rstrip())
+        if rows:
+            for line in table_lines(tuple(rows[0]), [tuple(row.values()) for row in rows]):
+                typer.echo(line)
+
+
+def emit_csv(titles: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Print the rows as CSV, row after row as they come; the titles are there without rows too."""
+    for line in csv_lines(titles, (tuple(row.values()) for row in rows)):
+        typer.echo(line)
+
+
+def require_one_form(as_csv: bool, as_json: bool) -> None:
+    """Raise typer.BadParameter when a result is asked for in two forms."""
+    if as_csv and as_json:
+        raise typer.BadParameter("--csv and --json are two forms of one result: choose one")
+
+
+def require_period(since: datetime | None, until: datetime | None) -> None:
+    """Raise typer.BadParameter when a period ends before it begins."""
+    if since is not None and until is not None and since > until:
+        raise typer.BadParameter("--since is later than --until")

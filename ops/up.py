@@ -6,7 +6,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -16,6 +16,7 @@ import typer
 
 from models.db import engine
 from models.errors import BetcoreError
+from models.keys import Purpose
 from models.migrate import migrate
 from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
@@ -23,8 +24,7 @@ from ops.embedded import FolderInUse, running
 from ops.embedded.places import private_folder
 from ops.failures import FAILURES, in_one_line
 from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
-from ops.journal_key import FILE as KEY_FILE
-from ops.journal_key import make_journal_key
+from ops.keys import make_keys
 from ops.logs import log_as
 from ops.private_files import write_private
 from ops.readiness import not_ready, reachable
@@ -41,6 +41,9 @@ _LOOK_EVERY_SECONDS = 0.05
 _CHECK_SERVERS_EVERY_SECONDS = 1.0
 _KINDS = ("gateway", "worker", "dashboard")  # in the order in which they are stopped
 _PASSWORD_BYTES = 18
+# Variables that only one kind of child may see; of keys see `_all_keys_but`.
+_DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
+_OF_DASHBOARD = frozenset({"BETCORE_DASHBOARD_PASSWORD"})
 
 
 class NotReady(BetcoreError):  # noqa: N818
@@ -63,7 +66,8 @@ class Wishes:
 class _Plan:
     """What to run; `settings` name the servers, and the addresses to listen at."""
 
-    settings: Settings
+    settings: Settings  # an operator's, for what is done here
+    database_urls: Mapping[str, str]  # by the kind of the child that logs in so
     data_dir: Path  # absolute
     workers: int
     gateways: int
@@ -78,16 +82,32 @@ def run(wishes: Wishes) -> None:
     log_as("up")
     with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
         with signals.droppable():
-            folder = private_folder(wishes.data_dir.resolve())
+            folder = private_folder(wishes.data_dir)
             configured, listener = _with_ports(readable(settings()), wishes, folder)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(folder, configured))
-            plan = _Plan(servers.settings, folder, wishes.workers, wishes.gateways, wishes.demo)
-            if make_journal_key(plan.settings, folder):
-                _LOG.info("made a key for the journal: keep a copy of %s", folder / KEY_FILE)
-            _LOG.info("the database is at revision %s", migrate(plan.settings.database_url))
+            plan = _Plan(
+                servers.settings_for("operator"),
+                {kind: servers.settings_for(kind).database_url for kind in ("gateway", "worker")},
+                folder,
+                wishes.workers,
+                wishes.gateways,
+                wishes.demo,
+            )
+            for file in make_keys(plan.settings, folder):
+                _LOG.info("made a key: keep a copy of %s", file)
+            _LOG.info("the database is at revision %s", _migrated(servers))
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
+
+
+def _migrated(servers: Servers) -> str:
+    """The revision of the database, which is the newest now."""
+    url = servers.settings_for("migrator").database_url
+    try:
+        return migrate(url)
+    finally:
+        engine(url).dispose()  # nothing here needs its rights any more
 
 
 def _with_ports(
@@ -142,26 +162,47 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
     port = ["--port", str(plan.settings.dashboard_port)]
 
     def gateway(name: str) -> Role:
-        command = ["gateway", "--fd", str(listener), "--name", name]
+        command = ["gateway", "--fd", str(listener), "--name", name, *data_dir]
         return Role(
-            "gateway", name, lambda _: command, STOP_WITHIN_SECONDS + 3, (listener,), reports=True
+            "gateway",
+            name,
+            lambda _: command,
+            STOP_WITHIN_SECONDS + 3,
+            (listener,),
+            _all_keys_but(Purpose.SECRETS) | _OF_DASHBOARD,
+            {"DATABASE_URL": plan.database_urls["gateway"]},
+            reports=True,
         )
 
     def worker(name: str) -> Role:
         # A batch ends at the deadline of its jobs, or when PostgreSQL has been silent for so long.
         seconds = plan.settings.apply_within_seconds + plan.settings.statement_wait_seconds + 3
-        return Role("worker", name, lambda run: ["worker", "--name", run, *data_dir], seconds)
+        return Role(
+            "worker",
+            name,
+            lambda run: ["worker", "--name", run, *data_dir],
+            seconds,
+            withheld=_all_keys_but(Purpose.JOURNAL, Purpose.OPERATOR) | _OF_DASHBOARD,
+            given={"DATABASE_URL": plan.database_urls["worker"]},
+        )
 
+    dashboard = ["dashboard", *port, *data_dir]
+    of_others = _all_keys_but() | _DATABASE
     return [
         *(gateway(f"gateway-{number + 1}") for number in range(plan.gateways)),
         *(worker(f"worker-{number + 1}") for number in range(plan.workers)),
-        Role("dashboard", "dashboard", lambda _: ["dashboard", *port, *data_dir], 6),
+        Role("dashboard", "dashboard", lambda _: dashboard, 6, withheld=of_others),
     ]
 
 
+def _all_keys_but(*purposes: Purpose) -> frozenset[str]:
+    """The variables of keys that a process without these purposes must not have."""
+    others = [purpose for purpose in Purpose if purpose not in purposes]
+    return frozenset(name for one in others for name in (one.variable, one.old_variable))
+
+
 def _environment(plan: _Plan) -> dict[str, str]:
-    urls = {"DATABASE_URL": plan.settings.database_url, "REDIS_URL": plan.settings.redis_url}
-    return os.environ | urls
+    return os.environ | {"REDIS_URL": plan.settings.redis_url}
 
 
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:

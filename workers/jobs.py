@@ -15,6 +15,7 @@ from broker.codec import BadJob, Work, decode_job
 from broker.seldom import Seldom
 from models.errors import BetTaken, LedgerContention, LedgerUnavailable
 from models.ledger import Ledger
+from workers.job_log import JOB_LOG
 from workers.lease import LeaseLost
 
 _LOG = logging.getLogger("betcore.jobs")
@@ -47,6 +48,7 @@ def run(
         try:
             tasks.append(_Task(job, decode_job(job.data)))
         except BadJob as error:
+            JOB_LOG.failed(job.id, job.data, error)
             done.append(FinishedJob(job.id, "", None, f"BadJob: {error}"))
     done.extend(_apply(ledger, tasks, is_held))
     return done
@@ -79,7 +81,7 @@ def _apply(
                     yield from _apply(ledger, [task], is_held)
                 return
             if not isinstance(error, BetTaken) or attempt >= _CONTENTION_TRIES:
-                _LOG.exception("job %s failed", tasks[0].job.id)
+                JOB_LOG.failed(tasks[0].job.id, tasks[0].work.command, error)
                 yield _failed(tasks[0], f"{type(error).__name__}: {error}")
                 return
 
@@ -103,6 +105,7 @@ def _apply_once(
 
 
 def _expired(task: _Task) -> FinishedJob:
+    JOB_LOG.expired(task.job.id, task.work.command)
     return FinishedJob(task.job.id, task.work.reply_to, None, EXPIRED, expired=True)
 
 

@@ -17,8 +17,9 @@ from broker.batches import Batch, Batches, FinishedJob
 from broker.seldom import Seldom
 from models.db import LedgerConnection
 from models.errors import BetcoreError
-from models.journal_keys import JournalKeys, NoJournalKey
+from models.keys import Purpose, require_distinct, require_ring
 from models.ledger import Ledger
+from workers.job_log import JOB_LOG
 from workers.jobs import EXPIRED, GRACE_SECONDS, run
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.presence import PresentWorker
@@ -43,26 +44,29 @@ class BatchWorker(PresentWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As RQ's worker; the serializer is always JSON.
 
-        Raises QueueSetupError, NoJournalKey or BadJournalKey.
+        Raises QueueSetupError, NoKey or BadKey.
         """
         super().__init__(*args, **kwargs)
         if len(self.queues) != 1 or not self.settings.database_url:
             raise QueueSetupError
-        if not self.settings.journal_key:
-            raise NoJournalKey("A worker needs BETCORE_JOURNAL_KEY: see docs/OPERATIONS.md.")
-        keys = JournalKeys.read(self.settings.journal_key, self.settings.journal_keys_old)
-        self._journal_key = keys.current
+        self._journal_key = require_ring(self.settings, Purpose.JOURNAL).current
+        require_ring(self.settings, Purpose.OPERATOR)
+        require_distinct(self.settings)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        """Register as RQ does, and make ready what a batch needs."""
-        super().bootstrap(*args, **kwargs)
-        queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
-        self._batches = Batches(self.connection, queue_settings, self.name, self.key)
+        """Register as RQ does, and make ready what a batch needs.
+
+        Raises UnsupportedDatabase, before anybody counts on this worker.
+        """
         self._ledger_connection = LedgerConnection(
             self.settings.database_url,
             wait_seconds=self.settings.statement_wait_seconds,
             connect_seconds=self.settings.connect_timeout_seconds,
         )
+        self._ledger_connection.check()
+        super().bootstrap(*args, **kwargs)
+        queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
+        self._batches = Batches(self.connection, queue_settings, self.name, self.key)
         self._ledger = Ledger(self._ledger_connection, self._journal_key)
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
         self._lease = LeaseKeeper(self._batches.renew, every, self.settings.lease_seconds)
@@ -104,6 +108,11 @@ class BatchWorker(PresentWorker):
         self._sweep()
         asked_at = time.monotonic()
         batch = self._batches.take(time.time(), first, EXPIRED)
+        JOB_LOG.sum_up()
+        if batch is not None and batch.expired:
+            for job_id, data in batch.expired:
+                JOB_LOG.expired(job_id, data)
+            JOB_LOG.more_expired(batch.expired_count - len(batch.expired))
         if batch is not None and batch.jobs:
             self._lease.taken(asked_at)
             self._state = self._shown_state = WorkerStatus.BUSY  # the script has written it
@@ -162,6 +171,7 @@ class BatchWorker(PresentWorker):
 
     def teardown(self) -> None:
         """Unregister, and close what `bootstrap` opened."""
+        JOB_LOG.sum_up(everything=True)
         self._lease.end()
         self._ledger_connection.close()
         try:

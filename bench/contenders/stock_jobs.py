@@ -6,7 +6,7 @@ from typing import Any
 from models.commands import BetCommand
 from models.db import LedgerConnection
 from models.errors import BetTaken, LedgerContention
-from models.journal_keys import JournalKeys
+from models.keys import Purpose, require_ring
 from models.ledger import Ledger
 from settings import settings
 
@@ -38,5 +38,5 @@ def _ledger() -> Ledger:
             wait_seconds=configured.statement_wait_seconds,
             connect_seconds=configured.connect_timeout_seconds,
         ),
-        JournalKeys.read(configured.journal_key).current,
+        require_ring(configured, Purpose.JOURNAL).current,
     )

@@ -1,50 +1,127 @@
-"""`betcore account`: what has happened to a player's money."""
+"""`betcore account`: what has happened to the money of a player, of the house, or of the world."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from models.statement import StatementLine, read_statement
-from ops.database import database_failures
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Limit, emit_list, find_settings
+from models.accounts import find_account
+from models.parties import find_cash_account, find_house_account
+from models.statement import Period, Statement, StatementLine, read_statement
+from ops.database import database_failures, ledger_of
+from ops.options import (
+    DEFAULT_DATA_DIR,
+    AsCsv,
+    AsJson,
+    DataDir,
+    Limit,
+    Since,
+    Until,
+    emit_csv,
+    emit_list,
+    find_settings,
+    require_one_form,
+    require_period,
+)
 
-app = typer.Typer(help="Accounts: a player's money in one currency.", no_args_is_help=True)
+app = typer.Typer(help="Accounts: money of one owner in one currency.", no_args_is_help=True)
+
+_TITLES = (
+    *("createdAt", "kind", "amount", "balanceAfter", "betId", "reference", "provider"),
+    "transferId",
+)
 
 AccountId = Annotated[
-    int, typer.Argument(min=1, help="The account's id, as `player deposit` and `bet show` tell it.")
+    int | None,
+    typer.Argument(
+        min=1,
+        help="The account's id, as `player show`, `provider show` and `bet show` tell it.",
+        show_default=False,
+    ),
 ]
+Player = Annotated[
+    str | None, typer.Option(help="A player's account, by your own id; with --currency.")
+]
+House = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PROVIDER",
+        help="The house's account for a provider, by its counterparty id; with --currency.",
+    ),
+]
+Cash = Annotated[
+    bool, typer.Option("--cash", help="The cash account, of all deposits; with --currency.")
+]
+Currency = Annotated[str | None, typer.Option(help="The currency's code, such as EUR.")]
 
 
 @app.command("statement")
 def statement(
-    account_id: AccountId,
+    account_id: AccountId = None,
+    player: Player = None,
+    house: House = None,
+    cash: Cash = False,
+    currency: Currency = None,
+    since: Since = None,
+    until: Until = None,
     limit: Limit = None,
+    as_csv: AsCsv = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show every transfer of a player's account.
+    """Show every transfer of an account, the oldest first, each with the balance after it.
 
-    The oldest comes first, each with the balance after it; with --limit only the newest are shown.
+    Name the account by its id, or by --player, --house or --cash with --currency. With --limit only
+    the newest transfers are shown.
     """
+    require_one_form(as_csv, as_json)
+    require_period(since, until)
+    if sum((account_id is not None, player is not None, house is not None, cash)) != 1:
+        raise typer.BadParameter("name one account: by its id, or by --player, --house or --cash")
+    if (account_id is None) != (currency is not None):
+        raise typer.BadParameter(
+            "--currency goes with --player, --house and --cash, and they with it"
+        )
     settings = find_settings(data_dir)
+    wanted = account_id or _find(data_dir, player, house, currency or "")
     with database_failures():
-        found = read_statement(settings.database_url, account_id, limit)
-        account = {
-            "accountId": str(found.account_id),
-            "currency": found.currency,
-            "balance": found.balance,
-        }
-        emit_list(account, "transfers", (_row(line) for line in found.lines), as_json)
+        found = read_statement(settings.database_url, wanted, Period(since, until), limit)
+        rows = (_row(line) for line in found.lines)
+        if as_csv:
+            emit_csv(_TITLES, rows)
+        else:
+            emit_list(_head(found), "transfers", rows, as_json)
+
+
+def _find(data_dir: Path, player: str | None, house: str | None, currency: str) -> int:
+    with ledger_of(data_dir) as database:
+        if player is not None:
+            return find_account(database, player, currency).account_id
+        if house is not None:
+            return find_house_account(database, house, currency)
+        return find_cash_account(database, currency)
+
+
+def _head(found: Statement) -> dict[str, object]:
+    return {
+        "accountId": str(found.account_id),
+        "kind": found.kind,
+        "owner": found.owner,
+        "currency": found.currency,
+        "openingBalance": found.opening_balance,
+        "balance": found.closing_balance,
+    }
 
 
 def _row(line: StatementLine) -> dict[str, object]:
-    return {
-        "createdAt": line.created_at,
-        "kind": line.kind,
-        "amount": line.amount,
-        "balanceAfter": line.balance_after,
-        "betId": line.bet_id,
-        "reference": line.reference,
-        "provider": line.provider,
-        "transferId": str(line.transfer_id),
-    }
+    cells = (
+        line.created_at,
+        line.kind,
+        line.amount,
+        line.balance_after,
+        line.bet_id,
+        line.reference,
+        line.provider,
+        str(line.transfer_id),
+    )
+    return dict(zip(_TITLES, cells, strict=True))

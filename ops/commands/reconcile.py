@@ -1,10 +1,8 @@
 """`betcore reconcile`: a provider's own list of its bets against what is recorded."""
 
-import csv
-import sys
 from collections.abc import Iterator
 from dataclasses import astuple
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +12,18 @@ from models.reconcile import Reconciliation, Scope
 from models.reconcile import reconcile as compare
 from ops.bet_list import bet_list
 from ops.database import database_failures
-from ops.documents import text
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit_list, find_settings
+from ops.durations import read_time
+from ops.options import (
+    DEFAULT_DATA_DIR,
+    AsCsv,
+    AsJson,
+    DataDir,
+    emit_csv,
+    emit_list,
+    find_settings,
+    require_one_form,
+    require_period,
+)
 from ops.progress import Progress
 
 #: Of what is printed, in the order of `Difference`.
@@ -31,17 +39,6 @@ File = Annotated[
         help="Its list: CSV, UTF-8, a line of titles: betId, and any of stake, win and state."
     ),
 ]
-AsCsv = Annotated[bool, typer.Option("--csv", help="Print the differences as CSV on stdout.")]
-
-
-def read_time(given: str) -> datetime:
-    """A time such as 2026-01-31 or 2026-01-31T12:00:00Z; in UTC unless it says otherwise."""
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
-        raise typer.BadParameter(f"{given!r} is not a time such as 2026-01-31T12:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
 
 Since = Annotated[
     datetime | None,
@@ -73,14 +70,14 @@ def reconcile(
     A column that the list does not have is not compared; an empty amount is 0. A line that cannot
     be read is a difference too.
     """
-    if as_csv and as_json:
-        raise typer.BadParameter("--csv and --json are two forms of one result: choose one")
+    require_one_form(as_csv, as_json)
+    require_period(since, until)
     settings = find_settings(data_dir)
     with bet_list(file) as bets, database_failures():
         scope = Scope("stake" in bets.columns, "win" in bets.columns, since, until)
         with compare(settings.database_url, provider, bets, scope, Progress()) as found:
             if as_csv:
-                _print_csv(found)
+                emit_csv(_TITLES, _rows(found))
             else:
                 emit_list(_summary(provider, found), "differences", _rows(found), as_json)
             same = not found.counts
@@ -98,13 +95,6 @@ def _summary(provider: str, found: Reconciliation) -> dict[str, object]:
         "differing": found.counts.get("differs", 0),
         "badLines": found.counts.get("bad_line", 0),
     }
-
-
-def _print_csv(found: Reconciliation) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(_TITLES)
-    for row in _rows(found):
-        writer.writerow(["" if value is None else text(value) for value in row.values()])
 
 
 def _rows(found: Reconciliation) -> Iterator[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""`betcore session`: opens sessions for players, with money if wanted, and closes them."""
+"""`betcore session`: opens sessions for players, with money if wanted; shows and closes them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -7,19 +7,25 @@ from typing import Annotated
 
 import typer
 
+from models.accounts import request_cash
+from models.audit import Author, operation
 from models.commands import Deposit, read_text
-from models.db import transaction
 from models.money import read_amount
+from models.parties import ShownSession, list_sessions, show_session
 from models.sessions import Opened, Opening, close_session, open_accounts, open_sessions
+from models.times import utc
+from ops.author import author_of
 from ops.cash import book
-from ops.database import database_failures, ledger_of
-from ops.documents import exact_json, table, utc
+from ops.database import changes_of, database_failures, ledger_of
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
+    Limit,
+    Note,
     chosen_reference,
     emit,
+    emit_list,
     find_settings,
 )
 from settings import Settings
@@ -49,6 +55,13 @@ Count = Annotated[
         help="Open one for each of so many players, PLAYER-1 …; references get -1 … as well.",
     ),
 ]
+OfPlayer = Annotated[
+    str | None, typer.Option("--player", help="Only this player's, by your own id.")
+]
+OfProvider = Annotated[
+    str | None, typer.Option("--provider", help="Only this provider's, by its counterparty id.")
+]
+OpenOnly = Annotated[bool, typer.Option("--open", help="Only those that take bets now.")]
 SessionId = Annotated[str, typer.Argument(help="The session's id.")]
 
 
@@ -63,6 +76,7 @@ def open_(
     max_bet: MaxBet = None,
     ttl_minutes: Minutes = 240,
     count: Count = None,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -74,6 +88,7 @@ def open_(
     if reference is not None and deposit is None:
         raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
     settings = find_settings(data_dir)
+    author = author_of(settings, data_dir, note)
     opening = Opening(
         counterparty_id=provider,
         currency=currency,
@@ -84,18 +99,57 @@ def open_(
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
         references = _numbered(chosen_reference(reference), count)
-        _deposit(settings, opening, players, deposit, references)
-    with database_failures(), transaction(settings.database_url) as database:
+        _deposit(settings, author, opening, players, deposit, references)
+    with database_failures(), operation(settings.database_url, author) as database:
         opened = open_sessions(database, opening, players)
-    _show(players, opened, as_json)
+    rows = [_opened_row(name, one) for name, one in zip(players, opened, strict=True)]
+    if count is None and as_json:
+        emit(rows[0], as_json)
+    else:
+        emit_list({}, "sessions", rows, as_json)
+
+
+@app.command("list")
+def list_(
+    player: OfPlayer = None,
+    provider: OfProvider = None,
+    open_only: OpenOnly = False,
+    limit: Limit = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List sessions, the newest first."""
+    settings = find_settings(data_dir)
+    with database_failures():
+        found = list_sessions(
+            settings.database_url,
+            player=player,
+            counterparty_id=provider,
+            open_only=open_only,
+            limit=limit,
+        )
+        emit_list({}, "sessions", (_session_row(session) for session in found), as_json)
+
+
+@app.command("show")
+def show(
+    session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Show a session: whose it is, its limits, and whether it takes bets."""
+    with ledger_of(data_dir) as database:
+        found = show_session(database, session_id)
+    emit(_session_row(found), as_json)
 
 
 @app.command("close")
 def close(
-    session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    session_id: SessionId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Close a session: no new bet is taken in it from now on; what is owed is still paid."""
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         closed_at = close_session(database, session_id)
     emit({"sessionId": session_id, "closedAt": utc(closed_at)}, as_json)
 
@@ -110,13 +164,14 @@ def _numbered(name: str, count: int | None) -> list[str]:
 
 def _deposit(
     settings: Settings,
+    author: Author,
     opening: Opening,
     players: Sequence[str],
     amount: str,
     references: Sequence[str],
 ) -> None:
     """Make the accounts and the deposits into them; when anything cannot be read, nothing."""
-    with database_failures(), transaction(settings.database_url) as database:
+    with database_failures(), operation(settings.database_url, author) as database:
         accounts = open_accounts(database, opening, players)
         deposits = [
             Deposit(
@@ -126,15 +181,32 @@ def _deposit(
             )
             for account, reference in zip(accounts, references, strict=True)
         ]
+        for command in deposits:
+            request_cash(database, command)
     book(settings, deposits)
 
 
-def _show(players: Sequence[str], opened: Sequence[Opened], as_json: bool) -> None:
-    rows = [(one.session_id, str(one.account_id), one.balance) for one in opened]
-    if not as_json:
-        titles = ("player", "sessionId", "accountId", "balance")
-        typer.echo(table(titles, [(name, *row) for name, row in zip(players, rows, strict=True)]))
-        return
-    for session_id, account_id, balance in rows:
-        document = {"sessionId": session_id, "accountId": account_id, "balance": balance}
-        typer.echo(exact_json(document))
+def _opened_row(player: str, opened: Opened) -> dict[str, object]:
+    return {
+        "player": player,
+        "sessionId": opened.session_id,
+        "accountId": str(opened.account_id),
+        "balance": opened.balance,
+        "expiresAt": opened.expires_at,
+    }
+
+
+def _session_row(session: ShownSession) -> dict[str, object]:
+    return {
+        "sessionId": session.session_id,
+        "state": session.state,
+        "provider": session.provider,
+        "player": session.player,
+        "accountId": str(session.account_id),
+        "currency": session.currency,
+        "minBet": session.min_bet,
+        "maxBet": session.max_bet,
+        "openedAt": session.opened_at,
+        "expiresAt": session.expires_at,
+        "closedAt": session.closed_at,
+    }

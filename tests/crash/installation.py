@@ -14,16 +14,18 @@ import httpx
 from redis import Redis
 from rq.suspension import resume, suspend
 
+from models.audit import operation
 from models.commands import Deposit
-from models.db import LedgerConnection, transaction
+from models.db import LedgerConnection
 from models.ledger import Ledger
 from models.migrate import migrate
 from models.providers import add_provider
-from models.sessions import Opening, open_sessions
-from tests.crash.requests import Seat
+from models.sessions import Opening, close_session, open_sessions
+from ops.logins import login_url, make_logins
+from tests.crash.requests import CLOSED, Seat
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY, Servers
 from tests.crash.supervised import Gateway, Supervised, Worker
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.processes import until
 from tests.service.proxy import Proxy, postgres_proxy, redis_proxy, through
 
@@ -33,7 +35,7 @@ WORKERS = ("worker-1", "worker-2", "worker-3")
 LINKS = tuple((name, server) for name in (*GATEWAYS, *WORKERS) for server in SERVERS)
 FRONTS = tuple(("client", name) for name in GATEWAYS)
 _RESTART_SECONDS = (0.1, 1.0)
-_PROVIDERS, _PLAYERS, _SESSIONS = 2, 8, 3
+_PROVIDERS, _PLAYERS, _SESSIONS = 2, 8, 4
 _DEPOSIT = Decimal(500)
 
 
@@ -54,7 +56,8 @@ class Installation:
         self.proxies: dict[tuple[str, str], Proxy] = {}
         self.processes: dict[str, Supervised] = {}
         try:
-            migrate(self.urls.database)
+            make_logins(self.urls.database)
+            migrate(login_url(self.urls.database, "migrator"))
             self.seats = self._seats()
             for name in (*GATEWAYS, *WORKERS):
                 self.processes[name] = self._process(name, logs)
@@ -130,9 +133,11 @@ class Installation:
 
     def _seats(self) -> list[Seat]:
         """Players with money, each in some sessions of each provider."""
-        connection = LedgerConnection(self.urls.database, wait_seconds=8, connect_seconds=2)
+        connection = LedgerConnection(
+            login_url(self.urls.database, "worker"), wait_seconds=8, connect_seconds=2
+        )
         seats = []
-        with transaction(self.urls.database) as database:
+        with operation(login_url(self.urls.database, "operator"), keys.AUTHOR) as database:
             for number in range(_PROVIDERS):
                 provider = add_provider(database, f"provider {number}")
                 opening = Opening(
@@ -145,12 +150,13 @@ class Installation:
                 players = [f"player {player}" for player in range(_PLAYERS)]
                 rounds = [open_sessions(database, opening, players) for _ in range(_SESSIONS)]
                 for opened in zip(*rounds, strict=True):
+                    close_session(database, opened[CLOSED].session_id)
                     sessions = tuple(one.session_id for one in opened)
                     names = (provider.counterparty_id, provider.secret)
                     seats.append(Seat(*names, opened[0].account_id, sessions))
         accounts = sorted({seat.account_id for seat in seats})
         deposits = [Deposit(a, f"deposit {a}", _DEPOSIT) for a in accounts]
-        Ledger(connection, journal_key.KEY).apply(deposits, lambda _: True, 5)
+        Ledger(connection, keys.JOURNAL.current).apply(deposits, lambda _: True, 5)
         connection.close()
         return seats
 

@@ -8,12 +8,12 @@ from decimal import Decimal
 from models.adopt import adopt
 from models.commands import PayInOut
 from models.db import LedgerConnection, engine
-from models.journal_keys import JournalKey, JournalKeys
+from models.keys import Key, KeyRing
 from models.ledger import Ledger
-from models.seal import Seal
-from models.verify import Report, verify
+from models.seal import Seal, make_seal
+from models.verify import Asked, Report, verify
 from tests.service.books import ANN, Books, whole_books
-from tests.service.journal_key import KEY, KEYS
+from tests.service.keys import AUTHOR, JOURNAL, OPERATOR
 
 #: What is said of a transfer, in full.
 EDITED = "Transfer {} was edited: it or its bet is not as row {} of journal strand S has it."
@@ -31,7 +31,7 @@ def bet(bet_id: str, stake: str = "1", win: str = "2") -> PayInOut:
 
 
 @contextmanager
-def ledger_of(books: Books, key: JournalKey = KEY) -> Iterator[Ledger]:
+def ledger_of(books: Books, key: Key = JOURNAL.current) -> Iterator[Ledger]:
     """A writer with a strand of its own."""
     connection = LedgerConnection(books.url, wait_seconds=8, connect_seconds=2)
     try:
@@ -42,13 +42,13 @@ def ledger_of(books: Books, key: JournalKey = KEY) -> Iterator[Ledger]:
 
 @contextmanager
 def journaled_books() -> Iterator[Books]:
-    """Transfers 1 to 6 were adopted; three batches of two bets follow, on one strand.
+    """Transfers 1 to 6 and all facts were adopted; three batches of two bets follow, on one strand.
 
     Row 1 has 1001, 1002, 1004, 1005; row 2 has 1007, 1008, 1010, 1011; row 3 has 1013, 1014, 1016,
     1017: the ids between are the bets'.
     """
     with whole_books() as books:
-        adopt(books.url, KEY)
+        adopt(books.url, JOURNAL.current, AUTHOR)
         with ledger_of(books) as ledger:
             for batch in ("one", "two", "three"):
                 commands = [bet(f"{batch} {number}") for number in (1, 2)]
@@ -57,12 +57,17 @@ def journaled_books() -> Iterator[Books]:
         yield books
 
 
-def verified(books: Books, keys: JournalKeys = KEYS, seal: Seal | None = None) -> Report:
+def verified(books: Books, keys: KeyRing = JOURNAL, seal: Seal | None = None) -> Report:
     """What the verification finds, with the journal."""
-    return verify(books.url, 1000, keys, seal)
+    return verify(books.url, 1000, Asked(keys, OPERATOR, seal))
 
 
-def problems(books: Books, keys: JournalKeys = KEYS, seal: Seal | None = None) -> Sequence[str]:
+def sealed(books: Books, keys: KeyRing = JOURNAL) -> Seal:
+    """A seal of it as it is now."""
+    return make_seal(books.url, keys, OPERATOR)
+
+
+def problems(books: Books, keys: KeyRing = JOURNAL, seal: Seal | None = None) -> Sequence[str]:
     """Its problems, without the names of strands, which are random."""
     return [_UUID.sub("S", problem) for problem in verified(books, keys, seal).problems]
 

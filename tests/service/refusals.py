@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from models.db import transaction
-from models.sessions import close_session
 from tests.service.client import Answer
 from tests.service.world import Seat, World
 
@@ -17,12 +15,16 @@ _NAMES = {
     6: "bet_not_found",
     7: "bet_conflict",
 }
+#: The causes of codes that have several.
+REASONS = {
+    3: {"session_unknown", "session_closed", "session_expired"},
+    5: {"player_blocked", "provider_suspended", "below_limit", "above_limit"},
+}
 
 
 def close(world: World, seat: Seat) -> None:
     """Close the seat's session."""
-    with transaction(world.urls.database) as database:
-        close_session(database, seat.session_id)
+    world.close_session(seat)
 
 
 def expire(world: World, seat: Seat) -> None:
@@ -92,10 +94,16 @@ def planted(
         world.execute("delete from bet where id = %s", row)
 
 
-def assert_refused(answer: Answer, code: int, balance: Any) -> None:
-    """That an answer is this refusal, with all fields; balance None: the player is not known."""
+def assert_refused(answer: Answer, code: int, balance: Any, reason: str | None = "any") -> None:
+    """That an answer is this refusal, with all fields; balance None: the player is not known.
+
+    `reason` may be any that its code can have; None: there is none, as of a bet of long ago.
+    """
     fields = {"_responseCode", "error", "message", "requestId"}
     assert (answer.status, answer.code) == (402, code), answer.body
+    if code in REASONS and reason is not None:
+        fields |= {"reason"}
+        assert answer.body.get("reason") in (REASONS[code] if reason == "any" else {reason})
     assert answer.body["error"] == _NAMES[code]
     assert len(answer.body["message"].split()) > 3
     assert len(answer.body["requestId"]) == 32

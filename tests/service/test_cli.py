@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.up_world import Running, betcore
 from tests.service.world import World
 
@@ -18,7 +18,7 @@ NOWHERE = {
     "DATABASE_URL": "postgresql://me:my-password@127.0.0.1:1/betcore",
     "REDIS_URL": "redis://:my-password@127.0.0.1:1",
 }
-KEY = {"BETCORE_JOURNAL_KEY": journal_key.HEX}
+KEYS = keys.ENVIRONMENT
 SHORT_KEY = {"BETCORE_JOURNAL_KEY": "my-password"}
 
 
@@ -41,6 +41,8 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
         "bet",
         "ledger",
         "currency",
+        "audit",
+        "report",
     ]
 
 
@@ -51,11 +53,11 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
         (["worker", "--data-dir", "here"], {}, "on here (another folder: --data-dir)"),
         (["migrate"], NOWHERE, 'connection to server at "127.0.0.1", port 1 failed'),
         (["up", "--data-dir", "here"], NOWHERE, 'connection to server at "127.0.0.1", port 1 fail'),
-        (["worker"], NOWHERE, "The journal needs a key: set BETCORE_JOURNAL_KEY"),
+        (["worker"], NOWHERE, "The journal key is missing: set BETCORE_JOURNAL_KEY"),
         (["worker"], NOWHERE | SHORT_KEY, "BETCORE_JOURNAL_KEY must be at least 32 bytes in hex"),
-        (["worker"], NOWHERE | KEY, "Redis: Error 111 connecting to 127.0.0.1:1"),
-        (["ledger", "seal"], NOWHERE, "set BETCORE_JOURNAL_KEY to that of the workers"),
-        (["ledger", "verify", "--seal", "x"], NOWHERE | KEY, "No such file or directory: 'x'"),
+        (["worker"], NOWHERE | KEYS, "Redis: Error 111 connecting to 127.0.0.1:1"),
+        (["ledger", "seal"], NOWHERE, "The journal key is missing: set BETCORE_JOURNAL_KEY"),
+        (["ledger", "verify", "--seal", "x"], NOWHERE | KEYS, "No such file or directory: 'x'"),
         (["dashboard"], NOWHERE, "needs a password: set BETCORE_DASHBOARD_PASSWORD"),
         (["gateway"], NOWHERE | {"DATABASE_URL": "mysql://my-password"}, "DATABASE_URL cannot be"),
         (["gateway"], NOWHERE | {"REDIS_URL": "redis://my-password:x"}, "REDIS_URL cannot be read"),
@@ -162,4 +164,4 @@ def test_a_gateway_whose_port_is_taken_says_so(world: World, tmp_path: Path) -> 
 
 def _urls(world: World) -> dict[str, str]:
     urls = {"DATABASE_URL": world.urls.database, "REDIS_URL": world.urls.redis}
-    return urls | KEY
+    return urls | KEYS

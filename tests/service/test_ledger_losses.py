@@ -15,7 +15,7 @@ from models.db import LedgerConnection
 from models.errors import LedgerError, LedgerUnavailable
 from models.ledger import Ledger
 from models.outcome import Outcome
-from tests.service import journal_key
+from tests.service import keys
 from tests.service.ledger_world import (
     LedgerSeat,
     balance_of,
@@ -188,7 +188,7 @@ def test_a_database_that_is_not_there_is_unavailable_and_one_without_tables_is_a
         elsewhere = url.replace("/betcore?", f"/{name}?", 1)
         connection = LedgerConnection(elsewhere, wait_seconds=2, connect_seconds=2)
         with pytest.raises(error):
-            Ledger(connection, journal_key.KEY).apply([seat.bet(1)], in_time, 5)
+            Ledger(connection, keys.JOURNAL.current).apply([seat.bet(1)], in_time, 5)
         connection.close()
 
     left = "select count(*) from pg_stat_activity where datname = 'postgres'"

@@ -32,7 +32,8 @@ def test_an_opened_session_has_its_deposit_in_an_exact_balance(desk: Desk, playe
     (opened,) = desk.documents(*desk.open(player, "--deposit", "1543.75"))
 
     assert opened.pop("balance") == Decimal("1543.75")
-    assert set(opened) == {"sessionId", "accountId"}
+    assert opened.pop("player") == player
+    assert set(opened) == {"sessionId", "accountId", "expiresAt"}
     assert desk.world.rows(
         "select a.id::text, a.balance, s.closed_at, s.min_bet, s.max_bet,"
         " s.expires_at - s.opened_at between '239 min' and '241 min'"
@@ -47,7 +48,7 @@ def test_a_currency_of_eighteen_decimals_is_printed_to_the_last(desk: Desk, play
 
     done = desk.run(*desk.open(player, "--currency", "WEI", "--deposit", amount), "--json")
 
-    assert f'"balance": {amount}}}' in done.stdout
+    assert f'"balance": {amount}, ' in done.stdout
 
 
 def test_a_reference_that_is_made_is_told_and_repeats_harmlessly(desk: Desk, player: str) -> None:
@@ -131,9 +132,11 @@ def test_limits_and_time_to_live_are_recorded(desk: Desk, player: str) -> None:
 
 def test_many_players_are_opened_at_once_in_their_order(desk: Desk, player: str) -> None:
     deposit = ["--deposit", "2.5", "--reference", player, "--count", "1500"]
-    opened = desk.documents(*desk.open(player, *deposit))
-    again = desk.documents(*desk.open(player, *deposit))
+    (first,) = desk.documents(*desk.open(player, *deposit))
+    (second,) = desk.documents(*desk.open(player, *deposit))
 
+    opened, again = first["sessions"], second["sessions"]
+    assert [one["player"] for one in opened] == [f"{player}-{k}" for k in range(1, 1501)]
     assert [one["accountId"] for one in opened] == [one["accountId"] for one in again]
     assert {one["balance"] for one in opened + again} == {Decimal("2.5")}
     assert len({one["sessionId"] for one in opened + again}) == 3000

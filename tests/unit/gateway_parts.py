@@ -26,7 +26,14 @@ from settings import Settings
 from tests.service.client import ProviderClient
 
 MEMORY = "betcore:memory"
-PLACE = Place(provider_id=7, session_id="a-session", account_id=42, decimals=2)
+PLACE = Place(
+    provider_id=7,
+    session_id="a-session",
+    account_id=42,
+    decimals=2,
+    currency="EUR",
+    player="anna",
+)
 DONE = Outcome(1, Decimal(5), (8, 9))
 SECRET = "example-secret-not-real=="
 CLIENT = ProviderClient("", "933a215f-a9e6-4f88-9d91-52a87cd50499", SECRET, httpx.Client())
@@ -37,6 +44,7 @@ class Behind:
 
     def __init__(self) -> None:
         self.away: set[str] = set()
+        self.failure: Exception = LedgerUnavailable("no route to 10.0.0.7, as betcore")
         self.record: Outcome | None = None
 
     def secrets(self) -> dict[str, tuple[int, list[bytes]]]:
@@ -56,7 +64,7 @@ class Behind:
 
     def _reach(self, what: str) -> None:
         if what in self.away:
-            raise LedgerUnavailable
+            raise self.failure
 
 
 class ScriptedLink:
@@ -98,6 +106,7 @@ class GatewayParts:
         self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind, gateway: Gateway
     ) -> None:
         self._http = http
+        self.authenticator = gateway.authenticator
         self.crowding = gateway.crowding
         self.sessions = gateway.sessions
         self.link = link
@@ -112,6 +121,10 @@ class GatewayParts:
             content=body,
             headers=CLIENT.headers(body, **changed),
         )
+
+    async def ready(self) -> httpx.Response:
+        """What a load balancer is told."""
+        return await self._http.get("/readyz")
 
     def nonces(self) -> list[str]:
         """The nonces that are burnt."""

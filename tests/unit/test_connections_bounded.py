@@ -150,7 +150,7 @@ async def test_who_rests_for_longer_than_it_may_is_closed(held: Held) -> None:
         await stranger_transport.end()
         for _ in range(3):
             known.data_received(SIGNED)
-            await asyncio.sleep(0.001)
+            await to.settle()
 
         await known_transport.end()
         assert statuses(known_transport) == [200] * 4

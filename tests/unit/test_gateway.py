@@ -16,6 +16,7 @@ from api.calls import Call
 from api.errors import ApiError
 from broker.admission import Admission, Result, Verdict
 from broker.keys import nonce_key
+from models.errors import UnsupportedDatabase
 from models.lookup import Lookup
 from models.outcome import Outcome
 from settings import Settings
@@ -85,6 +86,19 @@ async def test_providers_that_cannot_be_looked_up_are_99_and_never_8(
         assert (answer.status_code, answer.json()["_responseCode"]) == (503, 99)
         assert answer.headers["retry-after"] == "1"
     assert (gateway.nonces(), gateway.jobs()) == ([], [])
+
+
+async def test_a_gateway_that_is_not_ready_says_what_to_change_and_names_no_host() -> None:
+    unsuited = UnsupportedDatabase("PostgreSQL 17 or newer is needed; this is 16.")
+
+    async with gateway_parts(directory_refresh_seconds=0.01) as gateway:
+        gateway.behind.away = {"providers"}
+        await gateway.authenticator.start()
+        assert "PostgreSQL cannot be reached" in await not_ready(gateway, "PostgreSQL")
+        gateway.behind.failure = unsuited
+        assert await not_ready(gateway, "newer") == str(unsuited)
+        gateway.behind.away = set()
+        assert "Redis cannot be reached" in await not_ready(gateway, "Redis")
 
 
 async def test_secrets_that_were_read_too_long_ago_are_not_judged_by() -> None:
@@ -247,3 +261,16 @@ async def test_one_refused_request_of_a_tick_leaves_the_others_alone() -> None:
         assert letters == [b"F", b"A", b"R", b"A", b"C"]
         assert redis.llen("betcore:lane:42") == 2
         assert redis.llen("rq:queue:bets") == 1  # the head of the lane
+
+
+async def not_ready(gateway: GatewayParts, about: str) -> str:
+    """The message of a 503 of /readyz, once it is about this; the hosts of servers stay unsaid."""
+    async with asyncio.timeout(20):
+        while True:
+            answer = await gateway.ready()
+            assert (answer.status_code, answer.json()["_responseCode"]) == (503, 99)
+            message: str = answer.json()["message"]
+            assert "10.0.0.7" not in message
+            if about in message:
+                return message
+            await asyncio.sleep(0.01)

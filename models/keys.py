@@ -1,0 +1,151 @@
+"""The keys that are kept outside the database, so that who can write there cannot forge or read."""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
+
+from models.errors import BetcoreError
+from settings import Settings
+
+_BYTES_MIN = 32
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
+_MAKE_ONE = "`openssl rand -hex 32` makes one"
+
+
+class BadKey(BetcoreError):  # noqa: N818
+    """A key cannot be read, or is the key of another purpose as well."""
+
+
+class NoKey(BetcoreError):  # noqa: N818
+    """There is no key for this purpose: 32 bytes or more that the database does not know."""
+
+
+class Purpose(StrEnum):
+    """What a key is for; each purpose has a key of its own, which other processes hold."""
+
+    JOURNAL = "journal"  # workers: vouches for transfers
+    OPERATOR = "operator"  # operators' commands and workers: vouches for what an operator orders
+    SECRETS = "secrets"  # gateways and operators' commands: encrypts the providers' secrets
+
+    @property
+    def setting(self) -> str:
+        """The name of its setting, such as `journal_key`."""
+        return f"{self}_key"
+
+    @property
+    def old_setting(self) -> str:
+        """The name of the setting for replaced keys, such as `journal_keys_old`."""
+        return f"{self}_keys_old"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable of its setting."""
+        return f"BETCORE_{self.setting.upper()}"
+
+    @property
+    def old_variable(self) -> str:
+        """The environment variable for replaced keys."""
+        return f"BETCORE_{self.old_setting.upper()}"
+
+    @property
+    def holders(self) -> str:
+        """Which processes need it, as a message says it."""
+        return _HOLDERS[self]
+
+
+_HOLDERS = {
+    Purpose.JOURNAL: "workers and `betcore ledger`",
+    Purpose.OPERATOR: "workers and operators' commands",
+    Purpose.SECRETS: "gateways and operators' commands",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key and its id: rows name the key they were made with by that, which does not tell it.
+
+    The same bytes have another id for each purpose.
+    """
+
+    purpose: Purpose
+    secret: bytes = field(repr=False)
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        label = f"betcore {self.purpose} key id\0".encode()
+        digest = hashlib.sha256(label + self.secret).hexdigest()
+        object.__setattr__(self, "id", digest[:16])
+
+    @classmethod
+    def read(cls, purpose: Purpose, text: str, variable: str) -> Self:
+        """The key in hex or base64, at least 32 bytes. Raises BadKey, not telling it."""
+        given = text.strip()
+        try:
+            if _HEX.fullmatch(given):
+                secret = bytes.fromhex(given)
+            else:
+                secret = base64.b64decode(given, validate=True)
+        except (binascii.Error, ValueError):
+            secret = b""
+        if len(secret) < _BYTES_MIN:
+            raise BadKey(
+                f"{variable} must be at least {_BYTES_MIN} bytes in hex or base64: {_MAKE_ONE}."
+            )
+        return cls(purpose, secret)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """The key in use, and the replaced ones by which what is older is still read."""
+
+    current: Key
+    by_id: Mapping[str, Key]
+
+    @classmethod
+    def read(cls, purpose: Purpose, current: str, old: str = "") -> Self:
+        """The keys of the two variables of a purpose; replaced ones are separated by commas.
+
+        Raises BadKey, naming the variable.
+        """
+        newest = Key.read(purpose, current, purpose.variable)
+        others = [part for part in old.split(",") if part.strip()]
+        keys = [newest, *(Key.read(purpose, part, purpose.old_variable) for part in others)]
+        return cls(newest, {key.id: key for key in keys})
+
+
+def find_ring(settings: Settings, purpose: Purpose) -> KeyRing | None:
+    """The keys that the settings give for a purpose; None without one. Raises BadKey."""
+    current: str = getattr(settings, purpose.setting)
+    if not current.strip():
+        return None
+    return KeyRing.read(purpose, current, getattr(settings, purpose.old_setting))
+
+
+def require_ring(settings: Settings, purpose: Purpose) -> KeyRing:
+    """As `find_ring`. Raises NoKey when the settings give none, naming the variable."""
+    ring = find_ring(settings, purpose)
+    if ring is None:
+        raise NoKey(
+            f"The {purpose} key is missing: set {purpose.variable}, the same for all"
+            f" {purpose.holders} ({_MAKE_ONE})."
+        )
+    return ring
+
+
+def require_distinct(settings: Settings) -> None:
+    """Raises BadKey when one key serves two purposes: its holders could do more than is theirs."""
+    known: dict[bytes, Purpose] = {}
+    for purpose in Purpose:
+        ring = find_ring(settings, purpose)
+        for key in () if ring is None else ring.by_id.values():
+            other = known.setdefault(key.secret, purpose)
+            if other is not purpose:
+                raise BadKey(
+                    f"{other.variable} and {purpose.variable} share a key: each needs one of its"
+                    f" own ({_MAKE_ONE})."
+                )

@@ -1,0 +1,72 @@
+"""`betcore report`: what came of all bets together."""
+
+from typing import Annotated
+
+import typer
+
+from models.house import HouseDay, house_result
+from models.statement import Period
+from ops.database import database_failures
+from ops.options import (
+    DEFAULT_DATA_DIR,
+    AsCsv,
+    AsJson,
+    DataDir,
+    Since,
+    Until,
+    emit_csv,
+    emit_list,
+    find_settings,
+    require_one_form,
+    require_period,
+)
+
+app = typer.Typer(help="Reports: what came of all bets together.", no_args_is_help=True)
+
+_TITLES = (
+    *("day", "provider", "name", "currency", "bets", "stakes", "refunds", "wins"),
+    *("winReversals", "result"),
+)
+
+Provider = Annotated[str | None, typer.Option(help="Only this provider, by its counterparty id.")]
+Currency = Annotated[str | None, typer.Option(help="Only this currency, such as EUR.")]
+
+
+@app.callback()
+def report() -> None:
+    """Reports: what came of all bets together."""
+
+
+@app.command("house")
+def house(
+    provider: Provider = None,
+    currency: Currency = None,
+    since: Since = None,
+    until: Until = None,
+    as_csv: AsCsv = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Show the house's result by day (UTC), provider and currency.
+
+    The result is stakes less refunds less wins plus wins taken back. A transfer counts on the day
+    on which it was made.
+    """
+    require_one_form(as_csv, as_json)
+    require_period(since, until)
+    settings = find_settings(data_dir)
+    with database_failures():
+        days = house_result(settings.database_url, Period(since, until), provider, currency)
+        rows = (_row(day) for day in days)
+        if as_csv:
+            emit_csv(_TITLES, rows)
+        else:
+            emit_list({}, "days", rows, as_json)
+
+
+def _row(day: HouseDay) -> dict[str, object]:
+    cells = (
+        *(day.day, day.provider, day.name, day.currency, day.bets, day.stakes, day.refunds),
+        *(day.wins, day.win_reversals, day.result),
+    )
+    return dict(zip(_TITLES, cells, strict=True))
