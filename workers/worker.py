@@ -14,6 +14,7 @@ from rq import Queue
 from rq.worker import WorkerStatus
 
 from broker.batches import Batch, Batches, FinishedJob
+from broker.orders import Orders
 from broker.seldom import Seldom
 from models.db import LedgerConnection
 from models.errors import BetcoreError
@@ -49,7 +50,7 @@ class BatchWorker(PresentWorker):
         if len(self.queues) != 1 or not self.settings.database_url:
             raise QueueSetupError
         self._journal_key = require_ring(self.settings, Purpose.JOURNAL).current
-        require_ring(self.settings, Purpose.OPERATOR)
+        self._operator_keys = require_ring(self.settings, Purpose.OPERATOR)
         require_distinct(self.settings)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
@@ -63,6 +64,7 @@ class BatchWorker(PresentWorker):
             connect_seconds=self.settings.connect_timeout_seconds,
         )
         self._ledger = Ledger(self._ledger_connection, self._journal_key)
+        self._orders = Orders(self._operator_keys, queue_settings)
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
         self._lease = LeaseKeeper(self._batches.renew, every, self.settings.lease_seconds)
         self._lease.start()
@@ -124,7 +126,7 @@ class BatchWorker(PresentWorker):
         last = max(job.expires_at for job in batch.jobs)
         self._lease.hold(batch.id, last + GRACE_SECONDS)
         try:
-            self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held))
+            self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held, self._orders))
         except LeaseLost:
             _LOG.warning(
                 "batch %s was taken over by another worker before it was applied", batch.id
