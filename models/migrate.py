@@ -9,6 +9,8 @@ from sqlalchemy import Connection, text
 
 from models.db import engine
 from models.errors import UnsupportedDatabase
+from models.keys import KeyRing
+from models.secret_cipher import SecretCipher
 
 _FOLDER = Path(__file__).parent / "migrations"
 # Any number; the same in every process that migrates, so that they take turns.
@@ -16,14 +18,17 @@ _LOCK = 5_318_008
 _VERSION_MIN = 170_000  # the first with `transaction_timeout`
 
 
-def migrate(database_url: str) -> str:
+def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
     """Upgrade to the newest revision and return its name; does nothing when it is there already.
 
-    Processes that migrate at the same time take turns. Raises sqlalchemy.exc.OperationalError
-    when PostgreSQL cannot be reached, UnsupportedDatabase when it is older than 17.
+    `secret_keys` encrypt secrets of providers that an older version left in plain text. Processes
+    that migrate at the same time take turns. Raises NoKey when there are such and no keys,
+    sqlalchemy.exc.OperationalError when PostgreSQL cannot be reached, UnsupportedDatabase when it
+    is older than 17.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
+    config.attributes["secret_cipher"] = None if secret_keys is None else SecretCipher(secret_keys)
     with engine(database_url).connect() as connection:
         _require_version(connection)
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})

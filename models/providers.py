@@ -1,20 +1,23 @@
 """Providers and their secrets: added by operators, read by gateways."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from models.errors import AlreadyExists, InvalidRequest, NotFound
+from models.secret_cipher import Encrypted, SecretCipher, SecretRow, Undecryptable
 from models.tables import Provider, ProviderSecret
 
 _SECRET_BYTES = 32
+_NEXT_ID = text("select nextval(pg_get_serial_sequence('provider_secret', 'id'))")
 _NAME_MAX = 128
 
 ProviderStatus = Literal["active", "suspended"]
@@ -37,8 +40,17 @@ class Secret:
     revoked_at: datetime | None  # since when nothing signed with it is accepted
 
 
-def add_provider(session: Session, name: str) -> Credentials:
-    """Add a provider with a fresh identity and secret.
+@dataclass(frozen=True, slots=True)
+class Reencrypted:
+    """What became of the secrets that are not revoked."""
+
+    changed: int
+    unchanged: int  # encrypted with the key in use before
+    unreadable: Sequence[tuple[SecretRow, str]]  # and why: gateways do not accept them
+
+
+def add_provider(session: Session, name: str, cipher: SecretCipher) -> Credentials:
+    """Add a provider with a fresh identity and secret, which `cipher` encrypts.
 
     Raises AlreadyExists when the name is taken, InvalidRequest when it is empty or too long.
     """
@@ -52,7 +64,8 @@ def add_provider(session: Session, name: str) -> Credentials:
         if isinstance(error.orig, psycopg.errors.UniqueViolation):
             raise AlreadyExists(f"There is a provider named {name!r} already.") from None
         raise
-    return Credentials(provider.counterparty_id, _fresh_secret(session, provider).secret)
+    _, secret = _fresh_secret(session, provider, cipher)
+    return Credentials(provider.counterparty_id, secret)
 
 
 def set_provider_status(session: Session, counterparty_id: str, status: ProviderStatus) -> None:
@@ -63,17 +76,19 @@ def set_provider_status(session: Session, counterparty_id: str, status: Provider
     find_provider(session, counterparty_id).status = status
 
 
-def add_secret(session: Session, counterparty_id: str) -> tuple[Secret, str]:
+def add_secret(session: Session, counterparty_id: str, cipher: SecretCipher) -> tuple[Secret, str]:
     """Give a provider one more secret, beside those it has; the second value is the secret itself.
 
     Raises NotFound.
     """
-    added = _fresh_secret(session, find_provider(session, counterparty_id))
-    return _shown(added), added.secret
+    added, secret = _fresh_secret(session, find_provider(session, counterparty_id), cipher)
+    return _shown(added), secret
 
 
 def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Secret:
-    """Revoke one secret of a provider; one that is revoked stays so since the first time.
+    """Revoke one secret of a provider, and erase it: nobody can bring it back.
+
+    One that is revoked stays so since the first time.
 
     Raises NotFound.
     """
@@ -81,7 +96,8 @@ def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Sec
     now = func.coalesce(col(ProviderSecret.revoked_at), func.clock_timestamp())
     of_provider = col(ProviderSecret.provider_id) == provider.id
     statement = update(ProviderSecret).where(of_provider, col(ProviderSecret.id) == secret_id)
-    revoked = session.execute(statement.values(revoked_at=now).returning(ProviderSecret)).first()
+    erased = statement.values(revoked_at=now, key=None, ciphertext=None)
+    revoked = session.execute(erased.returning(ProviderSecret)).first()
     if revoked is None:
         raise NotFound(f"The provider {counterparty_id!r} has no secret {secret_id}.")
     return _shown(revoked[0])
@@ -94,6 +110,29 @@ def list_secrets(session: Session, counterparty_id: str) -> list[Secret]:
     return [_shown(secret) for secret in session.exec(found.order_by(col(ProviderSecret.id)))]
 
 
+def reencrypt_secrets(session: Session, cipher: SecretCipher) -> Reencrypted:
+    """Encrypt with the key in use whatever was encrypted with one that it has replaced."""
+    rows = session.exec(
+        select(ProviderSecret, Provider)
+        .join(Provider, col(Provider.id) == col(ProviderSecret.provider_id))
+        .where(col(ProviderSecret.revoked_at).is_(None))
+        .order_by(col(ProviderSecret.id))
+        .with_for_update(of=ProviderSecret)
+    ).all()
+    changed, unreadable = 0, []
+    for secret, provider in rows:
+        row = _bound_to(secret, provider)
+        try:
+            plain = cipher.decrypt(Encrypted(secret.key or "", secret.ciphertext or b""), row)
+        except Undecryptable as why:
+            unreadable.append((row, str(why)))
+            continue
+        if secret.key != cipher.current:
+            _encrypt(secret, plain, row, cipher)
+            changed += 1
+    return Reencrypted(changed, len(rows) - changed - len(unreadable), unreadable)
+
+
 def find_provider(session: Session, counterparty_id: str) -> Provider:
     """The provider with this `X-Counterparty-Id`. Raises NotFound."""
     found = session.exec(
@@ -104,13 +143,26 @@ def find_provider(session: Session, counterparty_id: str) -> Provider:
     return found
 
 
-def _fresh_secret(session: Session, provider: Provider) -> ProviderSecret:
-    secret = ProviderSecret(
-        provider_id=provider.id or 0, secret=secrets.token_urlsafe(_SECRET_BYTES)
-    )
-    session.add(secret)
+def _fresh_secret(
+    session: Session, provider: Provider, cipher: SecretCipher
+) -> tuple[ProviderSecret, str]:
+    plain = secrets.token_urlsafe(_SECRET_BYTES)
+    # Drawn first: the secret is bound to it.
+    id_ = session.execute(_NEXT_ID).scalar_one()
+    added = ProviderSecret(id=id_, provider_id=provider.id or 0)
+    _encrypt(added, plain, _bound_to(added, provider), cipher)
+    session.add(added)
     session.flush()
-    return secret
+    return added, plain
+
+
+def _bound_to(secret: ProviderSecret, provider: Provider) -> SecretRow:
+    return SecretRow(secret.id or 0, provider.id or 0, provider.counterparty_id)
+
+
+def _encrypt(secret: ProviderSecret, plain: str, row: SecretRow, cipher: SecretCipher) -> None:
+    made = cipher.encrypt(plain, row)
+    secret.key, secret.ciphertext = made.key, made.ciphertext
 
 
 def _shown(secret: ProviderSecret) -> Secret:

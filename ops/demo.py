@@ -16,7 +16,9 @@ from sqlmodel import select
 from models.commands import Deposit
 from models.db import transaction
 from models.errors import NotFound
+from models.keys import Purpose, require_ring
 from models.providers import Credentials, add_provider, find_provider
+from models.secret_cipher import SecretCipher
 from models.sessions import Opening, open_sessions
 from models.tables import Provider, Session
 from ops.cash import book
@@ -64,12 +66,14 @@ class Exchange:
 def prepare(settings: Settings, data_dir: Path) -> Demo:
     """The demo that was made here before, else a new one; its player has got a deposit, once.
 
-    Raises what the database raises, and CashError.
+    `settings` have the operator and the secrets key. Raises what the database raises, and
+    CashError.
     """
     file = data_dir / FILE
+    cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
     with transaction(settings.database_url) as database:
         before = _remembered(file)
-        demo = _opened(database, before)
+        demo = _opened(database, before, cipher)
     if demo != before:
         write_private(file, json.dumps(asdict(demo), indent=2) + "\n")
     book(settings, [Deposit(demo.accountId, f"demo {demo.counterpartyId}", _DEPOSIT)])
@@ -149,14 +153,14 @@ def _remembered(file: Path) -> Demo | None:
         return None
 
 
-def _opened(database: Database, before: Demo | None) -> Demo:
+def _opened(database: Database, before: Demo | None, cipher: SecretCipher) -> Demo:
     """The demo, in a session that lasts; as before where the database still knows it."""
     try:
         provider = before and find_provider(database, before.counterpartyId)
     except NotFound:
         provider = None
     if before is None or provider is None:
-        name, credentials = _added(database)
+        name, credentials = _added(database, cipher)
     elif _is_open(database.get(Session, before.sessionId)):
         return before
     else:
@@ -177,8 +181,8 @@ def _is_open(session: Session | None) -> bool:
     return session is not None and session.closed_at is None and session.expires_at > left_until
 
 
-def _added(database: Database) -> tuple[str, Credentials]:
+def _added(database: Database, cipher: SecretCipher) -> tuple[str, Credentials]:
     """A new provider and its name: `demo`, or one like it if that was made from another folder."""
     taken = database.exec(select(Provider).where(Provider.name == _NAME)).first()
     name = f"{_NAME}-{secrets.token_hex(3)}" if taken else _NAME
-    return name, add_provider(database, name)
+    return name, add_provider(database, name, cipher)

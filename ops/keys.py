@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.keys import Key, Purpose, require_distinct, require_ring
+from models.secret_cipher import SecretCipher
 from ops.private_files import read_private, write_private
-from settings import Settings
+from settings import Settings, settings
 
 _KEY_BYTES = 32
 
@@ -40,6 +41,12 @@ def require_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Se
     for purpose in purposes:
         require_ring(found, purpose)
     return found
+
+
+def secret_cipher(data_dir: Path) -> SecretCipher:
+    """What encrypts the providers' secrets, for a command. Raises what `require_keys` raises."""
+    found = require_keys(settings(), data_dir, Purpose.SECRETS)
+    return SecretCipher(require_ring(found, Purpose.SECRETS))
 
 
 def make_keys(configured: Settings, data_dir: Path) -> Sequence[Path]:

@@ -16,7 +16,7 @@ import typer
 
 from models.db import engine
 from models.errors import BetcoreError
-from models.keys import Purpose
+from models.keys import Purpose, require_ring
 from models.migrate import migrate
 from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
@@ -24,7 +24,7 @@ from ops.embedded import FolderInUse, running
 from ops.embedded.places import private_folder
 from ops.failures import FAILURES, in_one_line
 from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
-from ops.keys import make_keys
+from ops.keys import make_keys, require_keys
 from ops.logs import log_as
 from ops.private_files import write_private
 from ops.readiness import not_ready, reachable
@@ -82,10 +82,13 @@ def run(wishes: Wishes) -> None:
             configured, listener = _with_ports(readable(settings()), wishes, folder)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(folder, configured))
-            plan = _Plan(servers.settings, folder, wishes.workers, wishes.gateways, wishes.demo)
-            for file in make_keys(plan.settings, folder):
+            for file in make_keys(servers.settings, folder):
                 _LOG.info("made a key: keep a copy of %s", file)
-            _LOG.info("the database is at revision %s", migrate(plan.settings.database_url))
+            with_keys = require_keys(servers.settings, folder, Purpose.OPERATOR, Purpose.SECRETS)
+            plan = _Plan(with_keys, folder, wishes.workers, wishes.gateways, wishes.demo)
+            secret_keys = require_ring(with_keys, Purpose.SECRETS)
+            revision = migrate(with_keys.database_url, secret_keys)
+            _LOG.info("the database is at revision %s", revision)
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
 

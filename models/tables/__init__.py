@@ -4,7 +4,7 @@ Classes with `table=True` do not validate, so untrusted data never meets one fir
 does not use them (models/queries.py); operators' commands and migrations do.
 """
 
-from models.tables.bets import Bet, Session, Transfer
+from models.tables.bets import Bet, RefusedOrder, Session, Transfer
 from models.tables.journal import Journal, JournalStart
 from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret
 
@@ -17,6 +17,7 @@ __all__ = [
     "Player",
     "Provider",
     "ProviderSecret",
+    "RefusedOrder",
     "Session",
     "Transfer",
 ]

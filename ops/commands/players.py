@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -11,9 +12,11 @@ from models.accounts import PlayerAccount, find_account, set_player_status, use_
 from models.commands import CashCommand, Deposit, Withdrawal
 from models.db import transaction
 from models.errors import InvalidRequest
+from models.keys import Purpose
 from models.parties import ListedPlayer, list_players, show_player
 from ops.cash import book
 from ops.database import database_failures, ledger_of
+from ops.keys import require_keys
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
@@ -24,7 +27,6 @@ from ops.options import (
     emit_list,
     find_settings,
 )
-from settings import Settings
 
 app = typer.Typer(help="Players: who may play, and their money.", no_args_is_help=True)
 
@@ -117,7 +119,7 @@ def deposit(
     def account(database: Database) -> PlayerAccount:
         return use_accounts(database, [external_id], currency)[0]
 
-    emit(_book(find_settings(data_dir), Deposit, account, amount, reference), as_json)
+    emit(_book(data_dir, Deposit, account, amount, reference), as_json)
 
 
 @app.command("withdraw")
@@ -137,7 +139,7 @@ def withdraw(
     def account(database: Database) -> PlayerAccount:
         return find_account(database, external_id, currency)
 
-    emit(_book(find_settings(data_dir), Withdrawal, account, amount, reference), as_json)
+    emit(_book(data_dir, Withdrawal, account, amount, reference), as_json)
 
 
 def _row(player: ListedPlayer) -> dict[str, object]:
@@ -145,13 +147,14 @@ def _row(player: ListedPlayer) -> dict[str, object]:
 
 
 def _book(
-    settings: Settings,
+    data_dir: Path,
     kind: type[CashCommand],
     account: Callable[[Database], PlayerAccount],
     amount: str,
     reference: str | None,
 ) -> dict[str, object]:
     """Move the money and say what became of it; when anything cannot be read, nothing is made."""
+    settings = require_keys(find_settings(data_dir), data_dir, Purpose.OPERATOR)
     name = chosen_reference(reference)
     with database_failures(), transaction(settings.database_url) as database:
         found = account(database)

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from models.providers import Secret, add_secret, list_secrets, revoke_secret
+from models.providers import Secret, add_secret, list_secrets, reencrypt_secrets, revoke_secret
 from ops.database import ledger_of
+from ops.keys import secret_cipher
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list
 
 app = typer.Typer(
@@ -26,8 +27,9 @@ def add(
 
     It counts at once, and is shown this once.
     """
+    cipher = secret_cipher(data_dir)
     with ledger_of(data_dir) as database:
-        added, secret = add_secret(database, counterparty_id)
+        added, secret = add_secret(database, counterparty_id, cipher)
     emit(
         {
             "counterpartyId": counterparty_id,
@@ -66,6 +68,31 @@ def list_(
     with ledger_of(data_dir) as database:
         rows = [_row(secret) for secret in list_secrets(database, counterparty_id)]
     emit_list({"counterpartyId": counterparty_id}, "secrets", rows, as_json)
+
+
+@app.command("reencrypt")
+def reencrypt(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """Encrypt all secrets with the key of BETCORE_SECRETS_KEY.
+
+    For after that was replaced: then the old key is needed no longer. Exits with 1 when any secret
+    cannot be decrypted, and names it on stderr.
+    """
+    cipher = secret_cipher(data_dir)
+    with ledger_of(data_dir) as database:
+        done = reencrypt_secrets(database, cipher)
+    for row, why in done.unreadable:
+        typer.echo(f"Secret {row.secret_id} of {row.counterparty_id}: {why}.", err=True)
+    emit(
+        {
+            "key": cipher.current,
+            "reencrypted": done.changed,
+            "unchanged": done.unchanged,
+            "unreadable": len(done.unreadable),
+        },
+        as_json,
+    )
+    if done.unreadable:
+        raise typer.Exit(1)
 
 
 def _row(secret: Secret) -> dict[str, object]:

@@ -8,6 +8,7 @@ from models.parties import ListedProvider, list_providers, show_provider
 from models.providers import add_provider, set_provider_status
 from ops.commands import provider_secrets
 from ops.database import ledger_of
+from ops.keys import secret_cipher
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list, emit_lists
 
 app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
@@ -25,8 +26,9 @@ def add(name: Name, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = Fals
 
     The secret is shown this once.
     """
+    cipher = secret_cipher(data_dir)
     with ledger_of(data_dir) as database:
-        added = add_provider(database, name)
+        added = add_provider(database, name, cipher)
     emit({"counterpartyId": added.counterparty_id, "secret": added.secret}, as_json)
 
 

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from models.errors import BetcoreError
-from models.keys import Purpose
-from ops.keys import require_keys
+from models.keys import Purpose, find_ring
+from ops.keys import require_keys, with_keys
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.private_files import read_private
 from ops.service import service, take_signals
@@ -42,13 +42,15 @@ Name = Annotated[
 def migrate(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """Bring the database to the newest schema.
 
-    Prints its revision; does nothing when it is the newest already.
+    Prints its revision; does nothing when it is the newest already. Secrets of providers that an
+    older version left in plain text are encrypted, for which it needs BETCORE_SECRETS_KEY.
     """
     from models.migrate import migrate as to_newest
 
     configured = readable(settings())
     url = configured.database_url or find_settings(data_dir).database_url
-    emit({"revision": to_newest(url)}, as_json)
+    secret_keys = find_ring(with_keys(configured, data_dir, Purpose.SECRETS), Purpose.SECRETS)
+    emit({"revision": to_newest(url, secret_keys)}, as_json)
 
 
 def gateway(
@@ -66,7 +68,8 @@ def gateway(
     from ops.gateway import listen, serve
 
     with service(name):
-        found = readable(find_settings(data_dir))
+        # Without the key it is not ready, and `/readyz` says so.
+        found = with_keys(readable(find_settings(data_dir)), data_dir, Purpose.SECRETS)
         with (
             listen(host or found.gateway_host, found.gateway_port if port is None else port)
             if fd is None

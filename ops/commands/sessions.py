@@ -9,12 +9,14 @@ import typer
 
 from models.commands import Deposit, read_text
 from models.db import transaction
+from models.keys import Purpose
 from models.money import read_amount
 from models.parties import ShownSession, list_sessions, show_session
 from models.sessions import Opened, Opening, close_session, open_accounts, open_sessions
 from ops.cash import book
 from ops.database import database_failures, ledger_of
 from ops.documents import utc
+from ops.keys import require_keys
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
@@ -93,6 +95,7 @@ def open_(
     )
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
+        settings = require_keys(settings, data_dir, Purpose.OPERATOR)
         references = _numbered(chosen_reference(reference), count)
         _deposit(settings, opening, players, deposit, references)
     with database_failures(), transaction(settings.database_url) as database:

@@ -134,7 +134,7 @@ class Installation:
         seats = []
         with transaction(self.urls.database) as database:
             for number in range(_PROVIDERS):
-                provider = add_provider(database, f"provider {number}")
+                provider = add_provider(database, f"provider {number}", keys.CIPHER)
                 opening = Opening(
                     counterparty_id=provider.counterparty_id,
                     currency="EUR",

@@ -15,6 +15,7 @@ from models.errors import BetcoreError
 from ops.cli import app
 from ops.embedded import temporary_servers
 from settings import Settings, settings
+from tests.service import keys
 from tests.service.world import World
 
 EUR = ("--currency", "EUR")
@@ -33,7 +34,7 @@ class Desk:
         urls = self.world.urls
         servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
         try:
-            return CliRunner(env=servers | env).invoke(app, arguments)
+            return CliRunner(env=servers | keys.ENVIRONMENT | env).invoke(app, arguments)
         finally:
             settings.cache_clear()
 
@@ -59,8 +60,9 @@ class Desk:
     def settings(self, **changed: object) -> Settings:
         """The settings that the commands have, some changed."""
         urls = self.world.urls
-        values = {"database_url": urls.database, "redis_url": urls.redis} | changed
-        return Settings().model_copy(update=values)
+        values = {"database_url": urls.database, "redis_url": urls.redis}
+        own_keys = {purpose.setting: key for purpose, key in keys.HEX.items()}
+        return Settings().model_copy(update=values | own_keys | changed)
 
     def count(self, table: str) -> int:
         """How many rows a table has."""
