@@ -69,8 +69,8 @@ def _order(values: object) -> Order:
 
 
 def _is_reply_stream(name: object) -> bool:
-    """Whether a result may be sent there; `finish` would fail on a key of another type."""
-    return isinstance(name, str) and (not name or name.startswith(REPLIES))
+    """Whether a result may be sent there; `finish` would fail on any other key, for all."""
+    return isinstance(name, str) and name.isascii() and (not name or name.startswith(REPLIES))
 
 
 def encode_result(result: object) -> str:

@@ -13,7 +13,7 @@ from broker.batches import FinishedJob, TakenJob
 from broker.codec import Work, encode_job
 from broker.keys import job_id
 from broker.orders import BadOrder, Orders
-from models.commands import CashCommand, Command, Deposit, PayInOut, Withdrawal
+from models.commands import Command, Deposit, PayInOut, Withdrawal
 from models.keys import KeyRing, Purpose
 from models.ledger import Ledger
 from settings import Settings
@@ -26,12 +26,13 @@ from tests.service.ledger_world import (
     by_id,
     job,
     ledger_on,
+    run,
     sit,
 )
 from tests.service.processes import until
 from tests.service.queue_world import QueueWorld, Request
 from tests.service.world import Seat, World
-from workers.jobs import run
+from workers.jobs import run as run_batch
 
 COMMAND = Withdrawal(7, "a reference", Decimal("10.50"))
 TOKEN = "ab" * 16
@@ -51,20 +52,13 @@ def withdrawer(ledger_world: World) -> LedgerSeat:
     return sit(ledger_world, "10")[0]
 
 
-def ordered(command: CashCommand, now: float | None = None, token: str = "") -> TakenJob:
-    """A job as an operator puts it on the queue, now unless another time is given."""
-    id_ = job_id(command.account_id, token or uuid.uuid4().hex)
-    order = keys.ORDERS.sign(command, id_, STREAM, time.time() if now is None else now)
-    return TakenJob(id_, encode_job(command, STREAM, order).encode(), time.monotonic() + 5)
-
-
 def withdrawal(seat: LedgerSeat, amount: int, reference: str = "") -> Withdrawal:
     return Withdrawal(seat.account_id, reference or uuid.uuid4().hex, Decimal(amount))
 
 
 def ends_of(ledger: Ledger, *jobs: TakenJob) -> list[FinishedJob]:
     """How jobs of one batch end, in their order."""
-    ends = by_id(run(ledger, jobs, orders=keys.ORDERS))
+    ends = by_id(run(ledger, jobs))
     return [ends[one.id] for one in jobs]
 
 
@@ -101,7 +95,7 @@ def test_a_planted_deposit_moves_no_money_and_the_bets_beside_it_are_applied(
 def test_whoever_waits_for_a_refused_job_is_told_why(
     ledger: Ledger, withdrawer: LedgerSeat
 ) -> None:
-    planted, bet = job(withdrawer.deposit(5)), job(withdrawer.bet(1))
+    planted, bet = job(withdrawer.deposit(5), signed=False), job(withdrawer.bet(1))
 
     (refused, applied) = ends_of(ledger, planted, bet)
 
@@ -115,7 +109,7 @@ def test_whoever_waits_for_a_refused_job_is_told_why(
 def test_without_a_way_to_check_orders_no_cash_moves(
     ledger: Ledger, withdrawer: LedgerSeat
 ) -> None:
-    (end,) = run(ledger, [ordered(withdrawer.deposit(5))])
+    (end,) = run_batch(ledger, [job(withdrawer.deposit(5))])
 
     assert (end.result, end.failure[:9]) == (None, "BadOrder:")
 
@@ -123,7 +117,7 @@ def test_without_a_way_to_check_orders_no_cash_moves(
 def test_an_order_moves_money_once_however_often_its_job_is_run(
     ledger: Ledger, ledger_world: World, withdrawer: LedgerSeat
 ) -> None:
-    captured = ordered(withdrawal(withdrawer, 4))
+    captured = job(withdrawal(withdrawer, 4))
 
     ends = [ends_of(ledger, captured)[0].result for _ in range(2)]
 
@@ -135,13 +129,13 @@ def test_a_refused_withdrawal_is_refused_for_ever_and_a_new_order_is_not(
     ledger: Ledger, ledger_world: World, withdrawer: LedgerSeat
 ) -> None:
     wanted = withdrawal(withdrawer, 15)
-    captured = ordered(wanted)
+    captured = job(wanted)
     assert code_of(ledger, captured) == 4
     apply(ledger_world, withdrawer.deposit(90))
 
     assert code_of(ledger, captured) == 4
     assert balance_of(ledger_world, withdrawer) == 100
-    assert code_of(ledger, ordered(wanted)) == 1
+    assert code_of(ledger, job(wanted)) == 1
     assert code_of(ledger, captured) == 1  # the reference is booked: nothing more is moved
     assert balance_of(ledger_world, withdrawer) == 85
 
@@ -149,10 +143,10 @@ def test_a_refused_withdrawal_is_refused_for_ever_and_a_new_order_is_not(
 def test_a_refusal_and_its_copy_in_one_batch_are_both_refused(
     ledger: Ledger, ledger_world: World, withdrawer: LedgerSeat
 ) -> None:
-    captured = ordered(withdrawal(withdrawer, 15))
-    money = ordered(withdrawer.deposit(90))
+    captured = job(withdrawal(withdrawer, 15))
+    money = job(withdrawer.deposit(90))
 
-    ends = run(ledger, [captured, money, captured], orders=keys.ORDERS)
+    ends = run(ledger, [captured, money, captured])
 
     assert [(end.result or {})["code"] for end in ends] == [4, 1, 4]
     assert balance_of(ledger_world, withdrawer) == 100
@@ -164,12 +158,12 @@ def test_a_refusal_and_its_copy_in_one_batch_are_both_refused(
 def test_an_order_lasts_for_seconds_by_clocks_that_differ_by_less_than_thirty(
     ledger: Ledger, withdrawer: LedgerSeat, seconds_ago: float, why: str
 ) -> None:
-    (end,) = ends_of(ledger, ordered(withdrawer.deposit(1), time.time() - seconds_ago))
+    (end,) = ends_of(ledger, job(withdrawer.deposit(1), now=time.time() - seconds_ago))
     assert end.result is None
     assert why in end.failure
 
     for apart in (-29, 29):
-        assert code_of(ledger, ordered(withdrawer.deposit(1), time.time() + apart)) == 1
+        assert code_of(ledger, job(withdrawer.deposit(1), now=time.time() + apart)) == 1
 
 
 CHANGES: dict[str, dict[str, Any]] = {

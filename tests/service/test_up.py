@@ -22,6 +22,9 @@ from tests.service.up_world import Up, betcore, environment, gone
 
 # What a user pastes the snippet into, and what it calls: not ours to install.
 TOOLS = ("bash", "openssl", "curl", "date", "cut")
+#: A variable that a shell may have, and that only workers need.
+ONE_KEY = {"BETCORE_OPERATOR_KEYS_OLD": "0f" * 32}
+
 with_tools = pytest.mark.skipif(
     not all(map(shutil.which, TOOLS)), reason=f"the snippet is for a machine with {TOOLS}"
 )
@@ -42,7 +45,7 @@ own_folder = pytest.fixture(folder, name="own_folder")
 @pytest.fixture(scope="module")
 def up(shared_folder: Path) -> Iterator[Up]:
     """One that has been started for the first time; it must be left as it was."""
-    with Up(shared_folder) as started:
+    with Up(shared_folder, **ONE_KEY) as started:
         started.says("serving;")
         yield started
         started.ends(signal.SIGTERM)
@@ -83,6 +86,17 @@ def test_the_password_that_is_printed_opens_the_dashboard(up: Up) -> None:
 def test_secrets_in_the_data_folder_are_for_its_owner_only(up: Up) -> None:
     for name in ("demo.json", "dashboard-password", "journal-key", "operator-key", "secrets-key"):
         assert stat.S_IMODE((up.data / name).stat().st_mode) == 0o600
+
+
+def test_each_process_has_only_the_keys_that_it_needs(up: Up) -> None:
+    (variable,) = ONE_KEY
+
+    def has(kind: str) -> set[bool]:
+        environments = [Path(f"/proc/{pid}/environ").read_text() for pid in up.children(kind)]
+        return {variable in one for one in environments}
+
+    assert has("worker") == {True}
+    assert has("gateway") == has("dashboard") == {False}
 
 
 def test_what_it_writes_is_vouched_for_by_the_key_it_made(up: Up) -> None:
