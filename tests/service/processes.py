@@ -143,7 +143,7 @@ class WorkerProcess(Process):
 def until(
     holds: Callable[[], bool],
     otherwise: Callable[[], str] = lambda: "it did not come true",
-    seconds: float = 20,
+    seconds: float = 90,
 ) -> float:
     """Wait until a condition holds; the seconds it took. Fails the test when it never does."""
     began = time.monotonic()

@@ -78,6 +78,22 @@ def test_who_writes_in_the_database_signs_for_nobody_else(world: World, tamperin
         assert signed_as(victim, known, victims_seat) == 401
 
 
+def test_a_copy_of_a_revoked_secret_in_another_row_is_not_accepted(world: World) -> None:
+    provider = world.provider()
+    seat, row = world.seat(provider), world.provider_row(provider)
+    assert signed_as(provider, provider.secret, seat) == 200
+
+    world.execute(
+        "with copied as (insert into provider_secret (provider_id, key, ciphertext)"
+        " select provider_id, key, ciphertext from provider_secret where provider_id = %s)"
+        " delete from provider_secret where provider_id = %s",
+        row,
+        row,
+    )
+
+    until(lambda: signed_as(provider, provider.secret, seat) == 401)
+
+
 def test_what_is_not_accepted_is_named_in_the_log(world: World) -> None:
     victim = world.provider()
     [(planted,)] = world.rows(
