@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.answer_log import log_answer_in
 from api.calls import well_formed_nonce
 from api.errors import NAMES, ApiError
 from models.money import plain
@@ -40,6 +41,8 @@ def error_body(error: ApiError, request_headers: Iterable[tuple[bytes, bytes]]) 
         "error": NAMES[error.code],
         "message": error.message,
     }
+    if error.reason is not None:
+        fields["reason"] = error.reason
     nonce = well_formed_nonce(request_headers)
     if nonce is not None:
         fields["requestId"] = nonce
@@ -50,8 +53,9 @@ def error_body(error: ApiError, request_headers: Iterable[tuple[bytes, bytes]]) 
 
 
 async def render_error(request: Request, error: Exception) -> Response:
-    """Answer an ApiError."""
+    """Answer an ApiError, and leave a line in the log."""
     assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else
+    log_answer_in(request.scope, error)
     text = error_body(error, request.scope["headers"])
     headers = {"retry-after": str(settings().retry_after_seconds)} if error.code == 99 else None
     return Response(text, error.status, headers, media_type=JSON)
@@ -68,7 +72,7 @@ async def render_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def render_unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    """Answer what nobody expected; the server logs it."""
+    """Answer what nobody expected; the server logs it with its traceback."""
     return await render_error(
         request, ApiError(500, 0, "Something failed here: repeat with the same betId, or ask.")
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from api.calls import Call
 from api.coalesced import Coalesced, LookupFailed
 from api.directory import Directory, Secrets, SecretsLocked
-from api.errors import try_later, unauthorized
+from api.errors import ApiError, try_later, unauthorized
 from models.errors import UnsupportedDatabase
 from models.keys import BadKey, NoKey
 from models.lookup import Lookup
@@ -65,8 +65,9 @@ class Authenticator:
         """
         answer_by = time.monotonic() + within_seconds
         tolerance_ms = self._settings.timestamp_tolerance_seconds * 1000
-        if abs(time.time() * 1000 - call.stamp_ms) > tolerance_ms:
-            raise unauthorized()
+        age_ms = time.time() * 1000 - call.stamp_ms
+        if abs(age_ms) > tolerance_ms:
+            raise _out_of_time(age_ms, tolerance_ms)
         if self._age() > self._settings.directory_max_age_seconds:
             await self._refresh(answer_by)
         provider_id = self._signer(call)
@@ -74,7 +75,7 @@ class Authenticator:
             await self._refresh(answer_by)
             provider_id = self._signer(call)
         if provider_id is None:
-            raise unauthorized()
+            raise self._badly_signed(call)
         return Signed(provider_id, call)
 
     @property
@@ -97,6 +98,15 @@ class Authenticator:
             good |= hmac.compare_digest(expected, call.signature)
         return provider_id if good and secrets is not _NOBODY[1] else None
 
+    def _badly_signed(self, call: Call) -> ApiError:
+        """For an unknown provider and a wrong signature alike, up to the very same line or none.
+
+        Were they throttled apart, the time of the answer would tell which providers exist.
+        """
+        is_known = call.counterparty_id.decode() in self._secrets
+        detail = "no secret of the provider makes it" if is_known else "the provider is unknown"
+        return unauthorized("the signature is not good", detail)
+
     async def _refresh(self, answer_by: float) -> None:
         try:
             left = max(0.0, answer_by - time.monotonic())
@@ -116,3 +126,10 @@ class Authenticator:
 
     def _age(self) -> float:
         return time.monotonic() - self._read_at
+
+
+def _out_of_time(age_ms: float, tolerance_ms: float) -> ApiError:
+    cause = "the timestamp is too old" if age_ms > 0 else "the timestamp is too far ahead"
+    detail = "it is %.1f s %s our clock, and may be %.0f s"
+    side = "behind" if age_ms > 0 else "ahead of"
+    return unauthorized(cause, detail, abs(age_ms) / 1000, side, tolerance_ms / 1000)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope
 
+from api.answer_log import BODY
 from api.errors import ApiError, invalid, try_later, unauthorized
 
 _COUNTERPARTY = re.compile(rb"[!-~]{1,64}")
@@ -52,7 +53,8 @@ async def read_call(scope: Scope, receive: Receive, bytes_max: int, within_secon
     headers = _headers(scope)
     body = await _body(scope, receive, bytes_max, within_seconds)
     if headers is None:
-        raise unauthorized()
+        scope[BODY] = body
+        raise unauthorized(_what_is_wrong(scope))
     return Call(
         headers[b"x-counterparty-id"],
         headers[b"x-timestamp"],
@@ -80,6 +82,16 @@ def _headers(scope: Scope) -> dict[bytes, bytes] | None:
                 return None
             found[name] = value
     return found if len(found) == len(_FORMS) else None
+
+
+def _what_is_wrong(scope: Scope) -> str:
+    """Which of the four headers is missing, malformed or there twice: for the log."""
+    for name, form in _FORMS.items():
+        values = [value for header, value in scope["headers"] if header == name]
+        if len(values) != 1 or not form.fullmatch(values[0]):
+            fault = "missing" if not values else "malformed" if len(values) == 1 else "there twice"
+            return f"{name.decode().title()} is {fault}"
+    return "a header is missing or malformed"
 
 
 async def _body(scope: Scope, receive: Receive, bytes_max: int, within_seconds: float) -> bytes:

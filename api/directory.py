@@ -46,7 +46,7 @@ class Directory:
             raise self._refusal
         if stored and not any(self._cipher.knows(encrypted.key) for _, encrypted in stored):
             raise SecretsLocked(
-                f"None of the {len(stored)} secrets of providers was encrypted with the key of"
+                f"None of the providers' secrets was encrypted with the key of"
                 f" {Purpose.SECRETS.variable}: set the one that operators' commands have."
             )
         known = {one: self._known.get(one) or self._decrypt(one) for one in stored}

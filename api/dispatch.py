@@ -73,7 +73,8 @@ class Dispatcher:
                 raise unknown_outcome()
             result = await self._ask_primary(command, arrived)
         if result["code"] != 1:
-            raise refused(result["code"], result["balance"])
+            # A worker of the version before sends no reason.
+            raise refused(result["code"], result["balance"], result.get("reason"))
         return dict(result)
 
     async def stop(self) -> None:
@@ -115,7 +116,7 @@ def _raise(verdict: Verdict) -> NoReturn:
 def _error(verdict: Verdict) -> ApiError:
     match verdict:
         case Verdict.REUSED:
-            return unauthorized()
+            return unauthorized("the X-Request-Id was used before, with another signature")
         case Verdict.DUPLICATE:
             return sent_again()
         case _:

@@ -6,6 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
+from api.answer_log import BODY
 from api.answers import JSON
 from api.auth import Signed
 from api.calls import read_call
@@ -45,10 +46,12 @@ class SignedEndpoint(ABC, Generic[Question]):
         call = await read_call(scope, receive, gateway.settings.body_bytes_max, left)
         # Counted from here: a body that comes slowly must not keep out those that have come.
         crowding = gateway.crowding
-        if crowding.full:
-            raise try_later("Too many requests are being worked on.")
         session_id = scope["path_params"]["session_id"] if self.is_bet else ""
+        if crowding.full:
+            scope[BODY] = call.body
+            raise try_later("Too many requests are being worked on.")
         if crowding.has_enough(session_id, asyncio.get_running_loop().time()):
+            scope[BODY] = call.body
             raise try_later(OVERLOADED)
         crowding.count_in(session_id)
         try:
@@ -57,6 +60,9 @@ class SignedEndpoint(ABC, Generic[Question]):
             signed = await gateway.authenticator.authenticate(call, left)
             question = await self._read(scope, signed, arrived)
             body = await self.answer(signed, question, arrived)
+        except Exception:
+            scope[BODY] = call.body  # in which the log finds the bet
+            raise
         finally:
             crowding.count_off(session_id)
         headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]

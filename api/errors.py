@@ -5,6 +5,8 @@ Source: PROTOCOL.md, "`_responseCode` and HTTP status".
 
 from typing import Final
 
+from models.reason import Reason
+
 #: `error` of each code.
 NAMES: Final = {
     0: "unknown_outcome",
@@ -27,6 +29,17 @@ REFUSALS: Final = {
     7: "This betId already stands for something else.",
 }
 
+#: What the ledger refuses with where it knows which cause of a 3 or 5 it is: a sentence each.
+CAUSES: Final[dict[str | None, str]] = {
+    Reason.SESSION_UNKNOWN: "There is no such session, so it takes no bet.",
+    Reason.SESSION_CLOSED: "The session was closed, so it takes no new bet.",
+    Reason.SESSION_EXPIRED: "The session has expired, so it takes no new bet.",
+    Reason.PLAYER_BLOCKED: "The player is blocked, and may not bet.",
+    Reason.PROVIDER_SUSPENDED: "The provider is suspended, so its games take no bets.",
+    Reason.BELOW_LIMIT: "The stake is below the minimum of the session.",
+    Reason.ABOVE_LIMIT: "The stake is above the maximum of the session.",
+}
+
 #: What a request is told that would wait too long.
 OVERLOADED: Final = "More bets wait than can be worked on in time."
 
@@ -34,13 +47,28 @@ OVERLOADED: Final = "More bets wait than can be worked on in time."
 class ApiError(Exception):
     """A request that is not answered with code 1."""
 
-    def __init__(self, status: int, code: int, message: str, balance: str | None = None) -> None:
-        """`balance` is the player's, as a JSON number, where the player is known."""
+    def __init__(
+        self,
+        status: int,
+        code: int,
+        message: str,
+        *,
+        balance: str | None = None,
+        reason: str | None = None,
+        why: tuple[object, ...] = (),
+    ) -> None:
+        """`balance` is the player's, as a JSON number, where the player is known.
+
+        `reason` is the cause of a 3 or 5. `why` is for the log alone, where the message may not
+        say it: the cause, and a detail of it: a text with `%` for each value that follows it.
+        """
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.balance = balance
+        self.reason = reason
+        self.why = why
 
 
 def invalid(message: str, status: int = 402) -> ApiError:
@@ -48,14 +76,18 @@ def invalid(message: str, status: int = 402) -> ApiError:
     return ApiError(status, 2, message)
 
 
-def refused(code: int, balance: str | None = None) -> ApiError:
-    """The ledger said no, or would."""
-    return ApiError(402, code, REFUSALS[code], balance)
+def refused(code: int, balance: str | None = None, reason: str | None = None) -> ApiError:
+    """The ledger said no, or would; `reason` is a `Reason`, where the code has one."""
+    message = CAUSES.get(reason) or REFUSALS[code]
+    return ApiError(402, code, message, balance=balance, reason=reason)
 
 
-def unauthorized() -> ApiError:
-    """Authentication failed: always this one answer, whatever the reason."""
-    return ApiError(401, 8, "The request could not be authenticated.")
+def unauthorized(*why: object) -> ApiError:
+    """Authentication failed: always this one answer, whatever the reason.
+
+    `why` is for the log: see ApiError.
+    """
+    return ApiError(401, 8, "The request could not be authenticated.", why=why)
 
 
 def try_later(message: str) -> ApiError:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from api.answer_log import keep_summing_up
 from api.auth import Authenticator
 from api.crowding import Crowding
 from api.dispatch import Dispatcher
@@ -20,7 +21,7 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.crowding = Crowding(settings)
-        self._watch: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.link = Link(settings, self.crowding.note)
         self.authenticator = Authenticator(settings, self._lookup())
         self.sessions = Sessions(settings, self._lookup())
@@ -37,12 +38,13 @@ class Gateway:
         """Begin to connect; what cannot be reached is tried again for as long as it takes."""
         await self.link.start()
         await self.authenticator.start()
-        self._watch = asyncio.create_task(self.crowding.watch())
+        keepers = (self.crowding.watch(), keep_summing_up())
+        self._tasks = [asyncio.create_task(keeper) for keeper in keepers]
 
     async def stop(self) -> None:
         """Stop every part."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for task in self._tasks:
+            task.cancel()
         parts = (
             *(self.authenticator, self.sessions, self.dispatcher, self.questions),
             self.link,

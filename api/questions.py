@@ -92,6 +92,7 @@ def _fields(bet_id: str, state: str, answer: BetAnswer | None) -> Fields:
         "winTransactionId": bet.win_id if bet else None,
         "refundTransactionId": bet.refund_id if bet else None,
         "refusedWith": bet.refused_with if bet else None,
+        "reason": bet.reason if bet else None,
         "createdAt": bet.created_at if bet else None,
         "updatedAt": bet.updated_at if bet else None,
         "_responseCode": 1,

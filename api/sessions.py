@@ -9,6 +9,7 @@ from api.coalesced import Coalesced, LookupFailed
 from api.errors import refused, try_later
 from models.commands import Place
 from models.lookup import Lookup
+from models.reason import Reason
 from settings import Settings
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -31,7 +32,7 @@ class Sessions:
         if place is None:
             place = await self._look_up(session_id, within_seconds)
         if place is None or place.provider_id != provider_id:
-            raise refused(3)
+            raise refused(3, reason=Reason.SESSION_UNKNOWN)
         return place
 
     async def stop(self) -> None:

@@ -42,6 +42,10 @@ class Batch:
     id: str
     started_at: float  # Unix time
     jobs: tuple[TakenJob, ...]
+    #: Of jobs past their deadline, which were ended and not taken: id and data of the first ones,
+    #: and how many there were.
+    expired: tuple[tuple[str, bytes], ...] = ()
+    expired_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,11 @@ class Batches:
         jobs = [
             TakenJob(id_.decode(), data, sent_at + int(ms) / 1000, flight_key)
             for id_, data, ms, flight_key in rows
+            if ms != b""
         ]
-        return Batch(batch, now, tuple(jobs))
+        late = rows[len(jobs) :]
+        named = tuple((row[0].decode(), row[1]) for row in late)
+        return Batch(batch, now, tuple(jobs), named, int(late[0][3]) if late else 0)
 
     def renew(self, batch_id: str) -> bool:
         """Prolong a lease; False when it was lost."""

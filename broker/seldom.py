@@ -1,7 +1,8 @@
 """Logs the same complaint seldom: an outage is one line every few seconds, not twenty a second."""
 
 import logging
-import time
+
+from broker.throttle import Throttle
 
 
 class Seldom(logging.Filter):
@@ -9,16 +10,8 @@ class Seldom(logging.Filter):
 
     def __init__(self, every_seconds: float = 5.0) -> None:
         super().__init__()
-        self._every_seconds = every_seconds
-        self._passed_at: dict[str, float] = {}
+        self._throttle: Throttle[str] = Throttle(every_seconds)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Called by logging."""
-        if record.levelno != logging.WARNING:
-            return True
-        now = time.monotonic()
-        last = self._passed_at.get(str(record.msg), float("-inf"))
-        if now - last < self._every_seconds:
-            return False
-        self._passed_at[str(record.msg)] = now
-        return True
+        return record.levelno != logging.WARNING or self._throttle.lets(str(record.msg), most=1)

@@ -4,7 +4,8 @@
 --   first (an id that BLMOVE put on the intermediate list, or ''), time now (s), ttl (s) and
 --   exc_info and exc_string of an expired job.
 -- Returns `false` when RQ is suspended, else a row a job: id, data, ms until its deadline,
---   flight key (or '').
+--   flight key (or ''). After them a row for each of the first jobs that expired: id, data, '' and
+--   how many expired in all.
 
 local WORKER, WORKER_KEY, BATCH, N = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 local LEASE_MS, STARTED_TTL, FIRST, STARTED_AT = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
@@ -13,7 +14,9 @@ local EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING = ARGV[13], ARGV[14], ARGV[15]
 -- Jobs that expired wait in thousands after an outage: one script must not block Redis for all.
 local EXPIRED_MAX = 500
 
-local rows, ids, scores = {}, {}, {}
+local EXPIRED_SHOWN = 5  -- to be named in the worker's log
+
+local rows, ids, scores, late = {}, {}, {}, {}
 local expired = 0
 
 local function read(id)
@@ -45,6 +48,7 @@ local function take_lane(lane, members, head)
       call('LREM', lane, 1, id)
       call('ZREM', DEFERRED, id)
       expired = expired + 1
+      if #late < EXPIRED_SHOWN then late[#late + 1] = {id, job.data, ''} end
       if not job.taken then land(id, job.flight) end
       fail(id, WORKER, BATCH, STARTED_AT, STARTED_AT, EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING)
     else
@@ -99,5 +103,9 @@ if #rows > 0 then
   call('EXPIRE', WORKER_KEY .. ':executions', STARTED_TTL)  -- a worker may die before it beats
   call('HSET', WORKER_KEY, 'state', 'busy')
   call('EXPIRE', WORKER_KEY, WORKER_TTL)
+end
+for _, row in ipairs(late) do
+  row[4] = tostring(expired)
+  rows[#rows + 1] = row
 end
 return rows

@@ -9,6 +9,7 @@ from typing import Final
 
 from models.commands import BetCommand, PayIn, PayInOut, Refund
 from models.money import ZERO, add, subtract
+from models.reason import Reason
 from models.state import Account, Bet, BetState, Kind, OpenedBy, Session
 
 # `_responseCode`s that the ledger decides (PROTOCOL.md).
@@ -36,6 +37,7 @@ class Decision:
     moves: tuple[tuple[Kind, Decimal], ...] = ()
     records: BetState | None = None  # the state of the bet after this; None: it stays as it is
     lasts: bool = True  # whether a refusal is one for ever, however balances change
+    reason: Reason | None = None  # of a refusal with 3 or 5
 
     @property
     def is_repeatable(self) -> bool:
@@ -71,9 +73,11 @@ def take(case: Case) -> Decision:
 
 
 def take_and_pay(case: Case) -> Decision:
-    """take and pay in one atomic step → `settled`; refusals as pay-in"""
+    """take and pay in one atomic step → `settled`; refusals as pay-in; a win without a stake is \
+refused only while the provider is suspended: 5, not recorded"""
     stake, win = case.call.stake or ZERO, case.call.win or ZERO
-    return _refusal(case, stake) or Decision(
+    is_owed = stake == ZERO and win > ZERO
+    return (_refusal_of_owed(case) if is_owed else _refusal(case, stake)) or Decision(
         DONE,
         (Kind.STAKE, Kind.WIN),
         ((Kind.STAKE, stake), (Kind.WIN, win)),
@@ -120,7 +124,7 @@ def same_refund(case: Case) -> Decision:  # noqa: ARG001
 
 def repeat_stake(case: Case) -> Decision:
     """same data: 1; else 7"""
-    same = case.recorded.stake == case.call.stake
+    same = case.recorded.stake == case.call.stake and _is_of_its_round(case)
     return Decision(DONE, (Kind.STAKE,)) if same else CONFLICT
 
 
@@ -132,7 +136,8 @@ def repeat_win(case: Case) -> Decision:
 
 def repeat_both(case: Case) -> Decision:
     """same data: 1; else 7"""
-    same = (case.recorded.stake, case.recorded.win) == (case.call.stake, case.call.win)
+    amounts = (case.recorded.stake, case.recorded.win)
+    same = amounts == (case.call.stake, case.call.win) and _is_of_its_round(case)
     return Decision(DONE, (Kind.STAKE, Kind.WIN)) if same else CONFLICT
 
 
@@ -140,8 +145,8 @@ def refuse_again(case: Case) -> Decision:
     """same call, same data: the recorded code, for ever; else 7"""
     bet, call = case.recorded, case.call
     first = (bet.opened_by, bet.stake, bet.win)
-    same = first == (OPENED_BY[type(call)], call.stake, call.win)
-    return Decision(bet.refused_with or NOT_ALLOWED) if same else CONFLICT
+    same = first == (OPENED_BY[type(call)], call.stake, call.win) and _is_of_its_round(case)
+    return Decision(bet.refused_with or NOT_ALLOWED, reason=bet.reason) if same else CONFLICT
 
 
 def not_found(case: Case) -> Decision:  # noqa: ARG001
@@ -157,12 +162,41 @@ def conflict(case: Case) -> Decision:  # noqa: ARG001
 def _refusal(case: Case, stake: Decimal) -> Decision | None:
     """The checks on a new bet, in the order of PROTOCOL.md; None: it may be taken."""
     session = case.session
-    below = session.min_bet is not None and ZERO < stake < session.min_bet
-    above = session.max_bet is not None and stake > session.max_bet
-    if session.ended:
-        return Decision(SESSION_CLOSED)
-    if not session.allowed or below or above:
-        return Decision(NOT_ALLOWED, records=BetState.REJECTED)
+    if session.closed:
+        return Decision(SESSION_CLOSED, reason=Reason.SESSION_CLOSED)
+    if session.expired:
+        return Decision(SESSION_CLOSED, reason=Reason.SESSION_EXPIRED)
+    reason = _why_not_allowed(session, stake)
+    if reason is not None:
+        return Decision(NOT_ALLOWED, records=BetState.REJECTED, reason=reason)
     if stake > case.account.balance:
         return Decision(INSUFFICIENT_FUNDS, records=BetState.REJECTED)
     return None
+
+
+def _why_not_allowed(session: Session, stake: Decimal) -> Reason | None:
+    if session.player_blocked:
+        return Reason.PLAYER_BLOCKED
+    if session.provider_suspended:
+        return Reason.PROVIDER_SUSPENDED
+    if session.min_bet is not None and ZERO < stake < session.min_bet:
+        return Reason.BELOW_LIMIT
+    if session.max_bet is not None and stake > session.max_bet:
+        return Reason.ABOVE_LIMIT
+    return None
+
+
+def _refusal_of_owed(case: Case) -> Decision | None:
+    """The one check on a win without a stake; it records nothing, so that the win can come again.
+
+    It is not `lasts`: once the provider is resumed, the same bet is paid.
+    """
+    if not case.session.provider_suspended:
+        return None
+    return Decision(NOT_ALLOWED, lasts=False, reason=Reason.PROVIDER_SUSPENDED)
+
+
+def _is_of_its_round(case: Case) -> bool:
+    """Whether a repeat names the round of the first call, where both name one."""
+    first, again = case.recorded.round_id, case.call.round_id
+    return first is None or again is None or first == again

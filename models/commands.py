@@ -29,6 +29,8 @@ class Place:
     session_id: str
     account_id: int
     decimals: int  # of the account's currency
+    currency: str
+    player: str  # its id in the operator's own system, as Launch gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,12 @@ class BetCommand:
 
     @classmethod
     def read(cls, body: Mapping[str, object], place: Place) -> Self:
-        """Read the body of one call. Raises InvalidRequest, naming the field."""
+        """Read the body of one call.
+
+        Raises InvalidRequest, naming the field; also when the body claims another currency or
+        player than those of the place.
+        """
+        _require_claims(body, place)
         odd = body.get("winOdd") if cls.has_win else None
         return cls(
             provider_id=place.provider_id,
@@ -206,6 +213,16 @@ def read_text(value: object, name: str) -> str:
     if _UNREADABLE.search(value):
         raise InvalidRequest(f"{name} may not hold control characters or lone surrogates.")
     return str(value)
+
+
+def _require_claims(body: Mapping[str, object], place: Place) -> None:
+    """Refuse a body that says of itself that it is not for this place (PROTOCOL.md, "Claims")."""
+    currency = body.get("currency")
+    if currency is not None and (type(currency) is not str or currency != place.currency):
+        raise InvalidRequest("The currency in the body is not the session's.")
+    user = body.get("userId")
+    if user is not None and read_text(user, "userId") != place.player:
+        raise InvalidRequest("The userId in the body is not the session's player.")
 
 
 def _required(body: Mapping[str, object], name: str) -> object:

@@ -7,21 +7,25 @@ from collections.abc import Mapping, Sequence
 
 import psycopg
 
-from models.errors import LedgerUnavailable
+from models.errors import LedgerError, LedgerUnavailable
 from models.pipeline import Pipeline
-from models.queries import SETTINGS, Query
+from models.postgres import connect
+from models.preconditions import Use
+from models.queries import Query
 
-# Plans are made once and do not look at the values; without sequential scans, because a plan made
-# while a table was empty would otherwise stay one (docs/adr/0004).
-_SETTINGS = {
+# Plans are made once, do not look at the values, and stay. So nothing may be chosen that is good
+# only for tables as they are now: each access is by an index, row for row (docs/adr/0012).
+_PLANS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
-    "synchronous_commit": "on",
-    # Such as that of a commit whose wait for the standby was ended by hand: see `Pipeline.warning`.
-    "client_min_messages": "warning",
-    "timezone": "UTC",
-    "datestyle": "ISO",  # the journal hashes a date as PostgreSQL says it
-    "transaction_timeout": "0",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_indexscan": "on",
+    "enable_indexonlyscan": "on",
+    "enable_nestloop": "on",
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
 }
 
 
@@ -36,19 +40,22 @@ class PreparedConnection:
         wait_seconds: float,
         connect_seconds: int,
         settings: Mapping[str, str] | None = None,
-        may_be_replica: bool = False,
+        use: Use = Use.SERVE,
     ) -> None:
         """`wait_seconds`: the longest wait for an answer, after which the connection is closed."""
         self._url = database_url
-        self._queries = (SETTINGS, *queries)
+        self._queries = queries
         self._wait_seconds = wait_seconds
         self._connect_seconds = connect_seconds
-        self._settings = _SETTINGS | dict(settings or {})
-        self._attributes = "any" if may_be_replica else "read-write"
+        self._settings = _PLANS | dict(settings or {})
+        self._use = use
         self._pipeline: Pipeline | None = None
 
     def pipeline(self) -> Pipeline:
-        """The connection, alive as far as is known. Raises LedgerUnavailable or LedgerError."""
+        """The connection, alive as far as is known.
+
+        Raises LedgerUnavailable, such as UnsupportedDatabase until somebody changes something.
+        """
         if self._pipeline is None or not self._pipeline.usable:
             self.close()
             self._pipeline = self._connect()
@@ -61,23 +68,24 @@ class PreparedConnection:
             self._pipeline = None
 
     def _connect(self) -> Pipeline:
+        connection = None
         try:
-            connection = psycopg.connect(
+            connection = connect(
                 self._url,
-                autocommit=True,
-                connect_timeout=self._connect_seconds,
-                target_session_attrs=self._attributes,
+                self._use,
+                connect_seconds=self._connect_seconds,
+                wait_seconds=self._wait_seconds,
+                settings=self._settings,
             )
-        except psycopg.OperationalError as error:
-            raise LedgerUnavailable(str(error).strip()) from error
-        try:
             pipeline = Pipeline(connection, self._wait_seconds)
             pipeline.prepare(self._queries)
-            pipeline.run((SETTINGS, [list(self._settings), list(self._settings.values())]))
-        except psycopg.OperationalError as error:
-            connection.close()
-            raise LedgerUnavailable(str(error).strip()) from error
-        except BaseException:
-            connection.close()
+        except BaseException as error:
+            if connection is not None:
+                connection.close()
+            if isinstance(error, LedgerUnavailable):
+                raise
+            if isinstance(error, psycopg.OperationalError | LedgerError):
+                # Nothing was asked for yet that could be at fault: whoever waits, waits on.
+                raise LedgerUnavailable(str(error).strip()) from error
             raise
         return pipeline

@@ -6,7 +6,7 @@ round trips, load and commit.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
@@ -14,13 +14,22 @@ from typing import Any, cast
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import Diagnostic
-from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, text
+from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event, text
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool, QueuePool
 from sqlmodel import Session
 
 from models.connection import PreparedConnection
-from models.errors import BetTaken, LedgerContention, LedgerError, LedgerUnavailable
+from models.errors import (
+    BetTaken,
+    LedgerContention,
+    LedgerError,
+    LedgerUnavailable,
+    UnsupportedDatabase,
+)
 from models.pipeline import Parameter, Pipeline, Row
+from models.postgres import connect
+from models.preconditions import Use
 from models.queries import (
     BEGIN,
     COMMIT,
@@ -32,24 +41,43 @@ from models.queries import (
     Query,
 )
 
+_CONNECT_SECONDS = 5
 Call = tuple[Query, Sequence[Parameter]]
 
 
 @cache
-def engine(database_url: str) -> Engine:
-    """The SQLAlchemy engine for a `postgresql://` URL; one a process and URL.
+def engine(database_url: str, use: Use = Use.OPERATE) -> Engine:
+    """The SQLAlchemy engine for a `postgresql://` URL; one per process, URL and use.
 
-    Raises sqlalchemy.exc.ArgumentError when the URL cannot be read.
+    Raises sqlalchemy.exc.ArgumentError when the URL cannot be read. Its connections raise
+    UnsupportedDatabase, besides what SQLAlchemy raises.
     """
     try:
-        # libpq's own reading of it: SQLAlchemy's knows no list of hosts such as `a:5432,b:5432`.
-        parameters = conninfo_to_dict(database_url)
+        conninfo_to_dict(database_url)
     except psycopg.ProgrammingError:
         raise ArgumentError("DATABASE_URL cannot be read") from None  # it may hold a password
-    if "," in str(parameters.get("host", "")):  # a primary and its standbys, in any order
-        parameters.setdefault("target_session_attrs", "read-write")
-    parameters["connect_timeout"] = 5
-    return create_engine("postgresql+psycopg://", pool_pre_ping=True, connect_args=parameters)
+
+    def connected(
+        dialect: object,  # noqa: ARG001
+        record: object,  # noqa: ARG001
+        arguments: object,  # noqa: ARG001
+        parameters: Mapping[str, Any],
+    ) -> psycopg.Connection[Any]:
+        connection = connect(
+            database_url,
+            use,
+            connect_seconds=_CONNECT_SECONDS,
+            wait_seconds=_CONNECT_SECONDS,
+            context=parameters.get("context"),  # how SQLAlchemy wants values to be read
+        )
+        connection.autocommit = False
+        return connection
+
+    # Who migrates does so once: a connection that is kept would count as somebody at work.
+    pool = NullPool if use is Use.MIGRATE else QueuePool
+    made = create_engine("postgresql+psycopg://", poolclass=pool, pool_pre_ping=True)
+    event.listen(made, "do_connect", connected)
+    return made
 
 
 @contextmanager
@@ -113,6 +141,18 @@ class LedgerConnection:
         self._connection = PreparedConnection(
             database_url, HOT_PATH, wait_seconds=wait_seconds, connect_seconds=connect_seconds
         )
+
+    def check(self) -> None:
+        """Connect, if PostgreSQL can be reached; what is away is waited for when it is needed.
+
+        Raises UnsupportedDatabase when somebody has to change something.
+        """
+        try:
+            self._connection.pipeline()
+        except UnsupportedDatabase:
+            raise
+        except LedgerUnavailable:
+            pass
 
     @contextmanager
     def transaction(self, seconds_max: float) -> Iterator["BatchTransaction"]:

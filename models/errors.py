@@ -39,13 +39,15 @@ class AlreadyExists(BetcoreError):  # noqa: N818
 class LedgerError(BetcoreError):
     """The ledger could not apply a batch."""
 
+    sqlstate = ""  # what PostgreSQL calls it, if it was PostgreSQL
+
 
 class LedgerUnavailable(LedgerError):  # noqa: N818
     """PostgreSQL cannot be reached, or ended our transaction."""
 
 
 class UnsupportedDatabase(LedgerUnavailable):
-    """PostgreSQL 17 or newer is needed."""
+    """PostgreSQL, or the database, is not as betcore needs it."""
 
 
 class LedgerContention(LedgerError):  # noqa: N818

@@ -152,19 +152,19 @@ def advance(state: State, command: Command, decision: Decision) -> Outcome:
     """
     account = state.accounts.get(command.account_id)
     if account is None:
-        return Outcome(decision.code)
+        return Outcome(decision.code, reason=decision.reason)
     if isinstance(command, CashCommand):
         return _move_cash(state, account, command, decision)
     session = state.sessions.get(command.session_id)
     if session is None:
-        return Outcome(decision.code)
+        return Outcome(decision.code, reason=decision.reason)
     bet = state.bets.get((command.provider_id, command.bet_id))
     if decision.records is not None:
         bet = _record(state, bet, command, decision)
     for kind, amount in decision.moves:
         state.move(kind, account, session.house_account_id, amount, bet=bet)
     ids = tuple([bet.ids[kind] for kind in decision.answers]) if bet is not None else ()
-    return Outcome(decision.code, account.balance, ids)
+    return Outcome(decision.code, account.balance, ids, decision.reason)
 
 
 def _move_cash(state: State, account: Account, command: CashCommand, decision: Decision) -> Outcome:
@@ -183,6 +183,7 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
     """The bet as it is after the decision: a new one, or the recorded one changed."""
     assert decision.records is not None  # noqa: S101 - the caller has looked
     if bet is None:
+        is_rejected = decision.records is BetState.REJECTED
         bet = Bet(
             id=next(state.ids),
             provider_id=call.provider_id,
@@ -195,7 +196,8 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
             stake=call.stake,
             win=call.win,
             odd=call.odd,
-            refused_with=decision.code if decision.records is BetState.REJECTED else None,
+            refused_with=decision.code if is_rejected else None,
+            reason=decision.reason if is_rejected else None,
         )
         state.bets[call.provider_id, call.bet_id] = bet
         return bet

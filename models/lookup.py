@@ -8,6 +8,7 @@ from models.commands import Place
 from models.connection import PreparedConnection
 from models.errors import LedgerContention, LedgerError, LedgerUnavailable
 from models.pipeline import Column, Row, exact, maybe_exact, present, whole
+from models.preconditions import Use
 from models.queries import INT4S, INT8S, REPLICATED, TEXTS, Query
 from models.secret_cipher import Encrypted, SecretRow
 
@@ -27,8 +28,11 @@ _SECRETS = Query(
 _PLACES = Query(
     b"places",
     """
-    select s.id, s.provider_id, s.account_id, c.decimals
-    from session s join account a on a.id = s.account_id join currency c on c.code = a.currency
+    select s.id, s.provider_id, s.account_id, c.decimals, a.currency, p.external_id
+    from session s,
+         lateral (select player_id, currency from account where id = s.account_id offset 0) a,
+         lateral (select decimals from currency where code = a.currency offset 0) c,
+         lateral (select external_id from player where id = a.player_id offset 0) p
     where s.id = any($1)
     """,
     (TEXTS,),
@@ -45,10 +49,12 @@ _BETS = Query(
            (select id from transfer t where t.bet = b.id and t.kind = 'stake'),
            (select id from transfer t where t.bet = b.id and t.kind = 'win'),
            (select id from transfer t where t.bet = b.id and t.kind = 'refund'),
-           b.refused_with, to_char(b.created_at, '{_TIME}'), to_char(b.updated_at, '{_TIME}')
-    from unnest($1, $2) wanted(provider_id, bet_id)
-    join bet b on b.provider_id = wanted.provider_id and b.bet_id = wanted.bet_id
-    join account a on a.id = b.account_id
+           b.refused_with, to_char(b.created_at, '{_TIME}'), to_char(b.updated_at, '{_TIME}'),
+           b.reason
+    from unnest($1, $2) wanted(provider_id, bet_id),
+         lateral (select * from bet
+                  where provider_id = wanted.provider_id and bet_id = wanted.bet_id offset 0) b,
+         lateral (select currency from account where id = b.account_id offset 0) a
     """,  # noqa: S608 - the only thing put in is a constant
     (INT4S, TEXTS),
 )
@@ -58,6 +64,8 @@ _LOCK = Query(
     b"lock", "select id from account where id = any($1) order by id for no key update", (INT8S,)
 )
 _LOCK_WITHIN_MS = 300
+
+LOOKUPS = (_SECRETS, _PLACES, _BALANCES, _BETS, _LOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,7 @@ class RecordedBet:
     win_id: str | None
     refund_id: str | None
     refused_with: int | None
+    reason: str | None  # of a 5; None also for one that is older than reasons are
     created_at: str  # RFC 3339 in UTC
     updated_at: str
 
@@ -110,12 +119,12 @@ class Lookup:
         """`answer_seconds`: a look-up is given up after this."""
         self._connection = PreparedConnection(
             database_url,
-            (_SECRETS, _PLACES, _BALANCES, _BETS, _LOCK, REPLICATED),
+            (*LOOKUPS, REPLICATED),
             wait_seconds=answer_seconds,
             connect_seconds=connect_seconds,
             # Locking a row is a write of its own: nobody needs it on a disk, or on a standby.
             settings={"lock_timeout": str(_LOCK_WITHIN_MS), "synchronous_commit": "off"},
-            may_be_replica=may_be_replica,
+            use=Use.READ if may_be_replica else Use.SERVE,
         )
 
     def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
@@ -131,10 +140,7 @@ class Lookup:
     def places(self, session_ids: Sequence[str]) -> list[Place | None]:
         """Where each session acts; None: there is no such session. Raises LedgerError."""
         rows = self._rows(_PLACES, list(session_ids))
-        found = {
-            id_: Place(whole(provider_id), present(id_), whole(account_id), whole(decimals))
-            for id_, provider_id, account_id, decimals in rows
-        }
+        found = {row[0]: _place(row) for row in rows}
         return [found.get(session_id) for session_id in session_ids]
 
     def balances(self, account_ids: Sequence[int]) -> list[tuple[str, Decimal] | None]:
@@ -190,6 +196,17 @@ class Lookup:
             raise
 
 
+def _place(row: Row) -> Place:
+    return Place(
+        provider_id=whole(row[1]),
+        session_id=present(row[0]),
+        account_id=whole(row[2]),
+        decimals=whole(row[3]),
+        currency=present(row[4]),
+        player=present(row[5]),
+    )
+
+
 def _recorded(row: Row) -> RecordedBet:
     return RecordedBet(
         state=present(row[2]),
@@ -200,6 +217,7 @@ def _recorded(row: Row) -> RecordedBet:
         win_id=row[7],
         refund_id=row[8],
         refused_with=None if row[9] is None else int(row[9]),
+        reason=row[12],
         created_at=present(row[10]),
         updated_at=present(row[11]),
     )

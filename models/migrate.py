@@ -5,17 +5,18 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from alembic.util import CommandError
+from sqlalchemy import text
 
 from models.db import engine
 from models.errors import UnsupportedDatabase
 from models.keys import KeyRing
+from models.preconditions import UNKNOWN_REVISION, Use
 from models.secret_cipher import SecretCipher
 
 _FOLDER = Path(__file__).parent / "migrations"
 # Any number; the same in every process that migrates, so that they take turns.
 _LOCK = 5_318_008
-_VERSION_MIN = 170_000  # the first with `transaction_timeout`
 
 
 def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
@@ -24,29 +25,22 @@ def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
     `secret_keys` encrypt secrets of providers that an older version left in plain text. Processes
     that migrate at the same time take turns. Raises NoKey when there are such and no keys,
     sqlalchemy.exc.OperationalError when PostgreSQL cannot be reached, UnsupportedDatabase when it
-    is older than 17.
+    is not as we need it.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     config.attributes["secret_cipher"] = None if secret_keys is None else SecretCipher(secret_keys)
-    with engine(database_url).connect() as connection:
-        _require_version(connection)
+    with engine(database_url, Use.MIGRATE).connect() as connection:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
         connection.commit()
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
             connection.commit()
+        except CommandError as error:
+            raise UnsupportedDatabase(UNKNOWN_REVISION) from error
         finally:
             connection.rollback()
             connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": _LOCK})
             connection.commit()
     return ScriptDirectory.from_config(config).get_current_head() or ""
-
-
-def _require_version(connection: Connection) -> None:
-    version = int(connection.execute(text("show server_version_num")).scalar_one())
-    if version < _VERSION_MIN:
-        raise UnsupportedDatabase(
-            f"PostgreSQL {_VERSION_MIN // 10_000} or newer is needed; this is {version // 10_000}."
-        )

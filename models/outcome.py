@@ -4,23 +4,28 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from models.money import plain
+from models.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The `_responseCode`, the player's balance where the player is known, the ids of transfers.
 
-    `ids` are in the order in which the command's `answers` names them.
+    `ids` are in the order in which the command's `answers` names them. `reason` is of code 3 or 5.
     """
 
     code: int
     balance: Decimal | None = None
     ids: tuple[int, ...] = ()
+    reason: Reason | None = None
 
     def to_json(self) -> dict[str, object]:
         """The outcome as JSON values; the balance as text, so that nothing is a binary float."""
-        return {
+        values: dict[str, object] = {
             "code": self.code,
             "balance": None if self.balance is None else plain(self.balance),
             "ids": [str(id_) for id_ in self.ids],
         }
+        if self.reason is not None:
+            values["reason"] = self.reason
+        return values

@@ -51,6 +51,18 @@ class Pipeline:
             self._pgconn.send_prepare(query.name, query.sql.encode(), list(query.types))
         self._answers(len(prepared))
 
+    def ask(self, query: Query, parameters: Sequence[Parameter]) -> list[Row]:
+        """The rows of one statement that is not prepared. Raises what `run` raises."""
+        self._pgconn.send_query_params(
+            query.sql.encode(), [_encode(p) for p in parameters], param_types=list(query.types)
+        )
+        return _rows(self._answers(1)[0])
+
+    def leave(self) -> None:
+        """Give the connection back as it was."""
+        self._pgconn.exit_pipeline_mode()
+        self._connection.remove_notice_handler(self._notice)
+
     def run(self, *calls: tuple[Query, Sequence[Parameter]]) -> list[list[Row]]:
         """Run prepared statements in order; the rows of each, every value as text or None.
 
@@ -134,13 +146,17 @@ def _typed(result: PGresult) -> LedgerError:
     """The failure as one of our errors: by SQLSTATE and constraint name, never by message."""
     state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
     message = result.error_message.decode(errors="replace").strip()
+    error: LedgerError
     if state == _UNIQUE_VIOLATION:
-        return BetTaken(message)
-    if state in _CONTENTION:
-        return LedgerContention(message)
-    if state.startswith(_UNAVAILABLE):
-        return LedgerUnavailable(message)
-    return LedgerError(f"{state}: {message}")
+        error = BetTaken(message)
+    elif state in _CONTENTION:
+        error = LedgerContention(message)
+    elif state.startswith(_UNAVAILABLE):
+        error = LedgerUnavailable(message)
+    else:
+        error = LedgerError(f"{state}: {message}")
+    error.sqlstate = state
+    return error
 
 
 def _rows(result: PGresult) -> list[Row]:

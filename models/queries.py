@@ -2,6 +2,10 @@
 
 Arrays go in (`unnest`), so that a statement costs the same parse and plan for 1 bet or 32. The
 types are given by number because libpq would otherwise have to ask for them.
+
+A plan is made once and kept, so no statement may have one that is good only for small tables. Where
+tables are joined, `lateral (... offset 0)` leaves PostgreSQL one way: row for row, each by its key
+(docs/adr/0012). Where rows are changed, `id = any($1)` says once more by which key.
 """
 
 from typing import NamedTuple
@@ -17,12 +21,6 @@ class Query(NamedTuple):
     sql: str
     types: tuple[int, ...] = ()
 
-
-SETTINGS = Query(
-    b"settings",
-    "select set_config(name, value, false) from unnest($1, $2) setting(name, value)",
-    (TEXTS, TEXTS),
-)
 
 BEGIN = Query(b"begin", "begin isolation level read committed")
 SNAPSHOT = Query(b"snapshot", "begin isolation level repeatable read, read only")
@@ -59,13 +57,14 @@ SESSIONS = Query(
     b"sessions",
     """
     select s.id, s.provider_id, s.account_id, house.id, s.min_bet, s.max_bet,
-           s.closed_at is not null or s.expires_at <= clock_timestamp(),
-           player.status = 'active' and provider.status = 'active'
-    from session s
-    join provider on provider.id = s.provider_id
-    join account a on a.id = s.account_id
-    join player on player.id = a.player_id
-    join account house on house.provider_id = s.provider_id and house.currency = a.currency
+           s.closed_at is not null, s.expires_at <= clock_timestamp(),
+           player.status <> 'active', provider.status <> 'active'
+    from session s,
+         lateral (select status from provider where id = s.provider_id offset 0) provider,
+         lateral (select player_id, currency from account where id = s.account_id offset 0) a,
+         lateral (select status from player where id = a.player_id offset 0) player,
+         lateral (select id from account
+                  where provider_id = s.provider_id and currency = a.currency offset 0) house
     where s.id = any($1)
     """,
     (TEXTS,),
@@ -75,11 +74,12 @@ BETS = Query(
     b"bets",
     """
     select b.id, b.provider_id, b.bet_id, b.account_id, b.session_id, b.round_id, b.opened_by,
-           b.state, b.stake, b.win, b.odd, b.refused_with,
+           b.state, b.stake, b.win, b.odd, b.refused_with, b.reason,
            date_trunc('month', b.created_at at time zone 'UTC')::date, t.kind, t.id
-    from unnest($1, $2) wanted(provider_id, bet_id)
-    join bet b on b.provider_id = wanted.provider_id and b.bet_id = wanted.bet_id
-    left join transfer t on t.bet = b.id
+    from unnest($1, $2) wanted(provider_id, bet_id),
+         lateral (select * from bet
+                  where provider_id = wanted.provider_id and bet_id = wanted.bet_id offset 0) b
+         left join lateral (select kind, id from transfer where bet = b.id offset 0) t on true
     """,
     (INT4S, TEXTS),
 )
@@ -92,8 +92,10 @@ BOOKED = Query(
 CASH_ACCOUNTS = Query(
     b"cash_accounts",
     """
-    select a.id, cash.id from account a
-    join account cash on cash.kind = 'cash' and cash.currency = a.currency
+    select a.id, cash.id
+    from account a,
+         lateral (select id from account
+                  where kind = 'cash' and currency = a.currency offset 0) cash
     where a.id = any($1)
     """,
     (INT8S,),
@@ -112,12 +114,12 @@ INSERT_BETS = Query(
     b"insert_bets",
     """
     insert into bet (id, provider_id, bet_id, account_id, session_id, round_id, opened_by, state,
-                     stake, win, odd, refused_with)
-    select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                     stake, win, odd, refused_with, reason)
+    select * from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     """,
     (
         *(INT8S, INT4S, TEXTS, INT8S, TEXTS, TEXTS, TEXTS, TEXTS),
-        *(NUMERICS, NUMERICS, NUMERICS, INT2S),
+        *(NUMERICS, NUMERICS, NUMERICS, INT2S, TEXTS),
     ),
 )
 
@@ -128,7 +130,7 @@ UPDATE_BETS = Query(
     with updated as (
         update bet b set state = new.state, win = new.win, odd = new.odd, updated_at = now()
         from unnest($1, $2, $3, $4) new(id, state, win, odd)
-        where b.id = new.id
+        where b.id = new.id and b.id = any($1)
         returning 1
     )
     select require_rows(count(*), $5) from updated
@@ -161,7 +163,7 @@ UPDATE_ACCOUNTS = Query(
     with updated as (
         update account a set balance = new.balance, last_seq = new.seq
         from unnest($1, $2, $3, $4) new(id, loaded_seq, seq, balance)
-        where a.id = new.id and a.last_seq = new.loaded_seq
+        where a.id = new.id and a.last_seq = new.loaded_seq and a.id = any($1)
         returning 1
     )
     select require_rows(count(*), $5) from updated

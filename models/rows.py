@@ -6,6 +6,7 @@ from models import queries
 from models.db import Call
 from models.pipeline import Column, Row, Value, exact, maybe_exact, present, whole
 from models.queries import Query
+from models.reason import Reason
 from models.state import (
     Account,
     Bet,
@@ -36,8 +37,8 @@ def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
     for row in answers[queries.BETS]:
         key = (whole(row[1]), present(row[2]))
         bet = state.bets.get(key) or state.bets.setdefault(key, _bet(row))
-        if row[13] is not None:
-            bet.ids[Kind(row[13])] = whole(row[14])
+        if row[14] is not None:
+            bet.ids[Kind(row[14])] = whole(row[15])
     for row in answers.get(queries.BOOKED, ()):
         booked = Booked(whole(row[1]), whole(row[2]), Kind(present(row[3])), exact(row[4]))
         state.booked[present(row[0])] = booked
@@ -56,7 +57,7 @@ def writes(state: State) -> list[Call]:
     calls: list[Call] = []
     new = sorted((key, bet) for key, bet in state.bets.items() if bet.month is None)
     if new:
-        calls.append((queries.INSERT_BETS, columns([_bet_row(bet) for _, bet in new], 12)))
+        calls.append((queries.INSERT_BETS, columns([_bet_row(bet) for _, bet in new], 13)))
     changed = [bet for bet in state.bets.values() if bet.changed and bet.month is not None]
     if changed:
         rows = columns([(bet.id, bet.state, bet.win, bet.odd) for bet in changed], 4)
@@ -86,8 +87,10 @@ def _session(row: Row) -> Session:
         house_account_id=whole(row[3]),
         min_bet=maybe_exact(row[4]),
         max_bet=maybe_exact(row[5]),
-        ended=row[6] == "t",
-        allowed=row[7] == "t",
+        closed=row[6] == "t",
+        expired=row[7] == "t",
+        player_blocked=row[8] == "t",
+        provider_suspended=row[9] == "t",
     )
 
 
@@ -105,7 +108,8 @@ def _bet(row: Row) -> Bet:
         win=maybe_exact(row[9]),
         odd=maybe_exact(row[10]),
         refused_with=None if row[11] is None else int(row[11]),
-        month=row[12],
+        reason=None if row[12] is None else Reason(row[12]),
+        month=row[13],
     )
 
 
@@ -123,6 +127,7 @@ def _bet_row(bet: Bet) -> tuple[Value, ...]:
         bet.win,
         bet.odd,
         bet.refused_with,
+        bet.reason,
     )
 
 

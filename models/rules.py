@@ -11,6 +11,7 @@ from typing import Final
 from models import cells
 from models.cells import CONFLICT, DONE, INSUFFICIENT_FUNDS, SESSION_CLOSED, Case, Decision
 from models.commands import BetCommand, CashCommand, Deposit, PayIn, PayInOut, PayOut, Refund
+from models.reason import Reason
 from models.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
 
 
@@ -48,7 +49,7 @@ def decide(
         or session.provider_id != call.provider_id
         or session.account_id != account.id
     ):
-        return Decision(SESSION_CLOSED)
+        return Decision(SESSION_CLOSED, reason=Reason.SESSION_UNKNOWN)
     if bet is not None and bet.account_id != account.id:
         return CONFLICT
     cell = TABLE[row_of(bet)][type(call)]

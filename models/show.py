@@ -41,6 +41,7 @@ class ShownBet:
     account_id: int
     session_id: str
     refused_with: int | None
+    reason: str | None  # which cause a 5 had
     created_at: datetime
     updated_at: datetime
     transfers: tuple[ShownTransfer, ...]
@@ -73,6 +74,7 @@ def show_bet(session: Session, counterparty_id: str, bet_id: str) -> ShownBet:
         account_id=bet.account_id,
         session_id=bet.session_id,
         refused_with=bet.refused_with,
+        reason=bet.reason,
         created_at=_recorded(bet.created_at),
         updated_at=_recorded(bet.updated_at),
         transfers=tuple([_shown(transfer) for _, _, transfer in found if transfer is not None]),

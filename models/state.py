@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from models.money import add, subtract
+from models.reason import Reason
 
 
 class Kind(StrEnum):
@@ -60,7 +61,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as it is now: `ended` is read by PostgreSQL's clock after the account's lock."""
+    """A session as it is now: `expired` is read by PostgreSQL's clock after the account's lock."""
 
     id: str
     provider_id: int
@@ -68,8 +69,10 @@ class Session:
     house_account_id: int
     min_bet: Decimal | None
     max_bet: Decimal | None
-    ended: bool
-    allowed: bool  # neither the player blocked nor the provider suspended
+    closed: bool
+    expired: bool
+    player_blocked: bool
+    provider_suspended: bool
 
 
 @dataclass(slots=True)
@@ -88,6 +91,7 @@ class Bet:
     win: Decimal | None = None
     odd: Decimal | None = None
     refused_with: int | None = None
+    reason: Reason | None = None  # of a 5; None also for one that is older than reasons are
     month: str | None = None  # of its recording, as an ISO date; None: recorded by this batch
     changed: bool = False  # whether this batch gave a recorded bet another state
     ids: dict[Kind, int] = field(default_factory=dict)

@@ -11,9 +11,10 @@ from typing import Any, ClassVar, Final, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from api.answer_log import log_answer
 from api.calls import well_formed_nonce
 from api.crowding import Crowding
-from api.errors import ApiError, invalid, try_later
+from api.errors import OVERLOADED, ApiError, invalid, try_later
 from ops.acceptor import MOST_PER_TURN
 from ops.bare_answers import answer, turned_away
 from ops.corked import CorkedTransport
@@ -24,6 +25,7 @@ HEAD_BYTES_MAX: Final = 16 * 1024
 REQUEST_BYTES_MAX: Final = 1024 * 1024
 #: Requests that wait behind one that is worked on. No provider's client sends any.
 PIPELINED_MAX: Final = 32
+_TURNED_AWAY: Final = try_later(OVERLOADED)
 #: Files that the process needs besides: servers, logs, and connections about to be refused, which
 #: are so only some turns of the loop after they were accepted.
 _OTHER_FILES: Final = 100 + 3 * MOST_PER_TURN
@@ -113,6 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_message_complete()
             return
         self._turned_away = False
+        log_answer(_TURNED_AWAY, self.headers, self.url)
         keep = self.parser.should_keep_alive()
         self.transport.write(turned_away(well_formed_nonce(self.headers), keep=keep))
         if keep:
@@ -187,6 +190,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, error: ApiError) -> None:
         """Answer, if nothing is worked on, and close the connection."""
         if self._rests():
+            log_answer(error, self.headers or (), self.url or b"")
             self.transport.write(answer(error, self.headers or (), keep=False))
         self.transport.close()
 

@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from models.db import transaction
-from models.errors import BetcoreError, InvalidRequest
+from models.errors import BetcoreError, InvalidRequest, UnsupportedDatabase
+from models.preconditions import READ_ONLY
 from ops.options import find_settings
 
 
@@ -31,14 +32,16 @@ def ledger_of(data_dir: Path) -> Iterator[Session]:
 def database_failures() -> Iterator[None]:
     """Turn what the driver raises in the body into typed errors, where the cause is known.
 
-    Raises NotMigrated when a table or column is missing, and InvalidRequest when an argument was
-    no text (a shell may pass any bytes).
+    Raises NotMigrated when a table or column is missing, UnsupportedDatabase when nothing can be
+    written, and InvalidRequest when an argument was no text (a shell may pass any bytes).
     """
     try:
         yield
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
             raise NotMigrated from error
+        if isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction):
+            raise UnsupportedDatabase(READ_ONLY) from error
         raise
     except UnicodeEncodeError as error:
         raise InvalidRequest("An argument is not valid UTF-8.") from error

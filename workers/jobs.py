@@ -19,6 +19,7 @@ from models.commands import CashCommand
 from models.errors import BetTaken, LedgerContention, LedgerUnavailable
 from models.ledger import Ledger
 from models.outcome import Outcome
+from workers.job_log import JOB_LOG
 from workers.lease import LeaseLost
 
 _LOG = logging.getLogger("betcore.jobs")
@@ -56,12 +57,13 @@ def run(
         try:
             work = decode_job(job.data)
         except BadJob as error:
+            JOB_LOG.failed(job.id, job.data, error)
             done.append(FinishedJob(job.id, "", None, f"BadJob: {error}"))
             continue
         try:
             tasks.append(_Task(job, _ordered(job.id, work, orders)))
         except BadOrder as error:
-            _LOG.warning("a job that moves cash is refused, %s: %s", job.id, error)
+            JOB_LOG.failed(job.id, work.command, error)
             done.append(_no_order(job, work, str(error)))
     done.extend(_apply(ledger, tasks, is_held))
     return done
@@ -106,7 +108,7 @@ def _apply(
                     yield from _apply(ledger, [task], is_held)
                 return
             if not isinstance(error, BetTaken) or attempt >= _CONTENTION_TRIES:
-                _LOG.exception("job %s failed", tasks[0].job.id)
+                JOB_LOG.failed(tasks[0].job.id, tasks[0].work.command, error)
                 yield _failed(tasks[0], f"{type(error).__name__}: {error}")
                 return
 
@@ -130,6 +132,7 @@ def _apply_once(
 
 
 def _expired(task: _Task) -> FinishedJob:
+    JOB_LOG.expired(task.job.id, task.work.command)
     return FinishedJob(task.job.id, task.work.reply_to, None, EXPIRED, expired=True)
 
 

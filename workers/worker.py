@@ -20,6 +20,7 @@ from models.db import LedgerConnection
 from models.errors import BetcoreError
 from models.keys import Purpose, require_distinct, require_ring
 from models.ledger import Ledger
+from workers.job_log import JOB_LOG
 from workers.jobs import EXPIRED, GRACE_SECONDS, run
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.presence import PresentWorker
@@ -54,15 +55,19 @@ class BatchWorker(PresentWorker):
         require_distinct(self.settings)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        """Register as RQ does, and make ready what a batch needs."""
-        super().bootstrap(*args, **kwargs)
-        queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
-        self._batches = Batches(self.connection, queue_settings, self.name, self.key)
+        """Register as RQ does, and make ready what a batch needs.
+
+        Raises UnsupportedDatabase, before anybody counts on this worker.
+        """
         self._ledger_connection = LedgerConnection(
             self.settings.database_url,
             wait_seconds=self.settings.statement_wait_seconds,
             connect_seconds=self.settings.connect_timeout_seconds,
         )
+        self._ledger_connection.check()
+        super().bootstrap(*args, **kwargs)
+        queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
+        self._batches = Batches(self.connection, queue_settings, self.name, self.key)
         self._ledger = Ledger(self._ledger_connection, self._journal_key)
         self._orders = Orders(self._operator_keys, queue_settings)
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
@@ -105,6 +110,11 @@ class BatchWorker(PresentWorker):
         self._sweep()
         asked_at = time.monotonic()
         batch = self._batches.take(time.time(), first, EXPIRED)
+        JOB_LOG.sum_up()
+        if batch is not None and batch.expired:
+            for job_id, data in batch.expired:
+                JOB_LOG.expired(job_id, data)
+            JOB_LOG.more_expired(batch.expired_count - len(batch.expired))
         if batch is not None and batch.jobs:
             self._lease.taken(asked_at)
             self._state = self._shown_state = WorkerStatus.BUSY  # the script has written it
@@ -163,6 +173,7 @@ class BatchWorker(PresentWorker):
 
     def teardown(self) -> None:
         """Unregister, and close what `bootstrap` opened."""
+        JOB_LOG.sum_up(everything=True)
         self._lease.end()
         self._ledger_connection.close()
         try:

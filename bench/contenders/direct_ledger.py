@@ -19,6 +19,7 @@ from models.errors import BetTaken
 from models.ledger import IdBlock, advance
 from models.outcome import Outcome
 from models.queries import NEXT_IDS
+from models.reason import Reason
 from models.rules import decide
 from models.state import Account, Bet, BetState, Kind, OpenedBy, Session, State
 
@@ -39,8 +40,8 @@ _IDS_PER_COMMAND = 3
 _LOCK = "select id, balance, last_seq from account where id = %s for no key update"
 _SESSION = """
     select s.id, s.provider_id, s.account_id, house.id, s.min_bet, s.max_bet,
-           s.closed_at is not null or s.expires_at <= clock_timestamp(),
-           player.status = 'active' and provider.status = 'active'
+           s.closed_at is not null, s.expires_at <= clock_timestamp(),
+           player.status <> 'active', provider.status <> 'active'
     from session s
     join provider on provider.id = s.provider_id
     join account a on a.id = s.account_id
@@ -50,7 +51,7 @@ _SESSION = """
 """
 _BET = """
     select b.id, b.provider_id, b.bet_id, b.account_id, b.session_id, b.round_id, b.opened_by,
-           b.state, b.stake, b.win, b.odd, b.refused_with,
+           b.state, b.stake, b.win, b.odd, b.refused_with, b.reason,
            date_trunc('month', b.created_at at time zone 'UTC')::date::text, t.kind, t.id
     from bet b left join transfer t on t.bet = b.id
     where b.provider_id = %s and b.bet_id = %s
@@ -58,12 +59,12 @@ _BET = """
 #: Of `models.state.Bet`, as `_BET` selects them.
 _BET_FIELDS = (
     *("id", "provider_id", "bet_id", "account_id", "session_id", "round_id", "opened_by", "state"),
-    *("stake", "win", "odd", "refused_with", "month"),
+    *("stake", "win", "odd", "refused_with", "reason", "month"),
 )
 _INSERT_BET = """
     insert into bet (id, provider_id, bet_id, account_id, session_id, round_id, opened_by, state,
-                     stake, win, odd, refused_with)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                     stake, win, odd, refused_with, reason)
+    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _UPDATE_BET = "update bet set state = %s, win = %s, odd = %s, updated_at = now() where id = %s"
 _INSERT_TRANSFER = """
@@ -122,8 +123,8 @@ async def _apply(
             state.sessions[row[0]] = Session(*row)
         for row in await bets.fetchall():
             bet = state.bets.setdefault((row[1], row[2]), _bet(row))
-            if row[13] is not None:
-                bet.ids[Kind(row[13])] = row[14]
+            if row[14] is not None:
+                bet.ids[Kind(row[14])] = row[15]
         decision = decide(
             state.bets.get((command.provider_id, command.bet_id)),
             state.accounts.get(command.account_id),
@@ -156,10 +157,12 @@ async def _write(connection: psycopg.AsyncConnection[Row], state: State) -> None
 def _bet(row: Row) -> Bet:
     named: dict[str, Any] = dict(zip(_BET_FIELDS, row, strict=False))
     named |= {"opened_by": OpenedBy(row[6]), "state": BetState(row[7])}
+    named |= {"reason": None if row[12] is None else Reason(row[12])}
     return Bet(**named)
 
 
 def _bet_row(bet: Bet) -> Row:
     of = (bet.id, bet.provider_id, bet.bet_id, bet.account_id, bet.session_id, bet.round_id)
     states = (bet.opened_by.value, bet.state.value)
-    return (*of, *states, bet.stake, bet.win, bet.odd, bet.refused_with)
+    amounts = (bet.stake, bet.win, bet.odd)
+    return (*of, *states, *amounts, bet.refused_with, bet.reason and bet.reason.value)

@@ -81,7 +81,7 @@ class RivalDispatcher(Dispatcher, ABC):
         except (RedisError, OSError):
             raise try_later("Redis cannot be reached at the moment.") from None
         if old is not None:
-            raise sent_again() if old == signature else unauthorized()
+            raise sent_again() if old == signature else unauthorized("nonce used before")
 
     async def run(self, signed: Signed, command: BetCommand, arrived: float) -> Result:
         """The outcome of a command with code 1. Raises ApiError for every other."""
@@ -93,7 +93,7 @@ class RivalDispatcher(Dispatcher, ABC):
         except (LedgerError, RedisError, OSError):  # a TimeoutError is an OSError
             raise unknown_outcome() from None
         if result["code"] != 1:
-            raise refused(result["code"], result["balance"])
+            raise refused(result["code"], result["balance"], result.get("reason"))
         return result
 
     async def stop(self) -> None:

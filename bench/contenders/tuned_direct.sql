@@ -12,8 +12,8 @@ create schema if not exists bench;
 
 -- What the stake of a bet that is recorded already is answered with: repeated, refused, or 7.
 create or replace function bench.recorded(
-    in_provider integer, in_account bigint, in_bet text, in_stake numeric, in_win numeric,
-    out code integer, out stake_id bigint, out win_id bigint
+    in_provider integer, in_account bigint, in_bet text, in_round text, in_stake numeric,
+    in_win numeric, out code integer, out stake_id bigint, out win_id bigint
 ) language plpgsql as $$
 declare
     b bet;
@@ -24,6 +24,7 @@ begin
     end if;
     code := case
         when b.account_id <> in_account then 7
+        when b.round_id <> in_round then 7  -- where both name one
         when b.state = 'rejected' then
             case when b.opened_by = case when in_win is null then 'pay_in' else 'pay_in_out' end
                       and b.stake = in_stake and b.win is not distinct from in_win
@@ -54,12 +55,14 @@ declare
     this_month date := date_trunc('month', now() at time zone 'UTC')::date;
     row_id bigint;
     after numeric;
+    owed boolean;
+    cause text;
 begin
     select a.balance, a.last_seq, a.player_id, a.currency into held
     from account a where a.id = in_account for no key update;
     select house.id as house, s.min_bet, s.max_bet,
            s.closed_at is not null or s.expires_at <= clock_timestamp() as ended,
-           player.status = 'active' and provider.status = 'active' as allowed
+           player.status <> 'active' as blocked, provider.status <> 'active' as suspended
     into at
     from session s
     join provider on provider.id = s.provider_id
@@ -71,32 +74,40 @@ begin
         return;
     end if;
     balance := trim_scale(held.balance)::text;
+    owed := in_stake = 0 and coalesce(in_win, 0) > 0;  -- a win without a stake
+    cause := case
+        when owed then case when at.suspended then 'provider_suspended' end
+        when at.ended then 'session'
+        when at.blocked then 'player_blocked'
+        when at.suspended then 'provider_suspended'
+        when in_stake > 0 and in_stake < at.min_bet then 'below_limit'
+        when in_stake > at.max_bet then 'above_limit'
+    end;
     code := case
-        when at.ended then 3
-        when not at.allowed or in_stake > at.max_bet
-             or in_stake > 0 and in_stake < at.min_bet then 5
+        when cause = 'session' then 3
+        when cause is not null then 5
         when in_stake > held.balance then 4
         else 1
     end;
 
     -- The look-up of the bet comes first; on the way to a new bet the insert is that look-up.
-    if code = 3 then
-        select coalesce(r.code, 3), r.stake_id, r.win_id into code, stake_id, win_id
-        from bench.recorded(in_provider, in_account, in_bet, in_stake, in_win) r;
+    if code = 3 or code = 5 and owed then
+        select coalesce(r.code, take.code), r.stake_id, r.win_id into code, stake_id, win_id
+        from bench.recorded(in_provider, in_account, in_bet, in_round, in_stake, in_win) r;
         return;
     end if;
     insert into bet (id, provider_id, bet_id, account_id, session_id, round_id, opened_by, state,
-                     stake, win, odd, refused_with)
+                     stake, win, odd, refused_with, reason)
     values (nextval('ledger_ids'), in_provider, in_bet, in_account, in_session, in_round,
             case when in_win is null then 'pay_in' else 'pay_in_out' end,
             case when code <> 1 then 'rejected' when in_win is null then 'open'
                  else 'settled' end,
-            in_stake, in_win, in_odd, nullif(code, 1))
+            in_stake, in_win, in_odd, nullif(code, 1), case code when 5 then cause end)
     on conflict (provider_id, bet_id) do nothing
     returning id into row_id;
     if row_id is null then
         select r.code, r.stake_id, r.win_id into code, stake_id, win_id
-        from bench.recorded(in_provider, in_account, in_bet, in_stake, in_win) r;
+        from bench.recorded(in_provider, in_account, in_bet, in_round, in_stake, in_win) r;
         return;
     end if;
     if code <> 1 then

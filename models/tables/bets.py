@@ -57,6 +57,11 @@ class Bet(SQLModel, table=True):
         CheckConstraint(
             "(refused_with is not null) = (state = 'rejected')", "bet_refused_when_rejected"
         ),
+        CheckConstraint(
+            "reason is null or (refused_with is not distinct from 5 and reason in"
+            " ('player_blocked', 'provider_suspended', 'below_limit', 'above_limit'))",
+            "bet_reason_of_not_allowed",
+        ),
     )
 
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
@@ -73,6 +78,7 @@ class Bet(SQLModel, table=True):
     refused_with: int | None = Field(default=None, sa_type=SmallInteger)
     created_at: datetime | None = Field(default=None, sa_column=now_column())
     updated_at: datetime | None = Field(default=None, sa_column=now_column())
+    reason: str | None = Field(default=None, sa_type=Text)
 
 
 class Transfer(SQLModel, table=True):

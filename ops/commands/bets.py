@@ -75,6 +75,7 @@ def _document(bet: ShownBet) -> dict[str, Any]:
         "accountId": str(bet.account_id),
         "sessionId": bet.session_id,
         "refusedWith": bet.refused_with,
+        "reason": bet.reason,
         "createdAt": bet.created_at,
         "updatedAt": bet.updated_at,
         "transfers": [

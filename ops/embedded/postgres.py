@@ -12,6 +12,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from models.postgres import connect
+from models.preconditions import Use
 from ops.embedded.binaries import find_postgres, for_account
 from ops.embedded.errors import ServerDidNotStart
 from ops.embedded.locks import held
@@ -145,13 +147,13 @@ def _url(sockets: Path, database: str) -> str:
 
 def _trouble(url: str) -> str:
     try:
-        psycopg.connect(url, connect_timeout=2).close()
+        connect(url, Use.START, connect_seconds=2, wait_seconds=2).close()
     except psycopg.Error as error:
         return re.sub(r"\s+", " ", str(error))
     return ""
 
 
 def _make_database(url: str, name: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with connect(url, Use.START, connect_seconds=10, wait_seconds=10) as connection:
         if not connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).rowcount:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))

@@ -77,6 +77,7 @@ class Story:
             "stake": None if ask.stake is None else Decimal(ask.stake),
             "win": None if ask.win is None else Decimal(ask.win),
             "round": f"round {ask.n}",
+            "odd": None if ask.win is None else Decimal(ask.n),
         }
         row = Bet(**(values | fields))
         self.evidence.bets.append(row)

@@ -59,10 +59,21 @@ class Ask:
         return found if isinstance(found, int) else None
 
     @cached_property
+    def round(self) -> str:
+        """The round that its body names; '' if none."""
+        return str(self._fields.get("gameRoundId", ""))
+
+    @cached_property
     def mark(self) -> str:
-        """The number that its body carries, which a row of the ledger made by it has too."""
-        found = json.loads(self.body).get("gameRoundId", "") if self.body else ""
-        return str(found).removeprefix("round ")
+        """The number that its body carries, which a row of the ledger made by it has too.
+
+        '' for a repeated pay-in: whether it made a row cannot be told.
+        """
+        return str(self._fields.get("winOdd", self.round.removeprefix("round ")))
+
+    @cached_property
+    def _fields(self) -> dict[str, Any]:
+        return dict(json.loads(self.body)) if self.body else {}
 
 
 @dataclass
@@ -80,6 +91,14 @@ class Bet:
     round: str | None = None
     odd: Decimal | None = None
     refused_with: int | None = None
+
+    def is_made_by(self, ask: Ask) -> bool:
+        """Whether this request is known to have recorded the bet."""
+        if not ask.mark or self.opened_by != ask.call.replace("-", "_"):
+            return False
+        if ask.call == "pay-in-out":
+            return self.odd == Decimal(ask.mark)
+        return self.round == f"round {ask.mark}"
 
 
 @dataclass

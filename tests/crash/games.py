@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from tests.crash.players import Client, Game
-from tests.crash.requests import balance_request
+from tests.crash.requests import CLOSED, balance_request
 
 _ROUND_SECONDS = (0.5, 2.0)
 _TOO_MUCH = "1000000"  # a stake that no balance covers
@@ -84,6 +85,18 @@ async def another_amount(client: Client) -> None:
         await client.repeat("pay-in-out", stake="2.00", win="0")
 
 
+async def another_round(client: Client) -> None:
+    """The same bet in another round, once it is done: that would be a round without a stake."""
+    if await client.insist("pay-in-out", stake="1.00", win="0") == 1:
+        await client.repeat("pay-in-out", stake="1.00", win="0", game_round="another round")
+
+
+async def prize(client: Client) -> None:
+    """A win without a stake, in a session that was closed long ago."""
+    win = str(Decimal(client.chance.randint(1, 500)).scaleb(-2))
+    await client.repeat("pay-in-out", session=CLOSED, stake="0", win=win)
+
+
 async def balance(client: Client) -> None:
     """No bet at all."""
     await client.send(balance_request(client.seat))
@@ -109,6 +122,8 @@ GAMES: Final[dict[Game, int]] = {
     refund_at_once: 4,
     too_much: 3,
     another_amount: 2,
+    another_round: 2,
+    prize: 5,
     balance: 6,
     replay: 3,
 }

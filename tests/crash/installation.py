@@ -19,8 +19,8 @@ from models.db import LedgerConnection, transaction
 from models.ledger import Ledger
 from models.migrate import migrate
 from models.providers import add_provider
-from models.sessions import Opening, open_sessions
-from tests.crash.requests import Seat
+from models.sessions import Opening, close_session, open_sessions
+from tests.crash.requests import CLOSED, Seat
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY, Servers
 from tests.crash.supervised import Gateway, Supervised, Worker
 from tests.service import keys
@@ -33,7 +33,7 @@ WORKERS = ("worker-1", "worker-2", "worker-3")
 LINKS = tuple((name, server) for name in (*GATEWAYS, *WORKERS) for server in SERVERS)
 FRONTS = tuple(("client", name) for name in GATEWAYS)
 _RESTART_SECONDS = (0.1, 1.0)
-_PROVIDERS, _PLAYERS, _SESSIONS = 2, 8, 3
+_PROVIDERS, _PLAYERS, _SESSIONS = 2, 8, 4
 _DEPOSIT = Decimal(500)
 
 
@@ -145,6 +145,7 @@ class Installation:
                 players = [f"player {player}" for player in range(_PLAYERS)]
                 rounds = [open_sessions(database, opening, players) for _ in range(_SESSIONS)]
                 for opened in zip(*rounds, strict=True):
+                    close_session(database, opened[CLOSED].session_id)
                     sessions = tuple(one.session_id for one in opened)
                     names = (provider.counterparty_id, provider.secret)
                     seats.append(Seat(*names, opened[0].account_id, sessions))

@@ -39,6 +39,10 @@ def a_yes_has_its_transfers(evidence: Evidence) -> Iterator[Finding]:
                 yield Finding(f"{said} was asked, {move.amount} moved", ask.bet, [ask])
             elif move.account != ask.account:
                 yield Finding(f"account {move.account} was moved", ask.bet, [ask])
+        row = evidence.rows.get((ask.provider, ask.bet))
+        if ask.call in _TAKES and row and not _is_of_its_round(row, ask):
+            what = f"{ask.round} was played for the stake of {row.round}"
+            yield Finding(what, ask.bet, [ask])
 
 
 def a_no_has_none(evidence: Evidence) -> Iterator[Finding]:
@@ -48,6 +52,8 @@ def a_no_has_none(evidence: Evidence) -> Iterator[Finding]:
         row = evidence.rows.get((ask.provider, ask.bet))
         if ask.call in _TAKES and ask.code in (3, 4, 5) and "stake" in kinds:
             yield Finding(f"refused with {ask.code}, and taken", ask.bet, [ask])
+        elif _is_prize(ask) and ask.code in (3, 4, 5):
+            yield Finding(f"a win without a stake refused with {ask.code}", ask.bet, [ask])
         elif ask.call in _TAKES and ask.code == 7 and row and row.state not in _UNDONE:
             if _is_what_was_asked(row, ask):
                 yield Finding("refused with 7, and done as it was asked", ask.bet, [ask])
@@ -55,10 +61,7 @@ def a_no_has_none(evidence: Evidence) -> Iterator[Finding]:
             if _is_odd(row, ask) or _was_payable(evidence, row, ask):
                 yield Finding(f"its win refused with {ask.code}, and owed", ask.bet, [ask])
         elif (
-            ask.code in (2, 8)
-            and row
-            and row.round == f"round {ask.mark}"
-            and not _was_sent_well(evidence, ask)
+            ask.code in (2, 8) and row and row.is_made_by(ask) and not _was_sent_well(evidence, ask)
         ):
             yield Finding(f"refused with {ask.code}, and recorded", ask.bet, [ask])
 
@@ -95,7 +98,7 @@ def not_admitted_did_nothing(evidence: Evidence) -> Iterator[Finding]:
         row = evidence.rows.get((ask.provider, ask.bet))
         if ask.code != 99 or row is None or _was_sent_well(evidence, ask):
             continue
-        if row.round == f"round {ask.mark}" or _is_odd(row, ask):
+        if row.is_made_by(ask) or _is_odd(row, ask):
             yield Finding("code 99, and the ledger has it", ask.bet, [ask])
 
 
@@ -147,7 +150,19 @@ def _about_bets(evidence: Evidence) -> Iterator[Ask]:
 def _is_what_was_asked(row: Bet, ask: Ask) -> bool:
     opened_by = ask.call.replace("-", "_")
     same_win = ask.win is None or row.win == Decimal(ask.win)
-    return row.opened_by == opened_by and row.stake == Decimal(ask.stake or 0) and same_win
+    same_stake = row.stake == Decimal(ask.stake or 0)
+    return row.opened_by == opened_by and same_stake and same_win and _is_of_its_round(row, ask)
+
+
+def _is_of_its_round(row: Bet, ask: Ask) -> bool:
+    """Whether both name the same round, or one of them none."""
+    return not ask.round or row.round is None or row.round == ask.round
+
+
+def _is_prize(ask: Ask) -> bool:
+    """Whether it is a win without a stake; no provider is ever suspended here."""
+    is_win = ask.call == "pay-in-out" and Decimal(ask.win or 0) > 0
+    return is_win and Decimal(ask.stake or 0) == 0
 
 
 def _is_odd(row: Bet, ask: Ask) -> bool:

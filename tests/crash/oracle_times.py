@@ -108,7 +108,7 @@ def _made(evidence: Evidence) -> Iterator[tuple[Ask, Transfer]]:
 
 
 def _made_by(row: Bet, ask: Ask, kinds: dict[str, Transfer]) -> Transfer | None:
-    if row.round == f"round {ask.mark}":
+    if row.is_made_by(ask):
         return kinds.get("refund" if row.opened_by == "refund" else "stake")
     if ask.call == "pay-out" and row.odd is not None and str(int(row.odd)) == ask.mark:
         return kinds.get("win")
@@ -135,7 +135,7 @@ def _arrived(evidence: Evidence, ask: Ask) -> float:
 
 def _is_recorded(evidence: Evidence, ask: Ask) -> bool:
     row = evidence.rows.get((ask.provider, ask.bet))
-    return bool(ask.mark) and row is not None and row.round == f"round {ask.mark}"
+    return row is not None and row.is_made_by(ask)
 
 
 def _used_again(evidence: Evidence) -> set[tuple[str, str]]:

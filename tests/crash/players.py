@@ -51,6 +51,7 @@ class Client:
         self._state = ""  # of a bet, as last answered
         self.seat = seats[0]
         self.bet = ""
+        self._paid_in = ""  # the last bet for which a pay-in was sent
 
     async def play(self, ended: asyncio.Event) -> None:
         """Bet until it is ended; a bet begun is brought to its end."""
@@ -103,13 +104,29 @@ class Client:
             self._record.note("unresolved", bet=self.bet)
         return None
 
-    async def ask(self, call: str, *, gateway: int | None = None, **fields: Any) -> int | None:
+    async def ask(
+        self, call: str, *, gateway: int | None = None, game_round: str = "", **fields: Any
+    ) -> int | None:
         """Ask once, as a new request; the code, or None."""
         mark = str(self._record.number())
+        named = game_round or self._round(call, mark)
         request = bet_request(
-            self.seat, call, self.bet, mark, skew_seconds=self._skew_seconds, **fields
+            self.seat, call, self.bet, mark, named, skew_seconds=self._skew_seconds, **fields
         )
         return await self.send(request, gateway=gateway, mark=mark)
+
+    def _round(self, call: str, mark: str) -> str | None:
+        """The round that a request names: where the ledger allows it, one of its own.
+
+        A stake may be repeated in the same round, or without one. Of a pay-in, which carries its
+        mark nowhere else, only the first request names one: its repeats cannot be told apart.
+        """
+        if call == "pay-in-out":
+            return f"round of {self.bet}"
+        if call == "pay-in":
+            first, self._paid_in = self._paid_in != self.bet, self.bet
+            return f"round {mark}" if first else None
+        return f"round {mark}"
 
     async def send(
         self,

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 #: How long a client waits for an answer.
 PATIENCE_SECONDS = 7.0
+#: Which session of a seat is closed: the last one.
+CLOSED = -1
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def bet_request(
     call: str,
     bet: str,
     mark: str,
+    game_round: str | None,
     *,
     session: int = 0,
     stake: str | None = None,
@@ -75,10 +78,10 @@ def bet_request(
 ) -> Request:
     """A call about a bet, signed now.
 
-    `mark` is a number no other request has. It goes with the round and the odd, of which the
-    ledger keeps the first: so its rows tell which request made them.
+    `mark` is a number no other request has. It goes with the odd, of which the ledger keeps the
+    first: so its rows tell which request made them. (A pay-in has no odd: see `Client.ask`.)
     """
-    fields = {"betId": bet, "gameRoundId": f"round {mark}", "betAmount": stake, "winAmount": win}
+    fields = {"betId": bet, "gameRoundId": game_round, "betAmount": stake, "winAmount": win}
     fields |= {"winOdd": mark} if win is not None else {}
     body = json.dumps({name: value for name, value in fields.items() if value is not None})
     session_id = seat.sessions[session % len(seat.sessions)]

@@ -14,7 +14,7 @@ from typing import Any
 from broker import batches, flights, link, scripts
 from broker.admission import Admission, Result, Verdict
 from broker.batches import Batch, Batches
-from models import connection
+from models import postgres
 from models.db import BatchTransaction, Call, LedgerConnection
 from models.errors import LedgerUnavailable
 from models.journal import Strand
@@ -47,8 +47,8 @@ def _timestamp() -> None:
 
 
 def _durable_commit() -> None:
-    assert connection._SETTINGS["synchronous_commit"] == "on"
-    connection._SETTINGS["synchronous_commit"] = "off"
+    assert postgres._PINNED["synchronous_commit"] == "on"
+    postgres._PINNED["synchronous_commit"] = "off"
 
 
 def _answer_after_commit() -> None:

@@ -32,6 +32,14 @@ def let_pass(message: bytes, from_client: bool) -> Fate:  # noqa: ARG001 - a Jud
     return Fate.PASS
 
 
+Rewriter = Callable[[bytes, bool], bytes]
+
+
+def as_it_is(message: bytes, from_client: bool) -> bytes:  # noqa: ARG001 - a Rewriter
+    """What a proxy makes of a message when nobody says otherwise."""
+    return message
+
+
 class Proxy:
     """Hands on what clients and server send, in order; its public fields may be set at any time."""
 
@@ -41,6 +49,7 @@ class Proxy:
         A number is a port of 127.0.0.1, 0 one where nobody is yet.
         """
         self.judge: Judge = let_pass  # of each message; called in the proxy's thread
+        self.rewrite: Rewriter = as_it_is  # of each message that is handed on
         self.refuses = False  # new connections end at once
         self.server = server
         self._delay_seconds = 0.0
@@ -135,7 +144,7 @@ class Proxy:
                 fate = self.judge(message, from_client)
                 connection.swallowed |= fate is Fate.SWALLOW
                 if not connection.swallowed and fate is not Fate.DROP:
-                    self._soon(target.write, message)
+                    self._soon(target.write, self.rewrite(message, from_client))
                 if fate in (Fate.DROP, Fate.CUT):
                     self.refuses = True
                     await target.drain()

@@ -17,6 +17,11 @@ _NAMES = {
     6: "bet_not_found",
     7: "bet_conflict",
 }
+#: The causes of codes that have several.
+REASONS = {
+    3: {"session_unknown", "session_closed", "session_expired"},
+    5: {"player_blocked", "provider_suspended", "below_limit", "above_limit"},
+}
 
 
 def close(world: World, seat: Seat) -> None:
@@ -92,10 +97,16 @@ def planted(
         world.execute("delete from bet where id = %s", row)
 
 
-def assert_refused(answer: Answer, code: int, balance: Any) -> None:
-    """That an answer is this refusal, with all fields; balance None: the player is not known."""
+def assert_refused(answer: Answer, code: int, balance: Any, reason: str | None = "any") -> None:
+    """That an answer is this refusal, with all fields; balance None: the player is not known.
+
+    `reason` may be any that its code can have; None: there is none, as of a bet of long ago.
+    """
     fields = {"_responseCode", "error", "message", "requestId"}
     assert (answer.status, answer.code) == (402, code), answer.body
+    if code in REASONS and reason is not None:
+        fields |= {"reason"}
+        assert answer.body.get("reason") in (REASONS[code] if reason == "any" else {reason})
     assert answer.body["error"] == _NAMES[code]
     assert len(answer.body["message"].split()) > 3
     assert len(answer.body["requestId"]) == 32

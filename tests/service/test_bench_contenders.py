@@ -13,6 +13,7 @@ from models.commands import Deposit
 from models.verify import verify
 from ops.embedded import temporary_servers
 from tests.service.client import Answer, encode, pay_in_out_path
+from tests.service.refusals import resume, suspend
 from tests.service.world import Seat, World
 
 # Those with other processes; `ours-2x2` and `stock-rq-default` differ in number or class only.
@@ -149,6 +150,24 @@ def test_a_rival_takes_no_win_back_that_is_spent(rival: tuple[World, str], playe
 
     assert refusal(spent) == (402, 7)
     assert (refunded.code, str(refunded.body["balance"])) == (1, "0")
+
+
+def test_a_rival_pays_what_is_owed_and_keeps_a_bet_to_its_round(
+    rival: tuple[World, str], player: Seat
+) -> None:
+    world, _ = rival
+    bet, prize = uuid.uuid4().hex, uuid.uuid4().hex
+    assert player.pay_in_out("1", betId=bet, gameRoundId="r1").code == 1
+    assert refusal(player.pay_in_out("1", betId=bet, gameRoundId="r2")) == (402, 7)
+    world.close_session(player)
+
+    assert refusal(player.pay_in_out("0", "0")) == (402, 3)
+    suspend(world, player)
+    assert refusal(player.pay_in_out("0", "5", betId=prize)) == (402, 5)
+    resume(world, player)
+    paid = player.pay_in_out("0", "5", betId=prize)
+    assert (paid.code, str(paid.body["balance"])) == (1, "1004")
+    assert player.pay_in_out("0", "5", betId=prize).body == paid.body
 
 
 def test_a_rival_marks_the_refund_of_a_rejected_bet_once(player: Seat) -> None:

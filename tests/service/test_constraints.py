@@ -15,6 +15,8 @@ from tests.service.world import World
 
 Row = dict[str, Any]
 
+REJECTED: Row = {"state": "rejected", "refused_with": 5}
+
 # What is wrong with a row: a table, the constraint that must say so, and the fields that are wrong.
 # A field that begins with a colon is taken from the row of that name in `Ground.known`.
 VIOLATIONS: list[tuple[str, str, Row]] = [
@@ -72,6 +74,10 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("bet", "bet_stake_known", {"opened_by": "refund"}),
     ("bet", "bet_refused_when_rejected", {"state": "rejected"}),
     ("bet", "bet_refused_when_rejected", {"refused_with": 4}),
+    ("bet", "bet_reason_of_not_allowed", {"reason": "player_blocked"}),
+    ("bet", "bet_reason_of_not_allowed", REJECTED | {"refused_with": 4, "reason": "above_limit"}),
+    ("bet", "bet_reason_of_not_allowed", REJECTED | {"reason": "session_closed"}),
+    ("bet", "bet_reason_of_not_allowed", REJECTED | {"reason": ""}),
     ("bet", "bet_account_id_exists", {"account_id": 0}),
     ("transfer", "transfer_key", {"id": ":transfer"}),
     ("transfer", "transfer_kind_once", {"kind": "win"}),

@@ -9,6 +9,7 @@ import pytest
 from models.commands import Command
 from models.errors import LedgerError
 from models.outcome import Outcome
+from models.reason import Reason
 from tests.service.ledger_world import (
     LedgerSeat,
     apply,
@@ -201,7 +202,7 @@ def test_a_session_that_expires_while_its_player_is_locked_takes_no_new_bet(
         until(lambda: ledger_world.rows(expired, seat.session_id) == [(True,)])
         other.rollback()
 
-    assert outcomes.result() == [Outcome(3, Decimal(10))] * 2
+    assert outcomes.result() == [Outcome(3, Decimal(10), reason=Reason.SESSION_EXPIRED)] * 2
     assert ledger_world.ledger.recorded([bet]) == [None]
     assert recorded_rows(ledger_world, seat) == (0, 1)
 
@@ -215,7 +216,10 @@ def test_a_closed_session_takes_no_new_bet_and_still_answers_for_its_old_ones(
 
     ledger_world.execute("update session set closed_at = now() where id = %s", seat.session_id)
 
-    assert apply(ledger_world, old, seat.bet(1)) == [first, Outcome(3, Decimal(11))]
+    assert apply(ledger_world, old, seat.bet(1)) == [
+        first,
+        Outcome(3, Decimal(11), reason=Reason.SESSION_CLOSED),
+    ]
 
 
 @pytest.mark.parametrize("seed", range(5))

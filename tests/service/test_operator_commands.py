@@ -73,6 +73,7 @@ def test_a_bet_is_shown_with_its_transfers(desk: Desk, player: str) -> None:
         "accountId": opened["accountId"],
         "sessionId": opened["sessionId"],
         "refusedWith": None,
+        "reason": None,
     }
     assert [(one["kind"], one["amount"], one["balanceAfter"]) for one in transfers] == [
         ("stake", Decimal("10.5"), Decimal("1533.25")),

@@ -181,7 +181,7 @@ def test_same_data_is_compared_as_numbers(world: World, seat: Seat) -> None:
 def test_the_first_round_and_odd_stay(world: World, seat: Seat) -> None:
     seat.call("pay-in", "a", betAmount=1, gameRoundId="first")
 
-    seat.call("pay-in", "a", betAmount=1, gameRoundId="second")
+    assert seat.call("pay-in", "a", betAmount=1, gameRoundId="second").code == 7
     seat.call("pay-out", "a", winAmount=2, gameRoundId="third", winOdd="2.5")
     for more in ({"gameRoundId": 4, "winOdd": 3}, {"winOdd": None}, {}):
         assert seat.call("pay-out", "a", winAmount=2, **more).code == 1

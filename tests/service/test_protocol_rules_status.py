@@ -16,7 +16,7 @@ from tests.service.world import Seat, World
 FIELDS = [
     *("betId", "state", "betAmount", "winAmount", "currency"),
     *("betTransactionId", "winTransactionId", "refundTransactionId"),
-    *("refusedWith", "createdAt", "updatedAt", "_responseCode"),
+    *("refusedWith", "reason", "createdAt", "updatedAt", "_responseCode"),
 ]
 RFC_3339_IN_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -54,8 +54,8 @@ def test_the_status_of_a_bet_has_all_fields_and_null_where_they_do_not_apply(
         assert {answer.body[field] for field in FIELDS[2:-1]} == {None}
         return
     state, stake, win, code, kinds = EXPECTED[row]
-    fields = ("state", "betAmount", "winAmount", "refusedWith", "currency")
-    assert [answer.body[field] for field in fields] == [state, stake, win, code, "EUR"]
+    fields = ("state", "betAmount", "winAmount", "refusedWith", "reason", "currency")
+    assert [answer.body[field] for field in fields] == [state, stake, win, code, None, "EUR"]
     moved = world.rows(
         "select t.kind, t.id::text from transfer t join bet b on b.id = t.bet where b.bet_id = %s",
         bet_id,

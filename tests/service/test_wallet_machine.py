@@ -21,9 +21,12 @@ from tests.service.world import Seat, World
 #: players, but blocked together.
 ACCOUNTS = {"anna": ("anna", "EUR"), "ben": ("ben", "EUR"), "ben's dollars": ("ben", "USD")}
 PROVIDERS, BETS = ("p1", "p2"), ("a", "b", "c")
+#: How the sessions of each provider end that end.
+ENDED_BY = {"p1": "session_closed", "p2": "session_expired"}
 LIMIT, FUNDS = Decimal(50), Decimal(60)
 
 amounts = st.sampled_from([Decimal(0), Decimal("10.5"), Decimal(40), Decimal(51)])
+rounds = st.sampled_from([None, None, "r1", "r2"])
 kinds = st.sampled_from(["pay-in", "pay-out", "pay-in-out", "refund"])
 
 
@@ -65,6 +68,7 @@ class Wallet(RuleBasedStateMachine):
         win=amounts,
         ended=st.booleans(),
         gateway=st.integers(0, 1),
+        game_round=rounds,
     )
     def call(
         self,
@@ -76,11 +80,12 @@ class Wallet(RuleBasedStateMachine):
         win: Decimal,
         ended: bool,
         gateway: int,
+        game_round: str | None,
     ) -> None:
         """Any call about any bet, from any account, through any gateway."""
         seat = self.seats[provider, account, ended]
         seat.client.url = self.world.gateways[gateway].url
-        fields: dict[str, Any] = {}
+        fields: dict[str, Any] = {} if game_round is None else {"gameRoundId": game_round}
         if kind.startswith("pay-in"):
             fields["betAmount"] = stake
         if kind in ("pay-out", "pay-in-out"):
@@ -91,14 +96,17 @@ class Wallet(RuleBasedStateMachine):
             account,
             fields.get("betAmount"),
             win if "winAmount" in fields else None,
-            ended,
-            not self.forbidden & {provider, ACCOUNTS[account][0]},
+            game_round,
+            ENDED_BY[provider] if ended else None,
+            ACCOUNTS[account][0] in self.forbidden,
+            provider in self.forbidden,
             LIMIT,
         )
 
         answer = seat.call(kind, f"{bet}-{self.tag}", **fields)
 
-        assert answer.code == self.model.call(request), (request, answer)
+        expected = self.model.call(request)
+        assert (answer.code, answer.body.get("reason")) == expected, (request, answer)
         assert answer.body["balance"] == self.model.balances[account]
         assert_names_its_transfers(self.world, answer, seat.account_id, f"{bet}-{self.tag}")
         for of_kind, id_ in ids_of(answer).items():
@@ -132,6 +140,7 @@ class Wallet(RuleBasedStateMachine):
             assert answer.body["betAmount"] == known.stake
             assert answer.body["winAmount"] == known.win
             assert answer.body["refusedWith"] == (known.code if known.code != 1 else None)
+            assert answer.body["reason"] == known.reason
 
     @invariant()
     def balances_are_the_models(self) -> None:

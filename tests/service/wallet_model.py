@@ -13,7 +13,9 @@ class ModelBet:
     state: str
     stake: Decimal | None = None
     win: Decimal | None = None
+    round: str | None = None
     code: int = 1
+    reason: str | None = None
 
 
 @dataclass
@@ -25,20 +27,31 @@ class Request:
     player: str
     stake: Decimal | None
     win: Decimal | None
-    ended: bool
-    allowed: bool
+    round: str | None
+    ended: str | None  # the reason why the session takes no bet
+    blocked: bool
+    suspended: bool
     limit: Decimal  # the session's maximum bet
 
 
 @dataclass
 class WalletModel:
-    """Balances and bets; `call` answers the code."""
+    """Balances and bets; `call` answers the code and the reason."""
 
     balances: dict[str, Decimal] = field(default_factory=dict)
     bets: dict[tuple[str, str], ModelBet] = field(default_factory=dict)
 
-    def call(self, request: Request) -> int:
-        """Do what the protocol says; the `_responseCode`."""
+    def call(self, request: Request) -> tuple[int, str | None]:
+        """Do what the protocol says; the `_responseCode` and the `reason`."""
+        known = self.bets.get(request.key)
+        is_new = known is None and request.kind.startswith("pay-in")
+        why = self._why_not(request) if is_new else None
+        code = self._call(request)
+        if code == 5:
+            why = self.bets[request.key].reason if request.key in self.bets else why
+        return code, why if code in (3, 5) else None
+
+    def _call(self, request: Request) -> int:
         bet = self.bets.get(request.key)
         if bet is None:
             return self._new(request)
@@ -60,6 +73,7 @@ class WalletModel:
             case ("pay-in" | "pay-in-out") as kind, "open" | "settled" | "rejected", by:
                 same_win = kind == "pay-in" or bet.win == request.win
                 same = kind == by and bet.stake == request.stake and same_win
+                same = same and (None in (bet.round, request.round) or bet.round == request.round)
                 return bet.code if same else 7
             case _:
                 return 7
@@ -67,14 +81,17 @@ class WalletModel:
     def _new(self, request: Request) -> int:
         if request.kind == "pay-out":
             return 6
-        bet = ModelBet(request.player, request.kind, "cancelled")
+        bet = ModelBet(request.player, request.kind, "cancelled", round=request.round)
         if request.kind != "refund":
             assert request.stake is not None
             bet.stake, bet.win, bet.state = request.stake, request.win, "rejected"
-            if request.ended:
+            bet.reason = self._why_not(request)
+            if bet.reason is not None and bet.reason.startswith("session"):
                 return 3
-            if not request.allowed or request.stake > request.limit:
+            if bet.reason is not None:
                 bet.code = 5
+                if _is_owed(request):
+                    return 5
             elif request.stake > self.balances[request.player]:
                 bet.code = 4
             else:
@@ -82,6 +99,18 @@ class WalletModel:
                 self.balances[request.player] += (request.win or 0) - request.stake
         self.bets[request.key] = bet
         return bet.code
+
+    @staticmethod
+    def _why_not(request: Request) -> str | None:
+        if _is_owed(request):
+            return "provider_suspended" if request.suspended else None
+        if request.ended:
+            return request.ended
+        if request.blocked:
+            return "player_blocked"
+        if request.suspended:
+            return "provider_suspended"
+        return "above_limit" if (request.stake or 0) > request.limit else None
 
     def _undo(self, bet: ModelBet) -> int:
         assert bet.stake is not None
@@ -91,3 +120,8 @@ class WalletModel:
         self.balances[bet.player] += bet.stake - won
         bet.state = "refunded"
         return 1
+
+
+def _is_owed(request: Request) -> bool:
+    """Whether it is a win without a stake."""
+    return request.kind == "pay-in-out" and not request.stake and bool(request.win)

@@ -29,7 +29,14 @@ from tests.service import keys
 from tests.service.client import ProviderClient
 
 MEMORY = "betcore:memory"
-PLACE = Place(provider_id=7, session_id="a-session", account_id=42, decimals=2)
+PLACE = Place(
+    provider_id=7,
+    session_id="a-session",
+    account_id=42,
+    decimals=2,
+    currency="EUR",
+    player="anna",
+)
 DONE = Outcome(1, Decimal(5), (8, 9))
 SECRET = "example-secret-not-real=="
 CLIENT = ProviderClient("", "933a215f-a9e6-4f88-9d91-52a87cd50499", SECRET, httpx.Client())

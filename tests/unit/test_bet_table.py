@@ -10,6 +10,7 @@ import pytest
 
 from models.cells import Decision
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
+from models.reason import Reason
 from models.rules import COLUMNS, TABLE, Row, decide
 from models.state import Account, Bet, BetState, Kind, OpenedBy, Session
 
@@ -17,6 +18,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "ARCHITECTURE.md"
 STAKE, WIN, BALANCE = Decimal(10), Decimal(25), Decimal(100)
 OTHER = Decimal("0.5")  # what other data differs by
 REVERSE = TABLE[Row.SETTLED_BY_ONE][Refund].__doc__ or ""
+
+FLAGS = 9  # of a `Situation`
 
 Expected = tuple[int, tuple[tuple[Kind, Decimal], ...], BetState | None]
 CONFLICT: Expected = (7, (), None)
@@ -28,16 +31,25 @@ class Situation:
 
     row: Row
     call: type[BetCommand]
+    staked: bool = True  # else the stake is 0, and the win above it
     same_data: bool = True
+    same_round: bool = True
     enough_money: bool = True
-    session_ended: bool = False
-    allowed: bool = True  # player not blocked, provider not suspended
+    closed: bool = False
+    expired: bool = False
+    blocked: bool = False
+    suspended: bool = False
     within_limits: bool = True
+
+    @property
+    def first_stake(self) -> Decimal:
+        """The stake of the bet, where there is one."""
+        return STAKE if self.staked else Decimal(0)
 
     @property
     def stake(self) -> Decimal:
         """The stake of the call."""
-        return STAKE if self.same_data else STAKE + OTHER
+        return self.first_stake if self.same_data else self.first_stake + OTHER
 
     @property
     def win(self) -> Decimal:
@@ -64,8 +76,9 @@ def test_every_cell_does_what_its_text_says_under_every_condition() -> None:
         text = TABLE[situation.row][situation.call].__doc__ or ""
         shown = (decision.code, decision.moves, decision.records)
         assert shown == EXPECTED[text](situation), f"{situation}: {decision}"
+        assert decision.reason == _reason(situation, decision), f"{situation}: {decision}"
         walked += 1
-    assert walked == len(Row) * len(COLUMNS) * 2**5
+    assert walked == len(Row) * len(COLUMNS) * 2**FLAGS
 
 
 @pytest.mark.parametrize("row", [row for row in Row if row is not Row.NOT_RECORDED])
@@ -88,39 +101,49 @@ def test_a_session_that_is_unknown_or_another_providers_is_3_for_every_call(
     row: Row, call: type[BetCommand]
 ) -> None:
     bet, account, _, command = _stage(Situation(row, call))
-    strangers = Session("s", 99, account.id, 2, None, None, ended=False, allowed=True)
+    strangers = Session("s", 99, account.id, 2, None, None, False, False, False, False)
 
     for unusable in (None, strangers):
         decision = decide(bet, account, unusable, command)
 
-        assert (decision.code, decision.moves, decision.records) == (3, (), None)
+        assert decision == Decision(3, reason=Reason.SESSION_UNKNOWN)
 
 
 @pytest.mark.parametrize(
-    ("ended", "allowed", "limits", "money", "code"),
+    ("first", "code", "reason"),
     [
-        (True, False, False, False, 3),
-        (False, False, True, False, 5),
-        (False, True, False, False, 5),
-        (False, True, True, False, 4),
-        (False, True, True, True, 1),
+        ("closed", 3, "session_closed"),
+        ("expired", 3, "session_expired"),
+        ("blocked", 5, "player_blocked"),
+        ("suspended", 5, "provider_suspended"),
+        ("within_limits", 5, "below_limit"),
+        ("enough_money", 4, None),
+        (None, 1, None),
     ],
 )
-def test_the_checks_on_a_new_bet_are_in_the_order_3_5_5_4(
-    ended: bool, allowed: bool, limits: bool, money: bool, code: int
+@pytest.mark.parametrize("call", [PayIn, PayInOut])
+def test_of_several_causes_the_first_in_the_order_of_the_protocol_is_given(
+    call: type[BetCommand], first: str | None, code: int, reason: str | None
 ) -> None:
-    for call in (PayIn, PayInOut):
-        situation = Situation(Row.NOT_RECORDED, call, True, money, ended, allowed, limits)
+    """What comes after the first is so as well, and what comes before is not."""
+    order = ["closed", "expired", "blocked", "suspended", "within_limits", "enough_money"]
+    begin = len(order) if first is None else order.index(first)
+    against = {name: name in order[:4] for name in order[begin:]}
 
-        assert decide(*_stage(situation)).code == code
+    decision = decide(*_stage(Situation(Row.NOT_RECORDED, call, **against)))
+
+    assert (decision.code, decision.reason) == (code, reason)
 
 
-def test_only_the_reversal_that_lacks_money_is_a_refusal_that_may_not_last() -> None:
+def test_only_a_reversal_that_lacks_money_and_an_owed_win_are_refusals_that_may_not_last() -> None:
     for situation in _situations():
         decision = decide(*_stage(situation))
 
         lacks_money = TABLE[situation.row][situation.call].__doc__ == REVERSE
-        assert decision.lasts == (not lacks_money or decision.code != 7)
+        waits = situation.row is Row.NOT_RECORDED and _is_owed(situation)
+        passes = (lacks_money and decision.code == 7) or (waits and decision.code == 5)
+        assert decision.lasts == (not passes)
+        assert not (passes and decision.is_repeatable)
 
 
 def test_a_refund_of_a_rejected_bet_gives_the_first_mark_again() -> None:
@@ -143,7 +166,7 @@ def test_a_rejected_bet_tried_by_the_other_call_is_a_conflict(
 
 def _situations() -> Iterator[Situation]:
     for row, call in itertools.product(Row, COLUMNS):
-        for flags in itertools.product((True, False), repeat=5):
+        for flags in itertools.product((True, False), repeat=FLAGS):
             yield Situation(row, call, *flags)
 
 
@@ -159,28 +182,31 @@ def _document_table() -> dict[str, dict[str, str]]:
 def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetCommand]:
     """Bet, account, session and call of a situation."""
     settled = situation.row in (Row.SETTLED_BY_ONE, Row.SETTLED_BY_TWO)
-    needed = WIN - STAKE if settled else STAKE
-    balance = BALANCE if situation.enough_money else needed - 1
+    needed = WIN - situation.first_stake if settled else situation.first_stake
+    balance = BALANCE if situation.enough_money else max(needed - 1, Decimal(0))
     limits = (None, BALANCE) if situation.within_limits else (STAKE + 1, None)
     session = Session(
         "s",
         1,
         7,
         2,
-        limits[0],
-        limits[1],
-        situation.session_ended,
-        situation.allowed,
+        min_bet=limits[0],
+        max_bet=limits[1],
+        closed=situation.closed,
+        expired=situation.expired,
+        player_blocked=situation.blocked,
+        provider_suspended=situation.suspended,
     )
     call = situation.call(
-        *(1, "s", 7, "b"),
+        *(1, "s", 7, "b", "round" if situation.same_round else "another"),
         stake=situation.stake if situation.call.has_stake else None,
         win=situation.win if situation.call.has_win else None,
     )
-    return _recorded(situation.row, situation.call), Account(7, balance, 3), session, call
+    bet = _recorded(situation.row, situation.call, situation.first_stake)
+    return bet, Account(7, balance, 3), session, call
 
 
-def _recorded(row: Row, call: type[BetCommand]) -> Bet | None:
+def _recorded(row: Row, call: type[BetCommand], stake: Decimal = STAKE) -> Bet | None:
     """A bet in a row; a rejected one was rejected to this call, where that can be."""
     if row is Row.NOT_RECORDED:
         return None
@@ -192,19 +218,25 @@ def _recorded(row: Row, call: type[BetCommand]) -> Bet | None:
     state = BetState.SETTLED if row.value.startswith("settled") else BetState(row.value)
     has_win = row is Row.SETTLED_BY_TWO or by is OpenedBy.PAY_IN_OUT
     return Bet(
-        *(1, 1, "b", 7, "s", None, by, state),
-        stake=None if row is Row.CANCELLED else STAKE,
+        *(1, 1, "b", 7, "s", "round", by, state),
+        stake=None if row is Row.CANCELLED else stake,
         win=WIN if has_win else None,
-        refused_with=4 if row is Row.REJECTED else None,
+        refused_with=5 if row is Row.REJECTED else None,
+        reason=Reason.ABOVE_LIMIT if row is Row.REJECTED else None,
     )
 
 
+def _is_owed(situation: Situation) -> bool:
+    return situation.call is PayInOut and situation.stake == 0
+
+
 def _take(situation: Situation) -> Expected:
-    if situation.session_ended:
+    if situation.closed or situation.expired:
         return (3, (), None)
-    if not situation.allowed or not situation.within_limits:
+    outside = not situation.within_limits and situation.stake > 0
+    if situation.blocked or situation.suspended or outside:
         return (5, (), BetState.REJECTED)
-    if not situation.enough_money:
+    if not situation.enough_money and situation.stake > 0:
         return (4, (), BetState.REJECTED)
     stake = (Kind.STAKE, situation.stake)
     if situation.call is PayIn:
@@ -212,8 +244,28 @@ def _take(situation: Situation) -> Expected:
     return (1, (stake, (Kind.WIN, situation.win)), BetState.SETTLED)
 
 
+def _take_and_pay(situation: Situation) -> Expected:
+    if not _is_owed(situation):
+        return _take(situation)
+    moves = ((Kind.STAKE, Decimal(0)), (Kind.WIN, situation.win))
+    return (5, (), None) if situation.suspended else (1, moves, BetState.SETTLED)
+
+
+def _reason(situation: Situation, decision: Decision) -> str | None:
+    """The reason that a decision of this code must have."""
+    if situation.row is Row.REJECTED:
+        return "above_limit" if decision.code == 5 else None
+    if decision.code == 3:
+        return "session_closed" if situation.closed else "session_expired"
+    if decision.code == 5:
+        blocked = situation.blocked and not _is_owed(situation)
+        suspended = "provider_suspended" if situation.suspended else "below_limit"
+        return "player_blocked" if blocked else suspended
+    return None
+
+
 def _reverse(situation: Situation) -> Expected:
-    moves = ((Kind.REFUND, STAKE), (Kind.WIN_REVERSAL, WIN))
+    moves = ((Kind.REFUND, situation.first_stake), (Kind.WIN_REVERSAL, WIN))
     return (1, moves, BetState.REFUNDED) if situation.enough_money else CONFLICT
 
 
@@ -222,23 +274,34 @@ def _zero_mark(state: BetState | None) -> Expected:
 
 
 def _same(code: int) -> Callable[[Situation], Expected]:
-    return lambda situation: (code, (), None) if situation.same_data else CONFLICT
+    """Same data; a round is compared only where a stake is repeated."""
+
+    def expected(situation: Situation) -> Expected:
+        same_round = situation.same_round or situation.call is PayOut
+        return (code, (), None) if situation.same_data and same_round else CONFLICT
+
+    return expected
 
 
 #: What each text of the document means, told independently of the code.
 EXPECTED: dict[str, Callable[[Situation], Expected]] = {
     "take → `open`; refused with 4 or 5 → `rejected`; with 3, not recorded": _take,
-    "take and pay in one atomic step → `settled`; refusals as pay-in": _take,
+    (
+        "take and pay in one atomic step → `settled`; refusals as pay-in; a win without a stake is"
+        " refused only while the provider is suspended: 5, not recorded"
+    ): _take_and_pay,
     REVERSE: _reverse,
     "pay → `settled`": lambda case: (1, ((Kind.WIN, case.win),), BetState.SETTLED),
-    "give back → `refunded`": lambda _: (1, ((Kind.REFUND, STAKE),), BetState.REFUNDED),
+    "give back → `refunded`": (
+        lambda case: (1, ((Kind.REFUND, case.first_stake),), BetState.REFUNDED)
+    ),
     "1, tombstone → `cancelled`": lambda _: _zero_mark(BetState.CANCELLED),
     "1, a zero mark (a repeat gives the first mark's id), stays `rejected`": (
         lambda _: _zero_mark(None)
     ),
     "1, the first id": lambda _: (1, (), None),
     "same data: 1; else 7": _same(1),
-    "same call, same data: the recorded code, for ever; else 7": _same(4),
+    "same call, same data: the recorded code, for ever; else 7": _same(5),
     "6, not recorded": lambda _: (6, (), None),
     "7": lambda _: CONFLICT,
 }

@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,8 +22,17 @@ from models.commands import (
 )
 from models.errors import InvalidRequest
 from models.money import JsonNumber
+from models.outcome import Outcome
+from models.reason import Reason
 
-PLACE = Place(provider_id=7, session_id="a-session", account_id=42, decimals=2)
+PLACE = Place(
+    provider_id=7,
+    session_id="a-session",
+    account_id=42,
+    decimals=2,
+    currency="EUR",
+    player="anna",
+)
 BODY: dict[str, object] = {"betId": "a", "betAmount": JsonNumber("10.5"), "winAmount": "55.25"}
 
 TEXTS = st.text(
@@ -166,9 +176,35 @@ def test_what_the_queue_carries_is_no_command_when_a_value_is_of_another_type(
             read({key: value for key, value in sent.items() if key != name})
 
 
+def test_what_the_queue_carries_is_what_the_version_before_reads_and_writes() -> None:
+    """Gateways and workers are replaced one at a time."""
+    names = {"provider", "session", "account", "bet", "round", "stake", "win", "odd"}
+
+    assert set(pay_in_out(currency="EUR", userId="anna").to_job()) == names
+    assert set(Outcome(1, Decimal(5), (8,)).to_json()) == {"code", "balance", "ids"}
+    refused = Outcome(5, Decimal(5), (), Reason.ABOVE_LIMIT).to_json()
+    assert json.loads(json.dumps(refused)) == {
+        "code": 5,
+        "balance": "5",
+        "ids": [],
+        "reason": "above_limit",
+    }
+
+
+@pytest.mark.parametrize("place", [PLACE, replace(PLACE, currency="FIM", player="17")])
+def test_a_body_may_claim_what_is_so_and_nothing_else(place: Place) -> None:
+    user = JsonNumber("17") if place.player == "17" else "anna"
+    true = {"currency": place.currency, "userId": user}
+
+    assert PayInOut.read(BODY | true, place) == PayInOut.read(BODY, place)
+    for false in ({"currency": "USD"}, {"currency": JsonNumber("978")}, {"userId": "ben"}):
+        with pytest.raises(InvalidRequest, match=f"^The {next(iter(false))} in the body"):
+            PayInOut.read(BODY | true | false, place)
+
+
 def _sent_by(command: type[BetCommand] | type[CashCommand]) -> dict[str, Any]:
     """What a command of this kind carries through the queue."""
     if issubclass(command, CashCommand):
         return command.read(42, "r", "1", 2).to_job()
     body = {"betId": "b", "betAmount": "1", "winAmount": "2"}
-    return command.read(body, Place(7, "session", 42, 2)).to_job()
+    return command.read(body, PLACE).to_job()

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from itertools import product
+from itertools import combinations, product
+from typing import Any
 
 import pytest
 
 from models.cells import Decision
-from models.commands import Deposit, PayInOut
+from models.commands import BetCommand, Deposit, PayIn, PayInOut
+from models.reason import Reason
 from models.rules import decide, decide_cash
 from models.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
 
@@ -29,8 +31,10 @@ SESSION = Session(
     house_account_id=1,
     min_bet=None,
     max_bet=None,
-    ended=False,
-    allowed=True,
+    closed=False,
+    expired=False,
+    player_blocked=False,
+    provider_suspended=False,
 )
 RECORDED = Bet(
     id=1000,
@@ -46,6 +50,16 @@ RECORDED = Bet(
     odd=None,
     refused_with=None,
 )
+#: What may forbid a new bet, in the order in which it is looked at, and its code.
+CAUSES = {
+    "session_closed": 3,
+    "session_expired": 3,
+    "player_blocked": 5,
+    "provider_suspended": 5,
+    "above_limit": 5,
+    "money": 4,
+}
+UNKNOWN = Decision(3, reason=Reason.SESSION_UNKNOWN)
 PAY_IN, PAY_IN_OUT, REFUND = OpenedBy.PAY_IN, OpenedBy.PAY_IN_OUT, OpenedBy.REFUND
 
 # The rows of the table that are recorded: what the bet is, and the code of the same call again.
@@ -59,6 +73,12 @@ ROWS: dict[str, tuple[Bet, int]] = {
     ),
     "rejected with 4": (replace(RECORDED, state=BetState.REJECTED, refused_with=4), 4),
     "rejected with 5": (replace(RECORDED, state=BetState.REJECTED, refused_with=5), 5),
+    "rejected with a reason": (
+        replace(
+            RECORDED, state=BetState.REJECTED, refused_with=5, reason=Reason.PROVIDER_SUSPENDED
+        ),
+        5,
+    ),
     "refunded after pay-in": (replace(RECORDED, opened_by=PAY_IN, state=BetState.REFUNDED), 7),
     "refunded after pay-in-out": (replace(RECORDED, state=BetState.REFUNDED), 7),
     "cancelled": (
@@ -68,11 +88,18 @@ ROWS: dict[str, tuple[Bet, int]] = {
 }
 # Whatever the player and the session are like by now: it changes nothing about a recorded bet.
 BALANCES = [Decimal(0), Decimal("9.99"), Decimal("10"), Decimal(10) ** 18]
+AGAINST: list[dict[str, Any]] = [
+    {},
+    {"closed": True},
+    {"expired": True},
+    {"player_blocked": True},
+    {"provider_suspended": True},
+    dict.fromkeys(("closed", "expired", "player_blocked", "provider_suspended"), True),
+]
 SESSIONS = [
-    replace(SESSION, ended=ended, allowed=allowed, min_bet=least, max_bet=most)
-    for ended, allowed, (least, most) in product(
-        [False, True],
-        [False, True],
+    replace(SESSION, **against, min_bet=least, max_bet=most)
+    for against, (least, most) in product(
+        AGAINST,
         [(None, None), (Decimal(1), Decimal(10)), (Decimal(11), None), (None, Decimal(9))],
     )
 ]
@@ -82,11 +109,13 @@ OTHER_DATA = {
     "no stake": replace(CALL, stake=Decimal(0)),
     "no win": replace(CALL, win=Decimal(0)),
     "stake and win exchanged": replace(CALL, stake=CALL.win, win=CALL.stake),
+    "another round": replace(CALL, round_id="another"),
+    "a round that looks the same": replace(CALL, round_id="Round"),
 }
 SAME_DATA = {
     "the very same": CALL,
     "other decimals": replace(CALL, stake=Decimal("10.000"), win=Decimal("2.55E+1")),
-    "another round and odd": replace(CALL, round_id="another", odd=Decimal(3)),
+    "another odd": replace(CALL, odd=Decimal(3)),
     "no round": replace(CALL, round_id=None),
 }
 
@@ -102,7 +131,7 @@ def test_the_same_call_about_a_recorded_bet_is_answered_as_the_table_says_and_mo
     for balance, session in product(BALANCES, SESSIONS):
         decision = decide(bet, replace(ACCOUNT, balance=balance), session, SAME_DATA[same])
 
-        assert decision == Decision(code, answers), (balance, session)
+        assert decision == Decision(code, answers, reason=bet.reason), (balance, session)
 
 
 @pytest.mark.parametrize("other", OTHER_DATA)
@@ -136,33 +165,86 @@ def test_a_session_that_is_unknown_or_not_the_callers_is_3_before_anything_else(
 ) -> None:
     for session in SESSIONS:
         for wrong in (None, replace(session, provider_id=8), replace(session, account_id=43)):
-            assert decide(bet, ACCOUNT, wrong, CALL) == Decision(3)
-        assert decide(bet, None, session, CALL) == Decision(3)
+            assert decide(bet, ACCOUNT, wrong, CALL) == UNKNOWN
+        assert decide(bet, None, session, CALL) == UNKNOWN
 
 
-@pytest.mark.parametrize("short", [False, True])
-@pytest.mark.parametrize("outside", [False, True])
-@pytest.mark.parametrize("blocked", [False, True])
-@pytest.mark.parametrize("ended", [False, True])
-def test_a_new_bet_is_checked_in_the_order_of_the_protocol(
-    ended: bool, blocked: bool, outside: bool, short: bool
-) -> None:
-    account = replace(ACCOUNT, balance=Decimal("9.99") if short else Decimal("10"))
-    limit = Decimal("9.99") if outside else Decimal("10")
-    session = replace(SESSION, ended=ended, allowed=not blocked, max_bet=limit)
-    in_order = [(ended, 3), (blocked, 5), (outside, 5), (short, 4)]
-    code = next((code for broken, code in in_order if broken), 1)
+@pytest.mark.parametrize(
+    "against", [set(group) for n in range(7) for group in combinations(CAUSES, n)]
+)
+def test_a_new_bet_is_checked_in_the_order_of_the_protocol(against: set[str]) -> None:
+    account = replace(ACCOUNT, balance=Decimal("9.99") if "money" in against else Decimal("10"))
+    limit = Decimal("9.99") if "above_limit" in against else Decimal("10")
+    session = replace(
+        SESSION,
+        closed="session_closed" in against,
+        expired="session_expired" in against,
+        player_blocked="player_blocked" in against,
+        provider_suspended="provider_suspended" in against,
+        max_bet=limit,
+    )
+    first = next((cause for cause in CAUSES if cause in against), None)
 
     decision = decide(None, account, session, CALL)
 
-    if code == 1:
+    if first is None:
         moves = ((Kind.STAKE, STAKE), (Kind.WIN, WIN))
         assert decision == Decision(1, (Kind.STAKE, Kind.WIN), moves, BetState.SETTLED)
-    elif code == 3:
-        assert decision == Decision(3)
+    elif first == "money":
+        assert decision == Decision(4, records=BetState.REJECTED)
+    elif CAUSES[first] == 3:
+        assert decision == Decision(3, reason=Reason(first))
     else:
-        assert decision == Decision(code, records=BetState.REJECTED)
-    assert decision.is_repeatable == (code == 3)
+        assert decision == Decision(5, records=BetState.REJECTED, reason=Reason(first))
+    assert decision.is_repeatable == (decision.code == 3)
+
+
+@pytest.mark.parametrize("stake", ["0", "0.00", "0E+5"])
+@pytest.mark.parametrize("win", ["0.01", "1E+14"])
+def test_a_win_without_a_stake_is_refused_by_a_suspended_provider_alone_and_not_recorded(
+    stake: str, win: str
+) -> None:
+    call = replace(CALL, stake=Decimal(stake), win=Decimal(win))
+    moves = ((Kind.STAKE, Decimal(0)), (Kind.WIN, Decimal(win)))
+    paid = Decision(1, (Kind.STAKE, Kind.WIN), moves, BetState.SETTLED)
+    waits = Decision(5, lasts=False, reason=Reason.PROVIDER_SUSPENDED)
+
+    for balance, session in product(BALANCES, SESSIONS):
+        decision = decide(None, replace(ACCOUNT, balance=balance), session, call)
+
+        assert decision == (waits if session.provider_suspended else paid)
+        assert not decision.is_repeatable
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        replace(CALL, stake=Decimal(0), win=Decimal("0.00")),
+        replace(CALL, stake=Decimal("0.01"), win=Decimal(1000)),
+        PayIn(7, "session", 42, "bet", stake=Decimal(0)),
+    ],
+    ids=["nothing at all", "a small stake", "a pay-in"],
+)
+def test_all_else_is_checked_as_a_stake_is(call: BetCommand) -> None:
+    ended = replace(SESSION, closed=True)
+    blocked = replace(SESSION, player_blocked=True)
+
+    assert decide(None, ACCOUNT, ended, call).code == 3
+    assert decide(None, ACCOUNT, blocked, call) == Decision(
+        5, records=BetState.REJECTED, reason=Reason.PLAYER_BLOCKED
+    )
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "reason"), [("11", None, Reason.BELOW_LIMIT), (None, "9", Reason.ABOVE_LIMIT)]
+)
+def test_a_stake_outside_the_limits_says_on_which_side(
+    least: str | None, most: str | None, reason: Reason
+) -> None:
+    limits = [None if limit is None else Decimal(limit) for limit in (least, most)]
+    session = replace(SESSION, min_bet=limits[0], max_bet=limits[1])
+
+    assert decide(None, ACCOUNT, session, CALL).reason is reason
 
 
 @pytest.mark.parametrize(

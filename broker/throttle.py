@@ -1,0 +1,60 @@
+"""Says the same thing a few times in a while, and then how often it was not said."""
+
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+@dataclass(slots=True)
+class _Window:
+    began: float  # by the clock of the throttle
+    said: int = 0
+    unsaid: int = 0
+
+
+class Throttle(Generic[Key]):
+    """Lets each key pass a few times in each window of time, and counts the rest.
+
+    A window begins with the first one after the window before. There are as many windows as there
+    are keys: use keys that no outsider can choose.
+    """
+
+    def __init__(self, every_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """`every_seconds`: how long a window is."""
+        self.every_seconds = every_seconds
+        self._clock = clock
+        self._windows: dict[Key, _Window] = {}
+
+    def lets(self, key: Key, most: int) -> bool:
+        """Whether to say it: it is one of the first `most` of its window. Else it is counted."""
+        now = self._clock()
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = _Window(now)
+        elif now - window.began >= self.every_seconds:
+            window.began, window.said = now, 0  # what is unsaid is told with those of this window
+        if window.said < most:
+            window.said += 1
+            return True
+        window.unsaid += 1
+        return False
+
+    def skip(self, key: Key, count: int) -> None:
+        """Count as many that are not said."""
+        window = self._windows.setdefault(key, _Window(self._clock()))
+        window.unsaid += count
+
+    def ended(self, *, everything: bool = False) -> list[tuple[Key, int]]:
+        """The keys that were not said, and how often: of windows that ended, or of all of them.
+
+        They are told once, and forgotten.
+        """
+        if not self._windows:
+            return []
+        began_by = float("inf") if everything else self._clock() - self.every_seconds
+        over = [key for key, window in self._windows.items() if window.began <= began_by]
+        windows = [(key, self._windows.pop(key)) for key in over]
+        return [(key, window.unsaid) for key, window in windows if window.unsaid]
