@@ -12,6 +12,7 @@ from ops.embedded import Urls
 KEYS = {purpose.variable: f"{number + 1:02x}" * 32 for number, purpose in enumerate(Purpose)}
 JOURNAL = KeyRing.read(Purpose.JOURNAL, KEYS[Purpose.JOURNAL.variable])
 CIPHER = SecretCipher(KeyRing.read(Purpose.SECRETS, KEYS[Purpose.SECRETS.variable]))
+OPERATOR = KeyRing.read(Purpose.OPERATOR, KEYS[Purpose.OPERATOR.variable])
 
 
 class Running(NamedTuple):

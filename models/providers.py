@@ -1,5 +1,6 @@
 """Providers and their secrets: added by operators, read by gateways."""
 
+import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from sqlalchemy import func, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from models.audit import Action, record
 from models.errors import AlreadyExists, InvalidRequest, NotFound
+from models.facts import ERASED
 from models.secret_cipher import Encrypted, SecretCipher, SecretRow, Undecryptable
 from models.tables import Provider, ProviderSecret
 
@@ -64,6 +67,14 @@ def add_provider(session: Session, name: str, cipher: SecretCipher) -> Credentia
         if isinstance(error.orig, psycopg.errors.UniqueViolation):
             raise AlreadyExists(f"There is a provider named {name!r} already.") from None
         raise
+    record(
+        session,
+        Action.PROVIDER_ADDED,
+        provider.id,
+        counterpartyId=provider.counterparty_id,
+        name=name,
+        status=provider.status,
+    )
     _, secret = _fresh_secret(session, provider, cipher)
     return Credentials(provider.counterparty_id, secret)
 
@@ -73,7 +84,10 @@ def set_provider_status(session: Session, counterparty_id: str, status: Provider
 
     Raises NotFound.
     """
-    find_provider(session, counterparty_id).status = status
+    provider = find_provider(session, counterparty_id, lock=True)
+    provider.status = status
+    action = {"active": Action.PROVIDER_RESUMED, "suspended": Action.PROVIDER_SUSPENDED}[status]
+    record(session, action, provider.id, status=status)
 
 
 def add_secret(session: Session, counterparty_id: str, cipher: SecretCipher) -> tuple[Secret, str]:
@@ -88,9 +102,7 @@ def add_secret(session: Session, counterparty_id: str, cipher: SecretCipher) -> 
 def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Secret:
     """Revoke one secret of a provider, and erase it: nobody can bring it back.
 
-    One that is revoked stays so since the first time.
-
-    Raises NotFound.
+    One that is revoked stays so since the first time. Raises NotFound.
     """
     provider = find_provider(session, counterparty_id)
     now = func.coalesce(col(ProviderSecret.revoked_at), func.clock_timestamp())
@@ -100,7 +112,9 @@ def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Sec
     revoked = session.execute(erased.returning(ProviderSecret)).first()
     if revoked is None:
         raise NotFound(f"The provider {counterparty_id!r} has no secret {secret_id}.")
-    return _shown(revoked[0])
+    secret = _shown(revoked[0])
+    record(session, Action.SECRET_REVOKED, secret_id, sha256=ERASED, revokedAt=secret.revoked_at)
+    return secret
 
 
 def list_secrets(session: Session, counterparty_id: str) -> list[Secret]:
@@ -129,15 +143,17 @@ def reencrypt_secrets(session: Session, cipher: SecretCipher) -> Reencrypted:
             continue
         if secret.key != cipher.current:
             _encrypt(secret, plain, row, cipher)
+            record(session, Action.SECRET_REENCRYPTED, secret.id, sha256=_digest(secret))
             changed += 1
     return Reencrypted(changed, len(rows) - changed - len(unreadable), unreadable)
 
 
-def find_provider(session: Session, counterparty_id: str) -> Provider:
-    """The provider with this `X-Counterparty-Id`. Raises NotFound."""
-    found = session.exec(
-        select(Provider).where(Provider.counterparty_id == counterparty_id)
-    ).one_or_none()
+def find_provider(session: Session, counterparty_id: str, *, lock: bool = False) -> Provider:
+    """The provider with this `X-Counterparty-Id`; its row is locked if asked. Raises NotFound."""
+    statement = select(Provider).where(Provider.counterparty_id == counterparty_id)
+    if lock:
+        statement = statement.with_for_update(key_share=True)
+    found = session.exec(statement).one_or_none()
     if found is None:
         raise NotFound(f"There is no provider {counterparty_id!r}.")
     return found
@@ -153,6 +169,8 @@ def _fresh_secret(
     _encrypt(added, plain, _bound_to(added, provider), cipher)
     session.add(added)
     session.flush()
+    digest = _digest(added)
+    record(session, Action.SECRET_ADDED, id_, provider=added.provider_id, sha256=digest)
     return added, plain
 
 
@@ -163,6 +181,11 @@ def _bound_to(secret: ProviderSecret, provider: Provider) -> SecretRow:
 def _encrypt(secret: ProviderSecret, plain: str, row: SecretRow, cipher: SecretCipher) -> None:
     made = cipher.encrypt(plain, row)
     secret.key, secret.ciphertext = made.key, made.ciphertext
+
+
+def _digest(secret: ProviderSecret) -> str:
+    """Tells whether the ciphertext is still the same; models/facts.py makes the same of a row."""
+    return hashlib.sha256(f"{secret.key}:".encode() + (secret.ciphertext or b"")).hexdigest()
 
 
 def _shown(secret: ProviderSecret) -> Secret:

@@ -152,6 +152,7 @@ class State:
     refused_orders: set[str] = field(default_factory=set)  # of cash, by this batch or before
     new_refusals: list[str] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
+    rejected: list[Bet] = field(default_factory=list)  # recorded by this batch, without a transfer
     moment: Moment | None = None  # None: loaded only to read
 
     def refuse(self, order_id: str) -> None:

@@ -38,7 +38,7 @@ create trigger {table}_not_truncated before truncate on {table}
 for each statement execute function refuse_change()
 """
 
-_TABLES = ("transfer", "journal", "journal_start")
+_TABLES = ("transfer", "journal", "journal_start", "audit_log", "audit_start")
 _TRIGGERS = [text.format(table=name) for name in _TABLES for text in (APPEND_ONLY, NOT_TRUNCATED)]
 
 for _statement in (REQUIRE_ROWS, REFUSE_CHANGE, *_TRIGGERS):

@@ -36,6 +36,9 @@ Until = Annotated[
     datetime | None,
     typer.Option(parser=read_time, metavar="TIME", help="Before this time."),
 ]
+Note = Annotated[
+    str | None, typer.Option("--note", help="Why, for the audit log: 1 to 500 characters.")
+]
 
 DEFAULT_DATA_DIR = Path(".betcore")
 

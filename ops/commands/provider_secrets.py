@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from models.providers import Secret, add_secret, list_secrets, reencrypt_secrets, revoke_secret
-from ops.database import ledger_of
+from ops.database import changes_of, ledger_of
 from ops.keys import secret_cipher
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list
 
 app = typer.Typer(
     help="What a provider signs with: add a new secret, revoke the old.", no_args_is_help=True
@@ -21,14 +21,17 @@ SecretId = Annotated[int, typer.Option(min=1, help="As `secret list` and `secret
 
 @app.command("add")
 def add(
-    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    counterparty_id: CounterpartyId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Add a secret; the others stay good.
 
     It counts at once, and is shown this once.
     """
     cipher = secret_cipher(data_dir)
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         added, secret = add_secret(database, counterparty_id, cipher)
     emit(
         {
@@ -44,6 +47,7 @@ def add(
 def revoke(
     counterparty_id: CounterpartyId,
     secret_id: SecretId,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -52,7 +56,7 @@ def revoke(
     Also the last one may be revoked, as when it was stolen: then every call of the provider is
     refused until it has another.
     """
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         revoked = revoke_secret(database, counterparty_id, secret_id)
         left = [one for one in list_secrets(database, counterparty_id) if not one.revoked_at]
     if not left:
@@ -71,14 +75,16 @@ def list_(
 
 
 @app.command("reencrypt")
-def reencrypt(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def reencrypt(
+    note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
     """Encrypt all secrets with the key of BETCORE_SECRETS_KEY.
 
     For after that was replaced: then the old key is needed no longer. Exits with 1 when any secret
     cannot be decrypted, and names it on stderr.
     """
     cipher = secret_cipher(data_dir)
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         done = reencrypt_secrets(database, cipher)
     for row, why in done.unreadable:
         typer.echo(f"Secret {row.secret_id} of {row.counterparty_id}: {why}.", err=True)

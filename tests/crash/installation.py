@@ -14,8 +14,9 @@ import httpx
 from redis import Redis
 from rq.suspension import resume, suspend
 
+from models.audit import operation
 from models.commands import Deposit
-from models.db import LedgerConnection, transaction
+from models.db import LedgerConnection
 from models.ledger import Ledger
 from models.migrate import migrate
 from models.providers import add_provider
@@ -132,7 +133,7 @@ class Installation:
         """Players with money, each in some sessions of each provider."""
         connection = LedgerConnection(self.urls.database, wait_seconds=8, connect_seconds=2)
         seats = []
-        with transaction(self.urls.database) as database:
+        with operation(self.urls.database, keys.AUTHOR) as database:
             for number in range(_PROVIDERS):
                 provider = add_provider(database, f"provider {number}", keys.CIPHER)
                 opening = Opening(

@@ -32,7 +32,7 @@ class Desk:
         """Run one command of `betcore`."""
         settings.cache_clear()
         urls = self.world.urls
-        servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
+        servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis} | keys.ENVIRONMENT
         try:
             return CliRunner(env=servers | keys.ENVIRONMENT | env).invoke(app, arguments)
         finally:

@@ -1,6 +1,7 @@
 """The keys of all tests: what writes to a test's servers, or reads there, has these."""
 
 from broker.orders import Orders
+from models.audit import Author
 from models.keys import KeyRing, Purpose
 from models.secret_cipher import SecretCipher
 from settings import Settings
@@ -13,3 +14,6 @@ OPERATOR = KeyRing.read(Purpose.OPERATOR, HEX[Purpose.OPERATOR])
 SECRETS = KeyRing.read(Purpose.SECRETS, HEX[Purpose.SECRETS])
 ORDERS = Orders(OPERATOR, Settings())
 CIPHER = SecretCipher(SECRETS)
+
+#: Who changes things in tests.
+AUTHOR = Author("a test", OPERATOR.current)

@@ -14,8 +14,8 @@ from models.connection import PreparedConnection
 from models.lookup import LOOKUPS
 from models.queries import HOT_PATH, Query
 from ops.embedded import Urls
+from tests.service.databases import fresh_database, name_of
 from tests.service.ledger_world import apply, sit
-from tests.service.test_schema import fresh_database
 from tests.service.world import World
 
 # The tables that grow, with what a row of each is found by.
@@ -24,6 +24,7 @@ KEYS = {
     "session": [{"id"}],
     "bet": [{"id"}, {"provider_id", "bet_id"}],
     "transfer": [{"bet"}, {"bet", "kind"}, {"reference"}],
+    "refused_order": [{"id"}],
 }
 _ANALYSED = "vacuum analyze"
 # Rows for each page that the table has: the planner multiplies.
@@ -39,6 +40,12 @@ _ALIKE = """
     from pg_class c join pg_attribute a on a.attrelid = c.oid
     where c.relnamespace = 'public'::regnamespace and c.relkind = 'r' and a.attnum > 0
 """
+# Of a role or database whose owner believes that an index is never worth it.
+_COSTS = (
+    *("random_page_cost = 1e9", "cpu_index_tuple_cost = 1e9", "cpu_operator_cost = 1e9"),
+    *("join_collapse_limit = 1", "from_collapse_limit = 1", "enable_sort = off"),
+    *("enable_material = off", "enable_memoize = off", "geqo_threshold = 2"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +76,11 @@ def test_every_row_is_found_by_an_index_whatever_the_statistics_say(plans_world:
     found += faults(plans_world, "a million, all of them alike")
     analyse(plans_world, _ANALYSED, _ALIKE)
     found += faults(plans_world, "60 bets, all of them alike")
+    analyse(
+        plans_world,
+        *(f"alter database {name_of(plans_world.urls.database)} set {cost}" for cost in _COSTS),
+    )
+    found += faults(plans_world, "60 bets, and an index that costs as much as it can")
 
     assert found == []
 

@@ -15,10 +15,10 @@ from models.migrate import migrate
 from models.secret_cipher import Encrypted, SecretRow
 from tests.service import keys
 from tests.service.client import ProviderClient
+from tests.service.databases import fresh_database
 from tests.service.desk import Desk
 from tests.service.old_schema import migrate_to
 from tests.service.processes import GatewayProcess, until
-from tests.service.test_schema import fresh_database
 from tests.service.world import Seat, World
 
 FRESH = "91" * 32

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlmodel import SQLModel
 
 from models import triggers
 from models.migrate import migrate
+from tests.service.databases import fresh_database
 from tests.service.ledger_world import until_waiting
 from tests.service.world import World
 
@@ -153,14 +153,3 @@ def catalog(url: str, part: str) -> set[str]:
 def sqlalchemy_url(url: str) -> str:
     """The URL as SQLAlchemy wants it."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
-
-
-@contextmanager
-def fresh_database(world: World) -> Iterator[str]:
-    """The URL of a new, empty database on the world's server; dropped at the end."""
-    name = f"schema_{uuid.uuid4().hex}"
-    world.execute(f"create database {name}")
-    try:
-        yield world.urls.database.replace("/betcore?", f"/{name}?", 1)
-    finally:
-        world.execute(f"drop database {name} with (force)")

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from redis import Redis
 
+from models.audit import operation
 from models.commands import Deposit
 from models.currencies import add_currency
 from models.db import LedgerConnection, transaction
@@ -77,7 +78,7 @@ class World:
 
     def provider(self, gateway: GatewayProcess | None = None) -> ProviderClient:
         """A new provider, calling the first gateway unless one is given."""
-        with transaction(self.urls.database) as database:
+        with operation(self.urls.database, keys.AUTHOR) as database:
             credentials = add_provider(database, f"provider {uuid.uuid4().hex}", keys.CIPHER)
         url = (gateway or self.gateways[0]).url if gateway or self.gateways else ""
         client = ProviderClient(url, credentials.counterparty_id, credentials.secret)
@@ -103,7 +104,7 @@ class World:
             max_bet=None if max_bet is None else Decimal(max_bet),
             lasts=lasts,
         )
-        with transaction(self.urls.database) as database:
+        with operation(self.urls.database, keys.AUTHOR) as database:
             opened = open_sessions(database, opening, [player or uuid.uuid4().hex])[0]
         if Decimal(balance):
             deposit = Deposit(opened.account_id, uuid.uuid4().hex, Decimal(balance))
@@ -114,12 +115,12 @@ class World:
 
     def close_session(self, seat: Seat) -> None:
         """Close a session, now."""
-        with transaction(self.urls.database) as database:
+        with operation(self.urls.database, keys.AUTHOR) as database:
             close_session(database, seat.session_id)
 
     def currency(self, code: str, decimals: int) -> str:
         """A currency with that many decimals."""
-        with transaction(self.urls.database) as database:
+        with operation(self.urls.database, keys.AUTHOR) as database:
             return add_currency(database, code, decimals).code
 
     def provider_row(self, client: ProviderClient) -> int:

@@ -11,7 +11,7 @@ from models.keys import NoKey, Purpose
 from models.secret_cipher import SecretCipher, SecretRow
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 READ = """
 SELECT s.id, s.provider_id, p.counterparty_id, s.secret, s.created_at, s.revoked_at
