@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from models.db import transaction
+from models.audit import operation
 from models.providers import add_secret
 from tests.service import keys
 from tests.service.client import Answer, ProviderClient, encode, pay_in_out_path
@@ -177,7 +177,7 @@ def test_a_secret_that_was_added_counts_at_once_and_the_first_still_does(
     world: World, seat: Seat
 ) -> None:
     for number in range(3):
-        with transaction(world.urls.database) as database:
+        with operation(world.urls.database, keys.AUTHOR) as database:
             _, secret = add_secret(database, seat.client.counterparty_id, keys.CIPHER)
         for known in (secret, seat.client.secret):
             client = ProviderClient(

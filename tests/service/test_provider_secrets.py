@@ -1,7 +1,6 @@
 """Who writes in the database alone becomes no provider, and who reads there signs nothing."""
 
 import json
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,6 +12,8 @@ from models.db import engine
 from models.keys import NoKey
 from models.migrate import migrate
 from models.secret_cipher import Encrypted, SecretRow
+from models.verify import Asked, verify
+from ops.embedded import temporary_servers
 from tests.service import keys
 from tests.service.client import ProviderClient
 from tests.service.databases import fresh_database
@@ -56,6 +57,18 @@ TAMPERINGS = {
         update provider set counterparty_id = %(victims_name)s where id = %(own)s
     """,
 }
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """A gateway alone, on a database that these tests tamper with."""
+    with temporary_servers() as urls:
+        installation = World(urls)
+        try:
+            installation.gateway()
+            yield installation
+        finally:
+            installation.close()
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)
@@ -165,6 +178,7 @@ def test_secrets_are_encrypted_with_a_new_key_and_the_old_one_can_go(
     counts = {"unchanged": 0, "unreadable": 0}
 
     assert run("secret", "reencrypt", **ROTATED)[1].items() >= ({"reencrypted": 2} | counts).items()
+    assert verify(database, asked=Asked(keys.JOURNAL, keys.OPERATOR)).ok  # the audit log knows
     again = run("secret", "reencrypt", BETCORE_SECRETS_KEY=FRESH)
     assert again[0] == 0
     assert again[1].items() >= (counts | {"reencrypted": 0, "unchanged": 2}).items()
@@ -224,11 +238,8 @@ def test_an_upgrade_without_secrets_needs_no_key(database: str) -> None:
 
 
 def signed_as(provider: ProviderClient, secret: str, seat: Seat) -> int:
-    """The status of the answer to a bet that is signed for a provider with this secret."""
-    client = replace(provider, secret=secret)
-    return client.pay_in_out(
-        seat.session_id, betId=uuid.uuid4().hex, betAmount=1, winAmount=0
-    ).status
+    """The status of the answer to a question that is signed for a provider with this secret."""
+    return replace(provider, secret=secret).balance(seat.session_id).status
 
 
 def asked(url: str) -> str:
