@@ -20,7 +20,7 @@ from broker.admission import Admission, Result, Verdict
 from broker.replies import Replies
 from broker.scripts import common_arguments, source
 from broker.seldom import Seldom
-from broker.wire import Answer, Wire, connect
+from broker.wire import Answer, Wire, connect, patience_seconds
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.link")
@@ -42,6 +42,7 @@ class Link:
     def __init__(self, settings: Settings, on_crowded: OnCrowded = lambda *_: None) -> None:
         """`settings.redis_url` names the Redis; `on_crowded` is told what each script has said."""
         self._settings = settings
+        self._patience_seconds = patience_seconds(settings)
         self._on_crowded = on_crowded
         self._replies = Replies(settings, self._deliver)
         self.stream = self._replies.stream
@@ -228,6 +229,6 @@ class Link:
             for admission in [a for a in self._waiting.values() if a.answer_by <= now]:
                 del self._waiting[admission.token]
                 admission.give_up()
-            late = now - self._settings.redis_patience_seconds
+            late = now - self._patience_seconds
             if self._wire is not None and self._sent_at and self._sent_at[0] < late:
                 self._wire.abort()

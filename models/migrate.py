@@ -11,6 +11,7 @@ from sqlalchemy import text
 from models.db import engine
 from models.errors import UnsupportedDatabase
 from models.keys import KeyRing
+from models.ownership import act_as_owner, statements_needed
 from models.preconditions import UNKNOWN_REVISION, Use
 from models.secret_cipher import SecretCipher
 
@@ -22,10 +23,11 @@ _LOCK = 5_318_008
 def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
     """Upgrade to the newest revision and return its name; does nothing when it is there already.
 
-    `secret_keys` encrypt secrets of providers that an older version left in plain text. Processes
-    that migrate at the same time take turns. Raises NoKey when there are such and no keys,
+    Acts as `betcore_owner`, and makes that role and the others where they are missing. Processes
+    that migrate at the same time take turns. `secret_keys` encrypt secrets of providers that an
+    older version left in plain text. Raises NoKey when there are such and no keys,
     sqlalchemy.exc.OperationalError when PostgreSQL cannot be reached, UnsupportedDatabase when it
-    is not as we need it.
+    is not as we need it, RolesNeeded when an administrator has to make the roles.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
@@ -33,8 +35,9 @@ def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
     with engine(database_url, Use.MIGRATE).connect() as connection:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
         connection.commit()
-        config.attributes["connection"] = connection
         try:
+            act_as_owner(connection)
+            config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
         except CommandError as error:
@@ -44,3 +47,12 @@ def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
             connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": _LOCK})
             connection.commit()
     return ScriptDirectory.from_config(config).get_current_head() or ""
+
+
+def roles_needed(database_url: str) -> list[str]:
+    """What an administrator has to run in this database before its user can migrate; may be none.
+
+    Raises what `migrate` raises, but for RolesNeeded.
+    """
+    with engine(database_url, Use.MIGRATE).connect() as connection:
+        return statements_needed(connection)

@@ -13,6 +13,7 @@ from broker.codec import encode_job
 from broker.keys import OURS, job_id
 from broker.link import Link
 from broker.orders import Orders
+from broker.redis_url import BadRedisUrl, connect_redis
 from models.cells import BET_CONFLICT, DONE, INSUFFICIENT_FUNDS
 from models.commands import CashCommand
 from models.errors import BetcoreError
@@ -82,7 +83,7 @@ def _require_redis(settings: Settings) -> None:
     """Say at once what is wrong with a Redis that cannot be used, rather than keep trying."""
     seconds = settings.redis_patience_seconds
     try:
-        with redis.Redis.from_url(
+        with connect_redis(
             settings.redis_url,
             socket_connect_timeout=settings.redis_connect_within_seconds,
             socket_timeout=seconds,
@@ -93,8 +94,8 @@ def _require_redis(settings: Settings) -> None:
         pass  # it answers: what this user may do there is for the scripts to find out
     except (redis.RedisError, OSError) as error:
         raise QueueUnavailable(f"Redis cannot be used, no money was moved: {error}") from error
-    except ValueError as error:  # whose message may quote the URL, with a password
-        raise QueueUnavailable("REDIS_URL is not the URL of a Redis server.") from error
+    except BadRedisUrl as error:
+        raise QueueUnavailable(str(error)) from error
 
 
 async def _book_all(

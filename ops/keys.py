@@ -3,11 +3,15 @@
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.keys import Key, Purpose, require_distinct, require_ring
-from models.secret_cipher import SecretCipher
+from ops.options import find_settings
 from ops.private_files import read_private, write_private
 from settings import Settings, settings
+
+if TYPE_CHECKING:
+    from models.secret_cipher import SecretCipher
 
 _KEY_BYTES = 32
 
@@ -43,8 +47,18 @@ def require_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Se
     return found
 
 
-def secret_cipher(data_dir: Path) -> SecretCipher:
+def operator_settings(data_dir: Path) -> Settings:
+    """The settings of a command that orders something, with the operator key.
+
+    Raises NoServers, and what `require_keys` raises.
+    """
+    return require_keys(find_settings(data_dir), data_dir, Purpose.OPERATOR)
+
+
+def secret_cipher(data_dir: Path) -> "SecretCipher":
     """What encrypts the providers' secrets, for a command. Raises what `require_keys` raises."""
+    from models.secret_cipher import SecretCipher
+
     found = require_keys(settings(), data_dir, Purpose.SECRETS)
     return SecretCipher(require_ring(found, Purpose.SECRETS))
 

@@ -2,10 +2,12 @@
 
 from typing import Any, Final
 
-from redis import ConnectionPool, Redis
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.retry import Retry
+
+from broker.redis_url import redis_pool
 
 REDIS_WAIT_SECONDS = 2  # for a connection, and for one answer
 
@@ -55,11 +57,11 @@ class ReadOnlyPipeline(Pipeline):
 def connect(redis_url: str) -> ReadOnlyRedis:
     """The client of one Redis server; it connects when first used.
 
-    Raises ValueError for a URL that redis-py cannot read.
+    Raises BadRedisUrl.
     """
     # No retries: redis-py's ten would keep the thread of a page busy for seconds while Redis is
     # away, and could send a requeue twice; the pages ask again by themselves.
-    pool = ConnectionPool.from_url(
+    pool = redis_pool(
         redis_url,
         socket_connect_timeout=REDIS_WAIT_SECONDS,
         socket_timeout=REDIS_WAIT_SECONDS,

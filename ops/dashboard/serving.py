@@ -7,6 +7,7 @@ import uvicorn
 from a2wsgi import WSGIMiddleware
 from starlette.types import ASGIApp
 
+from broker.redis_url import BadRedisUrl
 from ops.connections import BoundedProtocol
 from ops.dashboard.app import DashboardApp
 from ops.dashboard.cures import cure
@@ -64,9 +65,8 @@ def create_app(redis_url: str, user: str, password: str) -> ASGIApp:
         raise DashboardError("BETCORE_DASHBOARD_USER must be a name without a colon.")
     try:
         redis = connect(redis_url)
-    except ValueError as error:
-        # Neither the URL nor redis-py's message, which may quote it: it can hold a password.
-        raise DashboardError("REDIS_URL is not the URL of a Redis server.") from error
+    except BadRedisUrl as error:
+        raise DashboardError(str(error)) from error
 
     cure()
     # Casts: Flask, a2wsgi and Starlette name the same interfaces by types of their own.

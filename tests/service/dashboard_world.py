@@ -17,10 +17,10 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 
 from ops.embedded import temporary_servers
+from tests.service.patience import COMMAND, SOON, START
 
 ROOT = Path(__file__).parents[2]
 LOGIN = ("operator", "pass:wörd")
-WAIT_SECONDS = 20.0
 HTML = """<img src=x onerror="document.title='taken'">"""
 REGISTRIES = ["queued", "scheduled", "deferred", "started", "finished", "failed", "canceled"]
 SERVE = "from ops.dashboard import serve; from settings import Settings; serve(Settings())"
@@ -56,13 +56,13 @@ def dashboard(redis_url: str) -> Iterator[httpx.Client]:
                 base_url=f"http://127.0.0.1:{port}",
                 auth=LOGIN,
                 follow_redirects=True,
-                timeout=10,
+                timeout=SOON,
             ) as client:
                 wait_until(lambda: answers(client))
                 yield client
         finally:
             process.terminate()
-            process.wait(WAIT_SECONDS)
+            process.wait(START)
 
 
 def dashboard_process(redis_url: str, port: int, password: str = LOGIN[1]) -> subprocess.Popen[str]:
@@ -85,7 +85,7 @@ def answers(client: httpx.Client) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], within_seconds: float = WAIT_SECONDS) -> None:
+def wait_until(condition: Callable[[], bool], within_seconds: float = START) -> None:
     deadline = time.monotonic() + within_seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -136,7 +136,7 @@ def run_stock_worker(redis_url: str, *queues: str) -> None:
     """RQ's own worker until these queues are empty."""
     command = [sys.executable, "-m", "rq.cli", "worker", *queues, "--burst", "--url", redis_url]
     command += ["--worker-class", "rq.SimpleWorker", "--serializer", "json"]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=COMMAND)
 
 
 def pages(redis: Redis) -> list[str]:

@@ -17,7 +17,7 @@ from ops.embedded import temporary_servers
 from tests.service.books import Books, written
 from tests.service.journaled_books import problems, sealed
 from tests.service.keys import AUTHOR, CIPHER, JOURNAL, OPERATOR, SECRETS
-from tests.service.old_schema import migrate_to
+from tests.service.migrating import older
 from tests.service.vouched_books import select
 
 #: What was in the ledger before: 2 currencies, 2 providers, 2 secrets, 2 players, 8 accounts, a
@@ -51,7 +51,7 @@ def upgraded() -> Iterator[Books]:
     Afterwards an operator of this version has added a provider.
     """
     with temporary_servers(redis=False) as urls:
-        migrate_to(urls.database, "0003")
+        older(urls.database, "0003")
         books = written(urls.database)
         books.bet(7, "pay_in", "rejected", "1000", None)
         with psycopg.connect(books.url) as connection:

@@ -11,6 +11,7 @@ from models.audit import operation
 from models.providers import add_secret
 from tests.service import keys
 from tests.service.client import Answer, ProviderClient, encode, pay_in_out_path
+from tests.service.patience import wait_for_quiet
 from tests.service.processes import until
 from tests.service.raw import ask, conversation, request
 from tests.service.traces import assert_no_trace, remember_long
@@ -200,6 +201,7 @@ def test_a_revoked_secret_is_refused_within_two_seconds_by_every_gateway(
     ]
     path = pay_in_out_path(seat.session_id)
     assert [client.post(path, b"{}").code for client in clients] == [2, 2]
+    wait_for_quiet()
     world.execute(
         "update provider_secret set revoked_at = now() where provider_id = %s",
         world.provider_row(seat.client),

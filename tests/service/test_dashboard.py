@@ -14,7 +14,7 @@ from rq.results import Result
 
 from ops.dashboard import DashboardError, create_app
 from ops.dashboard.reading import WouldWriteError, connect
-from ops.dashboard.serving import STOP_WITHIN_SECONDS, WSGI_THREADS
+from ops.dashboard.serving import WSGI_THREADS
 from ops.embedded import start_redis
 from tests.service.dashboard_world import (
     HTML,
@@ -31,6 +31,7 @@ from tests.service.dashboard_world import (
     token,
     wait_until,
 )
+from tests.service.patience import COMMAND, START
 
 
 @pytest.fixture(scope="module")
@@ -217,12 +218,12 @@ def test_it_starts_without_redis_and_stops_on_sigterm() -> None:
         assert client.get("/").status_code == 503
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(STOP_WITHIN_SECONDS + 3) == 0
+        assert process.wait(START) == 0
 
 
 def test_a_port_in_use_is_said(world: World) -> None:
     with dashboard_process(world.redis_url, world.client.base_url.port or 0) as process:
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=COMMAND)
 
     assert process.returncode == 1
     assert "DashboardError: The dashboard cannot listen at 127.0.0.1:" in said

@@ -11,6 +11,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 from broker.batches import Batches
 from models.db import LedgerConnection
 from models.ledger import Ledger
+from tests.service.patience import COMMAND
 from tests.service.queue_world import (
     QueueWorld,
     finish,
@@ -39,7 +40,7 @@ def test_rqs_own_clean_up_never_touches_what_our_workers_do(queue_world: QueueWo
     assert sorted(registry.get_job_ids()) == sorted(jobs[:2])
     assert bets.deferred_job_registry.count == 1
     command = [sys.executable, "-m", "rq.cli", "info", "--raw", "-u", queue_world.url]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=COMMAND)
     assert shown.stdout == "queue bets 0, 2 executing, 0 finished, 0 failed\n"
 
     assert queue_world.contents() == before

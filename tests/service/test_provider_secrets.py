@@ -18,7 +18,7 @@ from tests.service import keys
 from tests.service.client import ProviderClient
 from tests.service.databases import fresh_database
 from tests.service.desk import Desk
-from tests.service.old_schema import migrate_to
+from tests.service.migrating import older
 from tests.service.processes import GatewayProcess, until
 from tests.service.world import Seat, World
 
@@ -200,7 +200,7 @@ TEXT_OF_ALL = "select string_agg(s::text, ' ') from provider_secret s"
 
 
 def test_an_upgrade_encrypts_what_was_in_plain_text(database: str) -> None:
-    migrate_to(database, "0003")
+    older(database, "0003")
     with psycopg.connect(database) as connection:
         connection.execute(PLAIN)
 
@@ -232,7 +232,7 @@ def test_an_upgrade_encrypts_what_was_in_plain_text(database: str) -> None:
 
 
 def test_an_upgrade_without_secrets_needs_no_key(database: str) -> None:
-    migrate_to(database, "0003")
+    older(database, "0003")
 
     assert migrate(database) > "0003"
 

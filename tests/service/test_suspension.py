@@ -5,6 +5,7 @@ import sys
 
 from rq import Worker
 
+from tests.service.patience import COMMAND
 from tests.service.processes import until
 from tests.service.world import World
 
@@ -49,7 +50,7 @@ def test_a_suspension_with_a_duration_ends_by_itself(own_world: World) -> None:
 def rq(world: World, *command: str) -> None:
     """Run RQ's command line."""
     line = [sys.executable, "-m", "rq.cli", *command, "-u", world.urls.redis]
-    subprocess.run(line, check=True, capture_output=True, timeout=30)
+    subprocess.run(line, check=True, capture_output=True, timeout=COMMAND)
 
 
 def state_of_the_worker(world: World) -> str:
