@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from redis import Connection, ConnectionPool, Redis
+from redis import Connection, Redis
+from redis import ConnectionPool as RedisPool
 from redis.asyncio.connection import RedisSSLContext
 from redis.connection import parse_url
 from redis.exceptions import RedisError
@@ -95,9 +96,9 @@ def connect_redis(url: str, **more: Any) -> Redis:
     return Redis.from_pool(redis_pool(url, **more))
 
 
-def redis_pool(url: str, **more: Any) -> ConnectionPool:
+def redis_pool(url: str, **more: Any) -> RedisPool:
     """The connections of a redis-py client, as in `connect_redis`."""
-    return ConnectionPool(**({"connection_class": Connection} | more | read_redis_url(url)))
+    return RedisPool(**({"connection_class": Connection} | more | read_redis_url(url)))
 
 
 def _check_names(scheme: str, names: list[str]) -> None:

@@ -1,6 +1,7 @@
 """Real processes of ours, for tests: started, watched, stopped, killed."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -8,8 +9,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import httpx
 from redis import Redis
@@ -24,9 +26,13 @@ from tests.service.patience import SOON, START
 class Process:
     """A child process, its output in a file; ended with the `with` block."""
 
+    #: Files that it may have open; None: as many as we may.
+    open_files: ClassVar[int | None] = None
     _login = "reader"  # who it is to PostgreSQL
 
     def __init__(self, urls: Urls, *command: str, pass_fds: tuple[int, ...] = (), **env: str):
+        most = self.open_files or 0
+        limit = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (most, most))
         self._log = tempfile.NamedTemporaryFile("w+", prefix="betcore-test-")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", *command],
@@ -35,6 +41,7 @@ class Process:
             stderr=self._log,
             stdin=subprocess.DEVNULL,
             pass_fds=pass_fds,
+            preexec_fn=limit if most else None,
         )
 
     @property

@@ -28,7 +28,9 @@ from ops.healthy import healthy
 from ops.probe import in_url
 from settings import Settings, variables
 from tests.service import keys
+from tests.service.dashboard_world import dashboard, pages
 from tests.service.migrating import older
+from tests.service.processes import common_environment
 from tests.service.up_world import Running, betcore
 from tests.service.world import World
 
@@ -163,6 +165,13 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
             with Redis.from_url(as_role["gateway"]) as gateway:
                 gateway.zrem("betcore:flight:1:a", "what it does unseen")
             assert healthy("worker", Settings(redis_url=as_role["worker"]))
+            with dashboard(as_role["dashboard"]) as client:
+                admin.set("rq:suspended", 1)
+                assert "The queue is suspended" in client.get("/").text
+                admin.delete("rq:suspended")
+                for path in pages(admin):
+                    assert client.get(path).status_code == 200, path
+            assert_reads_only(admin, "dashboard")
             for role in ("gateway", "worker", "dashboard"):
                 with Redis.from_url(as_role[role]) as redis:
                     for forbidden in ("FLUSHALL", "CONFIG GET dir", "ACL LIST", "SHUTDOWN"):
@@ -232,6 +241,32 @@ def run_psql(urls: Urls, script: str, passwords: dict[str, str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def assert_reads_only(admin: Any, user: str) -> None:
+    """The user can put nothing on a queue, in whatever way, and read nothing but RQ's keys."""
+
+    def may(*command: str) -> bool:
+        answer = admin.execute_command("ACL", "DRYRUN", user, *command)
+        return bool(answer in (b"OK", True))
+
+    writing = admin.execute_command("COMMAND", "LIST", "FILTERBY", "ACLCAT", "write")
+    scripting = admin.execute_command("COMMAND", "LIST", "FILTERBY", "ACLCAT", "scripting")
+    names = [name.decode() for name in (*writing, *scripting) if b"|" not in name]
+    assert {"rpush", "hset", "eval", "fcall"} < set(names)
+    for name in [*names, "publish", "spublish", "function", "script", "monitor"]:
+        # Rights are judged before the number of arguments for some, after it for others.
+        tried = [(name, *["rq:queue:bets"] * number) for number in range(8)]
+        assert not any(may(*command) for command in tried if is_complete(admin, command)), name
+    assert may("HGETALL", "rq:job:1")
+    assert not may("HGETALL", "betcore:memory")
+
+
+def is_complete(admin: Any, command: tuple[str, ...]) -> bool:
+    """Whether a command has as many arguments as it takes."""
+    [found] = admin.execute_command("COMMAND", "INFO", command[0]).values()
+    arity = int(found["arity"])
+    return len(command) == arity if arity > 0 else len(command) >= -arity
+
+
 def test_health_says_no_for_what_does_not_run() -> None:
     nowhere = Settings(redis_url="unix:///nowhere/redis", gateway_port=1, dashboard_port=1)
 
@@ -252,20 +287,21 @@ def test_health_asks_where_the_gateway_is_set_to_listen(
 ) -> None:
     if ":" in host and not _has_ipv6():
         pytest.skip("this machine has no IPv6")
-    urls = {"DATABASE_URL": world.urls.database, "REDIS_URL": world.urls.redis}
-    with Running(tmp_path, "gateway", "--port", "0", BETCORE_GATEWAY_HOST=host, **urls) as gateway:
+    set_so = common_environment(world.urls, "gateway") | {"BETCORE_GATEWAY_HOST": host}
+    with Running(tmp_path, "gateway", "--port", "0", **set_so) as gateway:
         gateway.says("gateway INFO ready")
         address, port = _listening(gateway.err)
+        elsewhere_host = "127.0.0.3"
         there = {"BETCORE_GATEWAY_HOST": host, "BETCORE_GATEWAY_PORT": port}
 
         healthy_there = betcore("healthy", "gateway", cwd=tmp_path, **there)
-        elsewhere = betcore("healthy", "gateway", "--host", "127.0.0.3", cwd=tmp_path, **there)
+        elsewhere = betcore("healthy", "gateway", "--host", elsewhere_host, cwd=tmp_path, **there)
 
     assert address == in_url(host)
     assert (healthy_there.returncode, healthy_there.stderr) == (0, "")
     assert elsewhere.returncode == 1
     assert elsewhere.stderr.startswith(
-        f"betcore: gateway: http://127.0.0.3:{port}/readyz does not answer: "
+        f"betcore: gateway: http://{elsewhere_host}:{port}/readyz does not answer: "
     )
 
 
