@@ -77,6 +77,9 @@ class Settings(BaseSettings):
     secrets_key: str = Field("", repr=False)  # of gateways and operators' commands
     secrets_keys_old: str = Field("", repr=False)
 
+    # Operators' commands.
+    actor: str = ""  # who runs them, as the audit log has it; empty: user and host
+
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"
     dashboard_port: int = 9181

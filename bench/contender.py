@@ -10,6 +10,7 @@ from ops.embedded import Urls
 #: The keys of all contenders that need some: nothing here is worth more.
 KEYS = {purpose.variable: f"{number + 1:02x}" * 32 for number, purpose in enumerate(Purpose)}
 JOURNAL = KeyRing.read(Purpose.JOURNAL, KEYS[Purpose.JOURNAL.variable])
+OPERATOR = KeyRing.read(Purpose.OPERATOR, KEYS[Purpose.OPERATOR.variable])
 
 
 class Running(NamedTuple):

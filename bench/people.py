@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bench.contender import OPERATOR
 from bench.servers import query, settle
-from models.db import transaction
+from models.audit import Author, operation
 from models.providers import add_provider
 from models.queries import ID_BLOCK
 from models.sessions import Opening, open_accounts
@@ -72,7 +73,7 @@ class People:
 
 def make_people(database_url: str, accounts: int = ACCOUNTS) -> People:
     """Make everybody, on an empty database, with a deposit each that the ledger can verify."""
-    with transaction(database_url) as database:
+    with operation(database_url, Author("bench", OPERATOR.current)) as database:
         credentials = add_provider(database, "bench")
         opening = Opening(credentials.counterparty_id, CURRENCY, None, None, _SESSIONS_LAST)
         open_accounts(database, opening, [])  # the provider's own account and the cash account

@@ -8,7 +8,8 @@ from typing import Literal, TypeVar
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
-from models.commands import read_text
+from models.audit import Action, record
+from models.commands import CashCommand, Deposit, read_text
 from models.currencies import use_currency
 from models.errors import NotFound
 from models.money import ZERO
@@ -60,12 +61,25 @@ def set_player_status(database: Session, external_id: str, status: PlayerStatus)
 
     Raises NotFound or InvalidRequest.
     """
-    _find_player(database, external_id).status = status
+    player = _find_player(database, external_id, lock=True)
+    player.status = status
+    action = {"active": Action.PLAYER_UNBLOCKED, "blocked": Action.PLAYER_BLOCKED}[status]
+    record(database, action, player.id, status=status)
 
 
-def _find_player(database: Session, external_id: str) -> Player:
+def request_cash(database: Session, command: CashCommand) -> None:
+    """Record that somebody asks for a deposit or withdrawal; send it after the commit."""
+    is_deposit = isinstance(command, Deposit)
+    action = Action.DEPOSIT_REQUESTED if is_deposit else Action.WITHDRAWAL_REQUESTED
+    record(database, action, command.account_id, reference=command.reference, amount=command.amount)
+
+
+def _find_player(database: Session, external_id: str, *, lock: bool = False) -> Player:
     name = read_text(external_id, "player")
-    found = database.exec(select(Player).where(Player.external_id == name)).one_or_none()
+    statement = select(Player).where(Player.external_id == name)
+    if lock:
+        statement = statement.with_for_update(key_share=True)
+    found = database.exec(statement).one_or_none()
     if found is None:
         raise NotFound(f"There is no player {name!r}.")
     return found
@@ -78,15 +92,27 @@ def _accounts(
     found: dict[str, tuple[int, Decimal]] = {}
     for names in _chunks(sorted(set(external_ids))):
         players = [{"external_id": name, "status": "active"} for name in names]
-        database.execute(insert(Player).on_conflict_do_nothing(), players)
+        made = (
+            insert(Player)
+            .on_conflict_do_nothing()
+            .returning(col(Player.id), col(Player.external_id))
+        )
+        for id_, name in database.execute(made, players):
+            record(database, Action.PLAYER_ADDED, id_, externalId=name, status="active")
         known = select(Player.external_id, Player.id).where(col(Player.external_id).in_(names))
         ids = dict(database.exec(known).all())
-        fresh = [
-            {"kind": "player", "player_id": ids[name], "currency": currency, "balance": 0}
-            | {"last_seq": 0}
-            for name in names
-        ]
-        database.execute(insert(Account).on_conflict_do_nothing(), fresh)
+        # The balance is the database's to say: 0.
+        fresh = [{"kind": "player", "player_id": ids[name], "currency": currency} for name in names]
+        names_by_id = {id_: name for name, id_ in ids.items()}
+        opened = (
+            insert(Account)
+            .on_conflict_do_nothing()
+            .returning(col(Account.id), col(Account.player_id))
+        )
+        for id_, player_id in database.execute(opened, fresh):
+            owner = {"player": player_id, "externalId": names_by_id[player_id]}
+            facts = {"kind": "player", "currency": currency}
+            record(database, Action.ACCOUNT_OPENED, id_, **owner, **facts)
         accounts = select(col(Account.player_id), col(Account.id), col(Account.balance)).where(
             col(Account.player_id).in_(ids.values()), Account.currency == currency
         )

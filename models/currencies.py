@@ -5,8 +5,9 @@ from contextlib import suppress
 
 from iso4217 import Currency as Iso4217
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
+from models.audit import Action, record
 from models.errors import AlreadyExists, InvalidRequest, UnknownCurrency
 from models.money import DECIMALS_MAX
 from models.tables import Account, Currency
@@ -57,9 +58,13 @@ def list_currencies(session: Session) -> list[Currency]:
 def _record(session: Session, code: str, decimals: int) -> Currency:
     """Insert the currency and its cash account, the other side of deposits."""
     values = {"code": code, "decimals": decimals}
-    session.execute(insert(Currency).values(values).on_conflict_do_nothing())
-    cash = {"kind": "cash", "currency": code, "last_seq": 0}
-    session.execute(insert(Account).values(cash).on_conflict_do_nothing())
+    added = insert(Currency).values(values).on_conflict_do_nothing().returning(col(Currency.code))
+    if session.execute(added).first():
+        record(session, Action.CURRENCY_ADDED, code, decimals=decimals)
+    cash = {"kind": "cash", "currency": code}
+    opened = insert(Account).values(cash).on_conflict_do_nothing().returning(col(Account.id))
+    for (id_,) in session.execute(opened):
+        record(session, Action.ACCOUNT_OPENED, id_, kind="cash", currency=code)
     recorded = session.get(Currency, code)
     if recorded is None:
         raise UnknownCurrency(f"{code} could not be recorded.")

@@ -1,8 +1,8 @@
-"""The journal: for each committed batch an HMAC over its transfers, chained to the one before.
+"""The journal: for each transaction an HMAC over its records, chained to the one before.
 
-What is hashed is text, the same from a batch in memory (`line`) and from its rows (`LINE`): fields
-in a fixed order, each ended by a sign it cannot hold or preceded by its length, so that no two
-transfers, and no two lists of transfers, have the same text (docs/adr/0010).
+Workers sign transfers and rejected bets with the journal key, operators' commands sign entries of
+the audit log with the operator key. What is hashed is text (models/records.py), the same from
+memory and from rows.
 """
 
 import hashlib
@@ -15,24 +15,12 @@ from uuid import UUID
 from models import queries
 from models.db import Call
 from models.keys import Key
-from models.money import plain
-from models.state import Moment, Transfer
+from models.records import Records, bet_line, transfer_line
+from models.state import Bet, Moment, Transfer
 
 #: What the first row of a strand is chained to.
 BEGINNING = bytes(32)
 FINGERPRINT_BYTES = 8
-
-#: `line` in SQL, for a transfer `t` and its bet `b`, which may be missing; null when a field that
-#: is never null is.
-LINE = """(
-    t.id || '|' || coalesce(t.bet::text, '') || '|' || t.debit_account || '|' || t.credit_account
-    || '|' || trim_scale(t.amount) || '|' || t.account || '|' || t.account_seq
-    || '|' || trim_scale(t.balance_after) || '|' || to_char(t.month, 'YYYY-MM-DD')
-    || '|' || (extract(epoch from t.created_at) * 1000000)::bigint
-    || '|' || coalesce(b.provider_id::text, '') || '|' || length(t.kind) || ':' || t.kind
-    || '|' || coalesce(length(t.reference) || ':' || t.reference, '')
-    || '|' || coalesce(length(b.bet_id) || ':' || b.bet_id, '') || ';'
-)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,33 +32,25 @@ class Head:
     hmac: bytes
 
 
-def line(transfer: Transfer, moment: Moment) -> str:
-    """A transfer as text; `moment` is that of the transaction which inserts it."""
-    bet, reference = transfer.bet, transfer.reference
-    bet_row = month = provider = bet_id = ""
-    if bet is not None:
-        bet_row, month, provider = str(bet.id), bet.month or "", str(bet.provider_id)
-        bet_id = f"{len(bet.bet_id)}:{bet.bet_id}"
-    return (
-        f"{transfer.id}|{bet_row}|{transfer.debit_account_id}|{transfer.credit_account_id}|"
-        f"{plain(transfer.amount)}|{transfer.account_id}|{transfer.account_seq}|"
-        f"{plain(transfer.balance_after)}|{month or moment.month}|{moment.micros}|{provider}|"
-        f"{len(transfer.kind)}:{transfer.kind}|"
-        f"{'' if reference is None else f'{len(reference)}:{reference}'}|{bet_id};"
-    )
-
-
 def fingerprints(lines: Iterable[str]) -> bytes:
-    """Eight bytes a transfer, which tell the one that was edited from the others."""
+    """Eight bytes a record, which tell the one that was edited from the others."""
     digests = [hashlib.sha256(text.encode()).digest()[:FINGERPRINT_BYTES] for text in lines]
     return b"".join(digests)
 
 
-def row_hmac(key: Key, head: Head, micros: str, prints: bytes, lines: str) -> bytes:
-    """The HMAC of the row behind `head`, made at `micros`."""
+def row_hmac(
+    key: Key, head: Head, micros: str, prints: bytes, lines: str, records: Records
+) -> bytes:
+    """The HMAC of the row behind `head`, made at `micros`, that names `records`.
+
+    A row that names transfers only is of version 1, from before rows could name others.
+    """
+    version, sizes = "1", ""
+    if records.bets or records.entries:
+        version, sizes = "2", ",".join([str(len(ids)) for ids in records]) + "|"
     header = (
-        f"betcore journal 1|{key.id}|{head.strand}|{head.number + 1}|{head.hmac.hex()}|{micros}|"
-        f"{prints.hex()}|"
+        f"betcore journal {version}|{key.id}|{head.strand}|{head.number + 1}|{head.hmac.hex()}|"
+        f"{micros}|{sizes}{prints.hex()}|"
     )
     return hmac.digest(key.secret, (header + lines).encode(), "sha256")
 
@@ -82,36 +62,58 @@ class Row:
     strand: UUID
     number: int
     key: str
-    transfers: Sequence[int]
+    records: Records
     fingerprints: bytes
     hmac: bytes
 
     def to_call(self) -> Call:
-        """The statement of the hot path that inserts it."""
+        """The statement of the hot path that inserts it, for a row without entries."""
+        transfers, bets, _ = self.records
         place = (str(self.strand), self.number, self.key)
-        values = (list(self.transfers), _bytea(self.fingerprints), _bytea(self.hmac))
+        values = (list(transfers), _bytea(self.fingerprints), _bytea(self.hmac))
+        if bets:
+            return queries.INSERT_JOURNAL_OF_BETS, (*place, *values, list(bets))
         return queries.INSERT_JOURNAL, (*place, *values)
+
+    def columns(self) -> dict[str, object]:
+        """Its values by the columns of the table."""
+        transfers, bets, entries = [list(ids) for ids in self.records]
+        return {
+            "strand": self.strand,
+            "number": self.number,
+            "key": self.key,
+            "transfers": transfers,
+            "fingerprints": self.fingerprints,
+            "hmac": self.hmac,
+            "bets": bets or None,
+            "entries": entries or None,
+        }
 
 
 class Strand:
     """The rows of one writer, one after the other; another writer has another strand."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, head: Head | None = None) -> None:
+        """Go on behind `head`, if there is one, or begin a new strand."""
         self._key = key
-        self._head = _fresh()
+        self._head = head or _fresh()
         self._next: Head | None = None
 
-    def batch(self, transfers: Sequence[Transfer], moment: Moment) -> Row:
-        """As `append`, of the transfers that a transaction of that moment inserts."""
-        lines = [line(transfer, moment) for transfer in transfers]
-        return self.append([transfer.id for transfer in transfers], lines, moment.micros)
+    def batch(self, transfers: Sequence[Transfer], rejected: Sequence[Bet], moment: Moment) -> Row:
+        """As `append`, of what a transaction of that moment inserts."""
+        lines = [transfer_line(transfer, moment) for transfer in transfers]
+        records = Records([transfer.id for transfer in transfers])
+        if rejected:
+            lines += [bet_line(bet, moment) for bet in rejected]
+            records = Records(records.transfers, [bet.id for bet in rejected])
+        return self.append(records, lines, moment.micros)
 
-    def append(self, ids: Sequence[int], lines: Sequence[str], micros: str) -> Row:
-        """The row for transfers of these lines; then say `committed` or `failed`."""
+    def append(self, records: Records, lines: Sequence[str], micros: str) -> Row:
+        """The row for records of these lines; then say `committed` or `failed`."""
         prints = fingerprints(lines)
-        mac = row_hmac(self._key, self._head, micros, prints, "".join(lines))
+        mac = row_hmac(self._key, self._head, micros, prints, "".join(lines), records)
         head = self._next = Head(self._head.strand, self._head.number + 1, mac)
-        return Row(head.strand, head.number, self._key.id, ids, prints, mac)
+        return Row(head.strand, head.number, self._key.id, records, prints, mac)
 
     def committed(self) -> None:
         """The batch was committed: its row, if it has one, is what the next is chained to."""

@@ -61,11 +61,11 @@ class Ledger:
         return outcomes
 
     def journaled(self, strand: Strand, state: State) -> list[Call]:
-        """What vouches for the transfers of the batch, if it makes any."""
-        if not state.transfers:
+        """What vouches for the transfers and rejected bets of the batch, if it makes any."""
+        if not state.transfers and not state.rejected:
             return []
         assert state.moment is not None  # noqa: S101 - a load that may write has read it
-        return [strand.batch(state.transfers, state.moment).to_call()]
+        return [strand.batch(state.transfers, state.rejected, state.moment).to_call()]
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
         """What the ledger can say of each command without writing; None: nothing is recorded.
@@ -196,6 +196,8 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
             reason=decision.reason if is_rejected else None,
         )
         state.bets[call.provider_id, call.bet_id] = bet
+        if bet.state is BetState.REJECTED:
+            state.rejected.append(bet)
         return bet
     bet.state = decision.records
     bet.changed = True

@@ -1,5 +1,6 @@
 """Providers and their secrets: added by operators, read by gateways."""
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from sqlalchemy import func, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from models.audit import Action, record
 from models.errors import AlreadyExists, InvalidRequest, NotFound
 from models.tables import Provider, ProviderSecret
 
@@ -52,6 +54,14 @@ def add_provider(session: Session, name: str) -> Credentials:
         if isinstance(error.orig, psycopg.errors.UniqueViolation):
             raise AlreadyExists(f"There is a provider named {name!r} already.") from None
         raise
+    record(
+        session,
+        Action.PROVIDER_ADDED,
+        provider.id,
+        counterpartyId=provider.counterparty_id,
+        name=name,
+        status=provider.status,
+    )
     return Credentials(provider.counterparty_id, _fresh_secret(session, provider).secret)
 
 
@@ -60,7 +70,10 @@ def set_provider_status(session: Session, counterparty_id: str, status: Provider
 
     Raises NotFound.
     """
-    find_provider(session, counterparty_id).status = status
+    provider = find_provider(session, counterparty_id, lock=True)
+    provider.status = status
+    action = {"active": Action.PROVIDER_RESUMED, "suspended": Action.PROVIDER_SUSPENDED}[status]
+    record(session, action, provider.id, status=status)
 
 
 def add_secret(session: Session, counterparty_id: str) -> tuple[Secret, str]:
@@ -84,7 +97,9 @@ def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Sec
     revoked = session.execute(statement.values(revoked_at=now).returning(ProviderSecret)).first()
     if revoked is None:
         raise NotFound(f"The provider {counterparty_id!r} has no secret {secret_id}.")
-    return _shown(revoked[0])
+    secret = _shown(revoked[0])
+    record(session, Action.SECRET_REVOKED, secret_id, revokedAt=secret.revoked_at)
+    return secret
 
 
 def list_secrets(session: Session, counterparty_id: str) -> list[Secret]:
@@ -94,11 +109,12 @@ def list_secrets(session: Session, counterparty_id: str) -> list[Secret]:
     return [_shown(secret) for secret in session.exec(found.order_by(col(ProviderSecret.id)))]
 
 
-def find_provider(session: Session, counterparty_id: str) -> Provider:
-    """The provider with this `X-Counterparty-Id`. Raises NotFound."""
-    found = session.exec(
-        select(Provider).where(Provider.counterparty_id == counterparty_id)
-    ).one_or_none()
+def find_provider(session: Session, counterparty_id: str, *, lock: bool = False) -> Provider:
+    """The provider with this `X-Counterparty-Id`; its row is locked if asked. Raises NotFound."""
+    statement = select(Provider).where(Provider.counterparty_id == counterparty_id)
+    if lock:
+        statement = statement.with_for_update(key_share=True)
+    found = session.exec(statement).one_or_none()
     if found is None:
         raise NotFound(f"There is no provider {counterparty_id!r}.")
     return found
@@ -110,6 +126,8 @@ def _fresh_secret(session: Session, provider: Provider) -> ProviderSecret:
     )
     session.add(secret)
     session.flush()
+    digest = hashlib.sha256(secret.secret.encode()).hexdigest()
+    record(session, Action.SECRET_ADDED, secret.id, provider=secret.provider_id, sha256=digest)
     return secret
 
 

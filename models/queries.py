@@ -178,10 +178,17 @@ INSERT_JOURNAL = Query(
     " values ($1, $2, $3, $4, $5, $6)",
     (UUID, INT8, TEXT, INT8S, BYTEA, BYTEA),
 )
+#: For a batch that rejects bets.
+INSERT_JOURNAL_OF_BETS = Query(
+    b"insert_journal_of_bets",
+    "insert into journal (strand, number, key, transfers, fingerprints, hmac, bets)"
+    " values ($1, $2, $3, $4, $5, $6, $7)",
+    (*INSERT_JOURNAL.types, INT8S),
+)
 
 HOT_PATH = (
     *(BEGIN, SNAPSHOT, COMMIT, ROLLBACK, LIMIT, LOCK_ACCOUNTS, READ_ACCOUNTS, SESSIONS, BETS),
     REPLICATED,
     *(BOOKED, CASH_ACCOUNTS, NEXT_IDS, INSERT_BETS, UPDATE_BETS, INSERT_TRANSFERS),
-    *(UPDATE_ACCOUNTS, MOMENT, INSERT_JOURNAL),
+    *(UPDATE_ACCOUNTS, MOMENT, INSERT_JOURNAL, INSERT_JOURNAL_OF_BETS),
 )

@@ -12,6 +12,7 @@ from sqlmodel import Session as Database
 from sqlmodel import col, select
 
 from models.accounts import PlayerAccount, use_accounts
+from models.audit import Action, record
 from models.currencies import use_currency
 from models.errors import InvalidRequest, NotFound
 from models.money import require_decimals
@@ -60,8 +61,11 @@ def open_accounts(
     currency = use_currency(database, opening.currency)
     for limit in limits:
         require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
-    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code, "last_seq": 0}
-    database.execute(insert(Account).values(house).on_conflict_do_nothing())
+    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code}
+    opened = insert(Account).values(house).on_conflict_do_nothing().returning(col(Account.id))
+    for (id_,) in database.execute(opened):
+        facts = {"kind": "house", "provider": provider.id, "currency": currency.code}
+        record(database, Action.ACCOUNT_OPENED, id_, **facts)
     return use_accounts(database, external_ids, currency.code)
 
 
@@ -75,7 +79,8 @@ def open_sessions(
     """
     accounts = open_accounts(database, opening, external_ids)
     provider = find_provider(database, opening.counterparty_id)
-    expires_at = database.execute(select(func.clock_timestamp() + opening.lasts)).scalar_one()
+    times = select(func.now(), func.clock_timestamp() + opening.lasts)
+    opened_at, expires_at = database.execute(times).one()
     opened = []
     rows: list[dict[str, object]] = []
     for account in accounts:
@@ -89,8 +94,20 @@ def open_sessions(
                 "account_id": account.account_id,
                 "min_bet": opening.min_bet,
                 "max_bet": opening.max_bet,
+                "opened_at": opened_at,
                 "expires_at": expires_at,
             }
+        )
+        record(
+            database,
+            Action.SESSION_OPENED,
+            session_id,
+            provider=provider.id,
+            account=account.account_id,
+            minBet=opening.min_bet,
+            maxBet=opening.max_bet,
+            openedAt=opened_at,
+            expiresAt=expires_at,
         )
     if rows:
         database.execute(insert(Session), rows)
@@ -108,4 +125,5 @@ def close_session(database: Database, session_id: str) -> datetime:
     if closed is None:
         raise NotFound(f"There is no session {session_id!r}.")
     closed_at: datetime = closed[0]
+    record(database, Action.SESSION_CLOSED, session_id, closedAt=closed_at)
     return closed_at

@@ -150,6 +150,7 @@ class State:
     booked: dict[str, Booked] = field(default_factory=dict)
     cash_accounts: dict[int, int] = field(default_factory=dict)  # player's account -> cash account
     transfers: list[Transfer] = field(default_factory=list)
+    rejected: list[Bet] = field(default_factory=list)  # recorded by this batch, without a transfer
     moment: Moment | None = None  # None: loaded only to read
 
     def move(

@@ -6,6 +6,7 @@ import typer
 
 from ops.commands import (
     accounts,
+    audit,
     bets,
     currencies,
     ledger,
@@ -52,6 +53,7 @@ for name, group in {
     "bet": bets.app,
     "ledger": ledger.app,
     "currency": currencies.app,
+    "audit": audit.app,
     "report": reports.app,
 }.items():
     app.add_typer(group, name=name)

@@ -8,9 +8,11 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
+from models.audit import operation
 from models.db import transaction
 from models.errors import BetcoreError, InvalidRequest, UnsupportedDatabase
 from models.preconditions import READ_ONLY
+from ops.author import author_of
 from ops.options import find_settings
 
 
@@ -25,6 +27,18 @@ def ledger_of(data_dir: Path) -> Iterator[Session]:
     Raises NoServers, and what `database_failures` raises.
     """
     with database_failures(), transaction(find_settings(data_dir).database_url) as database:
+        yield database
+
+
+@contextmanager
+def changes_of(data_dir: Path, note: str | None) -> Iterator[Session]:
+    """As `ledger_of`, for a command that changes something: the audit log says who and why.
+
+    Raises NoKey or BadKey without the operator key, InvalidRequest for a note that is none.
+    """
+    settings = find_settings(data_dir)
+    author = author_of(settings, data_dir, note)
+    with database_failures(), operation(settings.database_url, author) as database:
         yield database
 
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from sqlmodel import Session as Database
 from sqlmodel import select
 
+from models.accounts import request_cash
+from models.audit import operation
 from models.commands import Deposit
-from models.db import transaction
 from models.errors import NotFound
 from models.providers import Credentials, add_provider, find_provider
 from models.sessions import Opening, open_sessions
 from models.tables import Provider, Session
+from ops.author import author_of
 from ops.cash import book
 from ops.private_files import read_private, write_private
 from settings import Settings
@@ -67,12 +69,16 @@ def prepare(settings: Settings, data_dir: Path) -> Demo:
     Raises what the database raises, and CashError.
     """
     file = data_dir / FILE
-    with transaction(settings.database_url) as database:
-        before = _remembered(file)
+    before = _remembered(file)
+    author = author_of(settings, data_dir, "the demo of betcore up")
+    with operation(settings.database_url, author) as database:
         demo = _opened(database, before)
+        deposit = Deposit(demo.accountId, f"demo {demo.counterpartyId}", _DEPOSIT)
+        if demo != before:
+            request_cash(database, deposit)
     if demo != before:
         write_private(file, json.dumps(asdict(demo), indent=2) + "\n")
-    book(settings, [Deposit(demo.accountId, f"demo {demo.counterpartyId}", _DEPOSIT)])
+    book(settings, [deposit])
     return demo
 
 

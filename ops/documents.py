@@ -4,11 +4,12 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import chain, islice
 
 from models.money import plain
+from models.times import utc
 
 #: A spreadsheet takes a cell that begins so for a formula, and runs it.
 _FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r]")
@@ -107,8 +108,3 @@ def _csv_cell(value: object) -> str:
     if isinstance(value, str) and _FORMULA.match(value):
         return f"'{value}"
     return text(value)
-
-
-def utc(moment: datetime) -> str:
-    """A time with its zone as RFC 3339 in UTC, such as `2026-01-31T23:59:59.123456Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -13,6 +13,7 @@ from models.errors import BetcoreError
 from ops.documents import csv_lines, exact_json, json_pieces, table_lines, text
 from ops.durations import read_time
 from ops.embedded import EmbeddedError, running
+from ops.logins import login_url
 from settings import Settings, settings
 
 DataDir = Annotated[
@@ -36,6 +37,9 @@ Until = Annotated[
     datetime | None,
     typer.Option(parser=read_time, metavar="TIME", help="Before this time."),
 ]
+Note = Annotated[
+    str | None, typer.Option("--note", help="Why, for the audit log: 1 to 500 characters.")
+]
 
 DEFAULT_DATA_DIR = Path(".betcore")
 
@@ -44,10 +48,11 @@ class NoServers(BetcoreError):  # noqa: N818
     """Neither DATABASE_URL and REDIS_URL are set, nor do embedded servers run on the folder."""
 
 
-def find_settings(data_dir: Path) -> Settings:
+def find_settings(data_dir: Path, login: str = "operator") -> Settings:
     """The settings of this process, with the URLs of the embedded servers where none are set.
 
-    Raises NoServers when there is nothing to talk to.
+    `login`: as whom this process logs in to the embedded PostgreSQL (ops/logins.py). Raises
+    NoServers when there is nothing to talk to.
     """
     configured = settings()
     if configured.database_url and configured.redis_url:
@@ -63,7 +68,7 @@ def find_settings(data_dir: Path) -> Settings:
         )
     return configured.model_copy(
         update={
-            "database_url": configured.database_url or urls.database,
+            "database_url": configured.database_url or login_url(urls.database, login),
             "redis_url": configured.redis_url or urls.redis,
         }
     )

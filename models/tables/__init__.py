@@ -4,12 +4,15 @@ Classes with `table=True` do not validate, so untrusted data never meets one fir
 does not use them (models/queries.py); operators' commands and migrations do.
 """
 
+from models.tables.audit import AuditLog, AuditStart
 from models.tables.bets import Bet, Session, Transfer
 from models.tables.journal import Journal, JournalStart
 from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret
 
 __all__ = [
     "Account",
+    "AuditLog",
+    "AuditStart",
     "Bet",
     "Currency",
     "Journal",

@@ -6,9 +6,9 @@ import typer
 
 from models.currencies import add_currency, list_currencies
 from models.money import DECIMALS_MAX
-from ops.database import ledger_of
+from ops.database import changes_of, ledger_of
 from ops.documents import exact_json, table
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit
 
 app = typer.Typer(
     help="Currencies: those of ISO 4217 need not be added, others do.", no_args_is_help=True
@@ -24,11 +24,12 @@ Decimals = Annotated[
 def add(
     code: Code,
     decimals: Decimals,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Add a currency that ISO 4217 does not have; the same again is harmless."""
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         added = add_currency(database, code, decimals)
     emit({"code": added.code, "decimals": added.decimals}, as_json)
 

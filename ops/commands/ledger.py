@@ -5,15 +5,16 @@ from typing import Annotated
 
 import typer
 
-from models.adopt import adopt as adopt_transfers
+from models.adopt import adopt as adopt_records
 from models.keys import KeyRing, Purpose, find_ring, require_ring
 from models.seal import Seal, make_seal, read_seal, write_seal
-from models.verify import Report
+from models.verify import Asked, Report
 from models.verify import verify as verify_ledger
+from ops.author import author_of
 from ops.database import database_failures
 from ops.documents import exact_json
 from ops.keys import require_keys, with_keys
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, find_settings
 from ops.progress import Progress
 from settings import Settings
 
@@ -23,7 +24,19 @@ _PROBLEMS_MAX = 100
 _KEYS = (Purpose.JOURNAL, Purpose.OPERATOR)
 
 SealFile = Annotated[
-    Path | None, typer.Option("--seal", help="Also compare with a seal of `betcore ledger seal`.")
+    Path | None,
+    typer.Option(
+        "--seal",
+        help="Also compare with a seal of `betcore ledger seal`; it covers what was unvouched for.",
+    ),
+]
+Unvouched = Annotated[
+    int | None,
+    typer.Option(min=0, help="Nothing vouches for exactly so many records and facts: accept it."),
+]
+WithoutJournal = Annotated[
+    bool,
+    typer.Option("--without-journal", help="Check balances and bets only; needs no key."),
 ]
 Out = Annotated[Path | None, typer.Option(help="Write the seal to this file, not to stdout.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be added.")]
@@ -31,23 +44,31 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 
 @app.command("verify")
 def verify(
-    seal: SealFile = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    seal: SealFile = None,
+    unvouched: Unvouched = None,
+    without_journal: WithoutJournal = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
-    """Check every account, transfer and bet as of one moment; exit with 1 when any is wrong.
+    """Check the whole ledger as of one moment; exit with 0 only when all of it is verified.
 
-    With the journal's key, also that no transfer was edited, deleted or inserted.
+    Checks every account, transfer and bet. With the keys, also that no transfer, rejected bet or
+    administrative fact was edited, deleted or inserted. What nothing vouches for is an error
+    unless --unvouched states how much it is, or the seal of --seal knows it.
     """
-    settings = with_keys(find_settings(data_dir), data_dir, *_KEYS)
-    keys = find_ring(settings, Purpose.JOURNAL)
-    sealed = None if seal is None else _sealed(seal, require_ring(settings, Purpose.JOURNAL))
+    if without_journal and (seal is not None or unvouched is not None):
+        raise typer.BadParameter("--without-journal compares with nothing: leave the other out.")
+    settings = find_settings(data_dir)
+    asked = None if without_journal else _asked(settings, data_dir, seal, unvouched)
     with database_failures():
-        report = verify_ledger(settings.database_url, _PROBLEMS_MAX, keys, sealed, Progress())
-    counts = {"transfers": report.transfers, "accounts": report.accounts}
+        report = verify_ledger(settings.database_url, _PROBLEMS_MAX, asked, Progress())
+    counts: dict[str, object] = {"transfers": report.transfers, "accounts": report.accounts}
     if as_json:
-        found = {"ok": report.ok} | counts | {"journal": _journal(report)}
+        found = {"ok": report.ok} | counts | _vouched(report, asked)
         typer.echo(exact_json(found | {"problems": report.problems, "more": report.more}))
     else:
-        emit({"ok": "yes" if report.ok else "no"} | counts | _journal_for_people(report), as_json)
+        found = {"ok": "yes" if report.ok else "no"} | counts
+        emit(found | _vouched_for_people(report, asked), as_json)
         for problem in report.problems:
             typer.echo(f"  {problem}")
         if report.more:
@@ -62,9 +83,9 @@ def seal(out: Out = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
     Whatever is cut off later, `betcore ledger verify --seal` finds missing.
     """
-    settings, keys = _with_keys(data_dir)
+    settings, journal, operator = _with_keys(data_dir)
     with database_failures():
-        document = write_seal(make_seal(settings.database_url, keys), keys.current)
+        document = write_seal(make_seal(settings.database_url, journal, operator), journal.current)
     if out is None:
         typer.echo(document, nl=False)
     else:
@@ -73,46 +94,92 @@ def seal(out: Out = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
 @app.command("adopt")
 def adopt(
-    dry_run: DryRun = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    dry_run: DryRun = False,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
-    """Add to the journal what is in no row of it, vouching for it as it is now.
+    """Vouch for whatever nothing vouches for, as it is now.
 
-    For transfers that are older than the journal, or that workers of an older version wrote.
+    For transfers and rejected bets in no row of the journal, and for facts in no entry of the audit
+    log: they are older, or of an older version.
     """
-    settings, keys = _with_keys(data_dir)
+    settings, journal, _ = _with_keys(data_dir)
+    author = author_of(find_settings(data_dir), data_dir, note)
     with database_failures():
-        added = adopt_transfers(settings.database_url, keys.current, only_count=dry_run)
+        added = adopt_records(settings.database_url, journal.current, author, only_count=dry_run)
     result: dict[str, object] = {"adopted": not dry_run, "transfers": added.transfers}
     for name, id_ in (("first", added.first), ("last", added.last)):
         result[name] = None if id_ is None else str(id_)
+    result["rejectedBets"] = added.bets
+    result["facts"] = dict(added.facts) if as_json else sum(added.facts.values())
     emit(result, as_json)
 
 
-def _with_keys(data_dir: Path) -> tuple[Settings, KeyRing]:
-    settings = require_keys(find_settings(data_dir), data_dir, Purpose.JOURNAL)
-    return settings, require_ring(settings, Purpose.JOURNAL)
+def _asked(configured: Settings, data_dir: Path, seal: Path | None, unvouched: int | None) -> Asked:
+    settings = with_keys(configured, data_dir, *_KEYS)
+    sealed = None if seal is None else _sealed(seal, require_ring(settings, Purpose.JOURNAL))
+    journal, operator = [find_ring(settings, purpose) for purpose in _KEYS]
+    return Asked(journal, operator, sealed, unvouched)
+
+
+def _with_keys(data_dir: Path) -> tuple[Settings, KeyRing, KeyRing]:
+    settings = require_keys(find_settings(data_dir), data_dir, *_KEYS)
+    journal, operator = [require_ring(settings, purpose) for purpose in _KEYS]
+    return settings, journal, operator
 
 
 def _sealed(file: Path, keys: KeyRing) -> Seal:
     return read_seal(file.read_bytes().decode(errors="replace"), keys)
 
 
-def _journal(report: Report) -> dict[str, object]:
-    """What was verified of the journal, for programs."""
+def _vouched(report: Report, asked: Asked | None) -> dict[str, object]:
+    """What was verified of the journal and the audit log, for programs."""
     found = report.journal
-    if found is None:
-        return {"verified": False}
-    counts = {"rows": found.rows, "strands": found.strands, "beforeJournal": found.before}
-    return {"verified": True} | counts | {"sealedStrands": found.sealed}
+    if found is None or asked is None:
+        nothing = {"verified": False, "asked": False}
+        return {"journal": nothing, "auditLog": nothing}
+    left = found.unvouched
+    return {
+        "journal": {
+            "verified": asked.journal is not None,
+            "asked": True,
+            "rows": found.rows,
+            "strands": found.strands,
+            "beforeJournal": left.transfers,
+            "sealedStrands": found.sealed,
+        },
+        "auditLog": {
+            "verified": asked.operator is not None,
+            "asked": True,
+            "entries": found.entries,
+        },
+        "unvouched": {
+            "total": left.total,
+            "stated": asked.unvouched,
+            "transfers": left.transfers,
+            "rejectedBets": left.bets,
+            "facts": dict(left.facts),
+            "inRowsOfUnknownKeys": left.of_unknown_keys,
+        },
+    }
 
 
-def _journal_for_people(report: Report) -> dict[str, object]:
+def _vouched_for_people(report: Report, asked: Asked | None) -> dict[str, object]:
     found = report.journal
-    if found is None:
-        return {"journal": "NOT VERIFIED: no key (BETCORE_JOURNAL_KEY)"}
-    said = f"verified: {found.rows} rows in {found.strands} strands"
+    if found is None or asked is None:
+        return {"journal": "not verified, as asked: balances and bets only"}
+    journal = f"verified: {found.rows} rows in {found.strands} strands"
     if found.sealed is not None:
-        said += f", {found.sealed} of them sealed"
-    if found.before:
-        said += f"; {found.before} transfers are older than it, so that nothing vouches for them"
-    return {"journal": said}
+        journal += f", {found.sealed} of them sealed"
+    log = f"verified: {found.entries} entries"
+    return {
+        "journal": _unless_missing(journal, Purpose.JOURNAL, asked.journal),
+        "audit log": _unless_missing(log, Purpose.OPERATOR, asked.operator),
+        "unvouched": f"{found.unvouched.total}"
+        + (f": {found.unvouched.said()}" if found.unvouched.total else ""),
+    }
+
+
+def _unless_missing(said: str, purpose: Purpose, ring: KeyRing | None) -> str:
+    return said if ring is not None else f"NOT VERIFIED: no key ({purpose.variable})"

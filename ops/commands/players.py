@@ -2,29 +2,35 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from sqlmodel import Session as Database
 
-from models.accounts import PlayerAccount, find_account, set_player_status, use_accounts
+from models.accounts import (
+    PlayerAccount,
+    find_account,
+    request_cash,
+    set_player_status,
+    use_accounts,
+)
 from models.commands import CashCommand, Deposit, Withdrawal
-from models.db import transaction
 from models.errors import InvalidRequest
 from models.parties import ListedPlayer, list_players, show_player
 from ops.cash import book
-from ops.database import database_failures, ledger_of
+from ops.database import changes_of, database_failures, ledger_of
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
     Limit,
+    Note,
     chosen_reference,
     emit,
     emit_list,
     find_settings,
 )
-from settings import Settings
 
 app = typer.Typer(help="Players: who may play, and their money.", no_args_is_help=True)
 
@@ -76,26 +82,32 @@ def show(
 
 @app.command("block")
 def block(
-    external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    external_id: ExternalId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Take no new bet of a player from now on.
 
     What is owed is still paid and given back.
     """
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         set_player_status(database, external_id, "blocked")
     emit({"player": external_id, "status": "blocked"}, as_json)
 
 
 @app.command("unblock")
 def unblock(
-    external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    external_id: ExternalId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Let a blocked player bet again.
 
     Bets that were refused meanwhile stay refused.
     """
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         set_player_status(database, external_id, "active")
     emit({"player": external_id, "status": "active"}, as_json)
 
@@ -106,6 +118,7 @@ def deposit(
     currency: Currency,
     amount: Amount,
     reference: Reference = None,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -117,7 +130,7 @@ def deposit(
     def account(database: Database) -> PlayerAccount:
         return use_accounts(database, [external_id], currency)[0]
 
-    emit(_book(find_settings(data_dir), Deposit, account, amount, reference), as_json)
+    emit(_book(data_dir, note, Deposit, account, amount, reference), as_json)
 
 
 @app.command("withdraw")
@@ -126,6 +139,7 @@ def withdraw(
     currency: Currency,
     amount: Amount,
     reference: Reference = None,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -137,7 +151,7 @@ def withdraw(
     def account(database: Database) -> PlayerAccount:
         return find_account(database, external_id, currency)
 
-    emit(_book(find_settings(data_dir), Withdrawal, account, amount, reference), as_json)
+    emit(_book(data_dir, note, Withdrawal, account, amount, reference), as_json)
 
 
 def _row(player: ListedPlayer) -> dict[str, object]:
@@ -145,7 +159,8 @@ def _row(player: ListedPlayer) -> dict[str, object]:
 
 
 def _book(
-    settings: Settings,
+    data_dir: Path,
+    note: str | None,
     kind: type[CashCommand],
     account: Callable[[Database], PlayerAccount],
     amount: str,
@@ -153,12 +168,13 @@ def _book(
 ) -> dict[str, object]:
     """Move the money and say what became of it; when anything cannot be read, nothing is made."""
     name = chosen_reference(reference)
-    with database_failures(), transaction(settings.database_url) as database:
+    with changes_of(data_dir, note) as database:
         found = account(database)
         command = kind.read(found.account_id, name, amount, found.decimals)
         if not command.amount:
             raise InvalidRequest("amount must be above 0.")
-    (result,) = book(settings, [command])
+        request_cash(database, command)
+    (result,) = book(find_settings(data_dir), [command])
     return {
         "accountId": str(command.account_id),
         "transferId": result["ids"][0],

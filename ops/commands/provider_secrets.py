@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from models.providers import Secret, add_secret, list_secrets, revoke_secret
-from ops.database import ledger_of
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list
+from ops.database import changes_of, ledger_of
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list
 
 app = typer.Typer(
     help="What a provider signs with: add a new secret, revoke the old.", no_args_is_help=True
@@ -20,13 +20,16 @@ SecretId = Annotated[int, typer.Option(min=1, help="As `secret list` and `secret
 
 @app.command("add")
 def add(
-    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    counterparty_id: CounterpartyId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Add a secret; the others stay good.
 
     It counts at once, and is shown this once.
     """
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         added, secret = add_secret(database, counterparty_id)
     emit(
         {
@@ -42,6 +45,7 @@ def add(
 def revoke(
     counterparty_id: CounterpartyId,
     secret_id: SecretId,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -50,7 +54,7 @@ def revoke(
     Also the last one may be revoked, as when it was stolen: then every call of the provider is
     refused until it has another.
     """
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         revoked = revoke_secret(database, counterparty_id, secret_id)
         left = [one for one in list_secrets(database, counterparty_id) if not one.revoked_at]
     if not left:

@@ -7,8 +7,8 @@ import typer
 from models.parties import ListedProvider, list_providers, show_provider
 from models.providers import add_provider, set_provider_status
 from ops.commands import provider_secrets
-from ops.database import ledger_of
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_list, emit_lists
+from ops.database import changes_of, ledger_of
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list, emit_lists
 
 app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
 app.add_typer(provider_secrets.app, name="secret")
@@ -20,38 +20,46 @@ Name = Annotated[str, typer.Argument(help="How the provider is called; each name
 
 
 @app.command("add")
-def add(name: Name, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def add(
+    name: Name, note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
     """Add a provider and print what it signs with.
 
     The secret is shown this once.
     """
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         added = add_provider(database, name)
     emit({"counterpartyId": added.counterparty_id, "secret": added.secret}, as_json)
 
 
 @app.command("suspend")
 def suspend(
-    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    counterparty_id: CounterpartyId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Take no new bet of a provider from now on.
 
     What is owed is still paid and given back.
     """
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         set_provider_status(database, counterparty_id, "suspended")
     emit({"counterpartyId": counterparty_id, "status": "suspended"}, as_json)
 
 
 @app.command("resume")
 def resume(
-    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    counterparty_id: CounterpartyId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Take bets of a suspended provider again.
 
     Bets that were refused meanwhile stay refused.
     """
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         set_provider_status(database, counterparty_id, "active")
     emit({"counterpartyId": counterparty_id, "status": "active"}, as_json)
 

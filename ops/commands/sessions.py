@@ -7,19 +7,22 @@ from typing import Annotated
 
 import typer
 
+from models.accounts import request_cash
+from models.audit import Author, operation
 from models.commands import Deposit, read_text
-from models.db import transaction
 from models.money import read_amount
 from models.parties import ShownSession, list_sessions, show_session
 from models.sessions import Opened, Opening, close_session, open_accounts, open_sessions
+from models.times import utc
+from ops.author import author_of
 from ops.cash import book
-from ops.database import database_failures, ledger_of
-from ops.documents import utc
+from ops.database import changes_of, database_failures, ledger_of
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
     Limit,
+    Note,
     chosen_reference,
     emit,
     emit_list,
@@ -73,6 +76,7 @@ def open_(
     max_bet: MaxBet = None,
     ttl_minutes: Minutes = 240,
     count: Count = None,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -84,6 +88,7 @@ def open_(
     if reference is not None and deposit is None:
         raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
     settings = find_settings(data_dir)
+    author = author_of(settings, data_dir, note)
     opening = Opening(
         counterparty_id=provider,
         currency=currency,
@@ -94,8 +99,8 @@ def open_(
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
         references = _numbered(chosen_reference(reference), count)
-        _deposit(settings, opening, players, deposit, references)
-    with database_failures(), transaction(settings.database_url) as database:
+        _deposit(settings, author, opening, players, deposit, references)
+    with database_failures(), operation(settings.database_url, author) as database:
         opened = open_sessions(database, opening, players)
     rows = [_opened_row(name, one) for name, one in zip(players, opened, strict=True)]
     if count is None and as_json:
@@ -138,10 +143,13 @@ def show(
 
 @app.command("close")
 def close(
-    session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    session_id: SessionId,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Close a session: no new bet is taken in it from now on; what is owed is still paid."""
-    with ledger_of(data_dir) as database:
+    with changes_of(data_dir, note) as database:
         closed_at = close_session(database, session_id)
     emit({"sessionId": session_id, "closedAt": utc(closed_at)}, as_json)
 
@@ -156,13 +164,14 @@ def _numbered(name: str, count: int | None) -> list[str]:
 
 def _deposit(
     settings: Settings,
+    author: Author,
     opening: Opening,
     players: Sequence[str],
     amount: str,
     references: Sequence[str],
 ) -> None:
     """Make the accounts and the deposits into them; when anything cannot be read, nothing."""
-    with database_failures(), transaction(settings.database_url) as database:
+    with database_failures(), operation(settings.database_url, author) as database:
         accounts = open_accounts(database, opening, players)
         deposits = [
             Deposit(
@@ -172,6 +181,8 @@ def _deposit(
             )
             for account, reference in zip(accounts, references, strict=True)
         ]
+        for command in deposits:
+            request_cash(database, command)
     book(settings, deposits)
 
 

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 from redis import Redis
 
-from models.verify import verify
+from models.verify import Asked, verify
 from tests.service import keys
 
 _BETS = """
@@ -225,5 +225,5 @@ def read_failures(redis_url: str) -> dict[str, str]:
 
 def add_verdict(evidence: Evidence, database_url: str) -> None:
     """Let the product verify its ledger and journal, as `betcore ledger verify` does."""
-    report = verify(database_url, 20, keys.JOURNAL)
+    report = verify(database_url, 20, Asked(keys.JOURNAL, keys.OPERATOR))
     evidence.problems = [*report.problems]

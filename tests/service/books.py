@@ -19,7 +19,7 @@ CASH, HOUSE, ANN = 1, 2, 4  # accounts in EUR; HOUSE is of provider 1
 Moves = Sequence[tuple[str, str]]  # kind and amount of each transfer
 
 # Ann has three deposits (transfers 1, 2, 3) and one bet (row 4, transfers 5 and 6).
-_WHOLE = """
+WHOLE = """
     insert into currency values ('EUR', 2), ('JPY', 0);
     insert into provider (id, counterparty_id, name, status)
         values (1, 'one', 'One', 'active'), (2, 'two', 'Two', 'active');
@@ -53,10 +53,10 @@ _TRANSFER = """
 """
 _DEFENCELESS = """
     set session_replication_role = replica;
-    alter table account drop constraint account_kind;
-    alter table transfer drop constraint transfer_direction,
-                         drop constraint transfer_amount_not_negative,
-                         drop constraint transfer_of_bet_or_reference
+    alter table account drop constraint if exists account_kind;
+    alter table transfer drop constraint if exists transfer_direction,
+                         drop constraint if exists transfer_amount_not_negative,
+                         drop constraint if exists transfer_of_bet_or_reference
 """
 
 
@@ -83,6 +83,14 @@ class Books:
         """Run statements that no trigger, foreign key or check of one account or amount hinders."""
         self._execute(";".join((_DEFENCELESS, *statements)))
 
+    @contextmanager
+    def damaged(self, table: str, *statements: str) -> Iterator[None]:
+        """Damage one table, and make it as it was at the end of the block."""
+        self.damage(f"create table kept as table {table}", *statements)
+        yield
+        restored = f"insert into {table} table kept"
+        self.damage(f"delete from {table}", restored, "drop table kept")  # noqa: S608
+
     def verified(self, problems_max: int = 100) -> Report:
         """What the verification finds."""
         return verify(self.url, problems_max)
@@ -98,13 +106,18 @@ def whole_books() -> Iterator[Books]:
     with temporary_servers(redis=False) as urls:
         migrate(urls.database)
         engine(urls.database).dispose()
-        with psycopg.connect(urls.database) as connection:
-            connection.execute(_WHOLE)
-        whole = Books(urls.database)
-        whole.move(1, None, [("deposit", "100"), ("deposit", "50"), ("deposit", "25")])
-        whole.bet(4, "pay_in_out", "settled", "10", "55.25")
-        whole.move(5, 4, [("stake", "10"), ("win", "55.25")])
-        yield whole
+        yield written(urls.database)
+
+
+def written(url: str) -> Books:
+    """The ledger above, written into a database that has tables and no rows."""
+    with psycopg.connect(url) as connection:
+        connection.execute(WHOLE)
+    whole = Books(url)
+    whole.move(1, None, [("deposit", "100"), ("deposit", "50"), ("deposit", "25")])
+    whole.bet(4, "pay_in_out", "settled", "10", "55.25")
+    whole.move(5, 4, [("stake", "10"), ("win", "55.25")])
+    return whole
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from tests.service.journaled_books import journaled_books
 from tests.service.link_world import QUICK
 from tests.service.proxy import Proxy
 from tests.service.queue_world import QueueWorld
+from tests.service.vouched_books import vouched_books
 from tests.service.world import Seat, World
 
 
@@ -90,6 +91,20 @@ def redis_proxy(queue_world: QueueWorld) -> Iterator[Proxy]:
     """A proxy before the Redis of `queue_world`."""
     with Proxy(socket_of(queue_world.url)) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def vouched_template() -> Iterator[Books]:
+    """A ledger that operators and a worker made, to be copied and never changed."""
+    with vouched_books() as books:
+        yield books
+
+
+@pytest.fixture
+def vouched(vouched_template: Books) -> Iterator[Books]:
+    """A ledger that operators and a worker made, of the test's own: it may damage it."""
+    with copied(vouched_template) as copy:
+        yield copy
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,10 @@ from models.commands import PayInOut
 from models.db import LedgerConnection, engine
 from models.keys import Key, KeyRing
 from models.ledger import Ledger
-from models.seal import Seal
-from models.verify import Report, verify
+from models.seal import Seal, make_seal
+from models.verify import Asked, Report, verify
 from tests.service.books import ANN, Books, whole_books
-from tests.service.keys import JOURNAL
+from tests.service.keys import AUTHOR, JOURNAL, OPERATOR
 
 #: What is said of a transfer, in full.
 EDITED = "Transfer {} was edited: it or its bet is not as row {} of journal strand S has it."
@@ -42,13 +42,13 @@ def ledger_of(books: Books, key: Key = JOURNAL.current) -> Iterator[Ledger]:
 
 @contextmanager
 def journaled_books() -> Iterator[Books]:
-    """Transfers 1 to 6 were adopted; three batches of two bets follow, on one strand.
+    """Transfers 1 to 6 and all facts were adopted; three batches of two bets follow, on one strand.
 
     Row 1 has 1001, 1002, 1004, 1005; row 2 has 1007, 1008, 1010, 1011; row 3 has 1013, 1014, 1016,
     1017: the ids between are the bets'.
     """
     with whole_books() as books:
-        adopt(books.url, JOURNAL.current)
+        adopt(books.url, JOURNAL.current, AUTHOR)
         with ledger_of(books) as ledger:
             for batch in ("one", "two", "three"):
                 commands = [bet(f"{batch} {number}") for number in (1, 2)]
@@ -59,7 +59,12 @@ def journaled_books() -> Iterator[Books]:
 
 def verified(books: Books, keys: KeyRing = JOURNAL, seal: Seal | None = None) -> Report:
     """What the verification finds, with the journal."""
-    return verify(books.url, 1000, keys, seal)
+    return verify(books.url, 1000, Asked(keys, OPERATOR, seal))
+
+
+def sealed(books: Books, keys: KeyRing = JOURNAL) -> Seal:
+    """A seal of it as it is now."""
+    return make_seal(books.url, keys, OPERATOR)
 
 
 def problems(books: Books, keys: KeyRing = JOURNAL, seal: Seal | None = None) -> Sequence[str]:

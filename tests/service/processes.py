@@ -16,17 +16,20 @@ from redis import Redis
 from rq import Worker
 
 from ops.embedded import Urls
+from ops.logins import login_url
 from tests.service import keys
 
 
 class Process:
     """A child process, its output in a file; ended with the `with` block."""
 
+    _login = "reader"  # who it is to PostgreSQL
+
     def __init__(self, urls: Urls, *command: str, pass_fds: tuple[int, ...] = (), **env: str):
         self._log = tempfile.NamedTemporaryFile("w+", prefix="betcore-test-")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", *command],
-            env={**os.environ, **common_environment(urls), **env},
+            env={**os.environ, **common_environment(urls, self._login), **env},
             stdout=self._log,
             stderr=self._log,
             stdin=subprocess.DEVNULL,
@@ -74,9 +77,9 @@ class Process:
         self.stop()
 
 
-def common_environment(urls: Urls) -> dict[str, str]:
-    """What every process of ours is told; each takes the keys that are its own."""
-    servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
+def common_environment(urls: Urls, login: str) -> dict[str, str]:
+    """What a process of ours is told, with its own login; it takes the keys that are its own."""
+    servers = {"DATABASE_URL": login_url(urls.database, login), "REDIS_URL": urls.redis}
     # A busy machine is no overload, but where a test is about that.
     patience = dict.fromkeys(
         ("BETCORE_QUEUE_WAIT_MAX_SECONDS", "BETCORE_LOOP_LAG_MAX_SECONDS"), "3600"
@@ -87,6 +90,7 @@ def common_environment(urls: Urls) -> dict[str, str]:
 class GatewayProcess(Process):
     """A gateway on a port of its own."""
 
+    _login = "gateway"
     _command: tuple[str, ...] = ("uvicorn", "api.app:create_app", "--factory", "--no-access-log")
 
     def __init__(self, urls: Urls, **env: str) -> None:
@@ -121,6 +125,7 @@ class BoundedGatewayProcess(GatewayProcess):
 class WorkerProcess(Process):
     """A worker, started by RQ's own command line."""
 
+    _login = "worker"
     _started = 0
 
     def __init__(self, urls: Urls, **env: str) -> None:
@@ -143,7 +148,7 @@ class WorkerProcess(Process):
 def until(
     holds: Callable[[], bool],
     otherwise: Callable[[], str] = lambda: "it did not come true",
-    seconds: float = 20,
+    seconds: float = 120,
 ) -> float:
     """Wait until a condition holds; the seconds it took. Fails the test when it never does."""
     began = time.monotonic()

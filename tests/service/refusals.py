@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from models.db import transaction
-from models.sessions import close_session
 from tests.service.client import Answer
 from tests.service.world import Seat, World
 
@@ -26,8 +24,7 @@ REASONS = {
 
 def close(world: World, seat: Seat) -> None:
     """Close the seat's session."""
-    with transaction(world.urls.database) as database:
-        close_session(database, seat.session_id)
+    world.close_session(seat)
 
 
 def expire(world: World, seat: Seat) -> None:

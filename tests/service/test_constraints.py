@@ -97,9 +97,14 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("transfer", "transfer_account_exists", {"account": 0, "credit_account": 0}),
     ("journal", "journal_key", {"strand": ":strand"}),
     ("journal", "journal_number_from_one", {"number": 0}),
-    ("journal", "journal_names_transfers", {"transfers": []}),
+    ("journal", "journal_names_records", {"transfers": []}),
+    ("journal", "journal_of_one_side", {"entries": [1]}),
     ("journal", "journal_hmac_length", {"hmac": b"short"}),
     ("journal_start", "journal_start_key", {"transfer_id": 0}),
+    ("audit_log", "audit_log_key", {"id": 1}),
+    ("audit_log", "audit_log_id_from_one", {"id": 0}),
+    ("audit_log", "audit_log_facts_named", {"facts": "[]"}),
+    ("audit_start", "audit_start_key", {"kind": "player"}),
 ]
 
 CHANGES = {
@@ -138,10 +143,13 @@ class Ground:
             "session": {"id": "new", "account_id": ":account", "expires_at": "now"},
             "bet": {"id": 1, "bet_id": "new", "account_id": ":account", "session_id": ":session"},
             "transfer": {"id": 1, "bet": ":bet", "kind": "refund", "debit_account": ":house"},
-            "journal": {"strand": "0" * 32, "number": 1, "key": "k", "transfers": [1]},
+            "journal": {"strand": "1" * 32, "number": 1, "key": "k", "transfers": [1]},
             "journal_start": {"transfer_id": 1},
+            "audit_log": {"id": 10**9, "actor": "a", "action": "b", "subject_table": "player"},
+            "audit_start": {"kind": "new", "until": 1},
         }
         rows["journal"] |= {"fingerprints": b"", "hmac": bytes(32)}
+        rows["audit_log"] |= {"subject": "1", "facts": "{}"}
         rows["session"] |= {"provider_id": ":provider"}
         rows["bet"] |= {"provider_id": ":provider", "opened_by": "pay_in_out", "state": "settled"}
         rows["bet"] |= {"stake": 1, "win": 1}

@@ -2,23 +2,34 @@
 
 import re
 import secrets
+import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 import yaml
+from psycopg.conninfo import conninfo_to_dict
 from redis import Redis
 from redis.exceptions import NoPermissionError
 from typer.main import get_group
 
+from models.db import engine, transaction
+from models.lookup import Lookup
+from models.migrate import migrate
+from models.providers import add_provider
 from ops.cli import app
-from ops.embedded import temporary_servers
+from ops.embedded import Urls, temporary_servers
+from ops.embedded.binaries import find_postgres
 from ops.healthy import healthy
 from settings import Settings
+from tests.service.migrating import older
 from tests.service.world import World
 
 ROOT = Path(__file__).parents[2]
 ROLES = ("gateway", "worker", "dashboard", "operator")
+POSTGRES_ROLES = ("migrator", "gateway", "worker", "operator")
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +149,66 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
                             redis.execute_command(*forbidden.split())
         finally:
             world.close()
+
+
+def test_each_process_has_its_own_login_to_postgres_and_the_dashboard_none(
+    compose: dict[str, Any],
+) -> None:
+    told = {name: service.get("environment", {}) for name, service in compose["services"].items()}
+    logins = {
+        name: urlsplit(environment["DATABASE_URL"]).username
+        for name, environment in told.items()
+        if "DATABASE_URL" in environment
+    }
+
+    assert logins == {"migrate": "migrator"} | {
+        name: name for name in ("gateway", "worker", "operator")
+    }
+    assert not [name for name in told["dashboard"] if "POSTGRES" in name or "KEY" in name]
+
+
+@pytest.mark.parametrize("made_by_administrator", [False, True])
+def test_the_logins_that_compose_makes_can_do_their_work(
+    compose: dict[str, Any], made_by_administrator: bool
+) -> None:
+    script = compose["configs"]["postgres-logins"]["content"]
+    passwords = {role: secrets.token_hex(8) for role in POSTGRES_ROLES}
+    with temporary_servers() as urls:
+        if made_by_administrator:
+            older(urls.database, "0003")
+        for _ in range(2):  # it may run again
+            run_psql(urls, script, passwords)
+        as_role = {
+            role: urlsplit(urls.database)._replace(netloc=f"{role}:{passwords[role]}@").geturl()
+            for role in POSTGRES_ROLES
+        }
+
+        migrate(as_role["migrator"])
+
+        gateway = Lookup(as_role["gateway"], connect_seconds=2, answer_seconds=8)
+        assert gateway.places(["none"]) == [None]
+        gateway.close()
+        with transaction(as_role["operator"]) as database:
+            add_provider(database, "of compose")
+        with psycopg.connect(as_role["worker"]) as worker:
+            worker.execute("select nextval('ledger_ids')")
+        engine(as_role["operator"]).dispose()
+
+
+def run_psql(urls: Urls, script: str, passwords: dict[str, str]) -> None:
+    """Run a script as the container `logins` does."""
+    parts = conninfo_to_dict(urls.database)
+    environment = {f"{role.upper()}_PASSWORD": password for role, password in passwords.items()}
+    environment |= {f"PG{name.upper()}": str(parts[name]) for name in ("host", "user", "password")}
+    done = subprocess.run(
+        [find_postgres()[0] / "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"],
+        env=environment | {"PGDATABASE": "betcore"},
+        input=script,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_health_says_no_for_what_does_not_run() -> None:

@@ -1,12 +1,15 @@
 """Currencies: ISO 4217's as it has them, and those that operators add, once and for all."""
 
+from contextlib import ExitStack
 from functools import partial
 
 import pytest
 
+from models.audit import operation
 from models.currencies import add_currency, use_currency
 from models.db import transaction
 from models.errors import AlreadyExists, InvalidRequest, UnknownCurrency
+from tests.service.keys import AUTHOR
 from tests.service.ledger_world import running, until_waiting
 from tests.service.world import World
 
@@ -20,7 +23,7 @@ def test_a_currency_of_iso_4217_has_its_decimals_and_one_cash_account(
     ledger_world: World, code: str, decimals: int
 ) -> None:
     for _ in range(2):
-        with transaction(ledger_world.urls.database) as database:
+        with operation(ledger_world.urls.database, AUTHOR) as database:
             assert use_currency(database, code).decimals == decimals
 
     assert ledger_world.rows(CASH, code) == [(1,)]
@@ -69,11 +72,12 @@ def test_a_currency_has_a_short_code_and_at_most_eighteen_decimals(
 
 
 def test_two_operators_who_add_one_currency_at_once_add_it_once(ledger_world: World) -> None:
-    with transaction(ledger_world.urls.database) as database:
-        add_currency(database, "ATONCE", 8)
-        with running(partial(ledger_world.currency, "ATONCE", 8)) as other:
+    with ExitStack() as stack:
+        with operation(ledger_world.urls.database, AUTHOR) as database:
+            add_currency(database, "ATONCE", 8)
+            second = running(partial(ledger_world.currency, "ATONCE", 8))
+            other = stack.enter_context(second)
             until_waiting(ledger_world)
-            database.commit()
-            assert other.result() == "ATONCE"
+        assert other.result() == "ATONCE"
 
     assert ledger_world.rows(CASH, "ATONCE") == [(1,)]

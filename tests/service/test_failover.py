@@ -11,19 +11,20 @@ import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from models.audit import operation
 from models.commands import Command, PayInOut
-from models.db import engine, transaction
+from models.db import engine
 from models.errors import LedgerUnavailable
 from models.lookup import BetQuestion, Lookup
 from models.migrate import migrate
 from models.outcome import Outcome
 from models.providers import add_provider
 from models.seal import Seal, make_seal
-from models.verify import verify
+from models.verify import Asked, verify
 from ops.embedded import Urls
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, players
-from tests.service.keys import JOURNAL
+from tests.service.keys import AUTHOR, JOURNAL, OPERATOR
 from tests.service.ledger_world import in_time, running, sit
 from tests.service.load import Bet, Load, repeat
 from tests.service.load import ask as send
@@ -177,7 +178,7 @@ def test_a_url_of_several_servers_finds_the_primary_in_any_order(pair: StandbyWo
     url = both(pair.standby.url, pair.primary.url)
     for spelling in (url, url.removesuffix(f"?{PRIMARY}")):
         migrate(spelling)
-        with transaction(spelling) as database:
+        with operation(spelling, AUTHOR) as database:
             add_provider(database, uuid.uuid4().hex)
         assert verify(spelling).ok
 
@@ -205,11 +206,11 @@ def state_of(world: StandbyWorld, bet: PayInOut) -> str | None:
 def sealed(world: StandbyWorld, _: object = None) -> Seal:
     """Seal the journal as an operator does, on a connection of its own."""
     engine(world.urls.database).dispose()
-    return make_seal(world.urls.database, JOURNAL)
+    return make_seal(world.urls.database, JOURNAL, OPERATOR)
 
 
 def check(world: StandbyWorld, bets: list[Bet], seal: Seal | None = None) -> None:
     """All that must hold in the end; `bets` are all of the players'."""
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)
-    assert verify(world.urls.database, keys=JOURNAL, seal=seal).ok
+    assert verify(world.urls.database, asked=Asked(JOURNAL, OPERATOR, seal)).ok

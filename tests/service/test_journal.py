@@ -5,9 +5,11 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from models.journal import LINE, Head, Strand, row_hmac
+from models.facts import SUBJECTS
+from models.journal import Head, Strand, row_hmac
 from models.keys import Key, KeyRing, Purpose
-from models.verify import Vouched, verify
+from models.records import KINDS, TRANSFER, Records
+from models.verify import Asked, Vouched, verify
 from tests.service.books import Books
 from tests.service.journaled_books import (
     DELETED,
@@ -17,7 +19,7 @@ from tests.service.journaled_books import (
     problems,
     verified,
 )
-from tests.service.keys import HEX, JOURNAL
+from tests.service.keys import HEX, JOURNAL, OPERATOR
 
 OTHER = Key(Purpose.JOURNAL, b"another key that is long enough, too")
 INSERT_1009 = """
@@ -30,7 +32,8 @@ ORPHAN = (
     " 1013, 1014, 1016, 1017."
 )
 LINES_OF = f"""
-    select {LINE} from transfer t left join bet b on b.id = t.bet where t.id = any(%s) order by t.id
+    select {TRANSFER.line} from transfer t left join bet b on b.id = t.bet
+    where t.id = any(%s) order by t.id
 """  # noqa: S608
 FORGE = """
     insert into journal (strand, number, key, transfers, fingerprints, hmac, created_at)
@@ -42,7 +45,7 @@ def test_a_ledger_that_nobody_touched_is_vouched_for(journaled: Books) -> None:
     report = verified(journaled)
 
     assert report.problems == ()
-    assert report.journal == Vouched(rows=4, strands=2, before=0, sealed=None)
+    assert report.journal == Vouched(rows=5, strands=3, entries=15)
 
 
 def test_a_long_verification_tells_how_far_it_is(
@@ -51,11 +54,13 @@ def test_a_long_verification_tells_how_far_it_is(
     monkeypatch.setattr("models.journal_check._ROWS_PER_STAGE", 3)
     stages: list[str] = []
 
-    verify(journaled.url, keys=JOURNAL, on_stage=stages.append)
+    verify(journaled.url, asked=Asked(JOURNAL, OPERATOR), on_stage=stages.append)
 
     assert stages == [
         *("counting", "transfers", "chains of balances", "accounts", "bets"),
-        *("journal, 0 of 4 rows", "journal, 3 of 4 rows", "transfers in no row of the journal"),
+        *[f"{subject.plural} as the audit log has them" for subject in SUBJECTS],
+        *("journal, 0 of 5 rows", "journal, 3 of 5 rows"),
+        *[f"{kind.plural} in no row of the journal" for kind in KINDS],
     ]
 
 
@@ -175,7 +180,7 @@ def test_a_row_vouches_for_the_one_before_it_too(journaled: Books) -> None:
         [(strand, mac, ids, prints)] = found.fetchall()
         lines = connection.execute(LINES_OF.encode(), [ids]).fetchall()
     text = "".join([line for (line,) in lines])
-    anew = row_hmac(JOURNAL.current, Head(strand, 1, mac), "0", prints, text).hex()
+    anew = row_hmac(JOURNAL.current, Head(strand, 1, mac), "0", prints, text, Records(ids)).hex()
     journaled.damage(
         f"update journal set hmac = '\\x{anew}', created_at = 'epoch' where number = 2"  # noqa: S608
     )
@@ -200,8 +205,9 @@ def test_rows_of_a_replaced_key_are_verified_with_it_and_not_without(journaled: 
     )
     [problem] = problems(journaled, KeyRing.read(Purpose.JOURNAL, fresh))
     assert problem == (
-        f"4 rows of the journal were made with the key {JOURNAL.current.id}, which was not given"
-        " (BETCORE_JOURNAL_KEYS_OLD): they are not verified."
+        f"17 records are in rows of the journal that were made with the key {JOURNAL.current.id},"
+        " which was not given (BETCORE_JOURNAL_KEYS_OLD, BETCORE_OPERATOR_KEYS_OLD): they are not"
+        " verified."
     )
 
 
@@ -216,7 +222,6 @@ def _forge(journaled: Books, key: Key, ids: list[int]) -> None:
     """Add a row of a new strand, made with `key`, that says it was made with ours."""
     with psycopg.connect(journaled.url) as connection:
         found = connection.execute(LINES_OF.encode(), [ids]).fetchall()
-        row = replace(
-            Strand(key).append(ids, [text for (text,) in found], "0"), key=JOURNAL.current.id
-        )
+        made = Strand(key).append(Records(ids), [text for (text,) in found], "0")
+        row = replace(made, key=JOURNAL.current.id)
         connection.execute(FORGE, [row.strand, row.key, ids, row.fingerprints, row.hmac])

@@ -1,12 +1,13 @@
 """Seals of the journal: what was cut off without a trace is missed all the same."""
 
+import json
+
 import pytest
 
 from models.keys import Key, KeyRing, Purpose
-from models.seal import BadSeal, Seal, make_seal, read_seal, write_seal
-from models.verify import Vouched
+from models.seal import BadSeal, Seal, _hmac, read_seal, write_seal
 from tests.service.books import Books
-from tests.service.journaled_books import bet, ledger_of, problems, verified
+from tests.service.journaled_books import bet, ledger_of, problems, sealed, verified
 from tests.service.keys import JOURNAL
 
 OTHER = Key(Purpose.JOURNAL, b"another key that is long enough, too")
@@ -15,7 +16,7 @@ REPLACED = KeyRing(OTHER, {OTHER.id: OTHER, JOURNAL.current.id: JOURNAL.current}
 
 
 def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled: Books) -> None:
-    seal = read_seal(write_seal(make_seal(journaled.url, JOURNAL), JOURNAL.current), JOURNAL)
+    seal = read_seal(write_seal(sealed(journaled), JOURNAL.current), JOURNAL)
     assert problems(journaled, seal=seal) == []
 
     journaled.damage(
@@ -39,7 +40,7 @@ def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled
 def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
     journaled: Books,
 ) -> None:
-    seal = make_seal(journaled.url, JOURNAL)
+    seal = sealed(journaled)
     with ledger_of(journaled) as ledger:
         ledger.apply([bet("later")], lambda _: True, 5)
     assert problems(journaled, seal=seal) == []
@@ -54,20 +55,23 @@ def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
 def test_transfers_that_are_made_to_look_older_than_the_journal_are_missed_by_the_seal(
     journaled: Books,
 ) -> None:
-    seal = make_seal(journaled.url, JOURNAL)
+    seal = sealed(journaled)
     journaled.damage("update journal_start set transfer_id = 2000", "delete from journal")
 
-    assert verified(journaled).journal == Vouched(rows=0, strands=0, before=17, sealed=None)
-    assert problems(journaled, seal=seal)[0] == (
-        "17 transfers are said to be older than the journal, but 0 were at the time of the seal."
-    )
+    found = verified(journaled).journal
+    assert found is not None
+    assert (found.rows, found.unvouched.transfers) == (0, 17)
+    assert (
+        "17 transfers are said to be older than what vouches for them, but 0 were at the time of"
+        " the seal."
+    ) in problems(journaled, seal=seal)
 
 
 def test_what_a_replaced_key_signs_after_the_seal_is_named(journaled: Books) -> None:
     """As by a thief of it: in a strand of its own, or behind what was sealed of another."""
     with ledger_of(journaled) as old, ledger_of(journaled, OTHER) as new:
         old.apply([bet("sealed")], lambda _: True, 5)
-        seal = read_seal(write_seal(make_seal(journaled.url, REPLACED), OTHER), REPLACED)
+        seal = read_seal(write_seal(sealed(journaled, REPLACED), OTHER), REPLACED)
         new.apply([bet("honest")], lambda _: True, 5)
         assert problems(journaled, REPLACED, seal) == []
 
@@ -84,7 +88,7 @@ def test_what_a_replaced_key_signs_after_the_seal_is_named(journaled: Books) -> 
 
 
 def test_a_seal_of_before_the_key_was_replaced_says_nothing_of_keys(journaled: Books) -> None:
-    seal = make_seal(journaled.url, JOURNAL)
+    seal = sealed(journaled)
     for key in (JOURNAL.current, OTHER):
         with ledger_of(journaled, key) as ledger:
             ledger.apply([bet(f"later, with {key.id}")], lambda _: True, 5)
@@ -96,7 +100,7 @@ def test_a_key_that_was_replaced_twice_still_signs_nothing(journaled: Books) -> 
     third = Key(Purpose.JOURNAL, b"a third key, and that is long enough")
     with ledger_of(journaled, OTHER) as second:
         second.apply([bet("honest")], lambda _: True, 5)
-        seal = read_seal(write_seal(make_seal(journaled.url, REPLACED), OTHER), REPLACED)
+        seal = read_seal(write_seal(sealed(journaled, REPLACED), OTHER), REPLACED)
         second.apply([bet("honest, too")], lambda _: True, 5)
     with ledger_of(journaled) as first:
         first.apply([bet("forged", win="3")], lambda _: True, 5)
@@ -108,10 +112,32 @@ def test_a_key_that_was_replaced_twice_still_signs_nothing(journaled: Books) -> 
 
 
 def test_a_seal_of_another_version_is_said_to_be_one(journaled: Books) -> None:
-    sealed = write_seal(make_seal(journaled.url, JOURNAL), JOURNAL.current)
+    document = write_seal(sealed(journaled), JOURNAL.current)
 
-    with pytest.raises(BadSeal, match="version 2"):
-        read_seal(sealed.replace('"version": 1', '"version": 2'), JOURNAL)
+    with pytest.raises(BadSeal, match="version 3"):
+        read_seal(document.replace('"version": 2', '"version": 3'), JOURNAL)
+
+
+def test_a_seal_of_the_first_version_still_counts(journaled: Books) -> None:
+    """It knew nothing of bets and facts: it covers none, and complains of none."""
+    seal = sealed(journaled)
+    document = json.loads(write_seal(seal, JOURNAL.current))
+    document |= {"version": 1, "beforeJournal": 0}
+    for name in ("hmac", "older"):
+        del document[name]
+    for head in document["heads"]:
+        del head["bets"], head["entries"]
+    text = json.dumps(document | {"hmac": _hmac(document, JOURNAL.current.secret)})
+    first = read_seal(text, JOURNAL)
+    assert problems(journaled, seal=first) == []
+
+    journaled.damage("truncate audit_log, journal", "update audit_start set until = 10000")
+
+    assert "Journal strand S was sealed with 3 rows, but has 0: its tail was cut off." in problems(
+        journaled, seal=first
+    )
+    assert "Nothing vouches for" in "".join(problems(journaled, seal=first))
+    assert "are said to be older" not in "".join(problems(journaled, seal=first))
 
 
 @pytest.mark.parametrize(
@@ -124,13 +150,13 @@ def test_what_is_no_seal_is_refused(text: str) -> None:
 
 
 def test_a_seal_that_was_edited_or_made_without_the_key_is_refused(journaled: Books) -> None:
-    sealed = write_seal(make_seal(journaled.url, JOURNAL), JOURNAL.current)
-    forged = write_seal(make_seal(journaled.url, REPLACED), OTHER)
+    document = write_seal(sealed(journaled), JOURNAL.current)
+    forged = write_seal(sealed(journaled, REPLACED), OTHER)
 
     with pytest.raises(BadSeal, match="edited"):
-        read_seal(sealed.replace('"number": 3', '"number": 2'), JOURNAL)
+        read_seal(document.replace('"number": 3', '"number": 2'), JOURNAL)
     with pytest.raises(BadSeal, match="key"):
         read_seal(forged, JOURNAL)
     with pytest.raises(BadSeal, match="edited"):
         read_seal(forged.replace(OTHER.id, JOURNAL.current.id), JOURNAL)
-    assert isinstance(read_seal(sealed, JOURNAL), Seal)
+    assert isinstance(read_seal(document, JOURNAL), Seal)

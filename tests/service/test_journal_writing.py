@@ -10,7 +10,17 @@ from psycopg.types.json import Jsonb
 
 from models.adopt import Adopted, adopt
 from models.errors import LedgerUnavailable
-from models.journal import LINE, line
+from models.reason import Reason
+from models.records import (
+    AUDIT_ENTRY,
+    REJECTED_BET,
+    TRANSFER,
+    Entry,
+    as_jsonb,
+    bet_line,
+    entry_line,
+    transfer_line,
+)
 from models.state import Bet, BetState, Kind, Moment, OpenedBy, Transfer
 from models.verify import Vouched
 from tests.service.books import Books
@@ -21,7 +31,7 @@ from tests.service.journaled_books import (
     problems,
     verified,
 )
-from tests.service.keys import JOURNAL
+from tests.service.keys import AUTHOR, JOURNAL
 from tests.service.ledger_world import apply, end_sessions, ledger_on, sit
 from tests.service.world import World
 
@@ -29,9 +39,13 @@ NUMBERS = st.integers(1, 2**62)
 AMOUNTS = st.decimals(0, 10**14, places=6, allow_nan=False)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
 IN_SQL = f"""
-    select {LINE} from jsonb_populate_record(null::transfer, %s) t
+    select {TRANSFER.line} from jsonb_populate_record(null::transfer, %s) t
     left join jsonb_populate_record(null::bet, %s) b on b.id = t.bet
 """  # noqa: S608
+BET_IN_SQL = f"select {REJECTED_BET.line} from jsonb_populate_record(null::bet, %s) r"  # noqa: S608
+ENTRY_IN_SQL = f"select {AUDIT_ENTRY.line} from jsonb_populate_record(null::audit_log, %s) e"  # noqa: S608
+MAYBE = AMOUNTS | st.none()
+REASONS = st.sampled_from(Reason) | st.none()
 MOMENT = Moment("1767225600000001", "2026-01-01")
 
 
@@ -39,28 +53,27 @@ def test_what_is_in_no_row_can_be_adopted_and_is_then_vouched_for(journaled: Boo
     journaled.move(7, None, [("deposit", "1"), ("deposit", "2")])
     before = problems(journaled)
 
-    counted = adopt(journaled.url, JOURNAL.current, only_count=True)
+    counted = adopt(journaled.url, JOURNAL.current, AUTHOR, only_count=True)
     assert problems(journaled) == before
     assert len(before) == 2
-    assert adopt(journaled.url, JOURNAL.current) == counted == Adopted(2, 7, 8)
-    assert adopt(journaled.url, JOURNAL.current) == Adopted(0, None, None)
+    assert adopt(journaled.url, JOURNAL.current, AUTHOR) == counted == Adopted(2, 7, 8)
+    assert adopt(journaled.url, JOURNAL.current, AUTHOR) == Adopted(0, None, None)
     assert problems(journaled) == []
 
     journaled.damage("update transfer set created_at = now() where id = 8")
     assert problems(journaled) == [EDITED.format(8, 1)]
 
 
-def test_a_batch_that_moves_nothing_writes_no_row(journaled: Books) -> None:
+def test_a_batch_that_records_nothing_writes_no_row(journaled: Books) -> None:
     with ledger_of(journaled) as ledger:
         ledger.apply([bet("one 1")], lambda _: True, 5)
-        ledger.apply([bet("too much", "100000")], lambda _: True, 5)
 
-    assert verified(journaled).journal == Vouched(rows=4, strands=2, before=0, sealed=None)
+    assert verified(journaled).journal == Vouched(rows=5, strands=3, entries=15)
 
 
-@pytest.mark.parametrize("next_moves_nothing", [False, True])
+@pytest.mark.parametrize("next_records_nothing", [False, True])
 def test_after_a_commit_that_may_or_may_not_have_been_a_new_strand_begins(
-    ledger_world: World, next_moves_nothing: bool
+    ledger_world: World, next_records_nothing: bool
 ) -> None:
     [seat] = sit(ledger_world)
     rows = (
@@ -73,12 +86,13 @@ def test_after_a_commit_that_may_or_may_not_have_been_a_new_strand_begins(
         return True
 
     with ledger_on(ledger_world) as ledger:
-        ledger.apply([seat.bet(1)], lambda _: True, 5)
+        first_bet = seat.bet(1)
+        ledger.apply([first_bet], lambda _: True, 5)
         ledger.apply([seat.bet(1)], lambda _: True, 5)
         with pytest.raises(LedgerUnavailable):
             ledger.apply([seat.bet(1)], lost, 5)
-        if next_moves_nothing:  # and writes no row: that of the lost batch is not to follow
-            ledger.apply([seat.bet(10_000)], lambda _: True, 5)
+        if next_records_nothing:  # and writes no row: that of the lost batch is not to follow
+            ledger.apply([first_bet], lambda _: True, 5)
         ledger.apply([seat.bet(1)], lambda _: True, 5)
 
     (first, one), (same, two), (other, again) = ledger_world.rows(rows, seat.account_id)
@@ -146,4 +160,68 @@ def test_a_transfer_is_the_same_text_in_memory_and_in_sql(
         }
         of_bet = {"id": 5, "provider_id": 6, "bet_id": text} if transfer.bet else {}
         [(found,)] = ledger_world.rows(IN_SQL, Jsonb(row), Jsonb(of_bet))
-        assert found == line(transfer, MOMENT)
+        assert found == transfer_line(transfer, MOMENT)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, TEXTS | st.none(), MAYBE, MAYBE, REASONS, NUMBERS)
+def test_a_rejected_bet_is_the_same_text_in_memory_and_in_sql(
+    ledger_world: World,
+    bet_id: str,
+    round_id: str | None,
+    win: Decimal | None,
+    odd: Decimal | None,
+    reason: Reason | None,
+    id_: int,
+) -> None:
+    stake = Decimal("10.50")
+    rejected = Bet(id_, 6, bet_id, 7, "a|1:b", round_id, OpenedBy.PAY_IN, BetState.REJECTED, stake)
+    rejected.win, rejected.odd, rejected.refused_with = win, odd, 5
+    rejected.reason = reason
+    row = {
+        "id": id_,
+        "provider_id": 6,
+        "bet_id": bet_id,
+        "account_id": 7,
+        "session_id": "a|1:b",
+        "round_id": round_id,
+        "opened_by": "pay_in",
+        "state": "rejected",
+        "stake": "10.5",
+        "win": None if win is None else str(win),
+        "odd": None if odd is None else str(odd),
+        "refused_with": 5,
+        "reason": reason,
+        "created_at": "2026-01-01T00:00:00.000001Z",
+    }
+
+    [(found,)] = ledger_world.rows(BET_IN_SQL, Jsonb(row))
+
+    assert found == bet_line(rejected, MOMENT)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXTS, TEXTS, TEXTS | st.none(), st.dictionaries(TEXTS, TEXTS), NUMBERS)
+def test_an_audit_entry_is_the_same_text_in_memory_and_in_sql(
+    ledger_world: World,
+    actor: str,
+    subject: str,
+    note: str | None,
+    facts: dict[str, str],
+    id_: int,
+) -> None:
+    entry = Entry(id_, actor, "player.added", "player", subject, as_jsonb(facts), note)
+    row = {
+        "id": id_,
+        "created_at": "2026-01-01T00:00:00.000001Z",
+        "actor": actor,
+        "action": "player.added",
+        "subject_table": "player",
+        "subject": subject,
+        "facts": facts,
+        "note": note,
+    }
+
+    [(found,)] = ledger_world.rows(ENTRY_IN_SQL, Jsonb(row))
+
+    assert found == entry_line(entry, MOMENT.micros)

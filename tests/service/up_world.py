@@ -78,7 +78,7 @@ class Running:
         """Send it a signal, if one is given, and wait for its end; the exit code."""
         if number is not None:
             self.send(number)
-        return self._process.wait(30)
+        return self._process.wait(120)
 
     def __enter__(self) -> Self:
         return self
@@ -129,6 +129,11 @@ class Up(Running):
             for pid, parent in _parents().items()
             if parent == self.pid and f"\0{kind}\0" in _command(pid)
         ]
+
+    def environment(self, kind: str) -> dict[str, str]:
+        """What the first child of a kind was told."""
+        told = Path(f"/proc/{self.children(kind)[0]}/environ").read_text()
+        return dict(entry.split("=", 1) for entry in told.split("\0") if "=" in entry)
 
     def __exit__(self, *_: object) -> None:
         tree = self.tree()

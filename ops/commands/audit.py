@@ -1,0 +1,93 @@
+"""`betcore audit`: who did what, and why."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from models.audit import Action
+from models.audit_list import AuditLine, Wanted, list_entries
+from models.statement import Period
+from ops.database import database_failures
+from ops.options import (
+    DEFAULT_DATA_DIR,
+    AsCsv,
+    AsJson,
+    DataDir,
+    Limit,
+    Since,
+    Until,
+    emit_csv,
+    emit_list,
+    find_settings,
+    require_one_form,
+    require_period,
+)
+
+app = typer.Typer(help="The audit log: everything that operators have done.", no_args_is_help=True)
+
+_TITLES = ("entry", "createdAt", "actor", "action", "subject", "name", "facts", "note")
+
+Subject = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND[:NAME]",
+        help="Only what was done to this: currency, provider, secret, player, account or session;"
+        " such as player:ann.",
+    ),
+]
+OfAction = Annotated[
+    Action | None, typer.Option("--action", metavar="ACTION", help="Such as player.blocked.")
+]
+
+
+@app.command("list")
+def list_(
+    subject: Subject = None,
+    action: OfAction = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    as_csv: AsCsv = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """List what operators have done, the newest first: who, what, to whom and why.
+
+    `betcore ledger verify` proves that no entry was edited, deleted or inserted.
+    """
+    require_one_form(as_csv, as_json)
+    require_period(since, until)
+    wanted = Wanted(Period(since, until), action, subject)
+    with database_failures():
+        found = list_entries(find_settings(data_dir).database_url, wanted, limit)
+        if as_json:
+            emit_list({}, "entries", _rows(found), as_json)
+            return
+        rows = ({**row, "facts": _said(row["facts"])} for row in _rows(found))
+        if as_csv:
+            emit_csv(_TITLES, rows)
+        else:
+            emit_list({}, "entries", rows, as_json)
+
+
+def _rows(found: Iterator[AuditLine]) -> Iterator[dict[str, object]]:
+    for line in found:
+        cells = (
+            str(line.id),
+            line.created_at,
+            line.actor,
+            line.action,
+            f"{line.kind} {line.key}",
+            line.name,
+            line.facts,
+            line.note,
+        )
+        yield dict(zip(_TITLES, cells, strict=True))
+
+
+def _said(facts: object) -> str:
+    """Facts on one line, such as `status=blocked`."""
+    if not isinstance(facts, dict):
+        return str(facts)
+    return " ".join(f"{name}={value}" for name, value in facts.items())
