@@ -71,7 +71,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         WORKER: _READS,
         OPERATOR: Rights(
             select=ALL,
-            insert="id provider_id account_id min_bet max_bet expires_at",
+            insert="id provider_id account_id min_bet max_bet opened_at expires_at",
             update="closed_at",
         ),
         READER: _READS,

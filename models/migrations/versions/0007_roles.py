@@ -90,8 +90,8 @@ grant insert (provider_id, secret, revoked_at), update (revoked_at) on provider_
     to betcore_operator;
 grant insert (external_id, status), update (status) on player to betcore_operator;
 grant insert (kind, player_id, provider_id, currency) on account to betcore_operator;
-grant insert (id, provider_id, account_id, min_bet, max_bet, expires_at), update (closed_at)
-    on session to betcore_operator;
+grant insert (id, provider_id, account_id, min_bet, max_bet, opened_at, expires_at),
+    update (closed_at) on session to betcore_operator;
 
 -- Readers report and verify; of a secret they see that there is one.
 grant select on currency, provider, player, account, session, bet, transfer, journal,
