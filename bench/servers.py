@@ -15,6 +15,7 @@ from models.migrate import migrate
 from models.postgres import connect
 from models.preconditions import Use
 from ops.embedded import Urls, embedded_servers, temporary_servers
+from ops.logins import login_url, make_logins
 
 # On a disk: /tmp is memory on some machines, where fsync costs nothing.
 _BELOW = "/var/tmp"  # noqa: S108 - the folder below it is ours alone
@@ -41,7 +42,8 @@ def bench_servers(*, durable: bool = True) -> Iterator[Urls]:
             urls = stack.enter_context(embedded_servers(folder, postgres_settings=_POSTGRES))
         else:
             urls = stack.enter_context(temporary_servers(postgres_settings=_POSTGRES))
-        migrate(urls.database)
+        make_logins(urls.database)
+        migrate(login_url(urls.database, "migrator"))
         yield urls
 
 

@@ -14,6 +14,7 @@ from typing import Any, cast
 import hiredis
 from redis import exceptions as redis_errors
 
+from broker.bounded import ANSWER_BYTES_MAX
 from broker.redis_url import Options, read_redis_url, tls_context
 from settings import Settings
 
@@ -26,6 +27,7 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self._reader = hiredis.Reader(replyError=redis_errors.ResponseError)
         self._awaited: deque[asyncio.Future[Answer]] = deque()
+        self._unread = 0  # bytes since the last whole answer
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -57,7 +59,11 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by asyncio: resolve the answers that are complete."""
         self._reader.feed(data)
+        self._unread += len(data)
+        if self._unread > ANSWER_BYTES_MAX:
+            self.abort()
         while (answer := self._reader.gets()) is not False:
+            self._unread = 0
             waiting = self._awaited.popleft()
             if waiting.done():
                 continue

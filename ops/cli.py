@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "ops.commands.currencies:app",
         "Currencies: those of ISO 4217 need not be added, others do.",
     ),
+    "queue": ("ops.commands.queue:app", "RQ's queue: how it is, suspend, resume, requeue."),
     "audit": ("ops.commands.audit:app", "The audit log: everything that operators have done."),
     "report": ("ops.commands.reports:app", "Reports: what came of all bets together."),
 }

@@ -48,10 +48,11 @@ class NoServers(BetcoreError):  # noqa: N818
     """Neither DATABASE_URL and REDIS_URL are set, nor do embedded servers run on the folder."""
 
 
-def find_settings(data_dir: Path) -> "Settings":
+def find_settings(data_dir: Path, login: str = "operator") -> "Settings":
     """The settings of this process, with the URLs of the embedded servers where none are set.
 
-    Raises NoServers when there is nothing to talk to.
+    `login`: as whom this process logs in to the embedded PostgreSQL (ops/logins.py). Raises
+    NoServers when there is nothing to talk to.
     """
     from settings import settings
 
@@ -59,6 +60,7 @@ def find_settings(data_dir: Path) -> "Settings":
     if configured.database_url and configured.redis_url:
         return configured
     from ops.embedded import EmbeddedError, running
+    from ops.logins import login_url
 
     try:
         urls = running(data_dir)
@@ -71,7 +73,7 @@ def find_settings(data_dir: Path) -> "Settings":
         )
     return configured.model_copy(
         update={
-            "database_url": configured.database_url or urls.database,
+            "database_url": configured.database_url or login_url(urls.database, login),
             "redis_url": configured.redis_url or urls.redis,
         }
     )

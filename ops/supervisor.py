@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ops.signals import Signals
@@ -32,6 +32,7 @@ class Role:
     stop_within_seconds: float  # from SIGTERM to SIGKILL
     inherits: tuple[int, ...] = ()  # descriptors
     withheld: frozenset[str] = frozenset()  # variables of the environment that it must not have
+    given: Mapping[str, str] = field(default_factory=dict)  # variables that are its own
     reports: bool = False  # whether it takes `--ready-fd` and writes there when it is ready
 
 
@@ -46,7 +47,7 @@ class Child:
         self.wanted = True
         self._environment = {
             name: value for name, value in environment.items() if name not in role.withheld
-        }
+        } | dict(role.given)
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._start_again_at = 0.0
@@ -139,7 +140,7 @@ class Supervisor:
     def __init__(
         self, roles: Sequence[Role], environment: Mapping[str, str], signals: Signals
     ) -> None:
-        """`environment` is the children's, but for what a role withholds.
+        """`environment` is the children's, but for what a role withholds and gives.
 
         `signals` wake it when one ends.
         """

@@ -6,7 +6,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -43,6 +43,9 @@ _LOOK_EVERY_SECONDS = 0.05
 _CHECK_SERVERS_EVERY_SECONDS = 1.0
 _KINDS = ("gateway", "worker", "dashboard")  # in the order in which they are stopped
 _PASSWORD_BYTES = 18
+# Variables that only one kind of child may see; of keys see `_all_keys_but`.
+_DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
+_OF_DASHBOARD = frozenset({"BETCORE_DASHBOARD_PASSWORD"})
 
 
 class NotReady(BetcoreError):  # noqa: N818
@@ -65,7 +68,8 @@ class Wishes:
 class _Plan:
     """What to run; `settings` name the servers, and the addresses to listen at."""
 
-    settings: Settings
+    settings: Settings  # an operator's, for what is done here
+    database_urls: Mapping[str, str]  # by the kind of the child that logs in so
     data_dir: Path  # absolute
     workers: int
     gateways: int
@@ -80,16 +84,32 @@ def run(wishes: Wishes) -> None:
     log_as("up")
     with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
         with signals.droppable():
-            folder = private_folder(wishes.data_dir.resolve())
+            folder = private_folder(wishes.data_dir)
             configured, listener = _with_ports(readable(settings()), wishes, folder)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(folder, configured))
-            plan = _Plan(servers.settings, folder, wishes.workers, wishes.gateways, wishes.demo)
+            plan = _Plan(
+                servers.settings_for("operator"),
+                {kind: servers.settings_for(kind).database_url for kind in ("gateway", "worker")},
+                folder,
+                wishes.workers,
+                wishes.gateways,
+                wishes.demo,
+            )
             for file in make_keys(plan.settings, folder):
                 _LOG.info("made a key: keep a copy of %s", file)
-            _LOG.info("the database is at revision %s", migrate(plan.settings.database_url))
+            _LOG.info("the database is at revision %s", _migrated(servers))
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
+
+
+def _migrated(servers: Servers) -> str:
+    """The revision of the database, which is the newest now."""
+    url = servers.settings_for("migrator").database_url
+    try:
+        return migrate(url)
+    finally:
+        engine(url).dispose()  # nothing here needs its rights any more
 
 
 def _with_ports(
@@ -151,7 +171,8 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
             lambda _: command,
             STOP_WITHIN_SECONDS + 3,
             (listener,),
-            _all_keys_but(Purpose.SECRETS),
+            _all_keys_but(Purpose.SECRETS) | _OF_DASHBOARD,
+            {"DATABASE_URL": plan.database_urls["gateway"]},
             reports=True,
         )
 
@@ -163,14 +184,16 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
             name,
             lambda run: ["worker", "--name", run, *data_dir],
             seconds,
-            withheld=_all_keys_but(Purpose.JOURNAL, Purpose.OPERATOR),
+            withheld=_all_keys_but(Purpose.JOURNAL, Purpose.OPERATOR) | _OF_DASHBOARD,
+            given={"DATABASE_URL": plan.database_urls["worker"]},
         )
 
     dashboard = ["dashboard", *port, *data_dir]
+    of_others = _all_keys_but() | _DATABASE
     return [
         *(gateway(f"gateway-{number + 1}") for number in range(plan.gateways)),
         *(worker(f"worker-{number + 1}") for number in range(plan.workers)),
-        Role("dashboard", "dashboard", lambda _: dashboard, 6, withheld=_all_keys_but()),
+        Role("dashboard", "dashboard", lambda _: dashboard, 6, withheld=of_others),
     ]
 
 
@@ -181,8 +204,8 @@ def _all_keys_but(*purposes: Purpose) -> frozenset[str]:
 
 
 def _environment(plan: _Plan) -> dict[str, str]:
-    urls = {"DATABASE_URL": plan.settings.database_url, "REDIS_URL": plan.settings.redis_url}
-    return known(os.environ) | urls  # what is misspelt was said once
+    # What is misspelt was said once.
+    return known(os.environ) | {"REDIS_URL": plan.settings.redis_url}
 
 
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:

@@ -30,6 +30,14 @@ Fd = Annotated[
     int | None,
     typer.Option(min=3, help="Serve on this inherited listening socket, not on host and port."),
 ]
+PrintRoles = Annotated[
+    bool,
+    typer.Option(
+        "--print-roles",
+        help="Change nothing: print the SQL that an administrator has to run in the database first,"
+        " where its user may not make the roles itself.",
+    ),
+]
 RoleName = Annotated[
     Literal["gateway", "worker", "dashboard"],
     typer.Argument(metavar="gateway|worker|dashboard", help="Which process to ask."),
@@ -46,17 +54,25 @@ Name = Annotated[
 ]
 
 
-def migrate(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def migrate(
+    print_roles: PrintRoles = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
     """Bring the database to the newest schema.
 
-    Prints its revision; does nothing when it is the newest already.
+    Prints its revision; does nothing when it is the newest already. Makes the roles of the
+    database, if its user may.
     """
     from models.migrate import migrate as to_newest
+    from models.migrate import roles_needed
     from ops.urls import readable
     from settings import settings
 
     configured = readable(settings())
-    url = configured.database_url or find_settings(data_dir).database_url
+    url = configured.database_url or find_settings(data_dir, "migrator").database_url
+    if print_roles:
+        for statement in roles_needed(url):
+            typer.echo(f"{statement};")
+        return
     emit({"revision": to_newest(url)}, as_json)
 
 
@@ -77,7 +93,7 @@ def gateway(
     from ops.urls import readable
 
     with service(name):
-        found = readable(find_settings(data_dir))
+        found = readable(find_settings(data_dir, "gateway"))
         with (
             listen(host or found.gateway_host, found.gateway_port if port is None else port)
             if fd is None
@@ -102,7 +118,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
     with service(name or "worker"):
         found = require_keys(
-            readable(find_settings(data_dir)), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
+            readable(find_settings(data_dir, "worker")), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
         )
         # RQ makes the worker, so it reads its settings itself.
         os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
@@ -135,6 +151,8 @@ def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_
         found = readable(configured if configured.redis_url else find_settings(data_dir))
         chosen = found.model_copy(
             update={
+                "database_url": "",  # it has no business there
+                "database_read_url": "",
                 "dashboard_host": host or found.dashboard_host,
                 "dashboard_port": found.dashboard_port if port is None else port,
                 "dashboard_password": dashboard_password(found, data_dir),

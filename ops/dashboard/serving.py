@@ -1,4 +1,4 @@
-"""Serves rq-dashboard to operators: behind a login, reading only, save for the requeue buttons."""
+"""Serves rq-dashboard to operators: behind a login, and reading only."""
 
 import socket
 from typing import TYPE_CHECKING, cast
@@ -35,7 +35,8 @@ def serve(settings: Settings) -> None:
 
     Raises DashboardError for an empty password, an unusable name or Redis URL, and a port in use.
     """
-    app = create_app(settings.redis_url, settings.dashboard_user, settings.dashboard_password)
+    login = (settings.dashboard_user, settings.dashboard_password)
+    app = create_app(settings.redis_url, *login, settings.queue_name)
     with _listen(settings.dashboard_host, settings.dashboard_port) as listener:
         config = uvicorn.Config(
             app,
@@ -51,7 +52,7 @@ def serve(settings: Settings) -> None:
         serve_http(config, listener)
 
 
-def create_app(redis_url: str, user: str, password: str) -> ASGIApp:
+def create_app(redis_url: str, user: str, password: str, queue: str = "bets") -> ASGIApp:
     """The dashboard as an ASGI application; `/healthz` alone is answered without the login.
 
     It does not connect yet. The lifespan's shutdown closes its Redis connections.
@@ -70,7 +71,7 @@ def create_app(redis_url: str, user: str, password: str) -> ASGIApp:
 
     cure()
     # Casts: Flask, a2wsgi and Starlette name the same interfaces by types of their own.
-    wsgi = WSGIMiddleware(cast("WSGIApp", DashboardApp(redis)), workers=WSGI_THREADS)
+    wsgi = WSGIMiddleware(cast("WSGIApp", DashboardApp(redis, queue)), workers=WSGI_THREADS)
 
     def close() -> None:
         wsgi.executor.shutdown(wait=False, cancel_futures=True)

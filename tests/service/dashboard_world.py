@@ -1,7 +1,6 @@
 """What the tests of the dashboard share: the dashboard as a process, and jobs made by stock RQ."""
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -33,6 +32,7 @@ class World:
     redis: Redis
     redis_url: str
     client: httpx.Client
+    pid: int  # of the dashboard
 
 
 @contextmanager
@@ -40,15 +40,22 @@ def dashboard_on_jobs() -> Iterator[World]:
     with (
         temporary_servers(postgres=False) as urls,
         Redis.from_url(urls.redis) as redis,
-        dashboard(urls.redis) as client,
+        started_dashboard(urls.redis) as (client, pid),
     ):
         fill(redis, urls.redis)
-        yield World(redis, urls.redis, client)
+        yield World(redis, urls.redis, client, pid)
 
 
 @contextmanager
 def dashboard(redis_url: str) -> Iterator[httpx.Client]:
     """The dashboard in a process of its own, and a client that knows its login."""
+    with started_dashboard(redis_url) as (client, _):
+        yield client
+
+
+@contextmanager
+def started_dashboard(redis_url: str) -> Iterator[tuple[httpx.Client, int]]:
+    """The same, with the id of the process."""
     port = free_port()
     with dashboard_process(redis_url, port) as process:
         try:
@@ -59,7 +66,7 @@ def dashboard(redis_url: str) -> Iterator[httpx.Client]:
                 timeout=SOON,
             ) as client:
                 wait_until(lambda: answers(client))
-                yield client
+                yield client, process.pid
         finally:
             process.terminate()
             process.wait(START)
@@ -157,10 +164,3 @@ def pages(redis: Redis) -> list[str]:
 def contents(redis: Redis) -> dict[bytes, bytes | None]:
     """All that Redis holds."""
     return {key: redis.dump(key) for key in redis.scan_iter()}
-
-
-def token(client: httpx.Client) -> dict[str, str]:
-    """The header that the scripts of a page send."""
-    found = re.search(r'"X-CSRF-Token": "([^"]+)"', client.get("/").text)
-    assert found
-    return {"X-CSRF-Token": found[1]}

@@ -24,6 +24,7 @@ QUICK = {
     "redis_connect_within_seconds": 1.0,
     "redis_patience_seconds": 0.4,
     "reply_block_seconds": 0.3,
+    "queue_wait_max_seconds": 3600.0,  # a busy machine is no overload
 }
 
 

@@ -25,6 +25,10 @@ class Conversation:
         """Send some bytes."""
         self._connection.sendall(b"".join(parts))
 
+    def end(self) -> None:
+        """Say that nothing more is sent."""
+        self._connection.shutdown(socket.SHUT_WR)
+
     def response(self, *, head: bool = False) -> httpx.Response:
         """The next response, whatever it is; the answer to a HEAD has no body."""
         status = self._answers.readline().split()

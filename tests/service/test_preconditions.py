@@ -17,11 +17,10 @@ from models.lookup import Lookup
 from models.migrate import migrate
 from models.preconditions import newest_revision
 from ops.embedded import Urls
-from tests.service import keys
 from tests.service.databases import fresh_database, name_of
 from tests.service.desk import Desk
 from tests.service.ledger_world import balance_of, job, ledger_on, running, sit
-from tests.service.processes import GatewayProcess, until
+from tests.service.processes import GatewayProcess, common_environment, until
 from tests.service.proxy import Proxy, as_it_is, postgres_proxy, through
 from tests.service.up_world import betcore
 from tests.service.world import World
@@ -73,26 +72,23 @@ def test_a_pooler_is_refused_by_everything(ledger_world: World) -> None:
         assert "connect to PostgreSQL itself" in line
 
 
-def test_processes_behind_a_pooler_say_so_and_need_no_restart_once_it_is_gone(
-    world: World, tmp_path: Path
+def test_processes_behind_a_pooler_say_so_and_a_gateway_goes_on_once_it_is_gone(
+    ledger_world: World, tmp_path: Path
 ) -> None:
-    with postgres_proxy(world.urls) as proxy:
+    with postgres_proxy(ledger_world.urls) as proxy:
         proxy.rewrite = invents_a_process
-        urls = through(world.urls, postgres=proxy)
-        environment = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
-        key = keys.ENVIRONMENT
+        urls = through(ledger_world.urls, postgres=proxy)
+        environment = common_environment(urls, "worker")
         with GatewayProcess(urls) as gateway:
+            worker = betcore("worker", cwd=tmp_path, **environment)
             until(lambda: POOLER in readiness(gateway), lambda: gateway.output)
-            worker = betcore("worker", cwd=tmp_path, **environment, **key)
-            command = betcore("provider", "add", "Nobody", cwd=tmp_path, **environment)
             proxy.rewrite = as_it_is
             gateway.wait_ready()
 
-    for failed in (worker, command):
-        assert failed.returncode == 1
-        assert failed.stdout == ""
-        assert failed.stderr.splitlines()[-1].startswith(f"betcore: {POOLER}")
-        assert "Traceback" not in failed.stderr
+    assert worker.returncode == 1
+    assert worker.stdout == ""
+    assert worker.stderr.splitlines()[-1].startswith(f"betcore: {POOLER}")
+    assert "Traceback" not in worker.stderr
 
 
 def test_jobs_wait_while_a_pooler_stands_in_between(

@@ -23,7 +23,7 @@ def test_a_rejected_bet_that_was_edited_in_any_column_is_named(vouched: Books) -
         "provider_id = 2",
         "opened_by = 'pay_in_out'",
         "created_at = created_at - interval '1 microsecond'",
-        "state = 'open', refused_with = null",
+        "state = 'open', refused_with = null, reason = null",
     ):
         damage = f"update bet set {change} where id = {bet}"  # noqa: S608
         with vouched.damaged("bet", damage):

@@ -1,10 +1,6 @@
 """The schema: what is declared is what migrations make, and making it twice is harmless."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,12 +12,12 @@ from sqlmodel import SQLModel
 
 from models import triggers
 from models.migrate import migrate
+from models.roles import FUNCTIONS
 from tests.service.databases import fresh_database
 from tests.service.ledger_world import until_waiting
+from tests.service.migrating import migrating
 from tests.service.patience import COMMAND
 from tests.service.world import World
-
-ROOT = Path(__file__).parents[2]
 
 # One query a part of the catalog, of everything that is ours; each row is text that says all.
 CATALOG = {
@@ -120,7 +116,7 @@ def test_processes_that_migrate_at_once_take_turns(ledger_world: World) -> None:
 
         assert (first.returncode, second.returncode) == (0, 0)
         assert len(revisions) == 1
-        assert len(catalog(url, "functions")) == 2
+        assert len(catalog(url, "functions")) == len(FUNCTIONS)
 
 
 def test_a_migration_leaves_no_lock_behind(ledger_world: World) -> None:
@@ -130,18 +126,6 @@ def test_a_migration_leaves_no_lock_behind(ledger_world: World) -> None:
         migrate(url)
 
         assert ledger_world.rows(locks) == [(0,)]
-
-
-@contextmanager
-def migrating(url: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that migrates and prints the revision."""
-    program = "import sys; from models.migrate import migrate; print(migrate(sys.argv[1]))"
-    command = [sys.executable, "-c", program, url]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def catalog(url: str, part: str) -> set[str]:

@@ -131,6 +131,11 @@ class Up(Running):
             if parent == self.pid and f"\0{kind}\0" in _command(pid)
         ]
 
+    def environment(self, kind: str) -> dict[str, str]:
+        """What the first child of a kind was told."""
+        told = Path(f"/proc/{self.children(kind)[0]}/environ").read_text()
+        return dict(entry.split("=", 1) for entry in told.split("\0") if "=" in entry)
+
     def __exit__(self, *_: object) -> None:
         tree = self.tree()
         super().__exit__()
