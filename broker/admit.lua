@@ -28,7 +28,8 @@ local function crowding()
   return math.floor(math.max(0, math.min(1, (NOW_MS - since) / WAIT_MAX_MS)) * 1000)
 end
 
-local since = tonumber(call('HGET', MEMORY, 'since') or nil)
+local since, latest = unpack(call('HMGET', MEMORY, 'since', 'latest'))
+since = note_time(latest) or tonumber(since or nil)
 if not since then
   since = NOW_MS
   call('HSET', MEMORY, 'since', since, 'born', since)

@@ -7,10 +7,9 @@ what another migration has just made is taken as it is. Privileges are the migra
 import psycopg
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import SQLModel
 
 from models.errors import BetcoreError
-from models.roles import FUNCTIONS, OWNER, ROLES, SEQUENCES, TEMPORARY, USERS, make_role
+from models.roles import FUNCTIONS, OWNER, RIGHTS, ROLES, SEQUENCES, TEMPORARY, USERS, make_role
 
 # Where our tables are, as models/postgres.py has said it; quoted where that is needed.
 _SCHEMA = text("select trim(split_part(current_setting('search_path'), ',', 1))")
@@ -77,7 +76,7 @@ def act_as_owner(connection: Connection) -> None:
     do all that; the message says what an administrator has to run.
     """
     try:
-        _prepare(connection)
+        prepare(connection)
         _do(connection, f"set role {OWNER}")
     except DBAPIError as error:
         connection.rollback()
@@ -103,11 +102,12 @@ def statements_needed(connection: Connection) -> list[str]:
     return needed + [f"alter {thing} owner to {OWNER}" for thing in foreign]
 
 
-def _prepare(connection: Connection) -> None:
-    """Make and own what is needed; each step is a transaction of its own.
+def prepare(connection: Connection) -> None:
+    """Make the roles, give the owner what is here, and close the rest to the public.
 
-    Two tables locked by one transaction could meet a bet that locks them in another order.
+    Each step is a transaction of its own. Raises sqlalchemy.exc.DBAPIError.
     """
+    # Two tables locked by one transaction could meet a bet that locks them in another order.
     schema = _schema(connection)
     for role in _missing_roles(connection):
         _do(connection, make_role(role))
@@ -146,7 +146,7 @@ def _not_owned(connection: Connection, schema: str, *, anybodys: bool) -> list[s
     """
     values = {
         "schema": schema,
-        "relations": [*SQLModel.metadata.tables, "alembic_version", *SEQUENCES],
+        "relations": [*RIGHTS, *SEQUENCES],
         "functions": [function.partition("(")[0] for function in FUNCTIONS],
         "owner": OWNER,
         "anybodys": anybodys,

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from models.postgres import connect
 from models.preconditions import Use
-from models.roles import GATEWAY, OPERATOR, OWNER, READER, ROLES, WORKER, make_role
+from models.roles import GATEWAY, OPERATOR, OWNER, READER, WORKER, make_role
 
 #: The logins, and the role whose rights each has.
 LOGINS = {
@@ -33,13 +33,18 @@ def login_url(superuser_url: str, login: str) -> str:
 
 
 def make_logins(superuser_url: str) -> None:
-    """Make the logins where they are missing; give each its password and its role.
+    """Make roles and logins where they are missing; give each login its password and its role.
 
-    The owner's role gets the database. Done again, it changes nothing. Raises psycopg.Error.
+    The owner's role gets the database, and what an older version made there as the superuser.
+    Done again, it changes nothing. Raises psycopg.Error, sqlalchemy.exc.DBAPIError, LedgerError.
     """
+    # Imported here: every command reads this module, and only `betcore up` makes logins.
+    from models.db import engine
+    from models.ownership import prepare
+
+    with engine(superuser_url, Use.MIGRATE).connect() as connection:
+        prepare(connection)
     with connect(superuser_url, Use.START, connect_seconds=10, wait_seconds=10) as connection:
-        for role in ROLES:
-            connection.execute(make_role(role))
         for login, role in LOGINS.items():
             # Only what the password is verified by leaves this process.
             verifier = connection.pgconn.encrypt_password(

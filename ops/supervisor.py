@@ -10,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ops.signals import Signals
 
 _LOG = logging.getLogger("betcore.supervisor")
+_LAUNCHER = str(Path(__file__).resolve().parents[1] / "betcore_launcher.py")
 # Seconds until a child is started again, by how many short lives it has had in a row.
 _BACK_OFF_SECONDS = (0.0, 0.25, 0.5, 1.0)
 _SHORT_LIFE_SECONDS = 10.0
@@ -57,7 +59,7 @@ class Child:
         """Start the process. Raises OSError when the machine cannot."""
         self.run = f"{self.role.name}-{secrets.token_hex(4)}"
         # -P: from the folder we were started in, nothing is imported.
-        command = [sys.executable, "-P", "-m", "ops.cli", "--with-parent", str(os.getpid())]
+        command = [sys.executable, "-P", _LAUNCHER, "--with-parent", str(os.getpid())]
         command += self.role.command(self.run)
         inherits = list(self.role.inherits)
         self._forget_report()

@@ -16,26 +16,28 @@ import typer
 
 from models.db import engine
 from models.errors import BetcoreError
-from models.keys import Purpose
+from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate
 from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
 from ops.embedded import FolderInUse, running
 from ops.embedded.places import private_folder
-from ops.failures import FAILURES, in_one_line
+from ops.failures import failures, in_one_line
 from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
-from ops.keys import make_keys
+from ops.keys import make_keys, require_keys
 from ops.logs import log_as
 from ops.private_files import write_private
-from ops.readiness import not_ready, reachable
+from ops.probe import reachable
+from ops.readiness import not_ready
 from ops.servers import Servers
 from ops.signals import Signals, StopRequested
 from ops.supervisor import Role, Supervisor
 from ops.urls import readable
-from settings import Settings, settings
+from settings import Settings, known, settings
 
 _LOG = logging.getLogger("betcore.up")
-_READY_WITHIN_SECONDS = 60.0
+_READY_WITHIN_SECONDS = 300.0  # on a slow and busy machine; what keeps ending is noticed before
+_SAY_EVERY_SECONDS = 15.0  # for whom it waits
 _ENDS_MAX = 3  # of one child before all is ready: then it would go on like this
 _LOOK_EVERY_SECONDS = 0.05
 _CHECK_SERVERS_EVERY_SECONDS = 1.0
@@ -86,26 +88,29 @@ def run(wishes: Wishes) -> None:
             configured, listener = _with_ports(readable(settings()), wishes, folder)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(folder, configured))
+            chosen = servers.settings_for("operator")
+            for file in make_keys(chosen, folder):
+                _LOG.info("made a key: keep a copy of %s", file)
+            with_keys = require_keys(chosen, folder, Purpose.OPERATOR, Purpose.SECRETS)
             plan = _Plan(
-                servers.settings_for("operator"),
+                with_keys,
                 {kind: servers.settings_for(kind).database_url for kind in ("gateway", "worker")},
                 folder,
                 wishes.workers,
                 wishes.gateways,
                 wishes.demo,
             )
-            for file in make_keys(plan.settings, folder):
-                _LOG.info("made a key: keep a copy of %s", file)
-            _LOG.info("the database is at revision %s", _migrated(servers))
+            secret_keys = require_ring(with_keys, Purpose.SECRETS)
+            _LOG.info("the database is at revision %s", _migrated(servers, secret_keys))
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
 
 
-def _migrated(servers: Servers) -> str:
+def _migrated(servers: Servers, secret_keys: KeyRing) -> str:
     """The revision of the database, which is the newest now."""
     url = servers.settings_for("migrator").database_url
     try:
-        return migrate(url)
+        return migrate(url, secret_keys)
     finally:
         engine(url).dispose()  # nothing here needs its rights any more
 
@@ -202,12 +207,14 @@ def _all_keys_but(*purposes: Purpose) -> frozenset[str]:
 
 
 def _environment(plan: _Plan) -> dict[str, str]:
-    return os.environ | {"REDIS_URL": plan.settings.redis_url}
+    # What is misspelt was said once.
+    return known(os.environ) | {"REDIS_URL": plan.settings.redis_url}
 
 
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:
     """Wait until every child does its work, or we are asked to stop. Raises NotReady."""
     deadline = time.monotonic() + _READY_WITHIN_SECONDS
+    say_at = time.monotonic() + _SAY_EVERY_SECONDS
     while not signals.stop and (waiting := not_ready(supervisor.children, plan.settings)):
         for child in supervisor.children:
             if child.ends >= _ENDS_MAX:
@@ -219,6 +226,9 @@ def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> 
                 f"Not ready after {_READY_WITHIN_SECONDS:g} s: {', '.join(waiting)}; what they "
                 "say is above."
             )
+        if time.monotonic() > say_at:
+            _LOG.info("waiting for %s", ", ".join(waiting))
+            say_at += _SAY_EVERY_SECONDS
         supervisor.wait(_LOOK_EVERY_SECONDS)
 
 
@@ -238,7 +248,7 @@ def _announce(plan: _Plan, new_password: str) -> None:
         try:
             demo = demos.prepare(plan.settings, plan.data_dir)
             exchange = demos.pay_in_out(demo, host, port)
-        except (*FAILURES, HTTPException) as failure:
+        except failures(HTTPException) as failure:
             # Everything runs all the same: a suspended queue, for one, refuses the demo's money.
             _LOG.error("the demo failed: %s", in_one_line(failure))
         else:

@@ -73,7 +73,7 @@ def running(folder: Path) -> Urls | None:
         return None  # whatever a process that was killed has left there
     require_ours(folder)  # or somebody else could say which servers to use
     try:
-        announcement = (folder / URLS).read_text()
+        announcement = (folder / URLS).read_text("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None  # starting or stopping
     return Urls(**json.loads(announcement))
@@ -118,6 +118,11 @@ def _announce(urls: Urls, path: Path) -> None:
     """Write `urls` for `running`, whole or not at all, for our eyes only."""
     part = path.with_name(f"{path.name}.tmp")
     part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+    with open(
+        os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600),
+        "w",
+        encoding="utf-8",
+        errors="surrogateescape",
+    ) as file:
         json.dump(asdict(urls), file)
     part.replace(path)

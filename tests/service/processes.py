@@ -20,6 +20,7 @@ from rq import Worker
 from ops.embedded import Urls
 from ops.logins import login_url
 from tests.service import keys
+from tests.service.patience import SOON, START
 
 
 class Process:
@@ -62,7 +63,7 @@ class Process:
         """Send it a signal."""
         self._process.send_signal(number)
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = START) -> int:
         """Wait for its end; the exit code."""
         return self._process.wait(seconds)
 
@@ -113,7 +114,7 @@ class GatewayProcess(Process):
 
     def wait_ready(self) -> None:
         """Wait until it can take requests."""
-        until(lambda: self._is_ready(), lambda: f"the gateway is not ready: {self.output}")
+        until(lambda: self._is_ready(), lambda: f"the gateway is not ready: {self.output}", START)
 
     def _is_ready(self) -> bool:
         assert self.alive, self.output
@@ -149,13 +150,14 @@ class WorkerProcess(Process):
             until(
                 lambda: any(worker.name == self.name for worker in Worker.all(redis)),
                 lambda: f"the worker is not registered: {self.output}",
+                START,
             )
 
 
 def until(
     holds: Callable[[], bool],
     otherwise: Callable[[], str] = lambda: "it did not come true",
-    seconds: float = 120,
+    seconds: float = SOON,
 ) -> float:
     """Wait until a condition holds; the seconds it took. Fails the test when it never does."""
     began = time.monotonic()

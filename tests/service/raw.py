@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.service.client import Answer, read_answer
+from tests.service.patience import SOON
 
 Headers = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
 
@@ -45,7 +46,7 @@ class Conversation:
 
 
 @contextmanager
-def conversation(url: str, seconds: float = 10) -> Iterator[Conversation]:
+def conversation(url: str, seconds: float = SOON) -> Iterator[Conversation]:
     """A connection to a gateway, on which one read waits at most that long."""
     parts = urlsplit(url)
     address = (parts.hostname or "", parts.port or 80)

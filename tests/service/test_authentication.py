@@ -7,7 +7,11 @@ from uuid import UUID
 
 import pytest
 
+from models.audit import operation
+from models.providers import add_secret
+from tests.service import keys
 from tests.service.client import Answer, ProviderClient, encode, pay_in_out_path
+from tests.service.patience import wait_for_quiet
 from tests.service.processes import until
 from tests.service.raw import ask, conversation, request
 from tests.service.traces import assert_no_trace, remember_long
@@ -174,12 +178,8 @@ def test_a_secret_that_was_added_counts_at_once_and_the_first_still_does(
     world: World, seat: Seat
 ) -> None:
     for number in range(3):
-        secret = secrets.token_urlsafe(32)
-        world.execute(
-            "insert into provider_secret (provider_id, secret) values (%s, %s)",
-            world.provider_row(seat.client),
-            secret,
-        )
+        with operation(world.urls.database, keys.AUTHOR) as database:
+            _, secret = add_secret(database, seat.client.counterparty_id, keys.CIPHER)
         for known in (secret, seat.client.secret):
             client = ProviderClient(
                 world.gateways[number % 2].url, seat.client.counterparty_id, known, seat.client.http
@@ -201,6 +201,7 @@ def test_a_revoked_secret_is_refused_within_two_seconds_by_every_gateway(
     ]
     path = pay_in_out_path(seat.session_id)
     assert [client.post(path, b"{}").code for client in clients] == [2, 2]
+    wait_for_quiet()
     world.execute(
         "update provider_secret set revoked_at = now() where provider_id = %s",
         world.provider_row(seat.client),

@@ -11,11 +11,18 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from models.migrate import migrate
 from ops.embedded import Server, Urls, start_postgres
 from ops.embedded.binaries import find_postgres, for_account
 from ops.embedded.passwords import FILE
 from ops.embedded.places import postgres_account
+from ops.servers import Servers
+from settings import Settings
+from tests.service.books import WHOLE, Books
 from tests.service.embedded_world import ask, mode
+from tests.service.journaled_books import bet, ledger_of
+from tests.service.ledger_world import in_time
+from tests.service.migrating import older
 
 TRUSTING = "local all all trust\nlocal replication all trust\n"  # as older versions had it
 
@@ -130,6 +137,28 @@ def test_a_password_that_was_lost_is_replaced_and_the_data_stays(folder: Path) -
         assert again.url != server.url
         refuses_everybody(folder, again)
         assert kept(again) == 44
+
+
+def test_what_an_older_version_left_in_the_folder_is_served_by_logins_of_their_own(
+    folder: Path,
+) -> None:
+    with start(folder) as server:
+        older(server.url, "0003")
+        with psycopg.connect(server.url) as connection:
+            connection.execute(WHOLE)
+            before = connection.execute("select * from account order by id").fetchall()
+    (cluster,) = folder.glob("postgres/pg[0-9]*")
+    (cluster / "pg_hba.conf").write_text(TRUSTING)
+    (folder / "postgres" / FILE).unlink()
+
+    with Servers(folder, Settings(database_url="", redis_url="unix:///nowhere")) as servers:
+        migrate(servers.settings_for("migrator").database_url)
+
+        with psycopg.connect(servers.settings_for("reader").database_url) as reader:
+            assert reader.execute("select * from account order by id").fetchall() == before
+        worker = servers.settings_for("worker").database_url
+        with ledger_of(Books(worker)) as ledger:
+            assert [o and o.code for o in ledger.apply([bet("b", "0", "5")], in_time, 5)] == [1]
 
 
 def keep(server: Server, number: int) -> None:

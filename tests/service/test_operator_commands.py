@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from models.secret_cipher import Encrypted, SecretRow
+from ops.logins import login_url
+from tests.service import keys
 from tests.service.desk import EUR, Desk, staffed_desk
 
 
@@ -32,11 +35,14 @@ def test_an_added_provider_can_sign_with_its_secret(desk: Desk) -> None:
     (added,) = desk.documents("provider", "add", "Games & Söhne")
 
     assert set(added) == {"counterpartyId", "secret"}
-    assert desk.world.rows(
-        "select name, secret from provider join provider_secret s on s.provider_id = provider.id"
+    [(name, *stored)] = desk.world.rows(
+        "select name, key, ciphertext, s.id, p.id, counterparty_id"
+        " from provider p join provider_secret s on s.provider_id = p.id"
         " where counterparty_id = %s and revoked_at is null",
         added["counterpartyId"],
-    ) == [("Games & Söhne", added["secret"])]
+    )
+    decrypted = keys.CIPHER.decrypt(Encrypted(*stored[:2]), SecretRow(*stored[2:]))
+    assert (name, decrypted) == ("Games & Söhne", added["secret"])
 
 
 def test_a_provider_s_name_is_given_once(desk: Desk) -> None:
@@ -145,6 +151,13 @@ def test_a_database_without_tables_is_to_be_migrated(desk: Desk, command: list[s
     refusal = desk.refusal(*command, DATABASE_URL=empty.render_as_string(hide_password=False))
 
     assert "`betcore migrate`" in refusal
+
+
+@pytest.mark.parametrize("command", [["player", "list"], ["provider", "add", "Zed"]])
+def test_another_login_than_an_operators_is_told_so(desk: Desk, command: list[str]) -> None:
+    refusal = desk.refusal(*command, DATABASE_URL=login_url(desk.world.urls.database, "gateway"))
+
+    assert "it takes that of an operator (permission denied for table" in refusal
 
 
 def test_an_argument_that_is_no_text_is_refused(desk: Desk) -> None:

@@ -78,7 +78,7 @@ def test_processes_behind_a_pooler_say_so_and_a_gateway_goes_on_once_it_is_gone(
     with postgres_proxy(ledger_world.urls) as proxy:
         proxy.rewrite = invents_a_process
         urls = through(ledger_world.urls, postgres=proxy)
-        environment = common_environment(urls)
+        environment = common_environment(urls, "worker")
         with GatewayProcess(urls) as gateway:
             worker = betcore("worker", cwd=tmp_path, **environment)
             until(lambda: POOLER in readiness(gateway), lambda: gateway.output)

@@ -16,6 +16,7 @@ from models.roles import FUNCTIONS
 from tests.service.databases import fresh_database
 from tests.service.ledger_world import until_waiting
 from tests.service.migrating import migrating
+from tests.service.patience import COMMAND
 from tests.service.world import World
 
 # One query a part of the catalog, of everything that is ours; each row is text that says all.
@@ -111,7 +112,7 @@ def test_processes_that_migrate_at_once_take_turns(ledger_world: World) -> None:
             with migrating(url) as second:
                 until_waiting(ledger_world, 2)
                 before.rollback()
-                revisions = {process.communicate(timeout=60)[0] for process in (first, second)}
+                revisions = {process.communicate(timeout=COMMAND)[0] for process in (first, second)}
 
         assert (first.returncode, second.returncode) == (0, 0)
         assert len(revisions) == 1
