@@ -1,7 +1,7 @@
 # One image for every role: `betcore migrate`, `gateway`, `worker`, `dashboard`.
 FROM python:3.12-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE settings.py ./
+COPY pyproject.toml README.md LICENSE betcore_launcher.py settings.py ./
 COPY api api
 COPY broker broker
 COPY models models

@@ -1,19 +1,81 @@
 """Every setting, one line each, with its unit; read from the environment.
 
 `DATABASE_URL` and `REDIS_URL` keep their common names; every other one is `BETCORE_` and its name
-in capitals, such as `BETCORE_BATCH_JOBS_MAX=64`.
+in capitals, such as `BETCORE_BATCH_JOBS_MAX=64`. An empty variable means the default.
 """
 
+import difflib
+import logging
+import math
+import os
+import re
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
-from pydantic import AliasChoices, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+_LOG = logging.getLogger("betcore.settings")
+_PREFIX = "BETCORE_"
+_ELSEWHERE = frozenset(["BETCORE_DATA_DIR"])  # read by the command line: `--data-dir`
+# What Kubernetes sets in every container for each Service, such as one named `betcore-gateway`.
+# Docker's old links do the same.
+_OF_A_SERVICE = re.compile(
+    r"BETCORE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
+)
+_PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")  # the value of BETCORE_…_PORT
+# Every other number must be above 0.
+_MAY_BE_0 = frozenset(
+    (
+        *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
+        *("gateway_port", "dashboard_port"),
+        *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
+    )
+)
+
+
+class BadSettings(Exception):  # noqa: N818  # the name reads as the fact it states
+    """Settings that cannot be read; the text has one line for each of them."""
 
 
 class Settings(BaseSettings):
-    """The settings of one process; frozen, so that nothing changes behind its back."""
+    """The settings of one process; frozen, so that nothing changes behind its back.
 
-    model_config = SettingsConfigDict(env_prefix="BETCORE_", frozen=True, extra="ignore")
+    `repr=False` marks a secret: its value is never shown.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[Any, ...]:
+        """Called by pydantic: arguments first, then the environment without what Kubernetes set."""
+
+        def of_ours() -> dict[str, Any]:
+            found = env_settings().items()
+            return {name: value for name, value in found if not _is_of_a_service(name, value)}
+
+        return init_settings, of_ours
+
+    @field_validator("*")
+    @classmethod
+    def _is_possible(cls, value: Any, field: ValidationInfo) -> Any:
+        if isinstance(value, int | float):
+            if not math.isfinite(value):
+                raise ValueError("Input should be a finite number")
+            if value < 0 or (value == 0 and field.field_name not in _MAY_BE_0):
+                at_least = "0 or more" if field.field_name in _MAY_BE_0 else "greater than 0"
+                raise ValueError(f"Input should be {at_least}")
+        return value
 
     # Where the servers are. Empty: the embedded ones of `betcore up`.
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
@@ -46,7 +108,7 @@ class Settings(BaseSettings):
 
     # Gateway process.
     gateway_host: str = "127.0.0.1"
-    gateway_port: int = 8000
+    gateway_port: int = Field(8000, le=65_535)
     admissions_per_script_max: int = 32  # requests in one script, and let in at one turn
     loop_lag_max_seconds: float = Field(0.5, gt=0)  # loop or intake so late: 99; from half, a share
     sessions_cached_max: int = 200_000  # entries of some 300 bytes
@@ -82,15 +144,70 @@ class Settings(BaseSettings):
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"
-    dashboard_port: int = 9181
+    dashboard_port: int = Field(9181, le=65_535)
     dashboard_user: str = "operator"
-    dashboard_password: str = ""  # empty: one is made and printed at the first `betcore up`
+    dashboard_password: str = Field(
+        "", repr=False
+    )  # empty: one is made and printed at the first `betcore up`
 
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once.
+    """The settings of this process, read once. Logs a line for each `BETCORE_` that is no setting.
 
-    Raises pydantic.ValidationError, which names the variable, when one cannot be read.
+    Raises BadSettings, which names every variable that cannot be read.
     """
-    return Settings()
+    for line in misspelt(os.environ):
+        _LOG.warning("%s", line)
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [_said(_variable(str(one["loc"][-1])), one) for one in error.errors()]
+        raise BadSettings("\n".join(lines)) from None
+
+
+def misspelt(environment: Mapping[str, str]) -> list[str]:
+    """A line for each variable that looks like a setting and is none, with the nearest setting."""
+    return [_unknown(name) for name in sorted(environment) if _is_unknown(name, environment[name])]
+
+
+def known(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the variables of `misspelt`, for processes started by this one."""
+    return {name: value for name, value in environment.items() if not _is_unknown(name, value)}
+
+
+def variables() -> set[str]:
+    """The name of every environment variable that is read."""
+    return {_variable(field) for field in Settings.model_fields} | _ELSEWHERE
+
+
+def _variable(field: str) -> str:
+    """The environment variable of a field; a name in capitals is one already."""
+    named = Settings.model_fields[field].validation_alias if field.islower() else field
+    if isinstance(named, AliasChoices):
+        return str(named.choices[0])
+    return str(named or f"{_PREFIX}{field.upper()}")
+
+
+def _is_of_a_service(name: str, value: Any) -> bool:
+    port = name.upper().endswith("PORT") and _PORT_OF_A_SERVICE.fullmatch(str(value))
+    return bool(port or _OF_A_SERVICE.fullmatch(name.upper()))
+
+
+def _is_unknown(name: str, value: str) -> bool:
+    ours = name.upper().startswith(_PREFIX) and name.upper() not in variables()
+    return ours and not _is_of_a_service(name, value)
+
+
+def _unknown(name: str) -> str:
+    short = {known.removeprefix(_PREFIX): known for known in variables()}
+    nearest = difflib.get_close_matches(name.upper().removeprefix(_PREFIX), short, 1, cutoff=0.5)
+    return f"{name} is not a setting{f'; did you mean {short[nearest[0]]}?' if nearest else '.'}"
+
+
+def _said(variable: str, error: Any) -> str:
+    """What is wrong with a variable, with its value unless that is a secret."""
+    field = next(name for name in Settings.model_fields if _variable(name) == variable)
+    expected = error["msg"].removeprefix("Value error, ").partition(", unable to")[0]
+    shown = f", not {error['input']!r}" if Settings.model_fields[field].repr else ""
+    return f"{variable}: {expected}{shown}"

@@ -25,7 +25,7 @@ def done(names: Sequence[str], result: Mapping[str, Any]) -> bytes:
     return f'{{{ids}"balance":{result["balance"]},"_responseCode":1}}'.encode()
 
 
-def exact_json(fields: Mapping[str, str | int | Decimal | None]) -> bytes:
+def exact_json(fields: Mapping[str, object]) -> bytes:
     """A JSON object whose numbers are exact: a Decimal is written as the number it is."""
     parts = [
         f"{json.dumps(name)}:{plain(value) if isinstance(value, Decimal) else json.dumps(value)}"

@@ -14,6 +14,7 @@ _COUNTERPARTY = re.compile(rb"[!-~]{1,64}")
 _TIMESTAMP = re.compile(rb"[0-9]{1,16}")
 _NONCE = re.compile(rb"[0-9a-fA-F]{32}")
 _SIGNATURE = re.compile(rb"[0-9a-f]{64}")
+_DIGITS_MAX = 18
 _FORMS = {
     b"x-counterparty-id": _COUNTERPARTY,
     b"x-timestamp": _TIMESTAMP,
@@ -117,8 +118,10 @@ async def _body(scope: Scope, receive: Receive, bytes_max: int, within_seconds: 
 def _refuse_announced(scope: Scope, bytes_max: int) -> None:
     """Refuse a body that says it is too long, before reading it."""
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > bytes_max:
-            raise _too_large(bytes_max)
+        if name == b"content-length" and value.isdigit():
+            digits = value.lstrip(b"0")  # of a number of any length, which `int` may refuse
+            if len(digits) > _DIGITS_MAX or int(digits or b"0") > bytes_max:
+                raise _too_large(bytes_max)
 
 
 def _too_large(bytes_max: int) -> ApiError:

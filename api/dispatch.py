@@ -15,7 +15,7 @@ from api.errors import (
     unknown_outcome,
 )
 from broker.admission import Admission, Result, Verdict
-from broker.codec import encode_job
+from broker.codec import describe, encode_job
 from broker.keys import flight_key, nonce_key
 from broker.link import Link
 from models.commands import BetCommand, Command
@@ -62,7 +62,7 @@ class Dispatcher:
         """
         admission = self._admission(signed, arrived)
         admission.account_id = command.account_id
-        admission.description = f"{command.function} for account {command.account_id}"
+        admission.description = describe(command)
         admission.data = encode_job(command, self._link.stream)
         admission.flight_key = flight_key(command.provider_id, command.bet_id)
         result: Any = await self._link.submit(admission)

@@ -9,9 +9,11 @@ from starlette.types import Receive, Scope, Send
 from api.answer_log import BODY
 from api.answers import JSON
 from api.auth import Signed
-from api.calls import read_call
+from api.calls import Call, read_call
+from api.crowding import STRANGERS
 from api.errors import OVERLOADED, ApiError, invalid, try_later
 from api.gateway import Gateway
+from api.peer import Peer, peer_of
 from models.errors import InvalidRequest
 
 Question = TypeVar("Question")
@@ -44,30 +46,45 @@ class SignedEndpoint(ABC, Generic[Question]):
         arrived = asyncio.get_running_loop().time()
         left = gateway.seconds_left(arrived)
         call = await read_call(scope, receive, gateway.settings.body_bytes_max, left)
-        # Counted from here: a body that comes slowly must not keep out those that have come.
-        crowding = gateway.crowding
-        session_id = scope["path_params"]["session_id"] if self.is_bet else ""
-        if crowding.full:
-            scope[BODY] = call.body
-            raise try_later("Too many requests are being worked on.")
-        if crowding.has_enough(session_id, asyncio.get_running_loop().time()):
-            scope[BODY] = call.body
-            raise try_later(OVERLOADED)
-        crowding.count_in(session_id)
         try:
-            await crowding.intake.enter()
-            left = gateway.seconds_left(arrived)
-            signed = await gateway.authenticator.authenticate(call, left)
-            question = await self._read(scope, signed, arrived)
-            body = await self.answer(signed, question, arrived)
+            signed = await self._authenticate(call, peer_of(scope), arrived)
+            body = await self._work(scope, signed, arrived)
         except Exception:
             scope[BODY] = call.body  # in which the log finds the bet
             raise
-        finally:
-            crowding.count_off(session_id)
         headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _authenticate(self, call: Call, peer: Peer, arrived: float) -> Signed:
+        """Wait for the call's turn, then look at its signature."""
+        gateway, provider = self.gateway, call.counterparty_id
+        await gateway.crowding.intake.enter(provider if peer.knows(provider) else STRANGERS)
+        left = gateway.seconds_left(arrived)
+        signed = await gateway.authenticator.authenticate(call, left)
+        peer.note(provider)
+        return signed
+
+    async def _work(self, scope: Scope, signed: Signed, arrived: float) -> bytes:
+        """The body of the answer, if so much can be worked on.
+
+        A request counts from here: nobody without a signature must keep out those who have one.
+        What is refused before it is read has left no trace, and may be sent again as it is.
+        """
+        crowding, provider = self.gateway.crowding, signed.call.counterparty_id
+        session_id = scope["path_params"]["session_id"] if self.is_bet else ""
+        if crowding.is_full(provider):
+            raise try_later("Too many requests are being worked on.")
+        if self.is_bet and crowding.has_enough(
+            provider, session_id, asyncio.get_running_loop().time()
+        ):
+            raise try_later(OVERLOADED)
+        crowding.count_in(provider, session_id)
+        try:
+            question = await self._read(scope, signed, arrived)
+            return await self.answer(signed, question, arrived)
+        finally:
+            crowding.count_off(provider, session_id)
 
     async def _read(self, scope: Scope, signed: Signed, arrived: float) -> Question:
         """The question; a call that is refused here claims its nonce all the same."""

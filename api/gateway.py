@@ -60,6 +60,11 @@ class Gateway:
         return next((part.trouble for part in parts if part.trouble), "")
 
     @property
+    def warnings(self) -> list[str]:
+        """What should be changed, a line each, though requests are admitted."""
+        return self.link.warnings
+
+    @property
     def ready(self) -> bool:
         """Whether a request could be authenticated and admitted now."""
         return not self.trouble

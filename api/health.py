@@ -14,8 +14,14 @@ async def alive(request: Request) -> Response:  # noqa: ARG001
 
 
 async def ready(request: Request) -> Response:
-    """200 when requests can be authenticated and admitted, else 503 and why they cannot."""
+    """200 when requests can be authenticated and admitted, else 503 and why they cannot.
+
+    `warnings` are what should be changed all the same.
+    """
     gateway: Gateway = request.app.state.gateway
     if trouble := gateway.trouble:
         raise try_later(trouble)
-    return Response(exact_json({"status": "ready", "_responseCode": 1}), media_type=JSON)
+    said: dict[str, object] = {"status": "ready", "_responseCode": 1}
+    if gateway.warnings:
+        said["warnings"] = gateway.warnings
+    return Response(exact_json(said), media_type=JSON)

@@ -3,8 +3,10 @@
 Every other request, and every path or method that is not exactly a bet's, goes through them.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -18,6 +20,7 @@ from api.errors import ApiError
 SESSION_PATH: Final = "/v1/sessions/{session_id}"
 _BEFORE_SESSION = SESSION_PATH.partition("{")[0]
 _AFTER_SESSION = "/bets/"
+_ENCODED_SLASH = re.compile("%2[fF]")
 
 
 class ShortcutApp(Starlette):
@@ -35,6 +38,9 @@ class ShortcutApp(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live from start to stop."""
+        raw_path = scope.get("raw_path", b"")
+        if b"%" in raw_path:
+            scope["path"] = _path(raw_path)
         if scope["type"] == "http" and scope["method"] == "POST" and not scope.get("root_path"):
             path: str = scope["path"]
             session_id, found, name = path[len(_BEFORE_SESSION) :].partition(_AFTER_SESSION)
@@ -58,3 +64,8 @@ class ShortcutApp(Starlette):
         except ApiError as error:
             response = await render_error(Request(scope), error)
             await response(scope, receive, send)
+
+
+def _path(raw_path: bytes) -> str:
+    """A path decoded, but for its encoded slashes: they are data, and separate nothing."""
+    return "%2F".join(unquote(part) for part in _ENCODED_SLASH.split(raw_path.decode("ascii")))

@@ -6,15 +6,13 @@ from contextlib import ExitStack
 from decimal import Decimal
 from typing import LiteralString
 
-import psycopg
-
 from bench.audit import verify_ledger
 from bench.contender import Contender
 from bench.people import CURRENCY, make_people
 from bench.plan import Visit
 from bench.results import Point
 from bench.rounds import Rounds
-from bench.servers import bench_servers, settle
+from bench.servers import bench_servers, connected, settle
 from models.queries import ID_BLOCK
 
 _log = logging.getLogger("bench")
@@ -106,7 +104,7 @@ def fill(database_url: str, bets: int, accounts: int) -> None:
 
 
 def _run(database_url: str, statement: LiteralString, values: Mapping[str, object]) -> None:
-    with psycopg.connect(database_url) as connection:
+    with connected(database_url) as connection:
         # Foreign keys are checked row by row, which would take as long again; `verify_ledger`
         # checks all of them at the end. Unique keys and checks stay on.
         connection.execute("set local session_replication_role = replica")

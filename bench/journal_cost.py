@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from itertools import islice
 
 import psutil
-import psycopg
+from psycopg.conninfo import make_conninfo
 
 from bench.contender import JOURNAL
 from bench.contenders.postgres_alone import BATCH_SIZE, Seat, commands
+from bench.servers import connected
 from models.commands import PayInOut
 from models.db import Call, LedgerConnection
 from models.journal import Strand
@@ -63,13 +64,13 @@ def _ledger(kind: type[Ledger], urls: Urls) -> Iterator[tuple[Ledger, psutil.Pro
     configured = settings()
     name = f"bench-{kind.__name__}"
     connection = LedgerConnection(
-        psycopg.conninfo.make_conninfo(urls.database, application_name=name),
+        make_conninfo(urls.database, application_name=name),
         wait_seconds=configured.statement_wait_seconds,
         connect_seconds=configured.connect_timeout_seconds,
     )
     ledger = kind(connection, JOURNAL.current)
     ledger.recorded([])
-    with psycopg.connect(urls.database) as asking:
+    with connected(urls.database) as asking:
         row = asking.execute(_BACKEND, (name,)).fetchone()
     assert row is not None  # noqa: S101 - it has just answered
     yield ledger, psutil.Process(row[0])

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import psutil
-import psycopg
 import typer
 
 from bench.contender import KEYS
 from bench.growth import fill
 from bench.people import ACCOUNTS, make_people
-from bench.servers import bench_servers
+from bench.servers import bench_servers, connected
 from ops.embedded import Urls
 
 _LOOK_EVERY_SECONDS = 0.1
@@ -74,7 +73,7 @@ def measure(urls: Urls, bets: int, accounts: int) -> list[Took]:
 def _write_list(database_url: str, file: Path) -> None:
     """Write a provider's own list, which says the same as the ledger."""
     with (
-        psycopg.connect(database_url) as connection,
+        connected(database_url) as connection,
         connection.cursor() as cursor,
         file.open("wb") as out,
         cursor.copy(_LIST) as copied,
@@ -105,7 +104,7 @@ def _run(urls: Urls, name: str, command: tuple[str, ...]) -> Took:
 
 def _server(database_url: str) -> psutil.Process:
     """The first process of PostgreSQL, whose children the others are."""
-    with psycopg.connect(database_url) as connection:
+    with connected(database_url) as connection:
         server = psutil.Process(connection.info.backend_pid).parent()
     assert server is not None  # noqa: S101 - it has just answered
     return server

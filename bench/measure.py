@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import psutil
-import psycopg
 from redis import Redis
 
 from bench.contender import Running
-from bench.servers import query
+from bench.servers import connected, query
 from ops.embedded import Urls
 
 # Commands of the meter itself.
@@ -98,7 +97,7 @@ class Meter:
 
 def _postmaster(database_url: str) -> psutil.Process:
     """The process whose children serve the connections; it must be on this machine."""
-    with psycopg.connect(database_url) as connection:
+    with connected(database_url) as connection:
         parent = psutil.Process(connection.info.backend_pid).parent()
     if parent is None:
         raise ProcessLookupError("PostgreSQL runs elsewhere: its CPU time cannot be read.")

@@ -5,7 +5,8 @@
 --   nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce expiry (ms),
 --   account ('' claims the nonce only), description, data, budget (ms until the deadline),
 --   flight key (where jobs about the same bet are noted, or '').
--- Returns a letter for each request, and how crowded the queue is, in thousandths:
+-- Returns a letter for each request, and for how long the first in the queue has waited, in
+-- thousandths of the longest wait:
 --   A admitted, C nonce claimed, S suspended, O overloaded, F stamped before Redis remembers,
 --   D the very same request again, R its nonce was used by another request.
 --
@@ -15,7 +16,8 @@
 local TIMEOUT, RESULT_TTL, FAILURE_TTL = ARGV[5], ARGV[6], ARGV[7]
 local WAIT_MAX_MS, JOBS_MAX = tonumber(ARGV[8]), tonumber(ARGV[9])
 
--- 0 until the first in the queue has waited a quarter of the longest wait, 1000 from all of it on.
+-- How long the first in the queue has waited, in thousandths of the longest wait: at most 1000,
+-- and 1000 too when so many wait. Gateways make of it the share that they refuse.
 -- The queue's own wait counts, not the time behind others of a player: one busy player must not
 -- keep everybody else out. A job that has no such time, as a foreign one, has not waited.
 local function crowding()
@@ -23,12 +25,11 @@ local function crowding()
   if not first then return 0 end
   if call('LLEN', QUEUED) + call('ZCARD', DEFERRED) >= JOBS_MAX then return 1000 end
   local since = tonumber(call('HGET', job_key(first), 'queued_ms') or nil) or NOW_MS
-  local patience = WAIT_MAX_MS / 4
-  local share = (NOW_MS - since - patience) / (WAIT_MAX_MS - patience)
-  return math.floor(math.max(0, math.min(1, share)) * 1000)
+  return math.floor(math.max(0, math.min(1, (NOW_MS - since) / WAIT_MAX_MS)) * 1000)
 end
 
-local since = tonumber(call('HGET', MEMORY, 'since') or nil)
+local since, latest = unpack(call('HMGET', MEMORY, 'since', 'latest'))
+since = note_time(latest) or tonumber(since or nil)
 if not since then
   since = NOW_MS
   call('HSET', MEMORY, 'since', since, 'born', since)

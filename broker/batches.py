@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from broker.codec import encode_result
 from broker.keys import token_of
+from broker.registered import Attendance, read_attendance
 from broker.scripts import common_arguments, source
 from settings import Settings
 
@@ -74,6 +75,8 @@ class Batches:
         self._finish = connection.register_script(source("finish"))
         self._renew = connection.register_script(source("renew"))
         self._sweep = connection.register_script(source("sweep"))
+        self._workers = connection.register_script(source("workers"))
+        self._tidy = connection.register_script(source("tidy"))
         self._lease_ms = int(settings.lease_seconds * 1000)
 
     def take(self, now: float, first: str = "", expired: str = "") -> Batch | None:
@@ -131,6 +134,14 @@ class Batches:
     def sweep(self) -> int:
         """Return lost batches and queue heads that nobody holds; how many heads were queued."""
         return int(self._sweep(args=self._common()))
+
+    def attendance(self) -> Attendance:
+        """Who works on the queue, and whether RQ is suspended."""
+        return read_attendance(self._workers(args=self._common()))
+
+    def tidy(self) -> int:
+        """Undo what foreign workers wrote of jobs that were applied; how many they were."""
+        return int(self._tidy(args=self._common()))
 
     def _common(self) -> list[str | bytes | int]:
         return [*common_arguments(self._settings.queue_name)]

@@ -6,11 +6,21 @@ two arguments: the command's values and the stream to which the result is sent.
 
 import json
 import zlib
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from broker.keys import REPLIES
-from models.commands import COMMANDS, Command
+from models.commands import COMMANDS, CashCommand, Command
 from models.errors import BetcoreError, InvalidRequest
+from models.money import plain
+
+#: No job of ours is as long, compressed or not; anything may have been put on the queue.
+JOB_BYTES_MAX: Final = 16 * 1024
+# Of a bet's, player's or reference's name in a description. A description of more than 1,024 bytes
+# takes a job out of Redis's compact form (`hash-max-listpack-value`).
+_QUOTED_MAX = 80
+_FAILURE_CHARACTERS_MAX = 300
+
+_CALLS = {name: name.rpartition(".")[2].replace("_", "-") for name in COMMANDS}
 
 _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _DECODE = json.JSONDecoder().decode
@@ -32,21 +42,66 @@ def encode_job(command: Command, reply_to: str) -> str:
     return _ENCODE([command.function, None, [command.to_job(), reply_to], {}])
 
 
+def describe(command: Command) -> str:
+    """What a job does, in one short line for people, as RQ's dashboard shows it.
+
+    Such as: pay-in-out 10.5 → 55.25 of bet 'b-17' for player 'anna', account 42.
+    """
+    call = _CALLS[command.function]
+    if isinstance(command, CashCommand):
+        return (
+            f"{call} {plain(command.amount)} by reference {_quoted(command.reference)} "
+            f"for account {command.account_id}"
+        )
+    stake, win = command.stake, command.win
+    if stake is not None and win is not None:
+        call = f"{call} {plain(stake)} → {plain(win)}"
+    elif (one := win if stake is None else stake) is not None:
+        call = f"{call} {plain(one)}"
+    player = f"player {_quoted(command.player)}, " if command.player else ""
+    return f"{call} of bet {_quoted(command.bet_id)} for {player}account {command.account_id}"
+
+
+def _quoted(text: str) -> str:
+    """A text of a caller, printable and short; `repr` makes ten of some characters."""
+    quoted = repr(text)
+    return quoted if len(quoted) <= _QUOTED_MAX else quoted[: _QUOTED_MAX - 1] + "…"
+
+
 def decode_job(data: bytes) -> Work:
     """What a job asks for. Raises BadJob for everything but our fixed functions and forms.
 
     RQ compresses `data` when it writes a job itself, as on a requeue.
     """
     try:
-        text = zlib.decompress(data) if data[:1] == b"x" else data
-        function, instance, arguments, named = _DECODE(text.decode())
+        function, instance, arguments, named = _DECODE(_plain(data).decode())
         values, reply_to = arguments
         command = COMMANDS[function].from_job(values)
     except (ValueError, TypeError, KeyError, InvalidRequest, RecursionError, zlib.error) as error:
-        raise BadJob(f"The job is not one of ours: {error!r}") from error
+        why = repr(error)[:_FAILURE_CHARACTERS_MAX]
+        raise BadJob(f"The job is not one of ours: {why}") from error
     if instance is not None or named or not _is_reply_stream(reply_to):
         raise BadJob
     return Work(command, reply_to)
+
+
+def _plain(data: bytes) -> bytes:
+    """The data of a job, not compressed. Raises ValueError when it is too long, or zlib.error."""
+    text = expand(data, JOB_BYTES_MAX) if data[:1] == b"x" else data
+    if len(text) > JOB_BYTES_MAX:
+        raise ValueError(f"longer than {JOB_BYTES_MAX} bytes")
+    return text
+
+
+def expand(data: bytes, bytes_max: int) -> bytes:
+    """Decompress data whole. Raises ValueError when it would be longer, or zlib.error."""
+    expander = zlib.decompressobj()
+    text = expander.decompress(data, bytes_max + 1)
+    if len(text) > bytes_max:
+        raise ValueError(f"longer than {bytes_max} bytes")
+    if not expander.eof:
+        raise zlib.error("incomplete or truncated stream")
+    return text
 
 
 def _is_reply_stream(name: object) -> bool:

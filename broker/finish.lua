@@ -31,7 +31,8 @@ for i = position, #ARGV, 5 do
     local results = RQ .. ':results:' .. id
     succeeded = succeeded + 1
     land(id, flight)
-    call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO)
+    call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO,
+      'batch', DONE)
     call('EXPIRE', job_key(id), ttl)
     call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
       'return_value', value, 'execution_id', BATCH, 'execution_started_at', STARTED_AT,

@@ -13,11 +13,13 @@ local DEFERRED = RQ .. ':deferred:' .. QUEUE
 local STARTED = RQ .. ':wip:' .. QUEUE
 local FINISHED = RQ .. ':finished:' .. QUEUE
 local FAILED = RQ .. ':failed:' .. QUEUE
+local RETURNED = OURS .. ':returned:' .. QUEUE  -- what the sweep brought back; only `take` reads it
 local LANES = OURS .. ':lanes'    -- the lanes that are not empty
 local LEASES = OURS .. ':leases'  -- batch -> when its worker loses it, in ms
 local MEMORY = OURS .. ':memory'  -- which Redis this is, since when it remembers, its birth (ms)
 local WORKER_TTL = 30             -- seconds; as its heartbeat's: what is killed goes by itself
 local FLIGHT_TTL = 24 * 3600      -- seconds; a job whose end was never learnt is noted for so long
+local DONE = 'done'               -- the batch of a job that was applied, in place of its name
 local call = redis.call
 
 local time = call('TIME')
@@ -40,10 +42,28 @@ local function defer(id)
   call('ZADD', DEFERRED, NOW_S, id)
 end
 
-local function enqueue(id)
+local function enqueue(id, list)
   call('HSET', job_key(id), 'status', 'queued', 'enqueued_at', ISO, 'queued_ms', NOW_MS)
   call('ZREM', DEFERRED, id)
-  call('RPUSH', QUEUED, id)
+  call('RPUSH', list or QUEUED, id)
+end
+
+-- A worker of stock RQ on our queue writes statuses too: `started`, then `failed`. So a job of a
+-- lane is done only when one of our scripts has taken it off its lane, and it is in hand only while
+-- the batch that took it holds its lease.
+local function is_open(status, data)
+  return data and status and status ~= 'canceled' and status ~= 'stopped'
+end
+
+local function forget_failure(id, status)
+  if status == 'failed' then
+    call('ZREM', FAILED, id)
+    call('HDEL', job_key(id), 'exc_info')
+  end
+end
+
+local function is_held(batch)
+  return batch and call('ZSCORE', LEASES, batch)
 end
 
 -- A job that ended, or never began, can no longer change its bet. Without this it stays noted, and
@@ -52,27 +72,42 @@ local function land(id, flight)
   if flight and flight ~= '' then call('ZREM', flight, id) end
 end
 
--- Queue the head of a lane; a head that can no longer run is removed first. One that is started
--- is left to the batch that holds it, unless `abandoned` says that none does. Returns whether the
--- lane has a head: one that has none is the caller's to take off LANES.
-local function queue_head_if_any(lane, abandoned)
+-- Queue the head of a lane, on a list other than RQ's where one is named; a head that can no longer
+-- run is removed first. One in hand is left to the batch that holds it. Returns whether the lane
+-- has a head: one that has none is the caller's to take off LANES.
+local function queue_head_if_any(lane, list)
   local head = call('LINDEX', lane, 0)
   while head do
-    local status, data = unpack(call('HMGET', job_key(head), 'status', 'data'))
-    if status == 'started' and not abandoned then return true end
-    if data and (status == 'queued' or status == 'deferred' or status == 'started') then
-      enqueue(head)
+    local status, data, batch = unpack(call('HMGET', job_key(head), 'status', 'data', 'batch'))
+    if is_held(batch) then return true end
+    if is_open(status, data) then
+      forget_failure(head, status)
+      enqueue(head, list)
       return true
     end
-    call('LPOP', lane)  -- its hash is gone (or but a status is left), or it ended without `finish`
+    call('LPOP', lane)  -- it was cancelled, or its hash is gone (or only a status is left)
     call('ZREM', DEFERRED, head)
     head = call('LINDEX', lane, 0)
   end
   return false
 end
 
-local function queue_head(lane, abandoned)
-  if not queue_head_if_any(lane, abandoned) then call('SREM', LANES, lane) end
+local function queue_head(lane, list)
+  if not queue_head_if_any(lane, list) then call('SREM', LANES, lane) end
+end
+
+-- A clock that was set ahead made nonces expire that are needed once it is set back: then Redis
+-- remembers since now. `latest` is the latest time seen, in ms, noted once a second. Returns since
+-- when it remembers where that has changed.
+local CLOCK_MS = 1000
+local function note_time(latest)
+  latest = tonumber(latest or nil) or 0
+  if NOW_MS < latest - CLOCK_MS then
+    call('HSET', MEMORY, 'since', NOW_MS, 'latest', NOW_MS)
+    return NOW_MS
+  end
+  -- A full server does not take it, and need not: it takes no nonce either.
+  if NOW_MS >= latest + CLOCK_MS then redis.pcall('HSET', MEMORY, 'latest', NOW_MS) end
 end
 
 -- Record a failure as RQ does. `exc_info` is the text compressed, `exc_string` that in base64.

@@ -17,10 +17,12 @@ from typing import Any
 from redis import exceptions as redis_errors
 
 from broker.admission import Admission, Result, Verdict
+from broker.conditions import UnfitRedis
 from broker.replies import Replies
 from broker.scripts import common_arguments, source
 from broker.seldom import Seldom
-from broker.wire import Answer, Wire, connect
+from broker.watch import Watch
+from broker.wire import Answer, Wire, connect, patience_seconds
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.link")
@@ -28,7 +30,9 @@ _LOG.addFilter(Seldom())
 _LETTERS = {v.value: v for v in Verdict if isinstance(v.value, bytes)}
 _ADMITTED = b"A"
 # Redis refuses these before a script has written anything.
-_NOT_EXECUTED = ("LOADING", "READONLY", "OOM", "MASTERDOWN", "NOREPLICAS", "MISCONF", "BUSY")
+_NOT_EXECUTED = (
+    *("LOADING", "READONLY", "OOM", "MASTERDOWN", "NOREPLICAS", "MISCONF", "BUSY", "NOPERM"),
+)
 _GIVE_UP_EVERY_SECONDS = 0.05
 _RECONNECT_AFTER_SECONDS = 0.1
 
@@ -42,7 +46,9 @@ class Link:
     def __init__(self, settings: Settings, on_crowded: OnCrowded = lambda *_: None) -> None:
         """`settings.redis_url` names the Redis; `on_crowded` is told what each script has said."""
         self._settings = settings
+        self._patience_seconds = patience_seconds(settings)
         self._on_crowded = on_crowded
+        self._watch = Watch(settings.queue_name, settings.redis_connect_within_seconds)
         self._replies = Replies(settings, self._deliver)
         self.stream = self._replies.stream
         self._wire: Wire | None = None
@@ -65,12 +71,20 @@ class Link:
     @property
     def ready(self) -> bool:
         """Whether requests can be admitted and results received."""
-        return self._wire is not None and self._replies.listening
+        connected = self._wire is not None and self._replies.listening
+        return connected and not self._watch.refusing
 
     @property
     def trouble(self) -> str:
-        """Why requests cannot be admitted, in one line for an operator; "" when they can."""
+        """Why requests are not admitted, in one line for an operator; "" when they are."""
+        if self._watch.trouble:
+            return self._watch.trouble
         return "" if self.ready else "Redis cannot be reached or used; the log says why."
+
+    @property
+    def warnings(self) -> list[str]:
+        """What should be changed before it does harm, a line each."""
+        return self._watch.warnings
 
     async def start(self) -> None:
         """Begin to connect, and keep connected; does not wait until it is."""
@@ -176,36 +190,45 @@ class Link:
                     self._settings.redis_url, self._settings.redis_connect_within_seconds
                 )
             except Exception as error:
+                self._watch.unfit = ""  # nobody knows any more
                 _LOG.warning("Redis cannot be reached: %s", error)
                 await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
                 continue
             try:
-                async with asyncio.timeout(self._settings.redis_connect_within_seconds):
-                    await self._introduce(wire)
+                await self._introduce(wire)
                 self._wire = wire
                 self._queue.extendleft(reversed(self._again))
                 self._again.clear()
                 self._flush()
-                await wire.lost
+                await self._watch.keep(wire)
+            except UnfitRedis:  # the watch has logged it
+                self._refuse_all()
             except Exception as error:
                 _LOG.warning("Redis is not ready: %s", error)
-                await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
+            else:
+                continue  # the connection was lost: the next one at once
             finally:
                 self._wire = None
                 wire.abort()
+            await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
 
     async def _introduce(self, wire: Wire) -> None:
-        """Note which Redis this is, before any request is admitted there; load the script."""
-        admit = wire.call("SCRIPT", "LOAD", source("admit"))  # on its way beside the question
+        """Look at the server before any request is admitted there; load the script."""
+        admit = wire.call("SCRIPT", "LOAD", source("admit"))  # on its way beside the questions
         admit.add_done_callback(lambda done: done.cancelled() or done.exception())
-        info = (await wire.call("INFO", "server")).decode()
-        run_id = info.partition("run_id:")[2].partition("\r")[0]
-        common = common_arguments(self._settings.queue_name)
-        born = await wire.call("EVAL", source("remember"), 0, *common, run_id)
+        born = await self._watch.meet(wire)
         if self._born not in (None, born):
             self._give_up_forgotten()
         self._born = born
         self._admit_sha = await admit
+
+    def _refuse_all(self) -> None:
+        """Nobody waits for a server that cannot be used; the next ones are refused at once."""
+        for admission in (*self._queue, *self._again):
+            if not admission.future.done():
+                self._refuse(admission, Verdict.NOT_ADMITTED)
+        self._queue.clear()
+        self._again.clear()
 
     def _give_up_forgotten(self) -> None:
         """Redis has no job of those any more: only the ledger can tell what became of them."""
@@ -228,6 +251,6 @@ class Link:
             for admission in [a for a in self._waiting.values() if a.answer_by <= now]:
                 del self._waiting[admission.token]
                 admission.give_up()
-            late = now - self._settings.redis_patience_seconds
+            late = now - self._patience_seconds
             if self._wire is not None and self._sent_at and self._sent_at[0] < late:
                 self._wire.abort()

@@ -12,7 +12,7 @@ from uuid import uuid4
 from broker.admission import Result
 from broker.keys import reply_stream
 from broker.seldom import Seldom
-from broker.wire import Wire, connect
+from broker.wire import Wire, connect, patience_seconds
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.replies")
@@ -54,7 +54,7 @@ class Replies:
         last: bytes | str = "0-0"
         while True:
             read = ("XREAD", "COUNT", 100, "BLOCK", int(block_seconds * 1000), "STREAMS")
-            async with asyncio.timeout(block_seconds + self._settings.redis_patience_seconds):
+            async with asyncio.timeout(block_seconds + patience_seconds(self._settings)):
                 answer = await wire.call(*read, self.stream, last)
             for message_id, fields in answer[0][1] if answer else ():
                 last = message_id

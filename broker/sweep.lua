@@ -2,6 +2,8 @@
 --
 -- Each worker runs it twice a second, under no lock: it is one atomic step, and does nothing
 -- where nothing is wrong. ARGV: the common four. Returns how many heads it queued.
+--
+-- What it brings back goes on a list of ours, where no worker of stock RQ takes it once more.
 
 local SWEPT_MAX = 10000  -- jobs on the queue
 
@@ -10,6 +12,7 @@ local queued = 0
 -- A lost lease returns its whole batch at once: all wait again, then each lane queues its head.
 for _, batch in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', NOW_MS)) do
   local lanes = {}
+  call('ZREM', LEASES, batch)
   for id in string.gmatch(call('GET', batch_key(batch)) or '', '%S+') do
     call('ZREM', STARTED, id .. ':' .. batch)
     local shown_by = call('HGET', execution_key(id, batch), 'worker_name')
@@ -17,47 +20,55 @@ for _, batch in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', NOW_MS)) do
       call('SREM', RQ .. ':worker:' .. shown_by .. ':executions', id .. ':' .. batch)
     end
     call('DEL', execution_key(id, batch))
-    if call('HGET', job_key(id), 'status') == 'started' then
-      local lane = lane_of(id)
-      if lane then
-        defer(id)
-        lanes[lane] = true
-      else
-        enqueue(id)
-      end
+    local status, data, last = unpack(call('HMGET', job_key(id), 'status', 'data', 'batch'))
+    local lane = lane_of(id)
+    if last == batch and lane then
+      if is_open(status, data) then defer(id) end
+      lanes[lane] = true
+    elseif status == 'started' then
+      enqueue(id)
     end
   end
   for lane in pairs(lanes) do
-    queue_head(lane)
+    queue_head(lane, RETURNED)
     queued = queued + 1
   end
-  call('ZREM', LEASES, batch)
   call('DEL', batch_key(batch))
 end
 
--- A worker that died between BLMOVE and `take` left its id here; one that has not died finds the
--- id queued again, and the second copy is dropped when it is taken.
+-- Who took an id from RQ's queue and did not get further: a worker of ours that died between BLMOVE
+-- and `take`, or a worker of stock RQ, at any moment. One of ours that has not died finds the id
+-- gone from here, and takes it from where it is now.
 for _, id in ipairs(call('LRANGE', INTERMEDIATE, 0, -1)) do
   call('LREM', INTERMEDIATE, 1, id)
-  if call('HGET', job_key(id), 'status') == 'queued' then call('LPUSH', QUEUED, id) end
+  local status, batch = unpack(call('HMGET', job_key(id), 'status', 'batch'))
+  local lane = lane_of(id)
+  if not is_held(batch) and (status == 'queued' or (lane and call('LPOS', lane, id))) then
+    call('RPUSH', RETURNED, id)
+  end
 end
 
 call('ZREMRANGEBYSCORE', FINISHED, 0, NOW_S)
 call('ZREMRANGEBYSCORE', FAILED, 0, NOW_S)
 
+-- Ours have a score a day ahead: these are of stock workers that died.
+call('ZREMRANGEBYSCORE', STARTED, 0, NOW_S)
+
 -- After an outage hundreds of thousands may wait. They are worked off first: to look through them
 -- all, 2 us each, twice a second for each worker, would leave Redis no time for anything else.
-if call('LLEN', QUEUED) > SWEPT_MAX then return queued end
+if call('LLEN', QUEUED) + call('LLEN', RETURNED) > SWEPT_MAX then return queued end
 
 local held = {}
-for _, id in ipairs(call('LRANGE', QUEUED, 0, -1)) do held[id] = true end
+for _, list in ipairs({QUEUED, RETURNED}) do
+  for _, id in ipairs(call('LRANGE', list, 0, -1)) do held[id] = true end
+end
 for _, batch in ipairs(call('ZRANGE', LEASES, 0, -1)) do
   for id in string.gmatch(call('GET', batch_key(batch)) or '', '%S+') do held[id] = true end
 end
 for _, lane in ipairs(call('SMEMBERS', LANES)) do
   local head = call('LINDEX', lane, 0)
   if not head or not held[head] then
-    queue_head(lane, true)
+    queue_head(lane, RETURNED)
     queued = queued + 1
   end
 end

@@ -14,25 +14,33 @@ local EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING = ARGV[13], ARGV[14], ARGV[15]
 -- Jobs that expired wait in thousands after an outage: one script must not block Redis for all.
 local EXPIRED_MAX = 500
 
+-- Whatever has written the hash: nothing longer is a job of ours, and a worker must not read it.
+local DATA_MAX = 16384  -- bytes
+
 local EXPIRED_SHOWN = 5  -- to be named in the worker's log
 
 local rows, ids, scores, late = {}, {}, {}, {}
 local expired = 0
 
 local function read(id)
-  local status, data, deadline, taken, flight =
-    unpack(call('HMGET', job_key(id), 'status', 'data', 'deadline', 'taken', 'flight'))
-  return {status = status, data = data, deadline = tonumber(deadline or nil), taken = taken,
+  local status, data, deadline, batch, flight =
+    unpack(call('HMGET', job_key(id), 'status', 'data', 'deadline', 'batch', 'flight'))
+  return {status = status, data = data, deadline = tonumber(deadline or nil), batch = batch,
     flight = flight}
 end
 
+local function readable(data) return #data <= DATA_MAX and data or '' end
+
 local function start(id, job, deadline)
+  -- At the first, so that a second copy of it finds it in hand.
+  if #ids == 0 then call('ZADD', LEASES, NOW_MS + LEASE_MS, BATCH) end
+  forget_failure(id, job.status)
   call('HSET', job_key(id), 'status', 'started', 'started_at', ISO, 'last_heartbeat', ISO,
-    'worker_name', WORKER, 'taken', '1')
+    'worker_name', WORKER, 'batch', BATCH)
   ids[#ids + 1] = id
   scores[#scores + 1] = NOW_S + STARTED_TTL
   scores[#scores + 1] = id .. ':' .. BATCH
-  rows[#rows + 1] = {id, job.data, deadline - NOW_MS, job.flight or ''}
+  rows[#rows + 1] = {id, readable(job.data), deadline - NOW_MS, job.flight or ''}
 end
 
 -- Take these of a lane: its head, the job that was read already, and those behind it.
@@ -40,16 +48,16 @@ local function take_lane(lane, members, head)
   local before = #rows
   for place, id in ipairs(members) do
     local job = place == 1 and head or read(id)
-    if job.status == 'started' then break end  -- another batch holds it
-    if not job.data or (job.status ~= 'queued' and job.status ~= 'deferred') then
+    if is_held(job.batch) then break end
+    if not is_open(job.status, job.data) then
       call('LREM', lane, 1, id)
       call('ZREM', DEFERRED, id)
     elseif (job.deadline or 0) <= NOW_MS then
       call('LREM', lane, 1, id)
       call('ZREM', DEFERRED, id)
       expired = expired + 1
-      if #late < EXPIRED_SHOWN then late[#late + 1] = {id, job.data, ''} end
-      if not job.taken then land(id, job.flight) end
+      if #late < EXPIRED_SHOWN then late[#late + 1] = {id, readable(job.data), ''} end
+      if not job.batch then land(id, job.flight) end
       fail(id, WORKER, BATCH, STARTED_AT, STARTED_AT, EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING)
     else
       start(id, job, job.deadline)
@@ -61,18 +69,22 @@ end
 local function take(id)
   local job = read(id)
   local lane = lane_of(id)
-  if job.status ~= 'queued' or not job.data then  -- a second copy, cancelled, or gone
-    if lane and call('LINDEX', lane, 0) == id then queue_head(lane) end
+  if not lane then  -- not a job of ours: it fails
+    if job.status == 'queued' and job.data then start(id, job, NOW_MS) end
     return
   end
-  if not lane then return start(id, job, NOW_MS) end
+  if is_held(job.batch) then return end  -- a second copy
   local members = call('LRANGE', lane, 0, N - #rows - 1)  -- as far as the batch has room
   if members[1] ~= id then
-    if not call('LPOS', lane, id) then  -- in no lane, as after a requeue from the dashboard
+    if not call('LPOS', lane, id) then  -- in no lane, as after a requeue
+      if job.status ~= 'queued' or not job.data then return end  -- a second copy, or gone
       call('RPUSH', lane, id)
       call('SADD', LANES, lane)
     end
-    if members[1] then return defer(id) end
+    if members[1] then
+      if is_open(job.status, job.data) then defer(id) end
+      return
+    end
     members[1] = id
   end
   take_lane(lane, members, job)
@@ -83,16 +95,17 @@ if call('EXISTS', RQ .. ':suspended') == 1 then
   return false
 end
 if FIRST ~= '' and call('LREM', INTERMEDIATE, 1, FIRST) > 0 then take(FIRST) end
-while #rows < N and expired < EXPIRED_MAX do
-  local id = call('LPOP', QUEUED)
-  if not id then break end
-  take(id)
+for _, list in ipairs({RETURNED, QUEUED}) do
+  while #rows < N and expired < EXPIRED_MAX do
+    local id = call('LPOP', list)
+    if not id then break end
+    take(id)
+  end
 end
 
 if #rows > 0 then
   call('ZADD', STARTED, unpack(scores))
   call('ZREM', DEFERRED, unpack(ids))
-  call('ZADD', LEASES, NOW_MS + LEASE_MS, BATCH)
   call('SET', batch_key(BATCH), table.concat(ids, ' '))
   -- RQ shows what a worker is doing by its executions: the first job stands for the batch.
   local shown = execution_key(ids[1], BATCH)

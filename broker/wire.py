@@ -6,13 +6,17 @@ redis-py's, parsing stays hiredis's.
 """
 
 import asyncio
-import ssl
+import socket
 from collections import deque
+from math import inf
 from typing import Any, cast
 
 import hiredis
 from redis import exceptions as redis_errors
-from redis.asyncio.connection import parse_url
+
+from broker.bounded import ANSWER_BYTES_MAX
+from broker.redis_url import Options, read_redis_url, tls_context
+from settings import Settings
 
 Answer = Any  # what Redis answers: bytes, int, None, or a list of these
 
@@ -23,6 +27,7 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self._reader = hiredis.Reader(replyError=redis_errors.ResponseError)
         self._awaited: deque[asyncio.Future[Answer]] = deque()
+        self._unread = 0  # bytes since the last whole answer
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[None] = self._loop.create_future()
@@ -54,7 +59,11 @@ class Wire(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by asyncio: resolve the answers that are complete."""
         self._reader.feed(data)
+        self._unread += len(data)
+        if self._unread > ANSWER_BYTES_MAX:
+            self.abort()
         while (answer := self._reader.gets()) is not False:
+            self._unread = 0
             waiting = self._awaited.popleft()
             if waiting.done():
                 continue
@@ -74,13 +83,23 @@ class Wire(asyncio.Protocol):
                 waiting.set_exception(lost)
 
 
+def patience_seconds(settings: Settings) -> float:
+    """How long an answer may take before the connection is dropped: the shorter of two limits.
+
+    Raises BadRedisUrl.
+    """
+    options = read_redis_url(settings.redis_url) if settings.redis_url else {}
+    of_url: float = options.get("socket_timeout", inf)
+    return min(settings.redis_patience_seconds, of_url)
+
+
 async def connect(redis_url: str, within_seconds: float) -> Wire:
     """Connect, log in and select the database that the URL names.
 
-    Raises redis.exceptions.RedisError, OSError or TimeoutError.
+    Raises redis.exceptions.RedisError, OSError, TimeoutError or BadRedisUrl.
     """
-    options: dict[str, Any] = dict(parse_url(redis_url))
-    async with asyncio.timeout(within_seconds):
+    options = read_redis_url(redis_url)
+    async with asyncio.timeout(min(within_seconds, options.get("socket_connect_timeout", inf))):
         wire = await _open(options)
         try:
             await _log_in(wire, options)
@@ -90,26 +109,20 @@ async def connect(redis_url: str, within_seconds: float) -> Wire:
     return wire
 
 
-async def _open(options: dict[str, Any]) -> Wire:
+async def _open(options: Options) -> Wire:
     loop = asyncio.get_running_loop()
     if "path" in options:
         _, wire = await loop.create_unix_connection(Wire, options["path"])
         return wire
     host, port = options.get("host", "localhost"), options.get("port", 6379)
-    secure = "connection_class" in options  # only `rediss://` names a class besides unix sockets
-    context = _tls(options) if secure else None
-    _, wire = await loop.create_connection(Wire, host, port, ssl=context)
+    transport, wire = await loop.create_connection(Wire, host, port, ssl=tls_context(options))
+    if options.get("socket_keepalive"):
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return wire
 
 
-def _tls(options: dict[str, Any]) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=options.get("ssl_ca_certs"))
-    if options.get("ssl_certfile"):
-        context.load_cert_chain(options["ssl_certfile"], options.get("ssl_keyfile"))
-    return context
-
-
-async def _log_in(wire: Wire, options: dict[str, Any]) -> None:
+async def _log_in(wire: Wire, options: Options) -> None:
     password, user = options.get("password"), options.get("username")
     if password:
         try:

@@ -101,11 +101,8 @@ def _accounts(
             record(database, Action.PLAYER_ADDED, id_, externalId=name, status="active")
         known = select(Player.external_id, Player.id).where(col(Player.external_id).in_(names))
         ids = dict(database.exec(known).all())
-        fresh = [
-            {"kind": "player", "player_id": ids[name], "currency": currency, "balance": 0}
-            | {"last_seq": 0}
-            for name in names
-        ]
+        # The balance is the database's to say: 0.
+        fresh = [{"kind": "player", "player_id": ids[name], "currency": currency} for name in names]
         names_by_id = {id_: name for name, id_ in ids.items()}
         opened = (
             insert(Account)

@@ -6,7 +6,7 @@ It becomes JSON (`to_job`) to travel through the queue, and itself again (`from_
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import ClassVar, Self
 
@@ -17,6 +17,7 @@ _TEXT_MAX = 128  # code points of a `betId`, `gameRoundId` or reference
 _UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 _INTEGER = re.compile(r"-?[0-9]+")
 _ABSENT = object()
+_ROW_ID_MAX = 2**63 - 1  # PostgreSQL's bigint
 
 JobValue = str | int | None
 
@@ -52,6 +53,7 @@ class BetCommand:
     stake: Decimal | None = None
     win: Decimal | None = None
     odd: Decimal | None = None
+    player: str = field(default="", compare=False)  # its id, for people; no job carries it
 
     @classmethod
     def read(cls, body: Mapping[str, object], place: Place) -> Self:
@@ -71,6 +73,7 @@ class BetCommand:
             stake=_amount(body, "betAmount", place) if cls.has_stake else None,
             win=_amount(body, "winAmount", place) if cls.has_win else None,
             odd=None if odd is None else read_amount(odd, "winOdd"),
+            player=place.player,
         )
 
     def to_job(self) -> dict[str, JobValue]:
@@ -250,6 +253,6 @@ def _string(value: JobValue) -> str:
 
 
 def _integer(value: JobValue) -> int:
-    if type(value) is not int:
-        raise TypeError(f"a whole number expected, not {value!r}")
+    if type(value) is not int or not 0 <= value <= _ROW_ID_MAX:
+        raise TypeError("the id of a row expected")
     return value

@@ -61,7 +61,7 @@ def _record(session: Session, code: str, decimals: int) -> Currency:
     added = insert(Currency).values(values).on_conflict_do_nothing().returning(col(Currency.code))
     if session.execute(added).first():
         record(session, Action.CURRENCY_ADDED, code, decimals=decimals)
-    cash = {"kind": "cash", "currency": code, "last_seq": 0}
+    cash = {"kind": "cash", "currency": code}
     opened = insert(Account).values(cash).on_conflict_do_nothing().returning(col(Account.id))
     for (id_,) in session.execute(opened):
         record(session, Action.ACCOUNT_OPENED, id_, kind="cash", currency=code)

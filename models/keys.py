@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from models.errors import BetcoreError
-from settings import Settings
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 _BYTES_MIN = 32
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
@@ -118,7 +120,7 @@ class KeyRing:
         return cls(newest, {key.id: key for key in keys})
 
 
-def find_ring(settings: Settings, purpose: Purpose) -> KeyRing | None:
+def find_ring(settings: "Settings", purpose: Purpose) -> KeyRing | None:
     """The keys that the settings give for a purpose; None without one. Raises BadKey."""
     current: str = getattr(settings, purpose.setting)
     if not current.strip():
@@ -126,7 +128,7 @@ def find_ring(settings: Settings, purpose: Purpose) -> KeyRing | None:
     return KeyRing.read(purpose, current, getattr(settings, purpose.old_setting))
 
 
-def require_ring(settings: Settings, purpose: Purpose) -> KeyRing:
+def require_ring(settings: "Settings", purpose: Purpose) -> KeyRing:
     """As `find_ring`. Raises NoKey when the settings give none, naming the variable."""
     ring = find_ring(settings, purpose)
     if ring is None:
@@ -137,7 +139,7 @@ def require_ring(settings: Settings, purpose: Purpose) -> KeyRing:
     return ring
 
 
-def require_distinct(settings: Settings) -> None:
+def require_distinct(settings: "Settings") -> None:
     """Raises BadKey when one key serves two purposes: its holders could do more than is theirs."""
     known: dict[bytes, Purpose] = {}
     for purpose in Purpose:

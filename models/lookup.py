@@ -51,20 +51,20 @@ _BETS = Query(
            b.refused_with, to_char(b.created_at, '{_TIME}'), to_char(b.updated_at, '{_TIME}'),
            b.reason
     from unnest($1, $2) wanted(provider_id, bet_id),
-         lateral (select * from bet
+         lateral (select id, provider_id, bet_id, account_id, state, stake, win, refused_with,
+                         reason, created_at, updated_at from bet
                   where provider_id = wanted.provider_id and bet_id = wanted.bet_id offset 0) b,
          lateral (select currency from account where id = b.account_id offset 0) a
     """,  # noqa: S608 - the only thing put in is a constant
     (INT4S, TEXTS),
 )
 
-#: Waits a moment for whoever holds these rows; the locks are released at once.
-_LOCK = Query(
-    b"lock", "select id from account where id = any($1) order by id for no key update", (INT8S,)
-)
+#: Waits a moment for whoever holds these rows. A gateway may change nothing, and PostgreSQL lets
+#: only who may change a row lock it: so the function does it (models/triggers.py).
+_SETTLED = Query(b"settled", "select accounts_settled($1)", (INT8S,))
 _LOCK_WITHIN_MS = 300
 
-LOOKUPS = (_SECRETS, _PLACES, _BALANCES, _BETS, _LOCK)
+LOOKUPS = (_SECRETS, _PLACES, _BALANCES, _BETS, _SETTLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ class Lookup:
     def _could_lock(self, account_ids: Sequence[int]) -> bool:
         """Whether nobody holds these rows."""
         try:
-            self._rows(_LOCK, account_ids)
+            self._rows(_SETTLED, account_ids)
         except LedgerContention:
             return False
         return True

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from models.db import engine
 from models.errors import UnsupportedDatabase
+from models.ownership import act_as_owner, statements_needed
 from models.preconditions import UNKNOWN_REVISION, Use
 
 _FOLDER = Path(__file__).parent / "migrations"
@@ -20,16 +21,19 @@ _LOCK = 5_318_008
 def migrate(database_url: str) -> str:
     """Upgrade to the newest revision and return its name; does nothing when it is there already.
 
-    Processes that migrate at the same time take turns. Raises sqlalchemy.exc.OperationalError
-    when PostgreSQL cannot be reached, UnsupportedDatabase when it is not as we need it.
+    Acts as `betcore_owner`, and makes that role and the others where they are missing. Processes
+    that migrate at the same time take turns. Raises sqlalchemy.exc.OperationalError when
+    PostgreSQL cannot be reached, UnsupportedDatabase when it is not as we need it, RolesNeeded when
+    an administrator has to make the roles.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
     with engine(database_url, Use.MIGRATE).connect() as connection:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
         connection.commit()
-        config.attributes["connection"] = connection
         try:
+            act_as_owner(connection)
+            config.attributes["connection"] = connection
             command.upgrade(config, "head")
             connection.commit()
         except CommandError as error:
@@ -39,3 +43,12 @@ def migrate(database_url: str) -> str:
             connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": _LOCK})
             connection.commit()
     return ScriptDirectory.from_config(config).get_current_head() or ""
+
+
+def roles_needed(database_url: str) -> list[str]:
+    """What an administrator has to run in this database before its user can migrate; may be none.
+
+    Raises what `migrate` raises, but for RolesNeeded.
+    """
+    with engine(database_url, Use.MIGRATE).connect() as connection:
+        return statements_needed(connection)

@@ -83,7 +83,7 @@ _ON_A_SOCKET = {
     "ssl_max_protocol_version": "",
     "gssencmode": "disable",
     "channel_binding": "disable",
-    "require_auth": "",
+    "require_auth": "none,scram-sha-256,md5,password",
 }
 _ENVIRONMENT = Lock()
 

@@ -20,7 +20,7 @@ _LOG = logging.getLogger("betcore.postgres")
 
 _VERSION_MIN = 170_000  # the first with `transaction_timeout`
 _MIGRATIONS = Path(__file__).parent / "migrations" / "versions"
-_UNDEFINED_TABLE = "42P01"
+_UNDEFINED_TABLE, _NO_PRIVILEGE = "42P01", "42501"
 
 
 class Use(Enum):
@@ -61,6 +61,15 @@ _ELSEWHERE = (
     " options=-csearch_path%3D{found} to DATABASE_URL."
 )
 
+_NO_ROLE = (
+    "The login {login} may not use the tables of betcore: an administrator grants it the role of"
+    " what it is for, such as `grant betcore_gateway to {login}`."
+)
+_SUPERUSER = (
+    "this process logs in to PostgreSQL as the superuser {login}, who may do anything there: give"
+    " it a login of its own (docs/OPERATIONS.md, Roles)"
+)
+
 # What makes PostgreSQL forget what it has confirmed, or damage it.
 _RISKS = {"fsync": "off", "full_page_writes": "off", "zero_damaged_pages": "on"}
 
@@ -78,9 +87,11 @@ select pg_catalog.pg_backend_pid(),
 """
 _TYPES = (TEXTS, TEXTS, TEXTS, TEXTS)
 _REVISION = ", (select pg_catalog.max(version_num) from alembic_version)"
-# The schema in which there are tables of ours, if they are not where we look for them.
+# The schema in which there are tables of ours, if they are not where we look for them; '' where
+# this login may not look.
 _SCHEMA = """,
-       (select pg_catalog.min(space.nspname::text)
+       (select pg_catalog.min(case when pg_catalog.has_schema_privilege(space.oid, 'USAGE')
+                                   then space.nspname::text else '' end)
         from pg_catalog.pg_class version
         join pg_catalog.pg_namespace space on space.oid = version.relnamespace
         join pg_catalog.pg_class transfer on transfer.relnamespace = version.relnamespace
@@ -109,7 +120,8 @@ def check(
 
     One round trip. Raises what `Pipeline.run` raises, too.
     """
-    _judge_greeting(info)
+    _judge_greeting(info, use)
+    no_role = _NO_ROLE.format(login=info.user)
     arguments = [*settings.keys()], [*settings.values()], [*_RISKS.keys()], [*_RISKS.values()]
     schema, revision = None, None
     try:
@@ -118,6 +130,8 @@ def check(
         else:
             [(pid, replication_role, risks, _, revision)] = pipeline.ask(_ASK_REVISION, arguments)
     except LedgerError as error:
+        if error.sqlstate == _NO_PRIVILEGE:
+            raise UnsupportedDatabase(no_role) from error
         if error.sqlstate != _UNDEFINED_TABLE:
             raise
         [(pid, replication_role, risks, _, schema)] = pipeline.ask(_ASK_SCHEMA, arguments)
@@ -127,10 +141,10 @@ def check(
         raise UnsupportedDatabase(_UNCHECKED % replication_role)
     if risks and use is Use.SERVE:
         _warn(f"PostgreSQL has {risks}: if its machine fails, bets that were answered may be lost")
-    if schema is not None:
+    if schema:
         raise UnsupportedDatabase(_ELSEWHERE.format(found=schema))
     if use is not Use.MIGRATE:
-        _judge_revision(revision, use)
+        _judge_revision(revision, use, no_role if schema is not None else _MISSING)
 
 
 @cache
@@ -142,7 +156,7 @@ def newest_revision() -> str:
     return max(path.name[:4] for path in _MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.py"))
 
 
-def _judge_greeting(info: psycopg.ConnectionInfo) -> None:
+def _judge_greeting(info: psycopg.ConnectionInfo, use: Use) -> None:
     """What PostgreSQL has said of itself while connecting."""
     if info.server_version < _VERSION_MIN:
         wanted, found = _VERSION_MIN // 10_000, info.server_version // 10_000
@@ -153,12 +167,15 @@ def _judge_greeting(info: psycopg.ConnectionInfo) -> None:
             f"The encoding of database {info.dbname} is {encoding}, and betcore needs UTF8: make"
             " another one with `create database ... encoding 'UTF8' template template0`."
         )
+    # Not of a command: what it says on stderr is read by scripts, and it ends soon.
+    if use in (Use.SERVE, Use.READ) and info.parameter_status("is_superuser") == "on":
+        _warn(_SUPERUSER.format(login=info.user))
 
 
-def _judge_revision(found: str | None, use: Use) -> None:
+def _judge_revision(found: str | None, use: Use, otherwise: str) -> None:
     known = newest_revision()
     if found is None:
-        raise UnsupportedDatabase(_MISSING)
+        raise UnsupportedDatabase(otherwise)
     if not re.fullmatch(r"[0-9]{4}", found) or found < known:
         raise UnsupportedDatabase(_OLDER.format(found=found, known=known))
     if found > known and use is Use.OPERATE:

@@ -61,7 +61,7 @@ def open_accounts(
     currency = use_currency(database, opening.currency)
     for limit in limits:
         require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
-    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code, "last_seq": 0}
+    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code}
     opened = insert(Account).values(house).on_conflict_do_nothing().returning(col(Account.id))
     for (id_,) in database.execute(opened):
         facts = {"kind": "house", "provider": provider.id, "currency": currency.code}

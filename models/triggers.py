@@ -1,4 +1,4 @@
-"""What the tables need beyond columns and constraints: two functions, and the append-only triggers.
+"""What the tables need beyond columns and constraints: functions and triggers.
 
 Attached to the metadata, so that a schema made from the declaration has them too; the migrations
 repeat them, as they repeat everything, because history must not change when this file does.
@@ -38,9 +38,45 @@ create trigger {table}_not_truncated before truncate on {table}
 for each statement execute function refuse_change()
 """
 
+#: Returns once nobody is in the midst of a transaction on these accounts: all of them could be
+#: locked. It keeps no lock, because a subtransaction that is undone gives it back. It runs as its
+#: owner, so that who asks needs no right to change an account; so it looks up names nowhere but
+#: where PostgreSQL's own are, and in the schema of our tables.
+ACCOUNTS_SETTLED = """
+create function accounts_settled(ids bigint[]) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    perform id from {schema}.account where id = any(ids) order by id for no key update;
+    raise exception using errcode = 'BC001';
+exception when sqlstate 'BC001' then null;
+end $$
+"""
+
+#: So that who opens accounts needs no right to say what is on them.
+ACCOUNT_BEGINS_EMPTY = """
+create function account_begins_empty() returns trigger language plpgsql as $$
+begin
+    if new.kind = 'player' then
+        new.balance := coalesce(new.balance, 0);
+    end if;
+    return new;
+end $$
+"""
+
+ACCOUNT_BEGINS_EMPTY_TRIGGER = """
+create trigger account_begins_empty before insert on account
+for each row execute function account_begins_empty()
+"""
+
 _TABLES = ("transfer", "journal", "journal_start", "audit_log", "audit_start")
 _TRIGGERS = [text.format(table=name) for name in _TABLES for text in (APPEND_ONLY, NOT_TRUNCATED)]
 
-for _statement in (REQUIRE_ROWS, REFUSE_CHANGE, *_TRIGGERS):
+_FUNCTIONS = (
+    REQUIRE_ROWS,
+    REFUSE_CHANGE,
+    ACCOUNTS_SETTLED.format(schema="public"),
+    ACCOUNT_BEGINS_EMPTY,
+)
+for _statement in (*_FUNCTIONS, ACCOUNT_BEGINS_EMPTY_TRIGGER, *_TRIGGERS):
     _ddl = DDL(_statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
     event.listen(Transfer.metadata, "after_create", _ddl)

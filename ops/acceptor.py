@@ -33,11 +33,13 @@ class Acceptor:
         listener: socket.socket,
         make_protocol: Callable[[], asyncio.Protocol],
         clock: Callable[[], float] = time.monotonic,
+        most_per_turn: int = MOST_PER_TURN,
     ) -> None:
         """`clock` is asked once a turn."""
         self._listener = listener
         self._make_protocol = make_protocol
         self._clock = clock
+        self._most_per_turn = most_per_turn
         self._loop = asyncio.get_running_loop()
         self._next: asyncio.Handle | None = None  # when it does not wait for the listener
         self._connecting: set[asyncio.Task[Any]] = set()
@@ -67,7 +69,8 @@ class Acceptor:
     def _accept(self, before: float | None = None) -> None:
         """Accept; `before`: when it did so in the turn before, if it accepted all it might."""
         self._next, now = None, self._clock()
-        for _ in range(FEWEST_PER_TURN if before is None else _room(now - before)):
+        room = FEWEST_PER_TURN if before is None else _room(now - before)
+        for _ in range(min(room, self._most_per_turn)):
             try:
                 connection, _address = self._listener.accept()
             except BlockingIOError:  # nobody waits

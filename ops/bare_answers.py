@@ -12,8 +12,14 @@ from settings import settings
 _NONCE: Final = b"0" * 32
 
 
-def answer(error: ApiError, headers: Iterable[tuple[bytes, bytes]], *, keep: bool) -> bytes:
-    """The whole answer to a request with these headers."""
+def answer(
+    error: ApiError,
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    keep: bool,
+    with_body: bool = True,
+) -> bytes:
+    """The whole answer to a request with these headers; one to a HEAD is without its body."""
     body = error_body(error, headers).encode()
     lines = [
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}",
@@ -22,9 +28,11 @@ def answer(error: ApiError, headers: Iterable[tuple[bytes, bytes]], *, keep: boo
     ]
     if error.code == 99:
         lines.append(f"retry-after: {settings().retry_after_seconds}")
+    if error.status == 405:
+        lines.append("allow: GET, HEAD, POST")
     if not keep:
         lines.append("connection: close")
-    return "\r\n".join((*lines, "", "")).encode() + body
+    return "\r\n".join((*lines, "", "")).encode() + (body if with_body else b"")
 
 
 def turned_away(nonce: str | None, *, keep: bool) -> bytes:

@@ -9,9 +9,12 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from broker.admission import Admission, Result, Verdict
-from broker.codec import encode_job
+from broker.codec import describe, encode_job
+from broker.conditions import UnfitRedis
 from broker.keys import OURS
 from broker.link import Link
+from broker.permissions import GATEWAY, require_fit
+from broker.redis_url import BadRedisUrl, connect_redis
 from models.cells import BET_CONFLICT, DONE, INSUFFICIENT_FUNDS
 from models.commands import CashCommand
 from models.errors import BetcoreError
@@ -27,7 +30,9 @@ _AGAIN_AFTER_SECONDS = 0.1
 _FAILURES_MAX = 3  # of one command, in workers that answered
 
 _UNAVAILABLE = {
-    Verdict.SUSPENDED: "The queue is suspended: `rq resume` lets it go on. Then repeat this.",
+    Verdict.SUSPENDED: (
+        "The queue is suspended: `betcore queue resume` lets it go on. Then repeat this."
+    ),
     Verdict.FORGOTTEN: (
         f"The clock here is {_NONCE_SECONDS // 60} minutes or more behind the one of Redis: set it."
     ),
@@ -74,19 +79,19 @@ def _require_redis(settings: Settings) -> None:
     """Say at once what is wrong with a Redis that cannot be used, rather than keep trying."""
     seconds = settings.redis_patience_seconds
     try:
-        with redis.Redis.from_url(
+        with connect_redis(
             settings.redis_url,
             socket_connect_timeout=settings.redis_connect_within_seconds,
             socket_timeout=seconds,
             retry=Retry(NoBackoff(), 0),
         ) as connection:
-            connection.ping()
-    except redis.ResponseError:
-        pass  # it answers: what this user may do there is for the scripts to find out
+            require_fit(connection, settings.queue_name, GATEWAY)
+    except UnfitRedis as error:
+        raise QueueUnavailable(f"No money was moved: {error}") from error
     except (redis.RedisError, OSError) as error:
         raise QueueUnavailable(f"Redis cannot be used, no money was moved: {error}") from error
-    except ValueError as error:  # whose message may quote the URL, with a password
-        raise QueueUnavailable("REDIS_URL is not the URL of a Redis server.") from error
+    except BadRedisUrl as error:
+        raise QueueUnavailable(str(error)) from error
 
 
 async def _book_all(
@@ -171,7 +176,7 @@ def _admission(link: Link, settings: Settings, command: CashCommand) -> Admissio
         apply_by=apply_by,
         answer_by=apply_by + _GRACE_SECONDS,
         account_id=command.account_id,
-        description=f"{command.function} for account {command.account_id}",
+        description=describe(command),
         data=encode_job(command, link.stream),
     )
     admission.nonce_key = f"{OURS}:nonce:operator:{admission.token}"

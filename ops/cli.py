@@ -1,27 +1,108 @@
 """The `betcore` command line: every command, and how failures are shown."""
 
-from typing import Annotated, NoReturn
+import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from ops.commands import (
-    accounts,
-    audit,
-    bets,
-    currencies,
-    ledger,
-    players,
-    providers,
-    reports,
-    serve,
-    sessions,
-)
-from ops.commands.reconcile import reconcile
-from ops.commands.up import up
-from ops.failures import FAILURES, in_one_line
-from ops.leash import end_with
+from ops.failures import failures, in_one_line
+from ops.output import print_anything
+
+#: Every command in the order of `betcore --help`: the module and name of its function or group, and
+#: its help in one line. The line stands here so that no command is imported to show the list.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "up": ("ops.commands.up:up", "Run everything here, until Ctrl-C; show one bet."),
+    "migrate": ("ops.commands.serve:migrate", "Bring the database to the newest schema."),
+    "gateway": ("ops.commands.serve:gateway", "Serve the HTTP API until SIGTERM."),
+    "worker": ("ops.commands.serve:worker", "Run bets from the queue until SIGTERM."),
+    "dashboard": ("ops.commands.serve:dashboard", "Serve the RQ dashboard until SIGTERM."),
+    "healthy": ("ops.commands.serve:healthy", "Exit with 0 when a process of this host works."),
+    "reconcile": (
+        "ops.commands.reconcile:reconcile",
+        "Compare a provider's own list of bets with ours.",
+    ),
+    "provider": ("ops.commands.providers:app", "Providers: the companies whose games run."),
+    "player": ("ops.commands.players:app", "Players: who may play, and their money."),
+    "session": ("ops.commands.sessions:app", "Sessions: one launch of one game for one player."),
+    "account": ("ops.commands.accounts:app", "Accounts: money of one owner in one currency."),
+    "bet": ("ops.commands.bets:app", "Bets: one stake and its outcome."),
+    "ledger": ("ops.commands.ledger:app", "The ledger: every transfer of money."),
+    "currency": (
+        "ops.commands.currencies:app",
+        "Currencies: those of ISO 4217 need not be added, others do.",
+    ),
+    "queue": ("ops.commands.queue:app", "RQ's queue: how it is, suspend, resume, requeue."),
+    "audit": ("ops.commands.audit:app", "The audit log: everything that operators have done."),
+    "report": ("ops.commands.reports:app", "Reports: what came of all bets together."),
+}
+
+
+class Table(Mapping[str, Any]):
+    """The commands by name; the module of a command is imported when the command is looked up."""
+
+    def __getitem__(self, name: str) -> Any:
+        """The command. Raises KeyError."""
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        found = getattr(import_module(module), attribute)
+        one = typer.Typer(rich_markup_mode=None)
+        if isinstance(found, typer.Typer):
+            one.add_typer(found, name=name)
+        else:
+            one.command(name)(found)
+        return get_group(one).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, in the order of help."""
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(COMMANDS)
+
+
+class Commands(TyperGroup):
+    """`betcore` itself: help for it, and for every command, imports no more than it must."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = Table()  # type: ignore[assignment]  # typer only reads it
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Called by typer; None when there is no such command."""
+        command = super().get_command(ctx, cmd_name)
+        return None if command is None else _with_light_help(command, ctx)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Called by typer."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.default = False  # as in `_with_light_help`
+        return option
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Called by typer, to show the list."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+def _with_light_help(command: Any, ctx: Any) -> Any:
+    """The group or command, whose help is shown without pydantic.
+
+    Typer converts every value that is not a boolean by pydantic, whose import takes 0.2 s. `--help`
+    that was not given has the value None, unless it has this default.
+    """
+    command.get_help_option(ctx).default = False
+    for inner in getattr(command, "commands", {}).values():
+        _with_light_help(inner, ctx)
+    return command
+
 
 app = typer.Typer(
+    cls=Commands,
     add_completion=False,
     rich_markup_mode=None,
     # A traceback with the values of variables would show secrets.
@@ -29,44 +110,34 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-# What every child of `betcore up` is started with.
-Parent = Annotated[int | None, typer.Option("--with-parent", hidden=True)]
-
 
 @app.callback(invoke_without_command=True)
-def betcore(context: typer.Context, parent: Parent = None) -> None:
+def betcore(context: typer.Context) -> None:
     """A queue-backed transaction processor for bets, between game studios and casinos."""
-    if parent is not None:
-        end_with(parent)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
-app.command()(up)
-for command in (serve.migrate, serve.gateway, serve.worker, serve.dashboard):
-    app.command()(command)
-for name, group in {
-    "provider": providers.app,
-    "player": players.app,
-    "session": sessions.app,
-    "account": accounts.app,
-    "bet": bets.app,
-    "ledger": ledger.app,
-    "currency": currencies.app,
-    "audit": audit.app,
-    "report": reports.app,
-}.items():
-    app.add_typer(group, name=name)
-app.command()(reconcile)
-
-
 def main() -> NoReturn:
     """Run the command of the arguments; a failure is one line on stderr and exit code 1."""
+    print_anything()
     try:
-        app(prog_name="betcore")
-    except FAILURES as failure:
-        typer.echo(f"betcore: {in_one_line(failure)}", err=True)
+        app(_leashed(sys.argv[1:]), prog_name="betcore")
+    except Exception as error:
+        if not isinstance(error, failures()):
+            raise
+        typer.echo(f"betcore: {in_one_line(error)}", err=True)
     raise SystemExit(1)
+
+
+def _leashed(arguments: list[str]) -> list[str]:
+    """The arguments without `--with-parent PID`, with which `betcore up` starts its children."""
+    if arguments[:1] != ["--with-parent"]:
+        return arguments
+    from ops.leash import end_with
+
+    end_with(int(arguments[1]))
+    return arguments[2:]
 
 
 if __name__ == "__main__":

@@ -1,215 +1,275 @@
-"""Connections of the gateway, each bounded in time and bytes, so that none costs the others.
+"""Requests on a connection of the gateway: read one at a time, handed to the app, or refused.
 
-Uvicorn bounds neither how long a request may take to arrive nor how long its head may be, and keeps
-a connection on which nothing was ever sent for as long as the client likes.
+Uvicorn works requests off; what is a request is decided here (ops/http_reader.py), in the order of
+the bytes.
 """
 
 import asyncio
-import resource
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
+from urllib.parse import unquote
 
-import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from api.answer_log import log_answer
 from api.calls import well_formed_nonce
 from api.crowding import Crowding
 from api.errors import OVERLOADED, ApiError, invalid, try_later
-from ops.acceptor import MOST_PER_TURN
+from api.peer import PEER
 from ops.bare_answers import answer, turned_away
-from ops.corked import CorkedTransport
+from ops.connection_life import Awaited, BoundedLife
+from ops.file_limit import bound_connections_by_files
+from ops.http_head import Head, Refused
+from ops.http_reader import BODY_BYTES_MAX, RequestReader
 from settings import Settings
 
-HEAD_BYTES_MAX: Final = 16 * 1024
-#: Of a whole request; what the app has refused as too long (413) is read and dropped up to here.
-REQUEST_BYTES_MAX: Final = 1024 * 1024
 #: Requests that wait behind one that is worked on. No provider's client sends any.
 PIPELINED_MAX: Final = 32
+_TOO_MANY_AHEAD: Final = ApiError(
+    429, 99, f"More than {PIPELINED_MAX} requests were sent without waiting for answers."
+)
 _TURNED_AWAY: Final = try_later(OVERLOADED)
-#: Files that the process needs besides: servers, logs, and connections about to be refused, which
-#: are so only some turns of the loop after they were accepted.
-_OTHER_FILES: Final = 100 + 3 * MOST_PER_TURN
 
 
-class TooMuch(Exception):  # noqa: N818
-    """A client sends more than any of ours needs to."""
+class BoundedProtocol(BoundedLife):
+    """Uvicorn's protocol with requests read by us.
 
+    A request is handed to the app once its body has arrived, or is known to be too long; only for
+    a client that waits to be told to continue it is handed over before. One is worked on at a time:
+    what is sent behind it waits in the reader, and then in the client's system. So what is wrong
+    with one is answered after those that were sent before it.
+    """
 
-class BoundedProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol with an end to everything a client could leave half done."""
-
-    #: In this process; above it a new one is refused.
-    connections_max: ClassVar[int] = 500
-    #: From a connection's beginning, or a request's first byte, to the request's last byte; and for
-    #: as long a client may leave answers unread. More than any request may take.
-    arrives_within_seconds: ClassVar[float] = 10.0
+    #: From the end of a request's head to the end of its body; after that it is answered with 99.
+    body_arrives_within_seconds: ClassVar[float] = 4.5
+    #: More than that is not kept for the app, which refuses it.
+    body_bytes_max: ClassVar[int] = 16 * 1024
     #: Asked once for each bet that comes: whether to answer it with 99 at once.
     crowding: ClassVar[Crowding | None] = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """As uvicorn's."""
         super().__init__(*args, **kwargs)
-        self._in_head = self._in_request = self._turned_away = False
-        self._head_bytes = self._request_bytes = 0
-        self._late: asyncio.TimerHandle | None = None
+        self.parser = None  # type: ignore[assignment]  # ours is the reader
+        self._reader = RequestReader()
+        self._head: Head | None = None  # of the request whose body arrives
+        self._body = b""
+        self._handed_over = False  # whether the app has that one already
+        self._was_refused = False
+        self._has_surplus = False  # a body is too long, and where it ends is not looked for
+        self._ahead_left: int | None = None  # so many are still answered of what was sent ahead
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Called by asyncio."""
-        super().connection_made(transport)
-        # Whoever closes it: a client that reads nothing would keep it open for ever.
-        corked = CorkedTransport(transport, self.loop, on_close=self._expect_soon)
-        self.transport = cast("asyncio.Transport", corked)
-        if len(self.connections) > self.connections_max:
-            self._refuse(try_later("There are too many connections."))
-        else:
-            self._expect_soon()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Called by asyncio."""
-        super().connection_lost(exc)
-        self._expect_nothing()
+    # Called by asyncio and uvicorn.
 
     def data_received(self, data: bytes) -> None:
-        """Called by asyncio. In parts, so that a part with a whole head shows how long it is."""
-        for begin in range(0, len(data), HEAD_BYTES_MAX):
-            if self.transport.is_closing():
-                return
-            self._part_received(data[begin : begin + HEAD_BYTES_MAX])
+        """Called by asyncio."""
+        if not self.transport.is_closing() and not self._has_surplus:
+            self._reader.feed(data)
+            self._advance()
 
-    def on_message_begin(self) -> None:
-        """Called by the parser."""
-        self._in_head = self._in_request = True
-        self._unset_keepalive_if_required()  # of one turned away, with which this one came
-        super().on_message_begin()
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Called by asyncio. True: what is worked on is answered before the connection ends."""
+        self._has_ended = True
+        if self.transport.is_closing():
+            self._close_now()
+        else:
+            self._advance()
+        return not self.transport.is_closing()
 
-    def on_headers_complete(self) -> None:
-        """Called by the parser. Raises TooMuch, which ends the connection."""
-        self._in_head = False
-        if len(self.pipeline) >= PIPELINED_MAX:
-            raise TooMuch
-        if self._offers_upgrade():
-            return
+    def on_response_complete(self) -> None:
+        """Called by uvicorn's cycle."""
+        self.server_state.total_requests += 1
+        self._was_answered = True
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._advance()
+
+    # From bytes to requests.
+
+    def _advance(self) -> None:
+        """Read on as far as it goes."""
+        try:
+            while not self.transport.is_closing() and (self._read_body() or self._read_head()):
+                pass
+        except Refused as refused:
+            self._refuse(invalid(refused.message, refused.status), refused.head)
+        self._watch()
+
+    def _read_head(self) -> bool:
+        """Read the next request's head; False when there is none, or none may be read yet."""
+        if self._head is not None:
+            return False
+        if not self._rests():
+            if self._reader.holds:
+                self._hold()
+            return False
+        head = self._reader.head()
+        if head is None:
+            if self._has_ended and self._reader.holds:
+                raise Refused(400, "The request ended early.")
+            return False
+        if self._ahead_left is not None:
+            if not self._ahead_left:
+                self._refuse(_TOO_MANY_AHEAD, head)
+                return False
+            self._ahead_left -= 1
+        self._begin(head)
+        return not self._has_surplus
+
+    def _hold(self) -> None:
+        """Leave what was sent ahead until its turn; who sends too much gets no more after that."""
+        self.flow.pause_reading()
+        if self._ahead_left is None and self._reader.holds_more_than(PIPELINED_MAX):
+            self._ahead_left = PIPELINED_MAX
+
+    def _begin(self, head: Head) -> None:
+        """Begin with a request whose body may be still to come."""
+        self._head, self._body, self._handed_over = head, b"", False
+        self._work_begins()
+        self._expect_nothing()  # the body has a time of its own
+        if head.length is not None and head.length > self.body_bytes_max:
+            # The app refuses it by what was announced; the body is read and dropped, if not for
+            # too long, so that the next request can come.
+            head.expects_continue = False
+            if head.length > BODY_BYTES_MAX:
+                head.keep_alive, self._head, self._has_surplus = False, None, True
+            self._hand_over(head, b"")
+        elif head.expects_continue:
+            self._hand_over(head, None)
+
+    def _read_body(self) -> bool:
+        """Read on in the body; False when there is none, or not more of it."""
+        head = self._head
+        if head is None:
+            return False
+        part, ended = self._reader.body()
+        if not self._handed_over:
+            self._body = self._body + part if self._body else part
+            if len(self._body) > self.body_bytes_max:
+                head.keep_alive, self._head, self._has_surplus = False, None, True
+                self._hand_over(head, self._body)
+                return False
+        elif head.expects_continue and not self.cycle.response_complete:
+            self.cycle.body += part
+            self.cycle.more_body = not ended
+            self.cycle.message_event.set()
+        if ended:
+            self._head = None
+            if not self._handed_over:
+                self._arrived(head)
+        elif self._has_ended:
+            raise Refused(400, "The request ended early.")
+        elif not self._handed_over:
+            self._expect_soon(self.body_arrives_within_seconds)
+        return ended
+
+    def _arrived(self, head: Head) -> None:
+        """Turn a whole request away, or hand it over."""
         # Here it costs a tenth of what it would behind the app: what is refused must be cheap, or
         # refusing leaves no time for the rest. Every POST of ours is a bet.
-        self._turned_away = (
+        if (
             self.crowding is not None
-            and self.parser.get_method() == b"POST"
-            and self._rests()
-            and not self.expect_100_continue
-            and self.crowding.turns_away(self.loop.time())
-        )
-        if not self._turned_away:
-            super().on_headers_complete()
-
-    def on_body(self, body: bytes) -> None:
-        """Called by the parser."""
-        if not self._turned_away:
-            super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """Called by the parser."""
-        if self._offers_upgrade():
-            return
-        self._in_request = False
-        if not self._turned_away:
-            super().on_message_complete()
-            return
-        self._turned_away = False
-        log_answer(_TURNED_AWAY, self.headers, self.url)
-        keep = self.parser.should_keep_alive()
-        self.transport.write(turned_away(well_formed_nonce(self.headers), keep=keep))
-        if keep:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            and head.method == "POST"
+            and self.crowding.turns_away(head.fields, self.peer, self.loop.time())
+        ):
+            self._was_answered = True
+            log_answer(_TURNED_AWAY, head.fields, head.path)
+            keep = head.keep_alive
+            self.transport.write(turned_away(well_formed_nonce(head.fields), keep=keep))
+            if not keep:
+                self.transport.close()
         else:
-            self.transport.close()
+            self._hand_over(head, self._body)
+        self._body = b""
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, in the form of our other answers."""
-        self._refuse(invalid(msg, 400))
+    def _hand_over(self, head: Head, body: bytes | None) -> None:
+        """Let the app begin; None: its body is still to come."""
+        self._handed_over = True
+        path = head.path.decode("ascii")
+        self.headers = head.fields
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.0" if head.is_1_0 else "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,  # type: ignore[typeddict-item]
+            "method": head.method,
+            "root_path": "",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": head.path,
+            "query_string": head.query,
+            "headers": head.fields,
+            "state": self.app_state.copy(),
+            PEER: self.peer,
+        }
+        self.cycle = RequestResponseCycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=self.access_log,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=head.expects_continue,
+            keep_alive=head.keep_alive,
+            on_response=self.on_response_complete,
+        )
+        if body is not None:
+            self.cycle.body += body
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
+        self._start_asgi_task(self.cycle, self.app)
 
-    def pause_writing(self) -> None:
-        """Called by asyncio when a client does not read its answers."""
-        super().pause_writing()
-        self._expect_soon()
-
-    def resume_writing(self) -> None:
-        """Called by asyncio when it has."""
-        super().resume_writing()
-        if not self._in_request:
-            self._expect_nothing()
-
-    def _part_received(self, part: bytes) -> None:
-        self._unset_keepalive_if_required()
-        self._parse(part)
-        self._head_bytes = self._head_bytes + len(part) if self._in_head else 0
-        self._request_bytes = self._request_bytes + len(part) if self._in_request else 0
-        if self._head_bytes > HEAD_BYTES_MAX:
-            self._refuse(invalid(f"The head is longer than {HEAD_BYTES_MAX} bytes.", 431))
-        elif self._request_bytes > REQUEST_BYTES_MAX:
-            self.transport.abort()
-        elif self._in_request or (self._rests() and self.timeout_keep_alive_task is None):
-            self._expect_soon()  # what came is no request, or not yet
-        elif not self.flow.write_paused:
-            self._expect_nothing()
-
-    def _parse(self, part: bytes) -> None:
-        try:
-            self.parser.feed_data(part)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self._offers_upgrade():
-                again = self._without_upgrade() + part[upgrade.args[0] :]
-                self._parse_again()
-                self._parse(again)
-        except httptools.HttpParserError:
-            self.send_400_response("This is not HTTP/1.1 as we read it.")
-
-    def _offers_upgrade(self) -> bool:
-        return self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
-
-    def _without_upgrade(self) -> bytes:
-        """The head of a request that offers HTTP/2 or the like, which a server may ignore.
-
-        The parser would take what follows it, the body, for that other protocol.
-        """
-        version = self.parser.get_http_version().encode()
-        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
-        lines += [b"%b: %b" % pair for pair in self.headers if pair[0] != b"upgrade"]
-        return b"\r\n".join((*lines, b"", b""))
-
-    def _parse_again(self) -> None:
-        self.parser = httptools.HttpRequestParser(self)
-        # As uvicorn: a client may send more than it should after `Connection: close`.
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    # What the life of the connection asks.
 
     def _rests(self) -> bool:
         """Whether nothing is worked on, so that an answer now is no other request's."""
         return self.cycle is None or self.cycle.response_complete
 
-    def _refuse(self, error: ApiError) -> None:
-        """Answer, if nothing is worked on, and close the connection."""
-        if self._rests():
-            log_answer(error, self.headers or (), self.url or b"")
-            self.transport.write(answer(error, self.headers or (), keep=False))
+    def _awaits(self) -> Awaited:
+        if self._head is not None:
+            return Awaited.CLIENT
+        if not self._rests():
+            return Awaited.APP
+        return Awaited.CLIENT if self._reader.holds else Awaited.NOBODY
+
+    def _has_unread(self) -> bool:
+        has_part = self._head is not None or self._reader.holds
+        return self._was_refused or self._has_surplus or has_part
+
+    def _refuse(self, error: ApiError, head: Head | None = None) -> None:
+        self._was_refused = True
+        rests = self._rests()
+        if not rests:
+            # It was handed over before its body had come, and the app waits for the rest.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if rests or not self.cycle.response_started:
+            fields, path = (head.fields, head.path) if head else ([], b"")
+            with_body = head is None or head.method != "HEAD"
+            log_answer(error, fields, path)
+            self.transport.write(answer(error, fields, keep=False, with_body=with_body))
         self.transport.close()
 
-    def _expect_soon(self) -> None:
-        if self._late is None:
-            within = self.arrives_within_seconds
-            self._late = self.loop.call_later(within, self.transport.abort)
-
-    def _expect_nothing(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
+    def _too_late(self) -> None:
+        """Called when what was expected soon has not come: of a body, the client is told."""
+        head = self._head
+        if head is None or self._handed_over or self.transport.is_closing():
+            self.transport.abort()
+        else:
             self._late = None
+            self._refuse(try_later("The body did not arrive in time."), head)
 
 
 def bound_connections(settings: Settings) -> None:
-    """Set this process's bounds: so many connections, if the system lets it have the files."""
-    most, (_, files) = settings.connections_max, resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-    if files != resource.RLIM_INFINITY:
-        most = min(most, files - _OTHER_FILES)
-    BoundedProtocol.connections_max = max(1, most)
+    """Set this process's bounds, as many connections as the system lets it have files for.
+
+    Raises TooFewFiles.
+    """
+    bound_connections_by_files(BoundedProtocol, settings.connections_max)
     BoundedProtocol.arrives_within_seconds = settings.request_arrives_within_seconds
+    BoundedProtocol.body_arrives_within_seconds = (
+        settings.answer_within_seconds - settings.ask_primary_within_seconds
+    )
+    BoundedProtocol.body_bytes_max = settings.body_bytes_max

@@ -20,6 +20,10 @@ class NotMigrated(BetcoreError):  # noqa: N818
     """The database does not have the tables of this version: run `betcore migrate`."""
 
 
+class NotAllowed(BetcoreError):  # noqa: N818
+    """The login of DATABASE_URL may not do this: it takes that of an operator."""
+
+
 @contextmanager
 def ledger_of(data_dir: Path) -> Iterator[Session]:
     """One transaction on the database that a command is about; committed unless the body raises.
@@ -46,14 +50,18 @@ def changes_of(data_dir: Path, note: str | None) -> Iterator[Session]:
 def database_failures() -> Iterator[None]:
     """Turn what the driver raises in the body into typed errors, where the cause is known.
 
-    Raises NotMigrated when a table or column is missing, UnsupportedDatabase when nothing can be
-    written, and InvalidRequest when an argument was no text (a shell may pass any bytes).
+    Raises NotMigrated when a table or column is missing, NotAllowed when the login may not use it,
+    UnsupportedDatabase when nothing can be written, and InvalidRequest when an argument was no text
+    (a shell may pass any bytes).
     """
     try:
         yield
     except DBAPIError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
             raise NotMigrated from error
+        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            refused = error.orig.diag.message_primary
+            raise NotAllowed(f"{NotAllowed.__doc__} ({refused})") from error
         if isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction):
             raise UnsupportedDatabase(READ_ONLY) from error
         raise

@@ -21,9 +21,8 @@ from settings import Settings
 _LOG = logging.getLogger("betcore.gateway")
 BACKLOG = 2048  # connections that wait to be accepted
 STOP_WITHIN_SECONDS = 6  # from SIGTERM; more than a request may take
-# Kept connections outlive those that clients and proxies keep (60 s is common): a POST that meets
-# a connection just closed is sent again, which we would answer with 409.
-_KEEP_ALIVE_SECONDS = 75
+# Of a connection on which no signature was good yet; after that: `BoundedProtocol`.
+_KEEP_ALIVE_SECONDS = 5
 _LOOK_EVERY_SECONDS = 0.02
 # A gateway that is not ready by then answers 503 all the same, which is better than silence.
 _READY_WITHIN_SECONDS = 2.0

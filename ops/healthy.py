@@ -1,56 +1,49 @@
-"""Is this container healthy: `python -m ops.healthy gateway|worker|dashboard`, exit 0 or 1.
+"""Whether a process of ours does its work: `betcore healthy`, for container platforms.
 
-For container platforms, whose images have no curl.
+Their images have no curl, and what listens may listen at any address.
 """
 
 import socket
-import sys
-from http.client import HTTPConnection, HTTPException
 
-from redis import Redis
-from redis.exceptions import RedisError
-from rq import Worker
+from ops.probe import silence
+from settings import Settings
 
-from settings import Settings, settings
-
-_WITHIN_SECONDS = 2
+_WITHIN_SECONDS = 2.0
 
 
 def healthy(role: str, configured: Settings) -> bool:
-    """Whether the process of this role on this host does its work.
+    """Whether the process of this role does its work; as `illness`."""
+    return not illness(role, configured)
 
-    A gateway is ready, a worker is registered with RQ, a dashboard answers.
+
+def illness(role: str, configured: Settings) -> str:
+    """What is wrong with the process of this role, in one line; '' when it does its work.
+
+    A gateway is ready, a dashboard answers, where `configured` has them listen; a worker of this
+    host is registered with RQ.
     """
     match role:
         case "gateway":
-            return _answers(configured.gateway_port, "/readyz")
+            return silence(configured.gateway_host, configured.gateway_port, "/readyz")
         case "worker":
-            return _registered(configured.redis_url)
+            return _unregistered(configured.redis_url)
         case "dashboard":
-            return _answers(configured.dashboard_port, "/healthz")
+            return silence(configured.dashboard_host, configured.dashboard_port, "/healthz")
         case _:
-            return False
+            return f"there is no role {role}"
 
 
-def _answers(port: int, path: str) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=_WITHIN_SECONDS)
+def _unregistered(redis_url: str) -> str:
+    from redis.exceptions import RedisError
+    from rq import Worker
+
+    from broker.redis_url import connect_redis
+
+    here = socket.gethostname()
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def _registered(redis_url: str) -> bool:
-    try:
-        with Redis.from_url(redis_url, socket_timeout=_WITHIN_SECONDS) as redis:
-            here = socket.gethostname()
-            return any(worker.hostname == here for worker in Worker.all(redis, serializer="json"))
-    except RedisError:
-        return False
-
-
-if __name__ == "__main__":
-    sys.exit(not healthy(sys.argv[1] if len(sys.argv) > 1 else "", settings()))
+        with connect_redis(redis_url, socket_timeout=_WITHIN_SECONDS) as redis:
+            if any(worker.hostname == here for worker in Worker.all(redis, serializer="json")):
+                return ""
+    except RedisError as error:
+        return f"Redis: {error}"
+    return f"no worker of the host {here} is registered"

@@ -7,7 +7,7 @@ from typing import Any
 
 import uvicorn
 
-from ops.acceptor import Acceptor
+from ops.acceptor import MOST_PER_TURN, Acceptor
 from ops.service import take_signals
 
 # A full collection looks at everything that lives, and stops a gateway that knows 100,000 sessions
@@ -37,7 +37,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         """Called by uvicorn, which would accept at `sockets` itself."""
         await super().startup(sockets=[])
-        self._acceptor = Acceptor(self._listener, self._make_protocol)
+        per_turn = getattr(self.config.http_protocol_class, "accepted_per_turn_max", MOST_PER_TURN)
+        self._acceptor = Acceptor(self._listener, self._make_protocol, most_per_turn=per_turn)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Called by uvicorn, which then tells every connection to end."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
 import typer
@@ -12,8 +12,9 @@ import typer
 from models.errors import BetcoreError
 from ops.documents import csv_lines, exact_json, json_pieces, table_lines, text
 from ops.durations import read_time
-from ops.embedded import EmbeddedError, running
-from settings import Settings, settings
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 DataDir = Annotated[
     Path,
@@ -47,14 +48,20 @@ class NoServers(BetcoreError):  # noqa: N818
     """Neither DATABASE_URL and REDIS_URL are set, nor do embedded servers run on the folder."""
 
 
-def find_settings(data_dir: Path) -> Settings:
+def find_settings(data_dir: Path, login: str = "operator") -> "Settings":
     """The settings of this process, with the URLs of the embedded servers where none are set.
 
-    Raises NoServers when there is nothing to talk to.
+    `login`: as whom this process logs in to the embedded PostgreSQL (ops/logins.py). Raises
+    NoServers when there is nothing to talk to.
     """
+    from settings import settings
+
     configured = settings()
     if configured.database_url and configured.redis_url:
         return configured
+    from ops.embedded import EmbeddedError, running
+    from ops.logins import login_url
+
     try:
         urls = running(data_dir)
     except (EmbeddedError, OSError) as error:
@@ -66,7 +73,7 @@ def find_settings(data_dir: Path) -> Settings:
         )
     return configured.model_copy(
         update={
-            "database_url": configured.database_url or urls.database,
+            "database_url": configured.database_url or login_url(urls.database, login),
             "redis_url": configured.redis_url or urls.redis,
         }
     )

@@ -1,14 +1,14 @@
 """Whether all that `betcore up` started does its work: asked of the processes themselves."""
 
 from collections.abc import Iterator, Sequence
-from http.client import HTTPConnection, HTTPException
 
-from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue, Worker
 
+from broker.redis_url import connect_redis
+from ops.probe import silence
 from ops.supervisor import Child
 from settings import Settings
 
@@ -24,45 +24,28 @@ def not_ready(children: Sequence[Child], settings: Settings) -> list[str]:
     return list(_not_ready(children, settings))
 
 
-def reachable(host: str) -> str:
-    """Where to connect to, for an address to listen at; in a URL."""
-    here = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    return f"[{here}]" if ":" in here else here
-
-
 def _not_ready(children: Sequence[Child], settings: Settings) -> Iterator[str]:
     by_kind = {
         kind: [child for child in children if child.role.kind == kind]
         for kind in ("gateway", "worker", "dashboard")
     }
     silent = [child for child in by_kind["gateway"] if not child.reported]
-    if not silent and not _is_ok(settings.gateway_host, settings.gateway_port, "/readyz"):
+    if not silent and silence(settings.gateway_host, settings.gateway_port, "/readyz"):
         silent = by_kind["gateway"]
     yield from (child.role.name for child in silent)
 
     registered = _registered(settings)
     yield from (child.role.name for child in by_kind["worker"] if child.run not in registered)
 
-    if not _is_ok(settings.dashboard_host, settings.dashboard_port, "/healthz"):
+    if silence(settings.dashboard_host, settings.dashboard_port, "/healthz"):
         yield from (child.role.name for child in by_kind["dashboard"])
-
-
-def _is_ok(host: str, port: int, path: str) -> bool:
-    connection = HTTPConnection(f"{reachable(host)}:{port}", timeout=_ANSWER_WITHIN_SECONDS)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _registered(settings: Settings) -> set[str]:
     """The names of the workers that RQ knows on our queue."""
     no_retry = Retry(NoBackoff(), 0)
     try:
-        with Redis.from_url(
+        with connect_redis(
             settings.redis_url, socket_timeout=_ANSWER_WITHIN_SECONDS, retry=no_retry
         ) as redis:
             keys = Worker.all_keys(queue=Queue(settings.queue_name, connection=redis))

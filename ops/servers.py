@@ -6,8 +6,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ops.embedded import embedded_servers
+from ops.embedded import Urls, embedded_servers
 from ops.embedded.locks import is_held
+from ops.logins import login_url, make_logins
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.servers")
@@ -18,12 +19,13 @@ _FOLDERS = {"PostgreSQL": "postgres", "Valkey": "redis"}
 class Servers:
     """As a context: runs what `configured` names no URL for, on a data folder.
 
-    `settings` are `configured` with the URLs of all servers; they stay the same after a restart.
+    URLs stay the same after a restart.
     """
 
     def __init__(self, folder: Path, configured: Settings) -> None:
-        self.settings = configured
+        self._configured = configured
         self._folder = folder
+        self._urls = Urls("", "")
         missing = {"PostgreSQL": not configured.database_url, "Valkey": not configured.redis_url}
         self._kinds = [kind for kind, is_missing in missing.items() if is_missing]
         self._running = ExitStack()
@@ -50,20 +52,31 @@ class Servers:
             self._running.close()
             self._start()
 
+    def settings_for(self, login: str) -> Settings:
+        """The settings with the URLs of all servers; that of our PostgreSQL is of this login.
+
+        A server that is not ours is reached as whom its URL names.
+        """
+        return self._configured.model_copy(
+            update={
+                "database_url": login_url(self._urls.database, login)
+                or self._configured.database_url,
+                "redis_url": self._urls.redis or self._configured.redis_url,
+            }
+        )
+
     def _start(self) -> None:
         if not self._kinds:
             return
         _LOG.info("starting %s in %s", " and ".join(self._kinds), self._folder)
-        urls = self._running.enter_context(
-            embedded_servers(
-                self._folder,
-                postgres="PostgreSQL" in self._kinds,
-                redis="Valkey" in self._kinds,
+        with ExitStack() as starting:
+            self._urls = starting.enter_context(
+                embedded_servers(
+                    self._folder,
+                    postgres="PostgreSQL" in self._kinds,
+                    redis="Valkey" in self._kinds,
+                )
             )
-        )
-        self.settings = self.settings.model_copy(
-            update={
-                "database_url": urls.database or self.settings.database_url,
-                "redis_url": urls.redis or self.settings.redis_url,
-            }
-        )
+            if self._urls.database:
+                make_logins(self._urls.database)
+            self._running = starting.pop_all()

@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from ops.signals import Signals
 
 _LOG = logging.getLogger("betcore.supervisor")
+_LAUNCHER = str(Path(__file__).resolve().parents[1] / "betcore_launcher.py")
 # Seconds until a child is started again, by how many short lives it has had in a row.
 _BACK_OFF_SECONDS = (0.0, 0.25, 0.5, 1.0)
 _SHORT_LIFE_SECONDS = 10.0
@@ -30,6 +32,7 @@ class Role:
     stop_within_seconds: float  # from SIGTERM to SIGKILL
     inherits: tuple[int, ...] = ()  # descriptors
     withheld: frozenset[str] = frozenset()  # variables of the environment that it must not have
+    given: Mapping[str, str] = field(default_factory=dict)  # variables that are its own
     reports: bool = False  # whether it takes `--ready-fd` and writes there when it is ready
 
 
@@ -44,7 +47,7 @@ class Child:
         self.wanted = True
         self._environment = {
             name: value for name, value in environment.items() if name not in role.withheld
-        }
+        } | dict(role.given)
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._start_again_at = 0.0
@@ -56,7 +59,7 @@ class Child:
         """Start the process. Raises OSError when the machine cannot."""
         self.run = f"{self.role.name}-{secrets.token_hex(4)}"
         # -P: from the folder we were started in, nothing is imported.
-        command = [sys.executable, "-P", "-m", "ops.cli", "--with-parent", str(os.getpid())]
+        command = [sys.executable, "-P", _LAUNCHER, "--with-parent", str(os.getpid())]
         command += self.role.command(self.run)
         inherits = list(self.role.inherits)
         self._forget_report()
@@ -137,7 +140,7 @@ class Supervisor:
     def __init__(
         self, roles: Sequence[Role], environment: Mapping[str, str], signals: Signals
     ) -> None:
-        """`environment` is the children's, but for what a role withholds.
+        """`environment` is the children's, but for what a role withholds and gives.
 
         `signals` wake it when one ends.
         """

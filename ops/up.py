@@ -6,7 +6,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -22,25 +22,30 @@ from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
 from ops.embedded import FolderInUse, running
 from ops.embedded.places import private_folder
-from ops.failures import FAILURES, in_one_line
+from ops.failures import failures, in_one_line
 from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
 from ops.keys import make_keys
 from ops.logs import log_as
 from ops.private_files import write_private
-from ops.readiness import not_ready, reachable
+from ops.probe import reachable
+from ops.readiness import not_ready
 from ops.servers import Servers
 from ops.signals import Signals, StopRequested
 from ops.supervisor import Role, Supervisor
 from ops.urls import readable
-from settings import Settings, settings
+from settings import Settings, known, settings
 
 _LOG = logging.getLogger("betcore.up")
-_READY_WITHIN_SECONDS = 60.0
+_READY_WITHIN_SECONDS = 300.0  # on a slow and busy machine; what keeps ending is noticed before
+_SAY_EVERY_SECONDS = 15.0  # for whom it waits
 _ENDS_MAX = 3  # of one child before all is ready: then it would go on like this
 _LOOK_EVERY_SECONDS = 0.05
 _CHECK_SERVERS_EVERY_SECONDS = 1.0
 _KINDS = ("gateway", "worker", "dashboard")  # in the order in which they are stopped
 _PASSWORD_BYTES = 18
+# Variables that only one kind of child may see; of keys see `_all_keys_but`.
+_DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
+_OF_DASHBOARD = frozenset({"BETCORE_DASHBOARD_PASSWORD"})
 
 
 class NotReady(BetcoreError):  # noqa: N818
@@ -63,7 +68,8 @@ class Wishes:
 class _Plan:
     """What to run; `settings` name the servers, and the addresses to listen at."""
 
-    settings: Settings
+    settings: Settings  # an operator's, for what is done here
+    database_urls: Mapping[str, str]  # by the kind of the child that logs in so
     data_dir: Path  # absolute
     workers: int
     gateways: int
@@ -78,16 +84,32 @@ def run(wishes: Wishes) -> None:
     log_as("up")
     with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
         with signals.droppable():
-            folder = private_folder(wishes.data_dir.resolve())
+            folder = private_folder(wishes.data_dir)
             configured, listener = _with_ports(readable(settings()), wishes, folder)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(folder, configured))
-            plan = _Plan(servers.settings, folder, wishes.workers, wishes.gateways, wishes.demo)
+            plan = _Plan(
+                servers.settings_for("operator"),
+                {kind: servers.settings_for(kind).database_url for kind in ("gateway", "worker")},
+                folder,
+                wishes.workers,
+                wishes.gateways,
+                wishes.demo,
+            )
             for file in make_keys(plan.settings, folder):
                 _LOG.info("made a key: keep a copy of %s", file)
-            _LOG.info("the database is at revision %s", migrate(plan.settings.database_url))
+            _LOG.info("the database is at revision %s", _migrated(servers))
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
+
+
+def _migrated(servers: Servers) -> str:
+    """The revision of the database, which is the newest now."""
+    url = servers.settings_for("migrator").database_url
+    try:
+        return migrate(url)
+    finally:
+        engine(url).dispose()  # nothing here needs its rights any more
 
 
 def _with_ports(
@@ -149,7 +171,8 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
             lambda _: command,
             STOP_WITHIN_SECONDS + 3,
             (listener,),
-            _all_keys_but(Purpose.SECRETS),
+            _all_keys_but(Purpose.SECRETS) | _OF_DASHBOARD,
+            {"DATABASE_URL": plan.database_urls["gateway"]},
             reports=True,
         )
 
@@ -161,14 +184,16 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
             name,
             lambda run: ["worker", "--name", run, *data_dir],
             seconds,
-            withheld=_all_keys_but(Purpose.JOURNAL, Purpose.OPERATOR),
+            withheld=_all_keys_but(Purpose.JOURNAL, Purpose.OPERATOR) | _OF_DASHBOARD,
+            given={"DATABASE_URL": plan.database_urls["worker"]},
         )
 
     dashboard = ["dashboard", *port, *data_dir]
+    of_others = _all_keys_but() | _DATABASE
     return [
         *(gateway(f"gateway-{number + 1}") for number in range(plan.gateways)),
         *(worker(f"worker-{number + 1}") for number in range(plan.workers)),
-        Role("dashboard", "dashboard", lambda _: dashboard, 6, withheld=_all_keys_but()),
+        Role("dashboard", "dashboard", lambda _: dashboard, 6, withheld=of_others),
     ]
 
 
@@ -179,13 +204,14 @@ def _all_keys_but(*purposes: Purpose) -> frozenset[str]:
 
 
 def _environment(plan: _Plan) -> dict[str, str]:
-    urls = {"DATABASE_URL": plan.settings.database_url, "REDIS_URL": plan.settings.redis_url}
-    return os.environ | urls
+    # What is misspelt was said once.
+    return known(os.environ) | {"REDIS_URL": plan.settings.redis_url}
 
 
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:
     """Wait until every child does its work, or we are asked to stop. Raises NotReady."""
     deadline = time.monotonic() + _READY_WITHIN_SECONDS
+    say_at = time.monotonic() + _SAY_EVERY_SECONDS
     while not signals.stop and (waiting := not_ready(supervisor.children, plan.settings)):
         for child in supervisor.children:
             if child.ends >= _ENDS_MAX:
@@ -197,6 +223,9 @@ def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> 
                 f"Not ready after {_READY_WITHIN_SECONDS:g} s: {', '.join(waiting)}; what they "
                 "say is above."
             )
+        if time.monotonic() > say_at:
+            _LOG.info("waiting for %s", ", ".join(waiting))
+            say_at += _SAY_EVERY_SECONDS
         supervisor.wait(_LOOK_EVERY_SECONDS)
 
 
@@ -216,7 +245,7 @@ def _announce(plan: _Plan, new_password: str) -> None:
         try:
             demo = demos.prepare(plan.settings, plan.data_dir)
             exchange = demos.pay_in_out(demo, host, port)
-        except (*FAILURES, HTTPException) as failure:
+        except failures(HTTPException) as failure:
             # Everything runs all the same: a suspended queue, for one, refuses the demo's money.
             _LOG.error("the demo failed: %s", in_one_line(failure))
         else:

@@ -2,8 +2,8 @@
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from redis import ConnectionPool
 
+from broker.redis_url import read_redis_url, tls_context
 from models.errors import BetcoreError
 from settings import Settings
 
@@ -13,7 +13,7 @@ class BadUrl(BetcoreError):  # noqa: N818
 
 
 def readable(settings: Settings) -> Settings:
-    """The settings, if those of their URLs that are set can be read. Raises BadUrl.
+    """The settings, if those of their URLs that are set can be read. Raises BadUrl or BadRedisUrl.
 
     The parsers' own messages are not shown: they quote the URL, which may hold a password.
     """
@@ -21,16 +21,15 @@ def readable(settings: Settings) -> Settings:
         try:
             conninfo_to_dict(settings.database_url)
         except psycopg.Error:
-            raise _bad("DATABASE_URL", "postgresql://user:password@host/database") from None
+            raise _bad_database_url() from None
         if not settings.database_url.startswith("postgresql://"):
-            raise _bad("DATABASE_URL", "postgresql://user:password@host/database")
+            raise _bad_database_url()
     if settings.redis_url:
-        try:
-            ConnectionPool.from_url(settings.redis_url)  # connects when it is used
-        except ValueError:
-            raise _bad("REDIS_URL", "redis://user:password@host:6379/0") from None
+        tls_context(read_redis_url(settings.redis_url))  # both are needed by the first connection
     return settings
 
 
-def _bad(name: str, example: str) -> BadUrl:
-    return BadUrl(f"{name} cannot be read; it looks like {example}.")
+def _bad_database_url() -> BadUrl:
+    return BadUrl(
+        "DATABASE_URL cannot be read; it looks like postgresql://user:password@host/bets."
+    )

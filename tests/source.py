@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OURS = ("settings", "models", "broker", "workers", "api", "ops", "bench")
+OURS = ("betcore_launcher", "settings", "models", "broker", "workers", "api", "ops", "bench")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Documented = Function | ast.ClassDef
@@ -26,7 +26,9 @@ def files(*suffixes: str) -> tuple[Path, ...]:
 
 def ours() -> list[Path]:
     """The modules of our packages, without the tests."""
-    return [path for path in files(".py") if is_in(path, [*OURS, "settings.py"])]
+    return [
+        path for path in files(".py") if is_in(path, [*OURS, "betcore_launcher.py", "settings.py"])
+    ]
 
 
 def of_tests() -> list[Path]:

@@ -20,9 +20,10 @@ from tests.source import (
     where,
 )
 
-ALL = {"settings", "models", "broker", "workers", "api", "ops", "bench"}
+ALL = {"betcore_launcher", "settings", "models", "broker", "workers", "api", "ops", "bench"}
 # What each of ours may import of ours, besides itself (docs/ARCHITECTURE.md, "Folders").
 MAY_IMPORT: dict[str, set[str]] = {
+    "betcore_launcher": {"ops"},
     "settings": set(),
     "models": {"settings"},
     "broker": {"settings", "models"},
@@ -47,10 +48,19 @@ TRANSACTIONS = {
     "models/db.py": "it is the module for that",
     "models/ledger.py": "by `BatchTransaction` of models/db.py",
     "models/migrate.py": "Alembic wants the connection, and its lock must outlive the transaction",
-    "models/connection.py": "autocommit: models/db.py begins and ends transactions by statements",
-    "ops/embedded/postgres.py": "autocommit: a database is not created in a transaction",
-    "bench/servers.py": "autocommit: VACUUM is not for a transaction",
+    "models/ownership.py": "for a migration: it must not hold two tables that a bet may lock",
+    "models/postgres.py": "autocommit: models/db.py begins and ends transactions by statements",
 }
+# Who makes connections: nobody else could forget what makes ours the same everywhere.
+CONNECTS = {
+    "models/postgres.py": "it is the module for that",
+    "models/db.py": "SQLAlchemy's engine, whose connections models/postgres.py makes",
+    "bench/contenders/direct.py": "a rival, whose way to connect is a part of what is measured",
+    "bench/contenders/direct_ledger.py": "the same rival",
+    "bench/contenders/tuned_ledger.py": "another one",
+}
+DRIVERS = {"psycopg", "asyncpg", "psycopg_pool", "Connection", "AsyncConnection"}
+CONNECTING = {"create_engine", "create_async_engine", "ConnectionPool", "AsyncConnectionPool"}
 ENDS_TRANSACTION = {"commit", "rollback", "begin", "begin_nested", "begin_twophase"}
 TRANSACTION_SQL = re.compile(
     r"\s*(begin|commit|rollback|savepoint|start transaction)"
@@ -100,6 +110,24 @@ def test_only_one_module_begins_commits_and_rolls_back() -> None:
                     yield f"{where(path, node.value.lineno)}: sets {node.arg}"
 
     assert_none(faults(), "a transaction is models/db.py's; all else uses what it gives")
+
+
+def test_only_one_module_connects_to_postgresql() -> None:
+    def faults() -> Found:
+        for path in ours():
+            if is_in(path, CONNECTS):
+                continue
+            for node in ast.walk(tree(path)):
+                match node:
+                    case ast.Attribute(attr="connect", value=ast.Name(id=name)) if name in DRIVERS:
+                        yield f"{where(path, node.lineno)}: {name}.connect"
+                    case ast.ImportFrom(module=module, names=names) if module in DRIVERS:
+                        found = [n.name for n in names if n.name in CONNECTING | {"connect"}]
+                        yield from (f"{where(path, node.lineno)}: takes {name}" for name in found)
+                    case ast.Call() if name_of(node) in CONNECTING:
+                        yield f"{where(path, node.lineno)}: {name_of(node)}"
+
+    assert_none(faults(), "models/postgres.py makes every connection (docs/adr/0012)")
 
 
 def test_only_one_module_speaks_the_sql_of_transactions() -> None:

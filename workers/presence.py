@@ -13,6 +13,8 @@ from redis.retry import Retry
 from rq import SimpleWorker
 from rq.worker_registration import clean_worker_registry, register
 
+from broker.bounded import BoundedParser
+from broker.registered import MARK, MARKED
 from broker.seldom import Seldom
 from settings import Settings, settings
 
@@ -39,10 +41,17 @@ class PresentWorker(SimpleWorker):
         # RQ only raises the time that redis-py gives Redis, and has connected by now; ours is less.
         pool = self.connection.connection_pool
         pool.connection_kwargs.update(dict.fromkeys(_TIMEOUTS, self.connection_timeout))
+        pool.connection_kwargs["parser_class"] = BoundedParser
         pool.disconnect()
         pool.reset()
         self._due: dict[str, float] = {}
         self._shown_state: str | None = None
+
+    def serialize(self) -> dict[Any, Any]:
+        """RQ's record of this worker, with the mark by which it is known as ours."""
+        record = super().serialize()
+        record[MARK] = MARKED
+        return record
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Say that this worker lives; register again when Redis has forgotten it."""

@@ -1,6 +1,6 @@
 """RQ's worker, taking many jobs at a time: one PostgreSQL transaction and one finish for a batch.
 
-Kept from RQ: registration, the loop, signals, commands, suspension, `rq info`, the dashboard.
+Kept from RQ: registration, the loop, signals, commands, suspension, the dashboard.
 Replaced, because they lose jobs, or take minutes, or 22 round trips a job (docs/adr/0003): taking,
 finishing, the shutdown while idle, and the recovery of abandoned jobs.
 """
@@ -14,6 +14,7 @@ from rq import Queue
 from rq.worker import WorkerStatus
 
 from broker.batches import Batch, Batches, FinishedJob
+from broker.permissions import WORKER, require_fit
 from broker.seldom import Seldom
 from models.db import LedgerConnection
 from models.errors import BetcoreError
@@ -23,10 +24,12 @@ from workers.job_log import JOB_LOG
 from workers.jobs import EXPIRED, GRACE_SECONDS, run
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.presence import PresentWorker
+from workers.surroundings import Surroundings
 
 _LOG = logging.getLogger("betcore.worker")
 _LOG.addFilter(Seldom())
 _REDIS_AGAIN_AFTER_SECONDS = 0.2
+_SURROUNDINGS_EVERY_SECONDS = 5.0
 
 
 class QueueSetupError(BetcoreError):
@@ -56,8 +59,9 @@ class BatchWorker(PresentWorker):
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
         """Register as RQ does, and make ready what a batch needs.
 
-        Raises UnsupportedDatabase, before anybody counts on this worker.
+        Raises UnfitRedis or UnsupportedDatabase, before anybody counts on this worker.
         """
+        require_fit(self.connection, self.queues[0].name, WORKER)
         self._ledger_connection = LedgerConnection(
             self.settings.database_url,
             wait_seconds=self.settings.statement_wait_seconds,
@@ -71,6 +75,7 @@ class BatchWorker(PresentWorker):
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
         self._lease = LeaseKeeper(self._batches.renew, every, self.settings.lease_seconds)
         self._lease.start()
+        self._surroundings = Surroundings(self.connection, self._batches, self.queues[0].name)
 
     # Taking.
 
@@ -105,6 +110,8 @@ class BatchWorker(PresentWorker):
 
     def _take(self, first: str) -> Batch | None:
         self.heartbeat()
+        if self._is_due("surroundings", _SURROUNDINGS_EVERY_SECONDS):
+            self._surroundings.look()
         self._sweep()
         asked_at = time.monotonic()
         batch = self._batches.take(time.time(), first, EXPIRED)

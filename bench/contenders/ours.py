@@ -12,6 +12,7 @@ from ops.embedded import Urls
 @contextmanager
 def _start(gateways: int, workers: int, urls: Urls) -> Iterator[Running]:
     with started(urls) as processes:
+        processes.log_in()
         processes.workers(workers, "ops.cli", "worker")
         url = processes.gateways(gateways, "ops.cli", "gateway")
         yield processes.running(url)

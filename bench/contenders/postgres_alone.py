@@ -15,11 +15,11 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import NamedTuple
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.contender import JOURNAL
 from bench.contenders.tuned_ledger import SERVER_SETTINGS, install
+from bench.servers import connected
 from models.commands import PayInOut
 from models.db import LedgerConnection
 from models.errors import BetcoreError
@@ -118,11 +118,11 @@ def commands(seats: Sequence[Seat]) -> Iterator[PayInOut]:
 def _counted(database_url: str) -> Iterator[list[float]]:
     """Fill the list with the rate of the bets that were settled in the body."""
     rates: list[float] = []
-    with psycopg.connect(database_url) as connection:
+    with connected(database_url) as connection:
         row = connection.execute("select coalesce(max(id), 0) from bet").fetchone()
     before = row[0] if row else 0
     yield rates
-    with psycopg.connect(database_url) as connection:
+    with connected(database_url) as connection:
         row = connection.execute(
             "select (count(*) - 1) / extract(epoch from max(created_at) - min(created_at))"
             " from bet where id > %s and state = 'settled' having count(*) > 1",
@@ -133,7 +133,7 @@ def _counted(database_url: str) -> Iterator[list[float]]:
 
 def _seat(database_url: str, seats: Sequence[Seat]) -> None:
     """Number the seats, from 1, in a table that a script can look into."""
-    with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
+    with connected(database_url) as connection, connection.cursor() as cursor:
         cursor.execute("drop table if exists bench.seat")
         cursor.execute(
             "create table bench.seat (number integer primary key, provider_id integer,"

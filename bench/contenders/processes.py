@@ -18,6 +18,7 @@ from bench.contender import KEYS, Running
 from models.errors import BetcoreError
 from ops.embedded import Urls
 from ops.gateway import listen
+from ops.logins import login_url
 
 ROOT = Path(__file__).parents[2]
 _READY_WITHIN_SECONDS = 60.0
@@ -39,17 +40,22 @@ class Processes:
             | environment
             | KEYS
             | {
-                "DATABASE_URL": urls.database,
+                "DATABASE_URL": urls.database,  # a rival's process does what gateway and worker do
                 "REDIS_URL": urls.redis,
                 "PYTHONPATH": str(ROOT),
             }
         )
-        self._redis_url = urls.redis
+        self._urls = urls
+        self._logs_in = False
         self._stack = stack
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
         stack.callback(self._log.close)
         self._children: dict[str, list[subprocess.Popen[bytes]]] = {}
         stack.callback(self._stop)
+
+    def log_in(self) -> None:
+        """From now on a process logs in to PostgreSQL as its role, as ours do when shipped."""
+        self._logs_in = True
 
     def gateways(self, count: int, *command: str) -> str:
         """Start gateways on one listening socket, wait until all are ready; their URL.
@@ -69,7 +75,7 @@ class Processes:
         names = {f"bench-{uuid4().hex}" for _ in range(count)}
         for name in sorted(names):
             self._start("worker", [*command, "--name", name])
-        with Redis.from_url(self._redis_url) as redis:
+        with Redis.from_url(self._urls.redis) as redis:
             self._wait_until(lambda: names <= {worker.name for worker in Worker.all(redis)})
 
     def running(self, url: str) -> Running:
@@ -90,10 +96,11 @@ class Processes:
         return ours
 
     def _start(self, role: str, command: Sequence[str], fds: Sequence[int] = ()) -> None:
+        login = {"DATABASE_URL": login_url(self._urls.database, role)} if self._logs_in else {}
         child = subprocess.Popen(  # noqa: S603 - our own modules
             [sys.executable, "-m", *command],
             cwd=ROOT,
-            env=self._environment,
+            env=self._environment | login,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

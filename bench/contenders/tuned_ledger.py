@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 import asyncpg
-import psycopg
 
+from bench.servers import connected
 from broker.admission import Result
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from models.errors import LedgerUnavailable
@@ -119,7 +119,7 @@ class _Connection:
 
 def install(database_url: str) -> None:
     """Create the functions, or replace them. Raises psycopg.Error."""
-    with psycopg.connect(database_url) as connection:
+    with connected(database_url) as connection:
         connection.execute(FUNCTIONS.read_bytes())
 
 

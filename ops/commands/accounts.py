@@ -1,14 +1,10 @@
 """`betcore account`: what has happened to the money of a player, of the house, or of the world."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.accounts import find_account
-from models.parties import find_cash_account, find_house_account
-from models.statement import Period, Statement, StatementLine, read_statement
-from ops.database import database_failures, ledger_of
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsCsv,
@@ -23,6 +19,9 @@ from ops.options import (
     require_one_form,
     require_period,
 )
+
+if TYPE_CHECKING:
+    from models.statement import Statement, StatementLine
 
 app = typer.Typer(help="Accounts: money of one owner in one currency.", no_args_is_help=True)
 
@@ -74,6 +73,9 @@ def statement(
     Name the account by its id, or by --player, --house or --cash with --currency. With --limit only
     the newest transfers are shown.
     """
+    from models.statement import Period, read_statement
+    from ops.database import database_failures
+
     require_one_form(as_csv, as_json)
     require_period(since, until)
     if sum((account_id is not None, player is not None, house is not None, cash)) != 1:
@@ -94,6 +96,10 @@ def statement(
 
 
 def _find(data_dir: Path, player: str | None, house: str | None, currency: str) -> int:
+    from models.accounts import find_account
+    from models.parties import find_cash_account, find_house_account
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         if player is not None:
             return find_account(database, player, currency).account_id
@@ -102,7 +108,7 @@ def _find(data_dir: Path, player: str | None, house: str | None, currency: str) 
         return find_cash_account(database, currency)
 
 
-def _head(found: Statement) -> dict[str, object]:
+def _head(found: "Statement") -> dict[str, object]:
     return {
         "accountId": str(found.account_id),
         "kind": found.kind,
@@ -113,7 +119,7 @@ def _head(found: Statement) -> dict[str, object]:
     }
 
 
-def _row(line: StatementLine) -> dict[str, object]:
+def _row(line: "StatementLine") -> dict[str, object]:
     cells = (
         line.created_at,
         line.kind,

@@ -1,14 +1,10 @@
 """`betcore audit`: who did what, and why."""
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.audit import Action
-from models.audit_list import AuditLine, Wanted, list_entries
-from models.statement import Period
-from ops.database import database_failures
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsCsv,
@@ -24,6 +20,9 @@ from ops.options import (
     require_period,
 )
 
+if TYPE_CHECKING:
+    from models.audit_list import AuditLine
+
 app = typer.Typer(help="The audit log: everything that operators have done.", no_args_is_help=True)
 
 _TITLES = ("entry", "createdAt", "actor", "action", "subject", "name", "facts", "note")
@@ -36,8 +35,20 @@ Subject = Annotated[
         " such as player:ann.",
     ),
 ]
+
+
+def read_action(typed: str) -> str:
+    """The action of this name. Raises typer.BadParameter, which names them all."""
+    from models.audit import Action
+
+    if typed not in set(Action):
+        raise typer.BadParameter(f"{typed!r} is not one of {', '.join(Action)}.")
+    return Action(typed)
+
+
 OfAction = Annotated[
-    Action | None, typer.Option("--action", metavar="ACTION", help="Such as player.blocked.")
+    str | None,
+    typer.Option("--action", parser=read_action, metavar="ACTION", help="Such as player.blocked."),
 ]
 
 
@@ -56,6 +67,10 @@ def list_(
 
     `betcore ledger verify` proves that no entry was edited, deleted or inserted.
     """
+    from models.audit_list import Wanted, list_entries
+    from models.statement import Period
+    from ops.database import database_failures
+
     require_one_form(as_csv, as_json)
     require_period(since, until)
     wanted = Wanted(Period(since, until), action, subject)
@@ -71,7 +86,7 @@ def list_(
             emit_list({}, "entries", rows, as_json)
 
 
-def _rows(found: Iterator[AuditLine]) -> Iterator[dict[str, object]]:
+def _rows(found: "Iterator[AuditLine]") -> Iterator[dict[str, object]]:
     for line in found:
         cells = (
             str(line.id),

@@ -1,15 +1,16 @@
 """`betcore bet`: what became of a bet, and of which bets nothing did."""
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from models.open_bets import OpenBet, list_open_bets
-from models.show import ShownBet, show_bet
-from ops.database import database_failures, ledger_of
 from ops.durations import read_duration
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Limit, emit_list, find_settings
+
+if TYPE_CHECKING:
+    from models.open_bets import OpenBet
+    from models.show import ShownBet
 
 app = typer.Typer(help="Bets: one stake and its outcome.", no_args_is_help=True)
 
@@ -37,6 +38,9 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a bet with its transfers."""
+    from models.show import show_bet
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         document = _document(show_bet(database, provider, bet_id))
     transfers = document.pop("transfers")
@@ -53,6 +57,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List bets whose pay-out never came, the oldest first."""
+    from models.open_bets import list_open_bets
+    from ops.database import database_failures
+
     settings = find_settings(data_dir)
     with database_failures():
         bets = list_open_bets(settings.database_url, provider, older_than or timedelta(0), limit)
@@ -60,7 +67,7 @@ def list_(
         emit_list({"provider": provider, "state": state}, "bets", rows, as_json)
 
 
-def _document(bet: ShownBet) -> dict[str, Any]:
+def _document(bet: "ShownBet") -> dict[str, Any]:
     """The bet by the names it has on the wire; ids are text, amounts exact."""
     return {
         "betId": bet.bet_id,
@@ -93,7 +100,7 @@ def _document(bet: ShownBet) -> dict[str, Any]:
     }
 
 
-def _open_row(bet: OpenBet) -> dict[str, object]:
+def _open_row(bet: "OpenBet") -> dict[str, object]:
     return {
         "createdAt": bet.created_at,
         "betId": bet.bet_id,

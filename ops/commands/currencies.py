@@ -4,9 +4,7 @@ from typing import Annotated
 
 import typer
 
-from models.currencies import add_currency, list_currencies
 from models.money import DECIMALS_MAX
-from ops.database import changes_of, ledger_of
 from ops.documents import exact_json, table
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit
 
@@ -29,6 +27,9 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a currency that ISO 4217 does not have; the same again is harmless."""
+    from models.currencies import add_currency
+    from ops.database import changes_of
+
     with changes_of(data_dir, note) as database:
         added = add_currency(database, code, decimals)
     emit({"code": added.code, "decimals": added.decimals}, as_json)
@@ -37,6 +38,9 @@ def add(
 @app.command("list")
 def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """List the currencies used or added so far; any other of ISO 4217 can be used as well."""
+    from models.currencies import list_currencies
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         found = [(currency.code, currency.decimals) for currency in list_currencies(database)]
     if as_json:

@@ -1,22 +1,19 @@
 """`betcore ledger`: whether every rule about recorded money holds, and the past is as it was."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.adopt import adopt as adopt_records
 from models.keys import KeyRing, Purpose, find_ring, require_ring
-from models.seal import Seal, make_seal, read_seal, write_seal
-from models.verify import Asked, Report
-from models.verify import verify as verify_ledger
-from ops.author import author_of
-from ops.database import database_failures
 from ops.documents import exact_json
-from ops.keys import require_keys, with_keys
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, find_settings
 from ops.progress import Progress
-from settings import Settings
+
+if TYPE_CHECKING:
+    from models.seal import Seal
+    from models.verify import Asked, Report
+    from settings import Settings
 
 app = typer.Typer(help="The ledger: every transfer of money.", no_args_is_help=True)
 
@@ -56,6 +53,9 @@ def verify(
     administrative fact was edited, deleted or inserted. What nothing vouches for is an error
     unless --unvouched states how much it is, or the seal of --seal knows it.
     """
+    from models.verify import verify as verify_ledger
+    from ops.database import database_failures
+
     if without_journal and (seal is not None or unvouched is not None):
         raise typer.BadParameter("--without-journal compares with nothing: leave the other out.")
     settings = find_settings(data_dir)
@@ -83,6 +83,9 @@ def seal(out: Out = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
     Whatever is cut off later, `betcore ledger verify --seal` finds missing.
     """
+    from models.seal import make_seal, write_seal
+    from ops.database import database_failures
+
     settings, journal, operator = _with_keys(data_dir)
     with database_failures():
         document = write_seal(make_seal(settings.database_url, journal, operator), journal.current)
@@ -104,6 +107,10 @@ def adopt(
     For transfers and rejected bets in no row of the journal, and for facts in no entry of the audit
     log: they are older, or of an older version.
     """
+    from models.adopt import adopt as adopt_records
+    from ops.author import author_of
+    from ops.database import database_failures
+
     settings, journal, _ = _with_keys(data_dir)
     author = author_of(find_settings(data_dir), data_dir, note)
     with database_failures():
@@ -116,24 +123,33 @@ def adopt(
     emit(result, as_json)
 
 
-def _asked(configured: Settings, data_dir: Path, seal: Path | None, unvouched: int | None) -> Asked:
+def _asked(
+    configured: "Settings", data_dir: Path, seal: Path | None, unvouched: int | None
+) -> "Asked":
+    from models.verify import Asked
+    from ops.keys import with_keys
+
     settings = with_keys(configured, data_dir, *_KEYS)
     sealed = None if seal is None else _sealed(seal, require_ring(settings, Purpose.JOURNAL))
     journal, operator = [find_ring(settings, purpose) for purpose in _KEYS]
     return Asked(journal, operator, sealed, unvouched)
 
 
-def _with_keys(data_dir: Path) -> tuple[Settings, KeyRing, KeyRing]:
+def _with_keys(data_dir: Path) -> "tuple[Settings, KeyRing, KeyRing]":
+    from ops.keys import require_keys
+
     settings = require_keys(find_settings(data_dir), data_dir, *_KEYS)
     journal, operator = [require_ring(settings, purpose) for purpose in _KEYS]
     return settings, journal, operator
 
 
-def _sealed(file: Path, keys: KeyRing) -> Seal:
+def _sealed(file: Path, keys: KeyRing) -> "Seal":
+    from models.seal import read_seal
+
     return read_seal(file.read_bytes().decode(errors="replace"), keys)
 
 
-def _vouched(report: Report, asked: Asked | None) -> dict[str, object]:
+def _vouched(report: "Report", asked: "Asked | None") -> dict[str, object]:
     """What was verified of the journal and the audit log, for programs."""
     found = report.journal
     if found is None or asked is None:
@@ -165,7 +181,7 @@ def _vouched(report: Report, asked: Asked | None) -> dict[str, object]:
     }
 
 
-def _vouched_for_people(report: Report, asked: Asked | None) -> dict[str, object]:
+def _vouched_for_people(report: "Report", asked: "Asked | None") -> dict[str, object]:
     found = report.journal
     if found is None or asked is None:
         return {"journal": "not verified, as asked: balances and bets only"}

@@ -3,23 +3,11 @@
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from sqlmodel import Session as Database
 
-from models.accounts import (
-    PlayerAccount,
-    find_account,
-    request_cash,
-    set_player_status,
-    use_accounts,
-)
-from models.commands import CashCommand, Deposit, Withdrawal
 from models.errors import InvalidRequest
-from models.parties import ListedPlayer, list_players, show_player
-from ops.cash import book
-from ops.database import changes_of, database_failures, ledger_of
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
@@ -31,6 +19,13 @@ from ops.options import (
     emit_list,
     find_settings,
 )
+
+if TYPE_CHECKING:
+    from sqlmodel import Session as Database
+
+    from models.accounts import PlayerAccount
+    from models.commands import CashCommand
+    from models.parties import ListedPlayer
 
 app = typer.Typer(help="Players: who may play, and their money.", no_args_is_help=True)
 
@@ -56,6 +51,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List players in the order in which they came."""
+    from models.parties import list_players
+    from ops.database import database_failures
+
     settings = find_settings(data_dir)
     with database_failures():
         found = list_players(settings.database_url, status, limit)
@@ -67,6 +65,9 @@ def show(
     external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Show a player with the account and balance in each currency."""
+    from models.parties import show_player
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         found = show_player(database, external_id)
     accounts = [
@@ -91,6 +92,9 @@ def block(
 
     What is owed is still paid and given back.
     """
+    from models.accounts import set_player_status
+    from ops.database import changes_of
+
     with changes_of(data_dir, note) as database:
         set_player_status(database, external_id, "blocked")
     emit({"player": external_id, "status": "blocked"}, as_json)
@@ -107,6 +111,9 @@ def unblock(
 
     Bets that were refused meanwhile stay refused.
     """
+    from models.accounts import set_player_status
+    from ops.database import changes_of
+
     with changes_of(data_dir, note) as database:
         set_player_status(database, external_id, "active")
     emit({"player": external_id, "status": "active"}, as_json)
@@ -126,8 +133,10 @@ def deposit(
 
     It happens once a reference. A player or account that does not exist yet is made.
     """
+    from models.accounts import use_accounts
+    from models.commands import Deposit
 
-    def account(database: Database) -> PlayerAccount:
+    def account(database: "Database") -> "PlayerAccount":
         return use_accounts(database, [external_id], currency)[0]
 
     emit(_book(data_dir, note, Deposit, account, amount, reference), as_json)
@@ -147,26 +156,32 @@ def withdraw(
 
     It happens once a reference, and only if the balance covers it.
     """
+    from models.accounts import find_account
+    from models.commands import Withdrawal
 
-    def account(database: Database) -> PlayerAccount:
+    def account(database: "Database") -> "PlayerAccount":
         return find_account(database, external_id, currency)
 
     emit(_book(data_dir, note, Withdrawal, account, amount, reference), as_json)
 
 
-def _row(player: ListedPlayer) -> dict[str, object]:
+def _row(player: "ListedPlayer") -> dict[str, object]:
     return {"player": player.player, "status": player.status, "createdAt": player.created_at}
 
 
 def _book(
     data_dir: Path,
     note: str | None,
-    kind: type[CashCommand],
-    account: Callable[[Database], PlayerAccount],
+    kind: "type[CashCommand]",
+    account: "Callable[[Database], PlayerAccount]",
     amount: str,
     reference: str | None,
 ) -> dict[str, object]:
     """Move the money and say what became of it; when anything cannot be read, nothing is made."""
+    from models.accounts import request_cash
+    from ops.cash import book
+    from ops.database import changes_of
+
     name = chosen_reference(reference)
     with changes_of(data_dir, note) as database:
         found = account(database)

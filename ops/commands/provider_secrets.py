@@ -1,12 +1,13 @@
 """`betcore provider secret`: replaces what a provider signs with, without a moment between."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.providers import Secret, add_secret, list_secrets, revoke_secret
-from ops.database import changes_of, ledger_of
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list
+
+if TYPE_CHECKING:
+    from models.providers import Secret
 
 app = typer.Typer(
     help="What a provider signs with: add a new secret, revoke the old.", no_args_is_help=True
@@ -29,6 +30,9 @@ def add(
 
     It counts at once, and is shown this once.
     """
+    from models.providers import add_secret
+    from ops.database import changes_of
+
     with changes_of(data_dir, note) as database:
         added, secret = add_secret(database, counterparty_id)
     emit(
@@ -54,6 +58,9 @@ def revoke(
     Also the last one may be revoked, as when it was stolen: then every call of the provider is
     refused until it has another.
     """
+    from models.providers import list_secrets, revoke_secret
+    from ops.database import changes_of
+
     with changes_of(data_dir, note) as database:
         revoked = revoke_secret(database, counterparty_id, secret_id)
         left = [one for one in list_secrets(database, counterparty_id) if not one.revoked_at]
@@ -67,12 +74,15 @@ def list_(
     counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """List a provider's secrets, without what they are."""
+    from models.providers import list_secrets
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         rows = [_row(secret) for secret in list_secrets(database, counterparty_id)]
     emit_list({"counterpartyId": counterparty_id}, "secrets", rows, as_json)
 
 
-def _row(secret: Secret) -> dict[str, object]:
+def _row(secret: "Secret") -> dict[str, object]:
     return {
         "secretId": str(secret.secret_id),
         "createdAt": secret.created_at,

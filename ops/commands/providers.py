@@ -1,14 +1,14 @@
 """`betcore provider`: the companies whose games run."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.parties import ListedProvider, list_providers, show_provider
-from models.providers import add_provider, set_provider_status
 from ops.commands import provider_secrets
-from ops.database import changes_of, ledger_of
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list, emit_lists
+
+if TYPE_CHECKING:
+    from models.parties import ListedProvider
 
 app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
 app.add_typer(provider_secrets.app, name="secret")
@@ -27,6 +27,9 @@ def add(
 
     The secret is shown this once.
     """
+    from models.providers import add_provider
+    from ops.database import changes_of
+
     with changes_of(data_dir, note) as database:
         added = add_provider(database, name)
     emit({"counterpartyId": added.counterparty_id, "secret": added.secret}, as_json)
@@ -43,6 +46,9 @@ def suspend(
 
     What is owed is still paid and given back.
     """
+    from models.providers import set_provider_status
+    from ops.database import changes_of
+
     with changes_of(data_dir, note) as database:
         set_provider_status(database, counterparty_id, "suspended")
     emit({"counterpartyId": counterparty_id, "status": "suspended"}, as_json)
@@ -59,6 +65,9 @@ def resume(
 
     Bets that were refused meanwhile stay refused.
     """
+    from models.providers import set_provider_status
+    from ops.database import changes_of
+
     with changes_of(data_dir, note) as database:
         set_provider_status(database, counterparty_id, "active")
     emit({"counterpartyId": counterparty_id, "status": "active"}, as_json)
@@ -67,6 +76,9 @@ def resume(
 @app.command("list")
 def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """List all providers, the oldest first."""
+    from models.parties import list_providers
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         found = list_providers(database)
     emit_list({}, "providers", (_row(provider) for provider in found), as_json)
@@ -77,6 +89,9 @@ def show(
     counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Show a provider with its secrets' ages and its house accounts; never a secret itself."""
+    from models.parties import show_provider
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         found = show_provider(database, counterparty_id)
     secrets = [
@@ -94,7 +109,7 @@ def show(
     emit_lists(_row(found.provider), {"secrets": secrets, "accounts": accounts}, as_json)
 
 
-def _row(provider: ListedProvider) -> dict[str, object]:
+def _row(provider: "ListedProvider") -> dict[str, object]:
     return {
         "counterpartyId": provider.counterparty_id,
         "name": provider.name,

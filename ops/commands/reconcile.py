@@ -4,14 +4,10 @@ from collections.abc import Iterator
 from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.reconcile import Reconciliation, Scope
-from models.reconcile import reconcile as compare
-from ops.bet_list import bet_list
-from ops.database import database_failures
 from ops.durations import read_time
 from ops.options import (
     DEFAULT_DATA_DIR,
@@ -25,6 +21,9 @@ from ops.options import (
     require_period,
 )
 from ops.progress import Progress
+
+if TYPE_CHECKING:
+    from models.reconcile import Reconciliation
 
 #: Of what is printed, in the order of `Difference`.
 _TITLES = (
@@ -65,11 +64,16 @@ def reconcile(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a provider's own list of bets with ours; exit with 1 when they differ.
+    """Compare a provider's own list of bets with ours.
 
-    A column that the list does not have is not compared; an empty amount is 0. A line that cannot
-    be read is a difference too.
+    The exit code is 1 when they differ. A column that the list does not have is not compared; an
+    empty amount is 0. A line that cannot be read is a difference too.
     """
+    from models.reconcile import Scope
+    from models.reconcile import reconcile as compare
+    from ops.bet_list import bet_list
+    from ops.database import database_failures
+
     require_one_form(as_csv, as_json)
     require_period(since, until)
     settings = find_settings(data_dir)
@@ -85,7 +89,7 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _summary(provider: str, found: Reconciliation) -> dict[str, object]:
+def _summary(provider: str, found: "Reconciliation") -> dict[str, object]:
     return {
         "provider": provider,
         "ok": not found.counts,
@@ -97,7 +101,7 @@ def _summary(provider: str, found: Reconciliation) -> dict[str, object]:
     }
 
 
-def _rows(found: Reconciliation) -> Iterator[dict[str, object]]:
+def _rows(found: "Reconciliation") -> Iterator[dict[str, object]]:
     """The differences under their titles."""
     for difference in found.differences:
         yield dict(zip(_TITLES, astuple(difference), strict=True))

@@ -1,12 +1,9 @@
 """`betcore report`: what came of all bets together."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.house import HouseDay, house_result
-from models.statement import Period
-from ops.database import database_failures
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsCsv,
@@ -20,6 +17,9 @@ from ops.options import (
     require_one_form,
     require_period,
 )
+
+if TYPE_CHECKING:
+    from models.house import HouseDay
 
 app = typer.Typer(help="Reports: what came of all bets together.", no_args_is_help=True)
 
@@ -52,6 +52,10 @@ def house(
     The result is stakes less refunds less wins plus wins taken back. A transfer counts on the day
     on which it was made.
     """
+    from models.house import house_result
+    from models.statement import Period
+    from ops.database import database_failures
+
     require_one_form(as_csv, as_json)
     require_period(since, until)
     settings = find_settings(data_dir)
@@ -64,7 +68,7 @@ def house(
             emit_list({}, "days", rows, as_json)
 
 
-def _row(day: HouseDay) -> dict[str, object]:
+def _row(day: "HouseDay") -> dict[str, object]:
     cells = (
         *(day.day, day.provider, day.name, day.currency, day.bets, day.stakes, day.refunds),
         *(day.wins, day.win_reversals, day.result),

@@ -5,18 +5,17 @@ import os
 import socket
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from models.errors import BetcoreError
-from models.keys import Purpose
-from ops.keys import require_keys
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from ops.private_files import read_private
 from ops.service import service, take_signals
-from ops.urls import readable
-from settings import Settings, settings
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 # Each command imports what it runs when it runs: the dashboard's Flask is of no use to a gateway.
 
@@ -31,6 +30,22 @@ Fd = Annotated[
     int | None,
     typer.Option(min=3, help="Serve on this inherited listening socket, not on host and port."),
 ]
+PrintRoles = Annotated[
+    bool,
+    typer.Option(
+        "--print-roles",
+        help="Change nothing: print the SQL that an administrator has to run in the database first,"
+        " where its user may not make the roles itself.",
+    ),
+]
+RoleName = Annotated[
+    Literal["gateway", "worker", "dashboard"],
+    typer.Argument(metavar="gateway|worker|dashboard", help="Which process to ask."),
+]
+HealthyHost = Annotated[str | None, typer.Option(help="Where it listens, unless as it is set.")]
+HealthyPort = Annotated[
+    int | None, typer.Option(min=1, max=65535, help="Its port, unless as it is set.")
+]
 ReadyFd = Annotated[int | None, typer.Option(min=3, hidden=True)]
 LogName = Annotated[str, typer.Option("--name", help="Its name in the log.")]
 Name = Annotated[
@@ -39,15 +54,25 @@ Name = Annotated[
 ]
 
 
-def migrate(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def migrate(
+    print_roles: PrintRoles = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
     """Bring the database to the newest schema.
 
-    Prints its revision; does nothing when it is the newest already.
+    Prints its revision; does nothing when it is the newest already. Makes the roles of the
+    database, if its user may.
     """
     from models.migrate import migrate as to_newest
+    from models.migrate import roles_needed
+    from ops.urls import readable
+    from settings import settings
 
     configured = readable(settings())
-    url = configured.database_url or find_settings(data_dir).database_url
+    url = configured.database_url or find_settings(data_dir, "migrator").database_url
+    if print_roles:
+        for statement in roles_needed(url):
+            typer.echo(f"{statement};")
+        return
     emit({"revision": to_newest(url)}, as_json)
 
 
@@ -64,16 +89,19 @@ def gateway(
     Then it answers what has arrived.
     """
     from ops.gateway import listen, serve
+    from ops.probe import in_url
+    from ops.urls import readable
 
     with service(name):
-        found = readable(find_settings(data_dir))
+        found = readable(find_settings(data_dir, "gateway"))
         with (
             listen(host or found.gateway_host, found.gateway_port if port is None else port)
             if fd is None
             else socket.socket(fileno=fd)
         ) as listener:
             if fd is None:
-                _LOG.info("listening at http://%s:%s", *listener.getsockname()[:2])
+                address, number, *_ = listener.getsockname()
+                _LOG.info("listening at http://%s:%s", in_url(address), number)
             serve(found, listener, lambda: _report(ready_fd))
 
 
@@ -82,11 +110,15 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
     Then it finishes the batch in hand.
     """
-    from redis import Redis
+    from broker.redis_url import connect_redis
+    from models.keys import Purpose
+    from ops.keys import require_keys
+    from ops.urls import readable
+    from settings import settings
 
     with service(name or "worker"):
         found = require_keys(
-            readable(find_settings(data_dir)), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
+            readable(find_settings(data_dir, "worker")), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
         )
         # RQ makes the worker, so it reads its settings itself.
         os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
@@ -97,7 +129,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
         settings.cache_clear()
         from workers.worker import BatchWorker
 
-        with Redis.from_url(found.redis_url) as redis:
+        with connect_redis(found.redis_url) as redis:
             made = BatchWorker([found.queue_name], name=name, connection=redis)
             take_signals(made.request_stop)
             _LOG.info("taking jobs of queue %s as %s", found.queue_name, made.name)
@@ -110,25 +142,57 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Serve the RQ dashboard until SIGTERM."""
     from ops.dashboard import DashboardError, serve
+    from ops.probe import in_url
+    from ops.urls import readable
+    from settings import settings
 
     with service("dashboard"):
         configured = settings()
         found = readable(configured if configured.redis_url else find_settings(data_dir))
         chosen = found.model_copy(
             update={
+                "database_url": "",  # it has no business there
+                "database_read_url": "",
                 "dashboard_host": host or found.dashboard_host,
                 "dashboard_port": found.dashboard_port if port is None else port,
                 "dashboard_password": dashboard_password(found, data_dir),
             }
         )
-        _LOG.info("listening at http://%s:%d", chosen.dashboard_host, chosen.dashboard_port)
+        _LOG.info("listening at http://%s:%d", in_url(chosen.dashboard_host), chosen.dashboard_port)
         try:
             serve(chosen)
         except DashboardError as error:
             raise BetcoreError(str(error)) from error
 
 
-def dashboard_password(configured: Settings, data_dir: Path) -> str:
+def healthy(
+    role: RoleName,
+    host: HealthyHost = None,
+    port: HealthyPort = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+) -> None:
+    """Exit with 0 when a process of this host works.
+
+    Otherwise the exit code is 1, and the cause is one line on stderr. A gateway is asked whether
+    it is ready and a dashboard whether it answers, where the settings have it listen; a worker
+    must be registered with RQ. For the health checks of containers.
+    """
+    from ops.healthy import illness
+    from settings import settings
+
+    configured = settings()
+    needs_redis = role == "worker" and not configured.redis_url
+    found = find_settings(data_dir) if needs_redis else configured
+    listening: dict[str, object] = {}
+    if host is not None:
+        listening[f"{role}_host"] = host
+    if port is not None:
+        listening[f"{role}_port"] = port
+    if line := illness(role, found.model_copy(update=listening)):
+        raise BetcoreError(f"{role}: {line}")
+
+
+def dashboard_password(configured: "Settings", data_dir: Path) -> str:
     """The password of the settings, else the one that `betcore up` made; '' where there is none."""
     return configured.dashboard_password or (read_private(data_dir / PASSWORD_FILE) or "").strip()
 

@@ -3,20 +3,11 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from models.accounts import request_cash
-from models.audit import Author, operation
-from models.commands import Deposit, read_text
 from models.money import read_amount
-from models.parties import ShownSession, list_sessions, show_session
-from models.sessions import Opened, Opening, close_session, open_accounts, open_sessions
-from models.times import utc
-from ops.author import author_of
-from ops.cash import book
-from ops.database import changes_of, database_failures, ledger_of
 from ops.options import (
     DEFAULT_DATA_DIR,
     AsJson,
@@ -28,7 +19,12 @@ from ops.options import (
     emit_list,
     find_settings,
 )
-from settings import Settings
+
+if TYPE_CHECKING:
+    from models.audit import Author
+    from models.parties import ShownSession
+    from models.sessions import Opened, Opening
+    from settings import Settings
 
 app = typer.Typer(help="Sessions: one launch of one game for one player.", no_args_is_help=True)
 
@@ -85,6 +81,11 @@ def open_(
     A deposit is made first: without it no session is opened, and the same command with the same
     reference deposits nothing twice.
     """
+    from models.audit import operation
+    from models.sessions import Opening, open_sessions
+    from ops.author import author_of
+    from ops.database import database_failures
+
     if reference is not None and deposit is None:
         raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
     settings = find_settings(data_dir)
@@ -119,6 +120,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List sessions, the newest first."""
+    from models.parties import list_sessions
+    from ops.database import database_failures
+
     settings = find_settings(data_dir)
     with database_failures():
         found = list_sessions(
@@ -136,6 +140,9 @@ def show(
     session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Show a session: whose it is, its limits, and whether it takes bets."""
+    from models.parties import show_session
+    from ops.database import ledger_of
+
     with ledger_of(data_dir) as database:
         found = show_session(database, session_id)
     emit(_session_row(found), as_json)
@@ -149,6 +156,10 @@ def close(
     as_json: AsJson = False,
 ) -> None:
     """Close a session: no new bet is taken in it from now on; what is owed is still paid."""
+    from models.sessions import close_session
+    from models.times import utc
+    from ops.database import changes_of
+
     with changes_of(data_dir, note) as database:
         closed_at = close_session(database, session_id)
     emit({"sessionId": session_id, "closedAt": utc(closed_at)}, as_json)
@@ -163,14 +174,21 @@ def _numbered(name: str, count: int | None) -> list[str]:
 
 
 def _deposit(
-    settings: Settings,
-    author: Author,
-    opening: Opening,
+    settings: "Settings",
+    author: "Author",
+    opening: "Opening",
     players: Sequence[str],
     amount: str,
     references: Sequence[str],
 ) -> None:
     """Make the accounts and the deposits into them; when anything cannot be read, nothing."""
+    from models.accounts import request_cash
+    from models.audit import operation
+    from models.commands import Deposit, read_text
+    from models.sessions import open_accounts
+    from ops.cash import book
+    from ops.database import database_failures
+
     with database_failures(), operation(settings.database_url, author) as database:
         accounts = open_accounts(database, opening, players)
         deposits = [
@@ -186,7 +204,7 @@ def _deposit(
     book(settings, deposits)
 
 
-def _opened_row(player: str, opened: Opened) -> dict[str, object]:
+def _opened_row(player: str, opened: "Opened") -> dict[str, object]:
     return {
         "player": player,
         "sessionId": opened.session_id,
@@ -196,7 +214,7 @@ def _opened_row(player: str, opened: Opened) -> dict[str, object]:
     }
 
 
-def _session_row(session: ShownSession) -> dict[str, object]:
+def _session_row(session: "ShownSession") -> dict[str, object]:
     return {
         "sessionId": session.session_id,
         "state": session.state,

@@ -2,26 +2,25 @@
 
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 
 import redis.exceptions
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from jinja2 import BaseLoader
-from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.exceptions import NoSuchJobError
 from rq.queue import Queue
 from rq_dashboard import web
-from werkzeug.exceptions import Forbidden, HTTPException, MethodNotAllowed, NotFound
+from werkzeug.exceptions import Forbidden, HTTPException, NotFound
 
-from ops.dashboard.cures import QUEUED, REGISTRIES, requeue, requeue_failed
+from ops.dashboard.cures import QUEUED, REGISTRIES
+from ops.dashboard.notices import notices
 from ops.dashboard.pages import CuredTemplates
 from ops.dashboard.reading import ReadOnlyRedis
 
 POLL_MILLISECONDS = 2_000  # how often an open page reads its data anew
 JOBS_PER_PAGE_MAX = 200
-TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105  # the name of the header, not a token
-
-REQUEUE_ONE = "rq_dashboard.requeue_job_view"
+NOTICES_PATH = "/notices.json"
+# rq-dashboard requeues all failed jobs of a queue on GET too.
 REQUEUE_ALL = "rq_dashboard.requeue_all"
 
 # 'unsafe-eval': Underscore compiles the pages' templates by `new Function`. It lets a script that
@@ -35,14 +34,14 @@ PAGE_POLICY = (
 
 
 class DashboardApp(Flask):
-    """rq-dashboard on one Redis client: it shows everything, requeues failed jobs, and no more."""
+    """rq-dashboard on one Redis client: it shows everything, and changes nothing."""
 
-    def __init__(self, client: ReadOnlyRedis) -> None:
+    def __init__(self, client: ReadOnlyRedis, queue: str = "bets") -> None:
+        """`queue` is the one whose trouble every page shows."""
         # Without a static folder of its own, which would hide rq-dashboard's at the same path.
         super().__init__(__name__, static_folder=None)
         self.redis_conn = client  # rq-dashboard's name for it
-        # Of this process: a page loaded before a restart is told to load itself again.
-        self._token = secrets.token_urlsafe(32)
+        self._queue = queue
         self.config.update(
             RQ_DASHBOARD_REDIS_URL=[_shown_address(client)],
             RQ_DASHBOARD_POLL_INTERVAL=POLL_MILLISECONDS,
@@ -53,10 +52,9 @@ class DashboardApp(Flask):
         # It opened a new Redis connection for every request, put it where all threads see it, and
         # took the number in the path for the index of a server: `_admit` knows one, number 0.
         self.before_request_funcs.pop(web.blueprint.name)
-        self.view_functions[REQUEUE_ONE] = self._requeue_one
-        self.view_functions[REQUEUE_ALL] = self._requeue_all
+        self.add_url_rule(NOTICES_PATH, view_func=self._show_notices)
         self.before_request(self._admit)
-        self.context_processor(lambda: {"nonce": g.nonce, "csrf_token": self._token})
+        self.context_processor(lambda: {"nonce": g.nonce, "notices": self._notices})
         self.after_request(_add_page_policy)
         self.register_error_handler(HTTPException, _http_error)
         self.register_error_handler(NoSuchJobError, _no_such_job)
@@ -68,25 +66,9 @@ class DashboardApp(Flask):
     def _admit(self) -> None:
         """Let a request to its view, or refuse it; every request passes here first."""
         g.nonce = secrets.token_urlsafe(16)
-        if request.endpoint in (REQUEUE_ONE, REQUEUE_ALL):
-            if request.method != "POST":
-                raise MethodNotAllowed(["POST"])  # rq-dashboard requeues all on GET too
-            self._admit_own_page()
-        elif request.method not in ("GET", "HEAD", "OPTIONS"):
-            # A list of what is allowed: delete, empty, compact and what a later version adds.
-            raise Forbidden("The dashboard does not delete, empty or compact anything.")
+        if request.method not in ("GET", "HEAD", "OPTIONS") or request.endpoint == REQUEUE_ALL:
+            raise Forbidden("The dashboard changes nothing: `betcore queue` does.")
         self._check_path(request.view_args or {})
-
-    def _admit_own_page(self) -> None:
-        site = request.headers.get("Sec-Fetch-Site", "same-origin")
-        origin = request.headers.get("Origin")
-        if site != "same-origin" or (
-            origin is not None and urlsplit(origin).netloc != request.headers.get("Host")
-        ):
-            raise Forbidden("Requests from other sites are refused.")
-        given = request.headers.get(TOKEN_HEADER, "")
-        if not secrets.compare_digest(given.encode(), self._token.encode()):
-            raise Forbidden("This page is from before a restart of the dashboard: reload it.")
 
     def _check_path(self, args: dict[str, Any]) -> None:
         """404 for what rq-dashboard would answer by 500, and for pages too large to read."""
@@ -107,16 +89,11 @@ class DashboardApp(Flask):
             names = sorted(queue.name for queue in Queue.all(connection=self.redis_conn))
             args["queue_name"] = names[0] if names else "default"
 
-    def _requeue_one(self, job_id: str) -> ResponseReturnValue:
-        try:
-            requeue(job_id, self.redis_conn.writable())
-        except InvalidJobOperation:
-            return jsonify(error="This job is not among the failed any more."), 409
-        return jsonify(status="OK", message="Requeued.")
+    def _notices(self) -> list[str]:
+        return notices(self.redis_conn, self._queue)
 
-    def _requeue_all(self, queue_name: str) -> ResponseReturnValue:
-        count, left = requeue_failed(queue_name, self.redis_conn.writable())
-        return jsonify(status="OK", count=count, message=f"Requeued {count}, failed now: {left}.")
+    def _show_notices(self) -> ResponseReturnValue:
+        return jsonify(notices=self._notices())
 
     def _redis_error(self, error: redis.exceptions.RedisError) -> Response:
         # The name of the error only: its text can hold the address and the user.

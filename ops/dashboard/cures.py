@@ -1,14 +1,18 @@
-"""What rq-dashboard does with RQ, put right: JSON only, pages that do not overlap, requeue.
+"""What rq-dashboard does with RQ, put right: JSON only, nothing without bound, pages that add up.
 
 rq-dashboard 0.9.0 (pinned) names RQ's classes in its module `rq_dashboard.web`; that is the seam.
 """
 
-import time
-from typing import Any, Final, cast
+import zlib
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any, Final
 
+import rq.job
+import rq.results
 from redis import Redis
 from rq import Worker
-from rq.exceptions import DeserializationError, InvalidJobOperation, NoSuchJobError
+from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 from rq.queue import Queue
 from rq.registry import (
@@ -25,10 +29,13 @@ from rq.serializers import JSONSerializer
 from rq.worker.base import BaseWorker
 from rq_dashboard import web
 
-# Of one press of "Requeue All". It must end within the dashboard's own time to stop: RQ takes a job
-# off the failed ones first and queues it next, so one that is cut off in between is in neither.
-REQUEUE_JOBS_MAX = 1_000
-REQUEUE_WITHIN_SECONDS = 1.0
+from broker.codec import expand
+from broker.keys import RQ
+
+# What is longer was not written by ours, nor by a stock worker on our jobs; it is not read.
+KEY_BYTES_MAX: Final = 256 * 1024
+TEXT_BYTES_MAX: Final = 64 * 1024
+WORKERS_MAX: Final = 500
 
 QUEUED = "queued"
 REGISTRIES: Final[dict[str, type[BaseRegistry]]] = {
@@ -50,6 +57,9 @@ def cure() -> None:
     # The queues page catches it and answers 200; we want the 503 that every other page gives.
     # `except ():` catches nothing.
     web.RedisConnectionError = ()
+    # RQ decompresses whatever a job holds, to any length.
+    bounded = SimpleNamespace(decompress=_expand, compress=zlib.compress, error=zlib.error)
+    rq.job.zlib = rq.results.zlib = bounded  # type: ignore[attr-defined,assignment]
 
 
 class DashboardJob(Job):
@@ -64,6 +74,39 @@ class DashboardJob(Job):
     ) -> None:
         super().__init__(job_id, connection, serializer or JSONSerializer)
 
+    def refresh(self) -> None:
+        """Read the job. Raises NoSuchJobError, also for one that ours would never be as long as."""
+        if not is_short(self.connection, self.key):
+            raise NoSuchJobError(f"No such job: {self.key}")
+        super().refresh()  # type: ignore[no-untyped-call]  # RQ's
+
+    @classmethod
+    def fetch_many(
+        cls, job_ids: Iterable[str], connection: Redis, serializer: Any = None
+    ) -> list[Job | None]:
+        """The jobs of these ids, as far as they can be read, and None for the others."""
+        ids = list(job_ids)
+        with connection.pipeline(transaction=False) as sizes:
+            for id_ in ids:
+                sizes.memory_usage(cls.key_for(id_), samples=0)
+            short = [id_ for id_, size in zip(ids, sizes.execute(), strict=True) if _fits(size)]
+        found: list[Job | None] = []
+        for id_, values in zip(short, _hashes(connection, map(cls.key_for, short)), strict=True):
+            job = cls(id_, connection, serializer)
+            try:
+                job.restore(values)
+            except NoSuchJobError:
+                continue
+            found.append(job)
+        return found
+
+    def restore(self, raw_data: Any) -> Any:
+        """Take the values of the job's hash. Raises NoSuchJobError when they are not RQ's."""
+        try:
+            return super().restore(raw_data)
+        except (ValueError, TypeError, KeyError, OverflowError) as error:
+            raise NoSuchJobError(f"Unexpected job format: {self.key}") from error
+
     @property
     def dependency_ids(self) -> list[bytes]:  # type: ignore[override]  # rq-dashboard decodes them
         return [job_id.encode() for job_id in super().dependency_ids]
@@ -77,13 +120,15 @@ class DashboardJob(Job):
     def get_meta(self, refresh: bool = True) -> dict[str, Any]:
         try:
             return super().get_meta(refresh)
-        except ValueError:  # of json, of utf-8
+        except (ValueError, RecursionError):  # of json, of utf-8
             return {}
 
     def latest_result(self, timeout: int = 0) -> Result | None:
+        if not is_short(self.connection, f"{RQ}:results:{self.id}"):
+            return None
         try:
             return super().latest_result(timeout)
-        except ValueError:
+        except (ValueError, TypeError, KeyError, RecursionError, OverflowError, zlib.error):
             return None
 
 
@@ -94,7 +139,19 @@ class DashboardWorker(Worker):
     def all(cls, *args: Any, **kwargs: Any) -> list[BaseWorker]:
         """Every registered worker; with the serializer, else a busy one's job cannot be read."""
         kwargs.update(job_class=DashboardJob, serializer=JSONSerializer)
-        return super().all(*args, **kwargs)
+        return super().all(*args, **kwargs)[:WORKERS_MAX]
+
+    @classmethod
+    def find_by_key(  # type: ignore[override]  # RQ names the arguments that we pass on
+        cls, worker_key: str, connection: Redis, **kwargs: Any
+    ) -> BaseWorker | None:
+        """The worker of a key; None for one that no worker has written."""
+        if not is_short(connection, worker_key):
+            return None
+        try:
+            return super().find_by_key(worker_key, connection, **kwargs)
+        except (ValueError, TypeError, OverflowError):
+            return None
 
     def get_current_job(self) -> Job | None:
         """One of the jobs this worker is running; None too if it has just been deleted."""
@@ -128,38 +185,6 @@ def jobs_page(
     return total, entries
 
 
-def requeue(job_id: str, redis: Redis) -> None:
-    """Requeue one failed job by RQ's own requeue: status queued, id at the end of its queue.
-
-    Raises rq's NoSuchJobError, and InvalidJobOperation for a job that is not among the failed.
-    """
-    # Else the queue's first job would seem to have waited since it first came, and bets be refused.
-    redis.hdel(f"{Job.redis_job_namespace_prefix}{job_id}", "queued_ms")
-    # With the serializer, as the job's hash is written anew.
-    Job.fetch(job_id, connection=redis, serializer=JSONSerializer).requeue()
-
-
-def requeue_failed(queue_name: str, redis: Redis) -> tuple[int, int]:
-    """Requeue failed jobs of a queue, within the limits above: how many, and how many are left.
-
-    Only those whose time has not run out: the ids of others wait in the registry for RQ's
-    maintenance, their jobs are gone, and on the first of them rq-dashboard's own loop stops.
-    """
-    key = FailedJobRegistry(queue_name, connection=redis).key
-    now, deadline = time.time(), time.monotonic() + REQUEUE_WITHIN_SECONDS
-    ids = redis.zrange(key, now, "+inf", byscore=True, offset=0, num=REQUEUE_JOBS_MAX)
-    requeued = 0
-    for job_id in cast("list[bytes]", ids):
-        if time.monotonic() > deadline:
-            break
-        try:
-            requeue(job_id.decode(), redis)
-        except (NoSuchJobError, InvalidJobOperation):  # deleted, or requeued by someone else
-            continue
-        requeued += 1
-    return requeued, redis.zcount(key, now, "+inf")
-
-
 def _ids(
     queue_name: str, registry_name: str, part: slice, order: str, redis: Redis
 ) -> tuple[int, list[str]]:
@@ -180,3 +205,27 @@ def _ids(
     else:
         ids = registry.get_job_ids(first, end - 1, cleanup=False)
     return total, ids if order == "asc" else ids[::-1]
+
+
+def is_short(redis: Redis, key: str) -> bool:
+    """Whether a key holds no more than ours would, so that all of it may be read."""
+    return _fits(redis.memory_usage(key, samples=0))  # 0: of every field, not of some
+
+
+def _fits(size: Any) -> bool:
+    return size is None or size <= KEY_BYTES_MAX
+
+
+def _hashes(redis: Redis, keys: Iterable[str]) -> list[Any]:
+    with redis.pipeline(transaction=False) as pipeline:
+        for key in keys:
+            pipeline.hgetall(key)
+        return pipeline.execute()
+
+
+def _expand(data: bytes) -> bytes:
+    """`zlib.decompress` with a bound. Raises zlib.error, on which RQ takes the data as it is."""
+    try:
+        return expand(data, TEXT_BYTES_MAX)
+    except ValueError:
+        return b"(It is too long to be shown.)"

@@ -15,7 +15,12 @@ CURES: Final[dict[str, list[tuple[str, str]]]] = {
     "base.html": [
         # The application has no static folder of its own to find it in.
         ("url_for('static', filename='favicon.ico')", "url_for('.static', filename='favicon.ico')"),
-        # Our script: the token of the requeue buttons, and what went wrong said on the page.
+        # What is wrong with the queue, above everything.
+        (
+            '{% include "rq_dashboard/navbar.html" %}',
+            '{% include "dashboard_notices.html" %}{% include "rq_dashboard/navbar.html" %}',
+        ),
+        # Our script: it keeps the notices up to date, and says what went wrong.
         (
             '{% include "rq_dashboard/inline_js.html" %}',
             '{% include "dashboard.js" %}{% include "rq_dashboard/inline_js.html" %}',
@@ -25,10 +30,43 @@ CURES: Final[dict[str, list[tuple[str, str]]]] = {
         # Escaped by hand; the rule for all `<%=` below would do it twice.
         ("<%= $('<div/>').text(d.description).html() %>", "<%- d.description %>"),
         ("<%= $('<div/>').text(d.exc_info).html() %>", "<%- d.exc_info %>"),
+        # The dashboard changes nothing: in place of the buttons it says how it is done.
+        (
+            (
+                """<a href="{{ url_for('rq_dashboard.requeue_all', queue_name=queue.name) }}" """
+                """id="requeue-all-btn" class="btn btn-outline-warning btn-sm"
+            style="float: right; margin-right: 8px;">Requeue All</a>"""
+            ),
+            '<code style="float: right">betcore queue requeue --all</code>',
+        ),
+        (
+            (
+                '<a href="#" data-role="requeue-job-btn" '
+                'class="btn btn-outline-warning btn-sm btn-block">Requeue</a>'
+            ),
+            "<code>betcore queue requeue <%= d.id %></code>",
+        ),
         # The button "Compact", which `RQ_DASHBOARD_DISABLE_DELETE` leaves there.
         ("{% if registry_name == 'queued' %}\n        <a", "{% if false %}\n        <a"),
         # It said so of every registry.
         ("contains all the queued jobs on queue", "contains the {{ registry_name }} jobs of queue"),
+    ],
+    "job.html": [
+        (
+            (
+                '<button id="requeue-job-btn" class="btn btn-outline-warning btn-sm" '
+                'style="display: none">Requeue</button>'
+            ),
+            "",
+        ),
+        (
+            "<p><strong>Status</strong>:<br><%= d.status %></p>",
+            (
+                "<p><strong>Status</strong>:<br><%= d.status %></p>"
+                '<% if (d.status === "failed") { %>'
+                "<p><code>betcore queue requeue <%= d.id %></code></p><% } %>"
+            ),
+        ),
     ],
     "scripts/jobs.js": [
         # Jinja escapes nothing in a .js, so that a link to a queue called `');…` ran the rest.
@@ -37,11 +75,6 @@ CURES: Final[dict[str, list[tuple[str, str]]]] = {
     "scripts/job.js": [
         # After one failed request it never asked again.
         ("if (err) {\n                return;", "if (err) {\n                return done();"),
-        # The button stayed after the job had been requeued.
-        (
-            'if (job.status === "failed") {\n            $("#requeue-job-btn").show()\n        }',
-            '$("#requeue-job-btn").toggle(job.status === "failed");',
-        ),
     ],
 }
 

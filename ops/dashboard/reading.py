@@ -2,15 +2,21 @@
 
 from typing import Any, Final
 
-from redis import ConnectionPool, Redis
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.client import Pipeline
 from redis.retry import Retry
 
+from broker.bounded import BoundedParser
+from broker.redis_url import redis_pool
+
 REDIS_WAIT_SECONDS = 2  # for a connection, and for one answer
 
 READING: Final = frozenset(
-    ["EXISTS", "HGET", "HGETALL", "LLEN", "LRANGE", "SMEMBERS", "XREVRANGE", "ZCARD", "ZRANGE"]
+    (
+        *("EXISTS", "HGET", "HGETALL", "HMGET", "INFO", "LLEN", "LRANGE", "MEMORY USAGE"),
+        *("SMEMBERS", "XREVRANGE", "ZCARD", "ZRANGE"),
+    )
 )
 
 
@@ -38,10 +44,6 @@ class ReadOnlyRedis(Redis):
             self.connection_pool, self.response_callbacks, transaction, shard_hint
         )
 
-    def writable(self) -> Redis:
-        """A plain client on the same connections, for the requeue buttons."""
-        return Redis(connection_pool=self.connection_pool)
-
 
 class ReadOnlyPipeline(Pipeline):
     """The pipelines of ReadOnlyRedis."""
@@ -55,15 +57,16 @@ class ReadOnlyPipeline(Pipeline):
 def connect(redis_url: str) -> ReadOnlyRedis:
     """The client of one Redis server; it connects when first used.
 
-    Raises ValueError for a URL that redis-py cannot read.
+    Raises BadRedisUrl.
     """
     # No retries: redis-py's ten would keep the thread of a page busy for seconds while Redis is
-    # away, and could send a requeue twice; the pages ask again by themselves.
-    pool = ConnectionPool.from_url(
+    # away; the pages ask again by themselves.
+    pool = redis_pool(
         redis_url,
         socket_connect_timeout=REDIS_WAIT_SECONDS,
         socket_timeout=REDIS_WAIT_SECONDS,
         retry=Retry(NoBackoff(), 0),
+        parser_class=BoundedParser,
     )
     return ReadOnlyRedis(connection_pool=pool)
 

@@ -1,4 +1,4 @@
-"""Serves rq-dashboard to operators: behind a login, reading only, save for the requeue buttons."""
+"""Serves rq-dashboard to operators: behind a login, and reading only."""
 
 import socket
 from typing import TYPE_CHECKING, cast
@@ -7,6 +7,7 @@ import uvicorn
 from a2wsgi import WSGIMiddleware
 from starlette.types import ASGIApp
 
+from broker.redis_url import BadRedisUrl
 from ops.connections import BoundedProtocol
 from ops.dashboard.app import DashboardApp
 from ops.dashboard.cures import cure
@@ -34,7 +35,8 @@ def serve(settings: Settings) -> None:
 
     Raises DashboardError for an empty password, an unusable name or Redis URL, and a port in use.
     """
-    app = create_app(settings.redis_url, settings.dashboard_user, settings.dashboard_password)
+    login = (settings.dashboard_user, settings.dashboard_password)
+    app = create_app(settings.redis_url, *login, settings.queue_name)
     with _listen(settings.dashboard_host, settings.dashboard_port) as listener:
         config = uvicorn.Config(
             app,
@@ -50,7 +52,7 @@ def serve(settings: Settings) -> None:
         serve_http(config, listener)
 
 
-def create_app(redis_url: str, user: str, password: str) -> ASGIApp:
+def create_app(redis_url: str, user: str, password: str, queue: str = "bets") -> ASGIApp:
     """The dashboard as an ASGI application; `/healthz` alone is answered without the login.
 
     It does not connect yet. The lifespan's shutdown closes its Redis connections.
@@ -64,13 +66,12 @@ def create_app(redis_url: str, user: str, password: str) -> ASGIApp:
         raise DashboardError("BETCORE_DASHBOARD_USER must be a name without a colon.")
     try:
         redis = connect(redis_url)
-    except ValueError as error:
-        # Neither the URL nor redis-py's message, which may quote it: it can hold a password.
-        raise DashboardError("REDIS_URL is not the URL of a Redis server.") from error
+    except BadRedisUrl as error:
+        raise DashboardError(str(error)) from error
 
     cure()
     # Casts: Flask, a2wsgi and Starlette name the same interfaces by types of their own.
-    wsgi = WSGIMiddleware(cast("WSGIApp", DashboardApp(redis)), workers=WSGI_THREADS)
+    wsgi = WSGIMiddleware(cast("WSGIApp", DashboardApp(redis, queue)), workers=WSGI_THREADS)
 
     def close() -> None:
         wsgi.executor.shutdown(wait=False, cancel_futures=True)

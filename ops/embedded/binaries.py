@@ -121,7 +121,7 @@ def _major(program: Path) -> tuple[int, str]:
     """A program's major version, 0 when it does not run, and then why."""
     try:
         done = subprocess.run(  # noqa: S603  # a program we have just found
-            [program, "--version"], capture_output=True, text=True, timeout=10
+            [program, "--version"], capture_output=True, text=True, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return 0, str(error)

@@ -6,10 +6,12 @@ import pwd
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from ops.embedded.errors import EmbeddedError
+from ops.embedded.trust import require_ours
 
 # World-writable folders with the sticky bit, on every Unix; what we make in them is ours alone.
 SOCKETS_BELOW = Path("/tmp")  # noqa: S108  # a socket's path ends at 107 bytes: no room for TMPDIR
@@ -25,15 +27,16 @@ class Account(NamedTuple):
 
 
 def private_folder(folder: Path) -> Path:
-    """Make `folder` for nobody but us; one that exists is left as it is. Returns it.
+    """Make `folder` for nobody but us, where it is missing; its path without links.
 
-    Raises EmbeddedError when it cannot be made.
+    Raises EmbeddedError when it cannot be made, or when others could change what is in it.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_ours(folder)
+        return folder.resolve()
     except OSError as error:
-        raise EmbeddedError(f"cannot make the data folder {folder}: {error}") from error
-    return folder
+        raise EmbeddedError(f"cannot use the data folder {folder}: {error}") from error
 
 
 def postgres_account(home: Path) -> Account | None:
@@ -99,8 +102,12 @@ def socket_folder(home: Path, account: Account | None) -> Path:
 
 def own_folder(folder: Path, mode: int) -> Path:
     """Make `folder`, where others can write too. Raises EmbeddedError if it is theirs."""
-    private_folder(folder)
-    status = folder.lstat()
+    try:
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        status = folder.lstat()
+    except OSError as error:
+        raise EmbeddedError(f"cannot make the folder {folder}: {error}") from error
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise EmbeddedError(f"{folder}, which should be ours, belongs to somebody else: remove it")
     folder.chmod(mode)

@@ -14,6 +14,7 @@ from psycopg import sql
 
 from models.postgres import connect
 from models.preconditions import Use
+from ops.embedded import passwords
 from ops.embedded.binaries import find_postgres, for_account
 from ops.embedded.errors import ServerDidNotStart
 from ops.embedded.locks import held
@@ -54,19 +55,19 @@ def start_postgres(
 ) -> Server:
     """Start PostgreSQL with its files in `folder`/postgres; its URL is the same at every start.
 
-    The URL names `database`, made when missing; None: PostgreSQL's own, `postgres`. `settings` win
-    over ours. `durable=False`: fsync off, a crash of the machine may ruin the data. `throw_away`:
-    the files are removed when the server ends, and `folder` if it is empty then. Raises
-    FolderInUse, NoServerBinary, ServerDidNotStart and, for folders or accounts, EmbeddedError.
+    The URL is the superuser's, with its password, and names `database`, made when missing; None:
+    PostgreSQL's own, `postgres`. `settings` win over ours. `durable=False`: fsync off, a crash of
+    the machine may ruin the data. `throw_away`: the files are removed when the server ends, and
+    `folder` if it is empty then. Raises FolderInUse, NoServerBinary, ServerDidNotStart and, for
+    folders or accounts, EmbeddedError.
     """
     programs, major = find_postgres()
-    home = private_folder(folder.resolve() / "postgres")
+    home = private_folder(folder / "postgres")
     with held(home) as lock:
         account = postgres_account(home)
         programs = for_account(programs, account)
         cluster = data_folder(home, account) / f"pg{major}"
-        if not cluster.exists():
-            _initialise(programs, cluster, account, lock, sync=durable)
+        password = _ready(home, cluster, programs, account, lock, sync=durable)
         sockets = socket_folder(home, account)
         chosen = SETTINGS | ({} if durable else NOT_DURABLE) | dict(settings or {})
         chosen |= {"unix_socket_directories": str(sockets), "port": str(PORT)}
@@ -76,54 +77,69 @@ def start_postgres(
             home=home,
             account=account,
             sockets=sockets,
-            url=_url(sockets, database or SUPERUSER),
+            url=_url(sockets, password, database or SUPERUSER),
             stop_signal=signal.SIGINT,  # disconnects clients, writes a checkpoint
             kill_signal=signal.SIGQUIT,
             throw_away=(home, cluster.parent) if throw_away else (),
-            trouble=lambda: _trouble(_url(sockets, SUPERUSER)),
+            trouble=lambda: _trouble(_url(sockets, password, SUPERUSER)),
         )
         server = launch(recipe, lock)
     try:
-        _make_database(_url(sockets, SUPERUSER), database or SUPERUSER)
+        _make_database(_url(sockets, password, SUPERUSER), database or SUPERUSER)
     except BaseException:
         server.stop()
         raise
     return server
 
 
+def _ready(
+    home: Path, cluster: Path, programs: Path, account: Account | None, lock: int, *, sync: bool
+) -> str:
+    """Make the cluster where there is none; the superuser's password, without which none is open.
+
+    One that an older version made lets everybody in, until here.
+    """
+    password = passwords.kept(home)
+    if not cluster.exists():
+        password = password or passwords.keep(home, passwords.fresh())
+        with passwords.as_file(cluster.parent, password, account) as file:
+            _initialise(programs, cluster, account, lock, file, sync=sync)
+    elif not password or passwords.is_open(cluster):
+        password = password or passwords.fresh()
+        done = _run(
+            [str(programs / "postgres"), "--single", "-D", str(cluster), SUPERUSER],
+            cluster,
+            account,
+            lock,
+            passwords.statement(SUPERUSER, password),
+        )
+        if done.returncode or "ERROR" in done.stdout:
+            raise ServerDidNotStart(
+                f"the password of PostgreSQL could not be set:\n{done.stdout[-TAIL_CHARACTERS:]}"
+            )
+        passwords.demand(cluster, account)
+        passwords.keep(home, password)
+    return password
+
+
 def _initialise(
-    programs: Path, cluster: Path, account: Account | None, lock: int, *, sync: bool
+    programs: Path,
+    cluster: Path,
+    account: Account | None,
+    lock: int,
+    password_file: Path,
+    *,
+    sync: bool,
 ) -> None:
     """Make a cluster aside, then rename it: there is never half of one."""
     aside = cluster.with_name(f"{cluster.name}.tmp")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(mode=0o700)
     give(aside, account)
-    done = subprocess.run(  # noqa: S603  # the initdb we found
-        # Trust: only who can enter the folder of its socket, which is 0700, gets to ask.
-        [
-            str(programs / "initdb"),
-            "--pgdata",
-            str(aside),
-            "--username",
-            SUPERUSER,
-            "--auth",
-            "trust",
-        ]
-        + ["--encoding", "UTF8", "--no-locale", "--data-checksums"]
-        + ([] if sync else ["--no-sync"]),
-        cwd=aside,
-        env=server_environment(os.environ),
-        user=account and account.uid,
-        group=account and account.gid,
-        extra_groups=[] if account else None,
-        pass_fds=[lock],  # one that outlives us still has the folder
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    command = [str(programs / "initdb"), "--pgdata", str(aside), "--username", SUPERUSER]
+    command += ["--auth", "scram-sha-256", "--pwfile", str(password_file)]
+    command += ["--encoding", "UTF8", "--no-locale", "--data-checksums"]
+    done = _run(command + ([] if sync else ["--no-sync"]), aside, account, lock)
     if done.returncode:
         raise ServerDidNotStart(
             f"PostgreSQL's initdb failed in {aside}; a server of your own, in DATABASE_URL, works"
@@ -137,12 +153,33 @@ def _initialise(
         os.close(parent)
 
 
+def _run(
+    command: list[str], cwd: Path, account: Account | None, lock: int, said: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run one of PostgreSQL's programs to its end, as the account; `said` is its input."""
+    return subprocess.run(  # noqa: S603  # a program we found
+        command,
+        cwd=cwd,
+        env=server_environment(os.environ),
+        user=account and account.uid,
+        group=account and account.gid,
+        extra_groups=[] if account else None,
+        pass_fds=[lock],  # one that outlives us still has the folder
+        input=said,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
 def _options(settings: Mapping[str, str]) -> list[str]:
     return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 
-def _url(sockets: Path, database: str) -> str:
-    return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={sockets}&port={PORT}"
+def _url(sockets: Path, password: str, database: str) -> str:
+    place = f"{quote(database, safe='')}?host={sockets}&port={PORT}"
+    return f"postgresql://{SUPERUSER}:{password}@/{place}"
 
 
 def _trouble(url: str) -> str:

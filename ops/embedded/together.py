@@ -12,6 +12,7 @@ from pathlib import Path
 from ops.embedded.locks import held, is_held
 from ops.embedded.places import SOCKETS_BELOW, private_folder
 from ops.embedded.postgres import DATABASE, start_postgres
+from ops.embedded.trust import require_ours
 from ops.embedded.valkey import start_redis
 
 URLS = "urls.json"
@@ -42,7 +43,7 @@ def embedded_servers(
     parameters are those of `start_postgres` and `start_redis`. Raises FolderInUse when another
     process runs them, NoServerBinary, ServerDidNotStart and, for folders, EmbeddedError.
     """
-    folder = private_folder(folder.resolve())
+    folder = private_folder(folder)
     with held(folder), ExitStack() as servers:
         announcement = folder / URLS
         announcement.unlink(missing_ok=True)  # of a predecessor that was killed
@@ -66,12 +67,13 @@ def embedded_servers(
 def running(folder: Path) -> Urls | None:
     """The URLs of servers that a process runs on `folder` with `embedded_servers`; None: none.
 
-    Raises PermissionError on the folder of another user.
+    Raises PermissionError, or EmbeddedError, on a folder that others can write in.
     """
     if not is_held(folder):
         return None  # whatever a process that was killed has left there
+    require_ours(folder)  # or somebody else could say which servers to use
     try:
-        announcement = (folder / URLS).read_text()
+        announcement = (folder / URLS).read_text("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None  # starting or stopping
     return Urls(**json.loads(announcement))
@@ -116,6 +118,11 @@ def _announce(urls: Urls, path: Path) -> None:
     """Write `urls` for `running`, whole or not at all, for our eyes only."""
     part = path.with_name(f"{path.name}.tmp")
     part.unlink(missing_ok=True)
-    with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+    with open(
+        os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600),
+        "w",
+        encoding="utf-8",
+        errors="surrogateescape",
+    ) as file:
         json.dump(asdict(urls), file)
     part.replace(path)

@@ -49,7 +49,7 @@ def start_redis(
     Raises FolderInUse, NoServerBinary, ServerDidNotStart and, for folders, EmbeddedError.
     """
     program = find_redis()
-    home = private_folder(folder.resolve() / "redis")
+    home = private_folder(folder / "redis")
     with held(home) as lock:
         sockets = socket_folder(home, None)
         url = f"unix://{sockets}/redis?db=0"

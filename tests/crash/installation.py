@@ -21,6 +21,7 @@ from models.ledger import Ledger
 from models.migrate import migrate
 from models.providers import add_provider
 from models.sessions import Opening, close_session, open_sessions
+from ops.logins import login_url, make_logins
 from tests.crash.requests import CLOSED, Seat
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY, Servers
 from tests.crash.supervised import Gateway, Supervised, Worker
@@ -55,7 +56,8 @@ class Installation:
         self.proxies: dict[tuple[str, str], Proxy] = {}
         self.processes: dict[str, Supervised] = {}
         try:
-            migrate(self.urls.database)
+            make_logins(self.urls.database)
+            migrate(login_url(self.urls.database, "migrator"))
             self.seats = self._seats()
             for name in (*GATEWAYS, *WORKERS):
                 self.processes[name] = self._process(name, logs)
@@ -131,9 +133,11 @@ class Installation:
 
     def _seats(self) -> list[Seat]:
         """Players with money, each in some sessions of each provider."""
-        connection = LedgerConnection(self.urls.database, wait_seconds=8, connect_seconds=2)
+        connection = LedgerConnection(
+            login_url(self.urls.database, "worker"), wait_seconds=8, connect_seconds=2
+        )
         seats = []
-        with operation(self.urls.database, keys.AUTHOR) as database:
+        with operation(login_url(self.urls.database, "operator"), keys.AUTHOR) as database:
             for number in range(_PROVIDERS):
                 provider = add_provider(database, f"provider {number}")
                 opening = Opening(

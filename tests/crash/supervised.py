@@ -93,7 +93,7 @@ class Supervised:
         raise NotImplementedError
 
     def _run(self, log: int, *arguments: str, fd: int | None = None) -> subprocess.Popen[bytes]:
-        common = common_environment(self._urls)
+        common = common_environment(self._urls, self.role)
         leash = ("--with-parent", str(os.getpid()))  # it ends with us, however we end
         return subprocess.Popen(
             [sys.executable, "-m", "tests.crash.launch", *leash, *arguments],

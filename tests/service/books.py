@@ -19,7 +19,7 @@ CASH, HOUSE, ANN = 1, 2, 4  # accounts in EUR; HOUSE is of provider 1
 Moves = Sequence[tuple[str, str]]  # kind and amount of each transfer
 
 # Ann has three deposits (transfers 1, 2, 3) and one bet (row 4, transfers 5 and 6).
-_WHOLE = """
+WHOLE = """
     insert into currency values ('EUR', 2), ('JPY', 0);
     insert into provider (id, counterparty_id, name, status)
         values (1, 'one', 'One', 'active'), (2, 'two', 'Two', 'active');
@@ -112,7 +112,7 @@ def whole_books() -> Iterator[Books]:
 def written(url: str) -> Books:
     """The ledger above, written into a database that has tables and no rows."""
     with psycopg.connect(url) as connection:
-        connection.execute(_WHOLE)
+        connection.execute(WHOLE)
     whole = Books(url)
     whole.move(1, None, [("deposit", "100"), ("deposit", "50"), ("deposit", "25")])
     whole.bet(4, "pay_in_out", "settled", "10", "55.25")

@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 import httpx
 
+from tests.service.patience import SOON
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -34,7 +36,7 @@ class ProviderClient:
     url: str
     counterparty_id: str
     secret: str
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=10))
+    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=SOON))
 
     def headers(self, body: bytes, **changed: str | None) -> dict[str, str]:
         """The four headers of a body, signed now; `changed` replaces or (None) removes some.

@@ -1,7 +1,6 @@
 """What the tests of the dashboard share: the dashboard as a process, and jobs made by stock RQ."""
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -17,10 +16,10 @@ from rq import Queue, SimpleWorker
 from rq.job import Job
 
 from ops.embedded import temporary_servers
+from tests.service.patience import COMMAND, SOON, START
 
 ROOT = Path(__file__).parents[2]
 LOGIN = ("operator", "pass:wörd")
-WAIT_SECONDS = 20.0
 HTML = """<img src=x onerror="document.title='taken'">"""
 REGISTRIES = ["queued", "scheduled", "deferred", "started", "finished", "failed", "canceled"]
 SERVE = "from ops.dashboard import serve; from settings import Settings; serve(Settings())"
@@ -33,6 +32,7 @@ class World:
     redis: Redis
     redis_url: str
     client: httpx.Client
+    pid: int  # of the dashboard
 
 
 @contextmanager
@@ -40,15 +40,22 @@ def dashboard_on_jobs() -> Iterator[World]:
     with (
         temporary_servers(postgres=False) as urls,
         Redis.from_url(urls.redis) as redis,
-        dashboard(urls.redis) as client,
+        started_dashboard(urls.redis) as (client, pid),
     ):
         fill(redis, urls.redis)
-        yield World(redis, urls.redis, client)
+        yield World(redis, urls.redis, client, pid)
 
 
 @contextmanager
 def dashboard(redis_url: str) -> Iterator[httpx.Client]:
     """The dashboard in a process of its own, and a client that knows its login."""
+    with started_dashboard(redis_url) as (client, _):
+        yield client
+
+
+@contextmanager
+def started_dashboard(redis_url: str) -> Iterator[tuple[httpx.Client, int]]:
+    """The same, with the id of the process."""
     port = free_port()
     with dashboard_process(redis_url, port) as process:
         try:
@@ -56,13 +63,13 @@ def dashboard(redis_url: str) -> Iterator[httpx.Client]:
                 base_url=f"http://127.0.0.1:{port}",
                 auth=LOGIN,
                 follow_redirects=True,
-                timeout=10,
+                timeout=SOON,
             ) as client:
                 wait_until(lambda: answers(client))
-                yield client
+                yield client, process.pid
         finally:
             process.terminate()
-            process.wait(WAIT_SECONDS)
+            process.wait(START)
 
 
 def dashboard_process(redis_url: str, port: int, password: str = LOGIN[1]) -> subprocess.Popen[str]:
@@ -85,7 +92,7 @@ def answers(client: httpx.Client) -> bool:
         return False
 
 
-def wait_until(condition: Callable[[], bool], within_seconds: float = WAIT_SECONDS) -> None:
+def wait_until(condition: Callable[[], bool], within_seconds: float = START) -> None:
     deadline = time.monotonic() + within_seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -136,7 +143,7 @@ def run_stock_worker(redis_url: str, *queues: str) -> None:
     """RQ's own worker until these queues are empty."""
     command = [sys.executable, "-m", "rq.cli", "worker", *queues, "--burst", "--url", redis_url]
     command += ["--worker-class", "rq.SimpleWorker", "--serializer", "json"]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=COMMAND)
 
 
 def pages(redis: Redis) -> list[str]:
@@ -157,10 +164,3 @@ def pages(redis: Redis) -> list[str]:
 def contents(redis: Redis) -> dict[bytes, bytes | None]:
     """All that Redis holds."""
     return {key: redis.dump(key) for key in redis.scan_iter()}
-
-
-def token(client: httpx.Client) -> dict[str, str]:
-    """The header that the scripts of a page send."""
-    found = re.search(r'"X-CSRF-Token": "([^"]+)"', client.get("/").text)
-    assert found
-    return {"X-CSRF-Token": found[1]}

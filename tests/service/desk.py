@@ -14,6 +14,7 @@ from models.db import engine
 from models.errors import BetcoreError
 from ops.cli import app
 from ops.embedded import temporary_servers
+from ops.logins import login_url
 from settings import Settings, settings
 from tests.service import keys
 from tests.service.world import World
@@ -28,11 +29,18 @@ class Desk:
     world: World
     provider: str
 
+    @property
+    def database_url(self) -> str:
+        """The operator's."""
+        return login_url(self.world.urls.database, "operator")
+
     def run(self, *arguments: str, **env: str) -> Result:
         """Run one command of `betcore`."""
         settings.cache_clear()
         urls = self.world.urls
-        servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis} | keys.ENVIRONMENT
+        login = "migrator" if arguments[:1] == ("migrate",) else "operator"
+        servers = {"DATABASE_URL": login_url(urls.database, login), "REDIS_URL": urls.redis}
+        servers |= keys.ENVIRONMENT
         try:
             return CliRunner(env=servers | env).invoke(app, arguments)
         finally:
@@ -60,7 +68,7 @@ class Desk:
     def settings(self, **changed: object) -> Settings:
         """The settings that the commands have, some changed."""
         urls = self.world.urls
-        values = {"database_url": urls.database, "redis_url": urls.redis} | changed
+        values = {"database_url": self.database_url, "redis_url": urls.redis} | changed
         return Settings().model_copy(update=values)
 
     def count(self, table: str) -> int:
@@ -94,7 +102,7 @@ def desk_on(world: World) -> Iterator[Desk]:
     try:
         yield Desk(world, added["counterpartyId"])
     finally:
-        engine(world.urls.database).dispose()
+        engine(login_url(world.urls.database, "operator")).dispose()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import psycopg
 from redis import Redis
 
 from ops.embedded import Urls
+from tests.service.patience import START
 
 ROOT = Path(__file__).parents[2]
 
@@ -99,7 +100,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], *, seconds: float = START) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"

@@ -1,13 +1,12 @@
 """Surroundings that would change what a connection means: of a shell, of a role, of a database."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
 
-from models.db import engine
 from ops.embedded import Urls
+from tests.service.databases import fresh_database, name_of
 from tests.service.world import World
 
 #: All that libpq may be told by whoever starts a process.
@@ -78,7 +77,7 @@ PLANS = {
 @contextmanager
 def hostile_database(world: World) -> Iterator[Urls]:
     """An empty database whose defaults are all of the above, for itself and for its user."""
-    with database(world) as url:
+    with fresh_database(world) as url:
         name = name_of(url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("create schema elsewhere")
@@ -88,21 +87,3 @@ def hostile_database(world: World) -> Iterator[Urls]:
                 for setting, value in (_SETTINGS | PLANS).items():
                     connection.execute(f"alter {whom} set {setting} = '{value}'")
         yield Urls(url, world.urls.redis)
-
-
-@contextmanager
-def database(world: World, made_with: str = "") -> Iterator[str]:
-    """The URL of a new, empty database on the world's server; dropped at the end."""
-    name = f"hostile_{uuid.uuid4().hex}"
-    world.execute(f"create database {name} {made_with}")
-    url = world.urls.database.replace("/betcore?", f"/{name}?", 1)
-    try:
-        yield url
-    finally:
-        engine(url).dispose()
-        world.execute(f"drop database {name} with (force)")
-
-
-def name_of(url: str) -> str:
-    """The name of the database of a URL."""
-    return url.partition("?")[0].rpartition("/")[2]

@@ -18,6 +18,7 @@ from models.commands import CashCommand, Command, Deposit, PayInOut
 from models.db import LedgerConnection
 from models.ledger import Ledger
 from models.outcome import Outcome
+from ops.embedded import Urls
 from tests.service import keys
 from tests.service.processes import until
 from tests.service.world import World
@@ -92,9 +93,10 @@ def apply(world: World, *commands: Command) -> list[Outcome]:
 
 
 @contextmanager
-def ledger_on(world: World, wait_seconds: float = 8) -> Iterator[Ledger]:
+def ledger_on(servers: World | Urls, wait_seconds: float = 8) -> Iterator[Ledger]:
     """A ledger on a connection of its own."""
-    url = f"{world.urls.database}&application_name={_LEDGER_ON}"
+    urls = servers.urls if isinstance(servers, World) else servers
+    url = f"{urls.database}&application_name={_LEDGER_ON}"
     connection = LedgerConnection(url, wait_seconds=wait_seconds, connect_seconds=2)
     try:
         yield Ledger(connection, keys.JOURNAL.current)

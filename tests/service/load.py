@@ -12,6 +12,7 @@ from typing import Self
 import httpx
 
 from tests.service.client import encode, pay_in_out_path, read_answer
+from tests.service.patience import START
 from tests.service.processes import until
 from tests.service.world import Seat
 
@@ -107,7 +108,7 @@ class Load:
         until(
             lambda: bool(self._errors) or self._count(codes) >= goal,
             lambda: f"{self._count(codes)} of {goal} answers {codes}",
-            seconds=30,
+            seconds=START,
         )
         if self._errors:
             raise self._errors[0]

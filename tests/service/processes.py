@@ -1,6 +1,7 @@
 """Real processes of ours, for tests: started, watched, stopped, killed."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -8,29 +9,39 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import httpx
 from redis import Redis
 from rq import Worker
 
 from ops.embedded import Urls
+from ops.logins import login_url
 from tests.service import keys
+from tests.service.patience import SOON, START
 
 
 class Process:
     """A child process, its output in a file; ended with the `with` block."""
 
+    #: Files that it may have open; None: as many as we may.
+    open_files: ClassVar[int | None] = None
+    _login = "reader"  # who it is to PostgreSQL
+
     def __init__(self, urls: Urls, *command: str, pass_fds: tuple[int, ...] = (), **env: str):
+        most = self.open_files or 0
+        limit = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (most, most))
         self._log = tempfile.NamedTemporaryFile("w+", prefix="betcore-test-")  # noqa: SIM115
         self._process = subprocess.Popen(
             [sys.executable, "-m", *command],
-            env={**os.environ, **common_environment(urls), **env},
+            env={**os.environ, **common_environment(urls, self._login), **env},
             stdout=self._log,
             stderr=self._log,
             stdin=subprocess.DEVNULL,
             pass_fds=pass_fds,
+            preexec_fn=limit if most else None,
         )
 
     @property
@@ -52,7 +63,7 @@ class Process:
         """Send it a signal."""
         self._process.send_signal(number)
 
-    def wait(self, seconds: float = 20) -> int:
+    def wait(self, seconds: float = START) -> int:
         """Wait for its end; the exit code."""
         return self._process.wait(seconds)
 
@@ -74,9 +85,9 @@ class Process:
         self.stop()
 
 
-def common_environment(urls: Urls) -> dict[str, str]:
-    """What every process of ours is told; each takes the keys that are its own."""
-    servers = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
+def common_environment(urls: Urls, login: str) -> dict[str, str]:
+    """What a process of ours is told, with its own login; it takes the keys that are its own."""
+    servers = {"DATABASE_URL": login_url(urls.database, login), "REDIS_URL": urls.redis}
     # A busy machine is no overload, but where a test is about that.
     patience = dict.fromkeys(
         ("BETCORE_QUEUE_WAIT_MAX_SECONDS", "BETCORE_LOOP_LAG_MAX_SECONDS"), "3600"
@@ -87,6 +98,7 @@ def common_environment(urls: Urls) -> dict[str, str]:
 class GatewayProcess(Process):
     """A gateway on a port of its own."""
 
+    _login = "gateway"
     _command: tuple[str, ...] = ("uvicorn", "api.app:create_app", "--factory", "--no-access-log")
 
     def __init__(self, urls: Urls, **env: str) -> None:
@@ -102,7 +114,7 @@ class GatewayProcess(Process):
 
     def wait_ready(self) -> None:
         """Wait until it can take requests."""
-        until(lambda: self._is_ready(), lambda: f"the gateway is not ready: {self.output}")
+        until(lambda: self._is_ready(), lambda: f"the gateway is not ready: {self.output}", START)
 
     def _is_ready(self) -> bool:
         assert self.alive, self.output
@@ -121,6 +133,7 @@ class BoundedGatewayProcess(GatewayProcess):
 class WorkerProcess(Process):
     """A worker, started by RQ's own command line."""
 
+    _login = "worker"
     _started = 0
 
     def __init__(self, urls: Urls, **env: str) -> None:
@@ -137,13 +150,14 @@ class WorkerProcess(Process):
             until(
                 lambda: any(worker.name == self.name for worker in Worker.all(redis)),
                 lambda: f"the worker is not registered: {self.output}",
+                START,
             )
 
 
 def until(
     holds: Callable[[], bool],
     otherwise: Callable[[], str] = lambda: "it did not come true",
-    seconds: float = 20,
+    seconds: float = SOON,
 ) -> float:
     """Wait until a condition holds; the seconds it took. Fails the test when it never does."""
     began = time.monotonic()

@@ -21,6 +21,7 @@ _UNDER_WAY = (
     "betcore:lane",
     "betcore:leases",
     "betcore:batch:",
+    "betcore:returned",
 )
 ANSWER: dict[str, object] = {"code": 1, "balance": "9", "ids": ["1", "2"]}
 
@@ -119,8 +120,9 @@ class QueueWorld:
         return seconds * 1000 + micros // 1000
 
     def queued(self) -> list[str]:
-        """The ids on RQ's queue."""
-        return decoded(self.redis.lrange("rq:queue:bets", 0, -1))
+        """The ids that wait to be taken: those that the sweep brought back, then RQ's queue."""
+        lists = ("betcore:returned:bets", "rq:queue:bets")
+        return [id_ for name in lists for id_ in decoded(self.redis.lrange(name, 0, -1))]
 
     def intermediate(self) -> list[str]:
         """The ids on RQ's intermediate list."""

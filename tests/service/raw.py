@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.service.client import Answer, read_answer
+from tests.service.patience import SOON
 
 Headers = Mapping[str, str] | Iterable[tuple[str | bytes, str | bytes]]
 
@@ -23,6 +24,10 @@ class Conversation:
     def send(self, *parts: bytes) -> None:
         """Send some bytes."""
         self._connection.sendall(b"".join(parts))
+
+    def end(self) -> None:
+        """Say that nothing more is sent."""
+        self._connection.shutdown(socket.SHUT_WR)
 
     def response(self, *, head: bool = False) -> httpx.Response:
         """The next response, whatever it is; the answer to a HEAD has no body."""
@@ -41,7 +46,7 @@ class Conversation:
 
 
 @contextmanager
-def conversation(url: str, seconds: float = 10) -> Iterator[Conversation]:
+def conversation(url: str, seconds: float = SOON) -> Iterator[Conversation]:
     """A connection to a gateway, on which one read waits at most that long."""
     parts = urlsplit(url)
     address = (parts.hostname or "", parts.port or 80)

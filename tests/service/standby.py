@@ -93,7 +93,8 @@ def both(first_url: str, second_url: str) -> str:
     """A URL of two servers; whoever uses it finds the one that takes writes."""
     found = [conninfo_to_dict(url) for url in (first_url, second_url)]
     hosts = ",".join(f"{quote(str(one['host']), safe='')}:{one['port']}" for one in found)
-    return f"postgresql://{found[0]['user']}@{hosts}/{found[0]['dbname']}?{PRIMARY}"
+    login = f"{found[0]['user']}:{found[0]['password']}"
+    return f"postgresql://{login}@{hosts}/{found[0]['dbname']}?{PRIMARY}"
 
 
 def require_standby(url: str) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from tests.service.client import Answer, ProviderClient, encode, pay_in_out_path
+from tests.service.patience import wait_for_quiet
 from tests.service.processes import until
 from tests.service.raw import ask, conversation, request
 from tests.service.traces import assert_no_trace, remember_long
@@ -201,6 +202,7 @@ def test_a_revoked_secret_is_refused_within_two_seconds_by_every_gateway(
     ]
     path = pay_in_out_path(seat.session_id)
     assert [client.post(path, b"{}").code for client in clients] == [2, 2]
+    wait_for_quiet()
     world.execute(
         "update provider_secret set revoked_at = now() where provider_id = %s",
         world.provider_row(seat.client),

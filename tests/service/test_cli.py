@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.service import keys
+from tests.service.patience import COMMAND
 from tests.service.up_world import Running, betcore
 from tests.service.world import World
 
@@ -33,6 +34,7 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
         "gateway",
         "worker",
         "dashboard",
+        "healthy",
         "reconcile",
         "provider",
         "player",
@@ -134,7 +136,7 @@ def test_a_service_that_is_asked_to_stop_while_it_starts_ends_as_cleanly(world: 
         env=os.environ | _urls(world),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=COMMAND,
     )
 
     assert ended.returncode == 0, ended.stderr

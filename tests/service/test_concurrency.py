@@ -20,6 +20,7 @@ from tests.service.audit import (
 )
 from tests.service.breakable import locked
 from tests.service.load import UNHURRIED, Bet, random_bet
+from tests.service.patience import SOON
 from tests.service.processes import until
 from tests.service.world import Seat, World
 
@@ -117,7 +118,7 @@ def test_mixed_players_repeats_and_conflicts_keep_every_chain_of_balances_whole(
 
     def play(number: int) -> None:
         chance = random.Random(number)
-        with httpx.Client(timeout=30) as http:
+        with httpx.Client(timeout=SOON) as http:
             for _ in range(60):
                 url = chance.choice(busy_world.gateways).url
                 known = chance.choice(done) if done and chance.random() < 0.5 else None
@@ -158,7 +159,10 @@ def at_once(world: World, bets: Sequence[Bet], *also: int) -> list[int | None]:
         together.wait()
         return bet.ask(http, url, *also)
 
-    with httpx.Client(timeout=30, limits=unlimited) as http, ThreadPoolExecutor(len(bets)) as all_:
+    with (
+        httpx.Client(timeout=SOON, limits=unlimited) as http,
+        ThreadPoolExecutor(len(bets)) as all_,
+    ):
         urls = itertools.cycle([gateway.url for gateway in world.gateways])
         return list(all_.map(send, bets, urls))
 

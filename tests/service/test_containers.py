@@ -2,23 +2,39 @@
 
 import re
 import secrets
+import socket
+import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 import yaml
+from psycopg.conninfo import conninfo_to_dict
 from redis import Redis
 from redis.exceptions import NoPermissionError
 from typer.main import get_group
 
+from models.db import engine, transaction
+from models.lookup import Lookup
+from models.migrate import migrate
+from models.providers import add_provider
 from ops.cli import app
-from ops.embedded import temporary_servers
+from ops.embedded import Urls, temporary_servers
+from ops.embedded.binaries import find_postgres
 from ops.healthy import healthy
-from settings import Settings
+from ops.probe import in_url
+from settings import Settings, variables
+from tests.service.dashboard_world import dashboard, pages
+from tests.service.migrating import older
+from tests.service.processes import common_environment
+from tests.service.up_world import Running, betcore
 from tests.service.world import World
 
 ROOT = Path(__file__).parents[2]
 ROLES = ("gateway", "worker", "dashboard", "operator")
+POSTGRES_ROLES = ("migrator", "gateway", "worker", "operator")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +105,22 @@ def test_every_variable_has_a_line_in_the_example_and_no_password_has_a_default(
     assert re.findall(r"^[A-Z_]+=(.+)$", example, re.MULTILINE) == []
 
 
+def test_the_example_says_truly_who_reads_what(compose: dict[str, Any]) -> None:
+    both, of_compose, of_honcho = re.split(
+        r"^# For .* only:.*$", (ROOT / ".env.example").read_text(), flags=re.MULTILINE
+    )
+    environments = [service.get("environment", {}) for service in compose["services"].values()]
+    passed_on = {name for environment in environments for name in environment}
+
+    def names(text: str, mark: str = "") -> set[str]:
+        return set(re.findall(rf"^{mark}([A-Z_]+)=", text, re.MULTILINE))
+
+    assert names(both) <= variables() & passed_on
+    assert names(of_compose) & variables() == set()
+    assert names(of_honcho) == set()
+    assert names(of_honcho, "# ") == {"DATABASE_URL", "REDIS_URL"} <= variables()
+
+
 def test_the_image_holds_what_runs_and_nothing_else() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S.*) \S+$", (ROOT / "Dockerfile").read_text(), re.M)
     allowed = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M)
@@ -131,6 +163,13 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
             with Redis.from_url(as_role["gateway"]) as gateway:
                 gateway.zrem("betcore:flight:1:a", "what it does unseen")
             assert healthy("worker", Settings(redis_url=as_role["worker"]))
+            with dashboard(as_role["dashboard"]) as client:
+                admin.set("rq:suspended", 1)
+                assert "The queue is suspended" in client.get("/").text
+                admin.delete("rq:suspended")
+                for path in pages(admin):
+                    assert client.get(path).status_code == 200, path
+            assert_reads_only(admin, "dashboard")
             for role in ("gateway", "worker", "dashboard"):
                 with Redis.from_url(as_role[role]) as redis:
                     for forbidden in ("FLUSHALL", "CONFIG GET dir", "ACL LIST", "SHUTDOWN"):
@@ -138,6 +177,92 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
                             redis.execute_command(*forbidden.split())
         finally:
             world.close()
+
+
+def test_each_process_has_its_own_login_to_postgres_and_the_dashboard_none(
+    compose: dict[str, Any],
+) -> None:
+    told = {name: service.get("environment", {}) for name, service in compose["services"].items()}
+    logins = {
+        name: urlsplit(environment["DATABASE_URL"]).username
+        for name, environment in told.items()
+        if "DATABASE_URL" in environment
+    }
+
+    assert logins == {"migrate": "migrator"} | {
+        name: name for name in ("gateway", "worker", "operator")
+    }
+    assert not [name for name in told["dashboard"] if "POSTGRES" in name or "KEY" in name]
+
+
+@pytest.mark.parametrize("made_by_administrator", [False, True])
+def test_the_logins_that_compose_makes_can_do_their_work(
+    compose: dict[str, Any], made_by_administrator: bool
+) -> None:
+    script = compose["configs"]["postgres-logins"]["content"]
+    passwords = {role: secrets.token_hex(8) for role in POSTGRES_ROLES}
+    with temporary_servers() as urls:
+        if made_by_administrator:
+            older(urls.database, "0003")
+        for _ in range(2):  # it may run again
+            run_psql(urls, script, passwords)
+        as_role = {
+            role: urlsplit(urls.database)._replace(netloc=f"{role}:{passwords[role]}@").geturl()
+            for role in POSTGRES_ROLES
+        }
+
+        migrate(as_role["migrator"])
+
+        gateway = Lookup(as_role["gateway"], connect_seconds=2, answer_seconds=8)
+        assert gateway.places(["none"]) == [None]
+        gateway.close()
+        with transaction(as_role["operator"]) as database:
+            add_provider(database, "of compose")
+        with psycopg.connect(as_role["worker"]) as worker:
+            worker.execute("select nextval('ledger_ids')")
+        engine(as_role["operator"]).dispose()
+
+
+def run_psql(urls: Urls, script: str, passwords: dict[str, str]) -> None:
+    """Run a script as the container `logins` does."""
+    parts = conninfo_to_dict(urls.database)
+    environment = {f"{role.upper()}_PASSWORD": password for role, password in passwords.items()}
+    environment |= {f"PG{name.upper()}": str(parts[name]) for name in ("host", "user", "password")}
+    done = subprocess.run(
+        [find_postgres()[0] / "psql", "--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1"],
+        env=environment | {"PGDATABASE": "betcore"},
+        input=script,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def assert_reads_only(admin: Any, user: str) -> None:
+    """The user can put nothing on a queue, in whatever way, and read nothing but RQ's keys."""
+
+    def may(*command: str) -> bool:
+        answer = admin.execute_command("ACL", "DRYRUN", user, *command)
+        return bool(answer in (b"OK", True))
+
+    writing = admin.execute_command("COMMAND", "LIST", "FILTERBY", "ACLCAT", "write")
+    scripting = admin.execute_command("COMMAND", "LIST", "FILTERBY", "ACLCAT", "scripting")
+    names = [name.decode() for name in (*writing, *scripting) if b"|" not in name]
+    assert {"rpush", "hset", "eval", "fcall"} < set(names)
+    for name in [*names, "publish", "spublish", "function", "script", "monitor"]:
+        # Rights are judged before the number of arguments for some, after it for others.
+        tried = [(name, *["rq:queue:bets"] * number) for number in range(8)]
+        assert not any(may(*command) for command in tried if is_complete(admin, command)), name
+    assert may("HGETALL", "rq:job:1")
+    assert not may("HGETALL", "betcore:memory")
+
+
+def is_complete(admin: Any, command: tuple[str, ...]) -> bool:
+    """Whether a command has as many arguments as it takes."""
+    [found] = admin.execute_command("COMMAND", "INFO", command[0]).values()
+    arity = int(found["arity"])
+    return len(command) == arity if arity > 0 else len(command) >= -arity
 
 
 def test_health_says_no_for_what_does_not_run() -> None:
@@ -152,3 +277,41 @@ def test_health_says_yes_for_a_gateway_that_is_ready(world: World) -> None:
     port = int(world.gateways[0].url.rpartition(":")[2])
 
     assert healthy("gateway", Settings(gateway_port=port))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1", "::"])
+def test_health_asks_where_the_gateway_is_set_to_listen(
+    world: World, tmp_path: Path, host: str
+) -> None:
+    if ":" in host and not _has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    set_so = common_environment(world.urls, "gateway") | {"BETCORE_GATEWAY_HOST": host}
+    with Running(tmp_path, "gateway", "--port", "0", **set_so) as gateway:
+        gateway.says("gateway INFO ready")
+        address, port = _listening(gateway.err)
+        elsewhere_host = "127.0.0.3"
+        there = {"BETCORE_GATEWAY_HOST": host, "BETCORE_GATEWAY_PORT": port}
+
+        healthy_there = betcore("healthy", "gateway", cwd=tmp_path, **there)
+        elsewhere = betcore("healthy", "gateway", "--host", elsewhere_host, cwd=tmp_path, **there)
+
+    assert address == in_url(host)
+    assert (healthy_there.returncode, healthy_there.stderr) == (0, "")
+    assert elsewhere.returncode == 1
+    assert elsewhere.stderr.startswith(
+        f"betcore: gateway: http://{elsewhere_host}:{port}/readyz does not answer: "
+    )
+
+
+def _listening(log: str) -> tuple[str, str]:
+    found = re.search(r"listening at http://(\S+):(\d+)$", log, re.MULTILINE)
+    assert found, log
+    return found[1], found[2]
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True

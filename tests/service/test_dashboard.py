@@ -1,20 +1,20 @@
-"""What the dashboard promises to show and do: all that RQ holds, the requeue buttons, no more."""
+"""What the dashboard promises to show: all that RQ holds, and what is wrong with the queue."""
 
 import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from rq import Queue
-from rq.job import Job
 from rq.results import Result
 
 from ops.dashboard import DashboardError, create_app
 from ops.dashboard.reading import WouldWriteError, connect
-from ops.dashboard.serving import STOP_WITHIN_SECONDS, WSGI_THREADS
+from ops.dashboard.serving import WSGI_THREADS
 from ops.embedded import start_redis
 from tests.service.dashboard_world import (
     HTML,
@@ -27,10 +27,9 @@ from tests.service.dashboard_world import (
     dashboard_process,
     free_port,
     pages,
-    queue,
-    token,
     wait_until,
 )
+from tests.service.patience import COMMAND, START
 
 
 @pytest.fixture(scope="module")
@@ -122,32 +121,28 @@ def test_a_page_that_would_clean_up_fails_instead(world: World) -> None:
     assert world.redis.zcard("rq:wip:cleanup") == 1
 
 
-def test_a_requeued_job_waits_at_the_end_of_its_queue(world: World) -> None:
-    world.redis.hset("rq:job:one-bad-00", "queued_ms", 1)  # as of a bet that first came long ago
-    answer = world.client.post("/job/one-bad-00/requeue", headers=token(world.client))
+def test_every_page_says_that_the_queue_is_suspended_and_who_else_works_on_it(
+    world: World,
+) -> None:
+    world.redis.sadd("rq:workers:bets", "rq:worker:alien")
+    born: dict[Any, Any] = {"birth": "now", "hostname": HTML, "pid": 17, "version": "3.0.0"}
+    world.redis.hset("rq:worker:alien", mapping=born)
+    world.redis.set("rq:suspended", 1)
 
-    assert (answer.status_code, answer.json()["status"]) == (200, "OK")
-    assert not world.redis.hexists("rq:job:one-bad-00", "queued_ms")  # or bets would be refused
-    one = queue(world.redis, "one")
-    assert one.job_ids == ["one-bad-00"]
-    assert one.failed_job_registry.get_job_count(cleanup=False) == 0
-    job = Job.fetch("one-bad-00", connection=world.redis, serializer="json")
-    assert (job.get_status(), job.args, job.meta) == ("queued", [HTML], {"trace": "7f"})
-    listed = world.client.get("/0/data/jobs/one/queued/8/asc/1.json").json()["jobs"]
-    assert [job["exc_info"] for job in listed] == [None]
-    assert (
-        world.client.post("/job/one-bad-00/requeue", headers=token(world.client)).status_code == 409
-    )
+    for path in pages(world.redis):
+        if not path.endswith(".json"):
+            page = world.client.get(path).text
+            assert "The queue is suspended" in page
+            assert "&#39;alien&#39; (host &lt;img" in page
+            assert HTML not in page
+    told = world.client.get("/notices.json").json()["notices"]
+    assert "betcore queue resume" in told[0]
+    assert "Redis keeps no append-only file" in told[1]
+    assert "'alien'" in told[2]
 
-
-def test_requeue_all_passes_over_jobs_that_are_gone(world: World) -> None:
-    world.redis.delete("rq:job:all-bad-00")
-    world.redis.zadd("rq:failed:all", {"expired": 1})
-
-    answer = world.client.post("/requeue/all", headers=token(world.client))
-
-    assert (answer.status_code, answer.json()["count"]) == (200, 2)
-    assert sorted(queue(world.redis, "all").job_ids) == ["all-bad-01", "all-bad-02"]
+    world.redis.delete("rq:suspended", "rq:worker:alien")
+    world.redis.srem("rq:workers:bets", "rq:worker:alien")
+    assert "suspended" not in str(world.client.get("/notices.json").json())
 
 
 def test_pages_share_a_few_connections(world: World) -> None:
@@ -176,13 +171,11 @@ def test_while_redis_is_away_pages_say_so_and_then_recover(tmp_path: Path) -> No
 
     with start_redis(tmp_path, durable=False) as server, dashboard(server.url) as client:
         assert status("/") == 200
-        headers = token(client)
         server.stop()
 
         assert "Redis does not answer" in client.get("/").text
         assert "Redis does not answer" in client.get("/0/data/workers.json").json()["error"]
         assert {status(path) for path in ["/", "/0/view/jobs", "/0/data/queues.json"]} == {503}
-        assert client.post("/requeue/bets", headers=headers).status_code == 503
         assert status("/healthz") == 200
 
         with start_redis(tmp_path, durable=False):
@@ -217,12 +210,12 @@ def test_it_starts_without_redis_and_stops_on_sigterm() -> None:
         assert client.get("/").status_code == 503
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(STOP_WITHIN_SECONDS + 3) == 0
+        assert process.wait(START) == 0
 
 
 def test_a_port_in_use_is_said(world: World) -> None:
     with dashboard_process(world.redis_url, world.client.base_url.port or 0) as process:
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=COMMAND)
 
     assert process.returncode == 1
     assert "DashboardError: The dashboard cannot listen at 127.0.0.1:" in said

@@ -36,6 +36,7 @@ from tests.service.embedded_world import (
     socket_of,
     until,
 )
+from tests.service.patience import COMMAND, wait_for_quiet
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="is about what only root can do")
 
@@ -118,6 +119,7 @@ def test_a_forked_child_does_not_keep_the_servers_up(folder: Path) -> None:
     with owner(folder, before=fork) as (process, urls):
         pids = server_pids(folder, urls)
 
+        wait_for_quiet()
         process.kill()
 
         until(lambda: not any(alive(pid) for pid in pids), seconds=4)
@@ -129,7 +131,7 @@ def test_ctrl_c_ends_the_servers_only_after_their_owner(folder: Path) -> None:
         pids = server_pids(folder, urls)
 
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        output, _ = process.communicate(timeout=20)
+        output, _ = process.communicate(timeout=COMMAND)
 
         assert output == "both answer\n"
         assert process.returncode == 0
@@ -138,6 +140,7 @@ def test_ctrl_c_ends_the_servers_only_after_their_owner(folder: Path) -> None:
 
 def test_a_second_start_on_a_busy_folder_says_so(folder: Path) -> None:
     with embedded_servers(folder, postgres=False):
+        wait_for_quiet()
         began = time.monotonic()
 
         with pytest.raises(FolderInUse, match=str(folder)), embedded_servers(folder):

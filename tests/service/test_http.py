@@ -8,6 +8,7 @@ import pytest
 
 from tests.service.bodies import body, send
 from tests.service.client import ProviderClient, pay_in_out_path
+from tests.service.patience import wait_for_quiet
 from tests.service.processes import GatewayProcess, until
 from tests.service.raw import Conversation, ask, chunked, conversation, request
 from tests.service.traces import assert_no_trace
@@ -57,6 +58,7 @@ def test_a_body_that_is_too_long_is_413_before_it_has_ended(world: World, seat: 
         talk.send(endless, b"\r\n2001\r\n", b"x" * 0x2001)
         assert talk.answer().status == 413
 
+    wait_for_quiet()
     for more in ({}, {"Expect": "100-continue"}):
         began = time.monotonic()
         announced = request(path, b"", {"Content-Length": str(LIMIT + 1)} | more, length=False)
@@ -121,6 +123,7 @@ def test_a_body_that_never_comes_is_99_in_time(
     world: World, seat: Seat, hurried: GatewayProcess
 ) -> None:
     hasty = at(seat, hurried)
+    wait_for_quiet()
     began = time.monotonic()
 
     answer = ask(hurried.url, unfinished(hasty, body()))
@@ -143,6 +146,7 @@ def test_a_body_that_comes_byte_by_byte_is_99_in_time(
                 return
             talk.send(bytes([byte]))
 
+    wait_for_quiet()
     with conversation(hurried.url) as talk:
         began = time.monotonic()
         talk.send(unfinished(hasty, sent))
@@ -167,6 +171,7 @@ def test_a_client_that_hangs_up_in_the_middle_of_its_body_takes_up_no_room(
             with conversation(gateway.url) as talk:
                 talk.send(unfinished(own, body()), b"{")
 
+        wait_for_quiet()
         # Sooner than their bodies would be given up.
         until(lambda: send(own, body()).code == 1, seconds=4)
 

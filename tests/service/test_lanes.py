@@ -127,13 +127,13 @@ def test_after_an_outage_one_script_ends_no_more_expired_jobs_than_it_should(
     assert len(queue_world.failed()) == 1200
 
 
-def test_those_of_a_lane_that_are_gone_failed_or_hollow_are_passed_over_at_once(
+def test_those_of_a_lane_that_are_gone_cancelled_or_hollow_are_passed_over_at_once(
     queue_world: QueueWorld,
 ) -> None:
     jobs = queue_world.admit_jobs(7, 7)
     for hollow in jobs[:5:2]:
         queue_world.redis.delete(f"rq:job:{hollow}")
-    queue_world.redis.hset(f"rq:job:{jobs[1]}", "status", "failed")
+    queue_world.redis.hset(f"rq:job:{jobs[1]}", "status", "canceled")
     queue_world.redis.hset(f"rq:job:{jobs[2]}", "status", "queued")
     queue_world.redis.hset(f"rq:job:{jobs[4]}", "status", "deferred")
     worker = queue_world.worker()

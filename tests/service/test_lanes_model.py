@@ -177,6 +177,17 @@ class Lanes(RuleBasedStateMachine):
     def push_again(self, pick: int) -> None:
         self.world.redis.rpush("rq:queue:bets", chosen(self.requests, pick).job_id)
 
+    @precondition(lambda self: self.requests)
+    @rule(pick=PICK, status=st.sampled_from(["started", "failed", "finished"]))
+    def be_touched_by_a_worker_of_stock_rq(self, pick: int, status: str) -> None:
+        """It writes what it thinks of a job, also of one that came back meanwhile."""
+        id_ = chosen(self.requests, pick).job_id
+        if self.world.status(id_) in (None, "finished") or self.done[id_] or id_ in self.gone:
+            return
+        self.world.redis.hset(f"rq:job:{id_}", "status", status)
+        if status == "failed":
+            self.world.redis.zadd("rq:failed:bets", {id_: 2_000_000_000})
+
     @rule()
     def suspend_or_resume(self) -> None:
         self.suspended = not self.suspended

@@ -29,6 +29,7 @@ from tests.service.ledger_world import (
     until_waiting,
     written,
 )
+from tests.service.patience import wait_for_quiet
 from tests.service.processes import until
 from tests.service.world import World
 
@@ -134,6 +135,7 @@ def test_the_limit_of_a_transaction_counts_from_before_the_connection_was_made(
     ledger_world: World,
 ) -> None:
     [seat] = sit(ledger_world)
+    wait_for_quiet()
     began = monotonic()
 
     with ledger_on(ledger_world) as ledger, locked(ledger_world, seat.account_id):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from ops.logins import login_url
 from tests.service.desk import EUR, Desk, staffed_desk
 
 
@@ -145,6 +146,13 @@ def test_a_database_without_tables_is_to_be_migrated(desk: Desk, command: list[s
     refusal = desk.refusal(*command, DATABASE_URL=empty.render_as_string(hide_password=False))
 
     assert "`betcore migrate`" in refusal
+
+
+@pytest.mark.parametrize("command", [["player", "list"], ["provider", "add", "Zed"]])
+def test_another_login_than_an_operators_is_told_so(desk: Desk, command: list[str]) -> None:
+    refusal = desk.refusal(*command, DATABASE_URL=login_url(desk.world.urls.database, "gateway"))
+
+    assert "it takes that of an operator (permission denied for table" in refusal
 
 
 def test_an_argument_that_is_no_text_is_refused(desk: Desk) -> None:

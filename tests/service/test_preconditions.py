@@ -16,10 +16,11 @@ from models.errors import UnsupportedDatabase
 from models.lookup import Lookup
 from models.migrate import migrate
 from models.preconditions import newest_revision
-from tests.service import keys
-from tests.service.hostile import database, name_of
+from ops.embedded import Urls
+from tests.service.databases import fresh_database, name_of
+from tests.service.desk import Desk
 from tests.service.ledger_world import balance_of, job, ledger_on, running, sit
-from tests.service.processes import GatewayProcess, until
+from tests.service.processes import GatewayProcess, common_environment, until
 from tests.service.proxy import Proxy, as_it_is, postgres_proxy, through
 from tests.service.up_world import betcore
 from tests.service.world import World
@@ -33,7 +34,7 @@ _ALTER = "alter database {} set {}"
 @pytest.fixture(scope="module")
 def tables(ledger_world: World) -> Iterator[str]:
     """A database with our tables, to be copied."""
-    with database(ledger_world) as url:
+    with fresh_database(ledger_world) as url:
         assert migrate(url) == newest_revision()
         yield name_of(url)
 
@@ -44,7 +45,7 @@ def test_a_database_of_another_encoding_is_refused_by_everything(
 ) -> None:
     made_with = f"encoding '{encoding}' locale 'C' template template0"
 
-    with database(ledger_world, made_with) as url:
+    with fresh_database(ledger_world, made_with) as url:
         for line in refusals(url, migrate, operate, serve, read):
             assert f"is {encoding}, and betcore needs UTF8" in line
             assert "create database" in line
@@ -71,26 +72,23 @@ def test_a_pooler_is_refused_by_everything(ledger_world: World) -> None:
         assert "connect to PostgreSQL itself" in line
 
 
-def test_processes_behind_a_pooler_say_so_and_need_no_restart_once_it_is_gone(
-    world: World, tmp_path: Path
+def test_processes_behind_a_pooler_say_so_and_a_gateway_goes_on_once_it_is_gone(
+    ledger_world: World, tmp_path: Path
 ) -> None:
-    with postgres_proxy(world.urls) as proxy:
+    with postgres_proxy(ledger_world.urls) as proxy:
         proxy.rewrite = invents_a_process
-        urls = through(world.urls, postgres=proxy)
-        environment = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
-        key = keys.ENVIRONMENT
+        urls = through(ledger_world.urls, postgres=proxy)
+        environment = common_environment(urls, "worker")
         with GatewayProcess(urls) as gateway:
+            worker = betcore("worker", cwd=tmp_path, **environment)
             until(lambda: POOLER in readiness(gateway), lambda: gateway.output)
-            worker = betcore("worker", cwd=tmp_path, **environment, **key)
-            command = betcore("provider", "add", "Nobody", cwd=tmp_path, **environment)
             proxy.rewrite = as_it_is
             gateway.wait_ready()
 
-    for failed in (worker, command):
-        assert failed.returncode == 1
-        assert failed.stdout == ""
-        assert failed.stderr.splitlines()[-1].startswith(f"betcore: {POOLER}")
-        assert "Traceback" not in failed.stderr
+    assert worker.returncode == 1
+    assert worker.stdout == ""
+    assert worker.stderr.splitlines()[-1].startswith(f"betcore: {POOLER}")
+    assert "Traceback" not in worker.stderr
 
 
 def test_jobs_wait_while_a_pooler_stands_in_between(
@@ -99,16 +97,16 @@ def test_jobs_wait_while_a_pooler_stands_in_between(
     caplog.set_level(logging.WARNING)
     [seat] = sit(ledger_world, "10")
 
-    with postgres_proxy(ledger_world.urls) as proxy:
-        behind = World.__new__(World)
-        behind.urls = through(ledger_world.urls, postgres=proxy)
-        with ledger_on(behind) as ledger:
-            assert run(ledger, [job(seat.bet(1))])[0].result is not None
-            proxy.rewrite = invents_a_process
-            proxy.cut()
-            with running(partial(run, ledger, [job(seat.bet(2), 30)])) as ends:
-                until(lambda: POOLER in caplog.text)
-                proxy.rewrite = as_it_is
+    with (
+        postgres_proxy(ledger_world.urls) as proxy,
+        ledger_on(through(ledger_world.urls, postgres=proxy)) as ledger,
+    ):
+        assert run(ledger, [job(seat.bet(1))])[0].result is not None
+        proxy.rewrite = invents_a_process
+        proxy.cut()
+        with running(partial(run, ledger, [job(seat.bet(2), 30)])) as ends:
+            until(lambda: POOLER in caplog.text)
+            proxy.rewrite = as_it_is
 
     assert ends.result()[0].result is not None
     assert balance_of(ledger_world, seat) == 7
@@ -117,7 +115,7 @@ def test_jobs_wait_while_a_pooler_stands_in_between(
 def test_a_server_that_takes_no_writes_is_for_commands_that_read(
     ledger_world: World, tables: str
 ) -> None:
-    with database(ledger_world, f"template {tables}") as url:
+    with fresh_database(ledger_world, f"template {tables}") as url:
         alter(ledger_world, url, "default_transaction_read_only = on")
 
         for line in refusals(url, migrate, serve):
@@ -127,27 +125,25 @@ def test_a_server_that_takes_no_writes_is_for_commands_that_read(
         read(url)
 
 
-def test_a_command_that_cannot_write_says_why(
-    ledger_world: World, tables: str, tmp_path: Path
-) -> None:
-    with database(ledger_world, f"template {tables}") as url:
+def test_a_command_that_cannot_write_says_why(ledger_world: World, tables: str) -> None:
+    with fresh_database(ledger_world, f"template {tables}") as url:
+        world = World(Urls(url, ledger_world.urls.redis))
         alter(ledger_world, url, "default_transaction_read_only = on")
-        environment = {"DATABASE_URL": url, "REDIS_URL": ledger_world.urls.redis}
-        failed = betcore("provider", "add", "Nobody", cwd=tmp_path, **environment)
 
-    assert failed.returncode == 1
-    assert failed.stderr.startswith("betcore: PostgreSQL is read-only: it is a replica, or")
-    assert len(failed.stderr.splitlines()) == 1
+        refusal = Desk(world, "").refusal("provider", "add", "Nobody")
+        world.close()
+
+    assert refusal.startswith("PostgreSQL is read-only: it is a replica, or")
 
 
 def test_without_tables_everything_says_what_to_run(ledger_world: World) -> None:
-    with database(ledger_world) as url:
+    with fresh_database(ledger_world) as url:
         for line in refusals(url, operate, serve, read):
             assert line.endswith("run `betcore migrate`.")
 
 
 def test_older_tables_are_refused_and_migrated(ledger_world: World, tables: str) -> None:
-    with database(ledger_world, f"template {tables}") as url:
+    with fresh_database(ledger_world, f"template {tables}") as url:
         set_revision(url, "0000")
         for line in refusals(url, operate, serve, read):
             assert line == (
@@ -159,7 +155,7 @@ def test_older_tables_are_refused_and_migrated(ledger_world: World, tables: str)
 def test_newer_tables_are_served_until_the_last_process_is_new_but_not_operated_on(
     ledger_world: World, tables: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with database(ledger_world, f"template {tables}") as url:
+    with fresh_database(ledger_world, f"template {tables}") as url:
         set_revision(url, "9998")
 
         serve(url)
@@ -170,7 +166,7 @@ def test_newer_tables_are_served_until_the_last_process_is_new_but_not_operated_
 
 
 def test_tables_in_another_schema_are_not_made_a_second_time(ledger_world: World) -> None:
-    with database(ledger_world) as url:
+    with fresh_database(ledger_world) as url:
         with psycopg.connect(url) as connection:
             connection.execute("create schema betting")
         named = f"{url}&options=-csearch_path%3Dbetting"
@@ -187,7 +183,7 @@ def test_tables_in_another_schema_are_not_made_a_second_time(ledger_world: World
 def test_a_role_without_triggers_and_foreign_keys_is_refused(
     ledger_world: World, tables: str
 ) -> None:
-    with database(ledger_world, f"template {tables}") as url:
+    with fresh_database(ledger_world, f"template {tables}") as url:
         alter(ledger_world, url, "session_replication_role = replica")
 
         for line in refusals(url, migrate, operate, serve, read):

@@ -13,6 +13,7 @@ from tests.service.bet_rows import CALLS, STAKE, bet_in, follow
 from tests.service.breakable import locked
 from tests.service.client import Answer
 from tests.service.hurried_world import lane, no_worker, patient, wait_for_lane
+from tests.service.patience import wait_for_quiet
 from tests.service.processes import until
 from tests.service.refusals import assert_refused, block, close, expire, unblock
 from tests.service.wallet_checks import ids_of
@@ -64,6 +65,7 @@ def test_a_request_is_answered_within_5_seconds_of_its_arrival_whatever_happens(
         answer = patient(hurried_world, seat).call(call, "a", betAmount=1, winAmount=1)
         return answer, time.monotonic() - began
 
+    wait_for_quiet()
     with no_worker(hurried_world), ThreadPoolExecutor(len(CALLS)) as threads:
         answers = list(threads.map(ask, seats, CALLS))
 

@@ -3,6 +3,7 @@
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
+from ops.logins import login_url
 from tests.service.bet_rows import WIN, bet_in
 from tests.service.breakable import frozen
 from tests.service.load import UNHURRIED
@@ -18,7 +19,8 @@ def test_a_no_stays_a_no_when_the_worker_that_first_took_the_job_wakes_up(
     world = own_world
     world.gateway(**UNHURRIED)
     with postgres_proxy(world.urls) as proxy, ThreadPoolExecutor(2) as threads:
-        sleeper = world.worker(DATABASE_URL=through(world.urls, postgres=proxy).database)
+        behind = through(world.urls, postgres=proxy).database
+        sleeper = world.worker(DATABASE_URL=login_url(behind, "worker"))
         seat = world.seat(world.provider(), "10")
         settled = bet_in("settled by pay-in-out", seat)
         seat.call("pay-in", "spent", betAmount=WIN)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.service.client import ProviderClient
 from tests.service.desk import Desk
+from tests.service.patience import wait_for_quiet
 from tests.service.processes import until
 from tests.service.world import World
 
@@ -103,6 +104,7 @@ def test_a_revoked_secret_is_refused_within_two_seconds_and_the_new_one_is_not(
     (old,) = secrets_of(desk)
     (added,) = desk.documents("provider", "secret", "add", desk.provider)
 
+    wait_for_quiet()
     (revoked,) = desk.documents(*revoking(desk, old))
 
     assert revoked["secretId"] == old["secretId"]

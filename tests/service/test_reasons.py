@@ -13,6 +13,7 @@ from alembic.config import Config
 from models.db import engine
 from models.migrate import migrate
 from models.reason import Reason
+from tests.service.databases import fresh_database
 from tests.service.desk import Desk
 from tests.service.ledger_world import apply, ledger_on, sit
 from tests.service.refusals import (
@@ -27,7 +28,6 @@ from tests.service.refusals import (
     suspend,
     unblock,
 )
-from tests.service.test_schema import fresh_database
 from tests.service.world import Seat, World
 
 Change = Callable[[World, Seat], None]

@@ -18,7 +18,8 @@ ONLY_OURS = {
     "rq:job:<*> deadline": "until when the job may be applied; RQ has nothing of the kind",
     "rq:job:<*> flight": "where the job is noted as in flight, for those who ask about its bet",
     "rq:job:<*> queued_ms": "since when it is on the queue, to tell how long the queue is",
-    "rq:job:<*> taken": "that a worker once had it, so that it may have been applied",
+    "rq:job:<*> batch": "which batch has or had it: so it is in hand, or may have been applied",
+    "rq:worker:<worker> betcore": "the mark by which a worker is known as ours",
     "rq:job:<bad> exc_info": "RQ keeps it in the result only, we where older dashboards look too",
 }
 ONLY_STOCK = {

@@ -13,6 +13,7 @@ from rq.registry import BaseRegistry
 from rq.results import Result
 
 from ops.embedded import temporary_servers
+from tests.service.patience import COMMAND
 from tests.service.processes import until
 from tests.service.queue_world import ANSWER, QueueWorld, finish, take
 from tests.service.rq_sides import WORKER, Ours, status
@@ -172,7 +173,7 @@ def test_rq_info_and_workers_show_the_right_numbers_while_a_worker_runs_and_afte
 def rq_info(world: World) -> list[str]:
     """What `rq info` says of the queue, and of the state of the one worker."""
     command = [sys.executable, "-m", "rq.cli", "info", "--raw", "-u", world.urls.redis]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=COMMAND)
     queue_line, worker_line = shown.stdout.splitlines()
     assert worker_line.startswith(f"worker {WORKER} ("), shown.stdout
     return [queue_line, worker_line.partition(") ")[2].split()[0]]

@@ -1,11 +1,6 @@
 """The schema: what is declared is what migrations make, and making it twice is harmless."""
 
-import subprocess
-import sys
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,10 +12,12 @@ from sqlmodel import SQLModel
 
 from models import triggers
 from models.migrate import migrate
+from models.roles import FUNCTIONS
+from tests.service.databases import fresh_database
 from tests.service.ledger_world import until_waiting
+from tests.service.migrating import migrating
+from tests.service.patience import COMMAND
 from tests.service.world import World
-
-ROOT = Path(__file__).parents[2]
 
 # One query a part of the catalog, of everything that is ours; each row is text that says all.
 CATALOG = {
@@ -115,11 +112,11 @@ def test_processes_that_migrate_at_once_take_turns(ledger_world: World) -> None:
             with migrating(url) as second:
                 until_waiting(ledger_world, 2)
                 before.rollback()
-                revisions = {process.communicate(timeout=60)[0] for process in (first, second)}
+                revisions = {process.communicate(timeout=COMMAND)[0] for process in (first, second)}
 
         assert (first.returncode, second.returncode) == (0, 0)
         assert len(revisions) == 1
-        assert len(catalog(url, "functions")) == 2
+        assert len(catalog(url, "functions")) == len(FUNCTIONS)
 
 
 def test_a_migration_leaves_no_lock_behind(ledger_world: World) -> None:
@@ -129,18 +126,6 @@ def test_a_migration_leaves_no_lock_behind(ledger_world: World) -> None:
         migrate(url)
 
         assert ledger_world.rows(locks) == [(0,)]
-
-
-@contextmanager
-def migrating(url: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that migrates and prints the revision."""
-    program = "import sys; from models.migrate import migrate; print(migrate(sys.argv[1]))"
-    command = [sys.executable, "-c", program, url]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 def catalog(url: str, part: str) -> set[str]:
@@ -153,14 +138,3 @@ def catalog(url: str, part: str) -> set[str]:
 def sqlalchemy_url(url: str) -> str:
     """The URL as SQLAlchemy wants it."""
     return url.replace("postgresql://", "postgresql+psycopg://", 1)
-
-
-@contextmanager
-def fresh_database(world: World) -> Iterator[str]:
-    """The URL of a new, empty database on the world's server; dropped at the end."""
-    name = f"schema_{uuid.uuid4().hex}"
-    world.execute(f"create database {name}")
-    try:
-        yield world.urls.database.replace("/betcore?", f"/{name}?", 1)
-    finally:
-        world.execute(f"drop database {name} with (force)")

@@ -11,6 +11,7 @@ import pytest
 from models.commands import Deposit
 from ops.cash import CashError, NoAnswer, QueueUnavailable, book
 from tests.service.desk import Desk, desk_on, staffed_desk
+from tests.service.patience import SOON
 from tests.service.processes import until
 from tests.service.world import World
 
@@ -200,7 +201,7 @@ def test_a_worker_that_starts_late_applies_the_deposit_once(own_world: World) ->
 
         own_world.worker()
 
-        assert result.result(timeout=30)[0]["balance"] == "5"
+        assert result.result(timeout=SOON)[0]["balance"] == "5"
         assert desk.count("transfer") == 1
 
 

@@ -182,19 +182,77 @@ def test_bodies_on_their_way_take_no_place_of_requests_that_have_come(
         assert send(near, body()).code == 1
 
 
-def test_above_the_most_connections_a_new_one_is_told_to_try_later(world: World) -> None:
+def test_idle_connections_make_room_and_busy_ones_do_not(world: World) -> None:
     with BoundedGatewayProcess(world.urls, BETCORE_CONNECTIONS_MAX="3") as gateway:
         gateway.wait_ready()
         seat = world.seat(world.provider(gateway))
         with ExitStack() as stack:
-            talks = [stack.enter_context(conversation(gateway.url)) for _ in range(3)]
-            talks[0].send(bet(seat, body()))
-            assert talks[0].answer().code == 1
-            with conversation(gateway.url) as refused:
-                answer = refused.answer()
+            talks = [stack.enter_context(conversation(gateway.url)) for _ in range(50)]
+            assert send(seat, body()).code == 1  # on the 51st, and within the same second
+            assert sum(_is_left(talk) for talk in talks) <= 3
 
-        assert (answer.status, answer.code, answer.headers["retry-after"]) == (503, 99, "1")
+        with ExitStack() as stack:
+            for _ in range(3):
+                busy = stack.enter_context(conversation(gateway.url))
+                busy.send(request("/healthz", b"", {}, method="GET"), bet(seat, body())[:-1])
+                assert busy.answer().code == 1  # so it has read the bet as well
+            with conversation(gateway.url) as late:
+                refused = late.answer()
+
+        assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, 99, "1")
         until(lambda: _code(seat) == 1)
+
+
+def _is_left(talk: Conversation) -> bool:
+    """Whether a request on a connection that was idle is answered."""
+    return not cut_off(talk, request("/healthz", b"", {}, method="GET"), 1)
+
+
+def test_the_answer_of_a_bet_comes_though_what_is_behind_it_ends_the_connection(
+    gateway: BoundedGatewayProcess, near: Seat
+) -> None:
+    """A system that closes with something unread would take back what it has sent."""
+    with conversation(gateway.url) as talk:
+        talk.send(bet(near, body()), b"no HTTP\r\n\r\n", b"x" * 500_000)
+        answers = [talk.answer(), talk.answer()]
+
+    assert [(answer.status, answer.code) for answer in answers] == [(200, 1), (400, 2)]
+
+
+def test_who_sends_a_bet_and_says_that_nothing_follows_is_answered(
+    gateway: BoundedGatewayProcess, near: Seat
+) -> None:
+    with conversation(gateway.url) as talk:
+        talk.send(bet(near, body()))
+        talk.end()
+        assert talk.answer().code == 1
+
+    with conversation(gateway.url) as talk:
+        talk.send(bet(near, body())[:-1])
+        talk.end()
+        assert talk.answer().status == 400
+
+
+def test_few_open_files_are_said_and_too_few_are_refused(world: World) -> None:
+    class Few(BoundedGatewayProcess):
+        open_files = 400
+
+    class TooFew(BoundedGatewayProcess):
+        open_files = 100
+
+    with Few(world.urls) as gateway, ExitStack() as stack:
+        gateway.wait_ready()
+        seat = world.seat(world.provider(gateway))
+        assert "only 200 of 16384 connections" in gateway.output
+        assert gateway.output.count("ulimit -n") == 1
+        for _ in range(300):
+            stack.enter_context(conversation(gateway.url))
+        assert send(seat, body()).code == 1
+
+    with TooFew(world.urls) as refused:
+        assert refused.wait() == 1
+        assert "100 open files, too few to serve: raise the limit (ulimit -n)" in refused.output
+        assert "Traceback" not in refused.output
 
 
 def _code(seat: Seat) -> int:

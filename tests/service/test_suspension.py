@@ -1,10 +1,11 @@
-"""`rq suspend` stops new bets with a clear answer, `rq resume` lets them go on."""
+"""`betcore queue suspend` stops new bets with a clear answer, `resume` lets them go on."""
 
-import subprocess
-import sys
-
+import httpx
 from rq import Worker
+from typer.testing import CliRunner
 
+from ops.cli import app
+from settings import settings
 from tests.service.processes import until
 from tests.service.world import World
 
@@ -16,7 +17,7 @@ def test_while_rq_is_suspended_a_new_bet_is_refused_and_after_resume_it_is_answe
     seat = own_world.seat(own_world.provider(gateway), "100")
     assert seat.pay_in_out(1).status == 200
 
-    rq(own_world, "suspend")
+    betcore_queue(own_world, "suspend")
     refused = seat.pay_in_out(1, betId="while suspended")
     until(lambda: state_of_the_worker(own_world) == "suspended", lambda: worker.output)
     again = seat.pay_in_out(1, betId="while suspended")
@@ -28,10 +29,14 @@ def test_while_rq_is_suspended_a_new_bet_is_refused_and_after_resume_it_is_answe
     assert own_world.rows("select from bet where bet_id = 'while suspended'") == []
     assert not own_world.redis.exists("rq:queue:bets", f"betcore:lane:{seat.account_id}")
     assert worker.alive
+    until(lambda: "The queue is suspended" in httpx.get(f"{gateway.url}/readyz").text)
+    assert httpx.get(f"{gateway.url}/readyz").status_code == 503
+    assert "The queue is suspended" in gateway.output
 
-    rq(own_world, "resume")
+    betcore_queue(own_world, "resume")
     assert seat.pay_in_out(1, betId="while suspended").status == 200
     until(lambda: state_of_the_worker(own_world) == "idle", lambda: worker.output)
+    until(lambda: httpx.get(f"{gateway.url}/readyz").status_code == 200)
     assert seat.pay_in_out(1).status == 200
 
 
@@ -40,16 +45,18 @@ def test_a_suspension_with_a_duration_ends_by_itself(own_world: World) -> None:
     own_world.worker()
     seat = own_world.seat(own_world.provider(gateway), "100")
 
-    rq(own_world, "suspend", "--duration", "3")
+    betcore_queue(own_world, "suspend", "--for", "3")
 
     assert seat.pay_in_out(1).code == 99
     until(lambda: seat.pay_in_out(1).status == 200)
 
 
-def rq(world: World, *command: str) -> None:
-    """Run RQ's command line."""
-    line = [sys.executable, "-m", "rq.cli", *command, "-u", world.urls.redis]
-    subprocess.run(line, check=True, capture_output=True, timeout=30)
+def betcore_queue(world: World, *command: str) -> None:
+    """Run one of our commands about the queue; it needs no database."""
+    settings.cache_clear()
+    done = CliRunner(env={"REDIS_URL": world.urls.redis}).invoke(app, ["queue", *command])
+    settings.cache_clear()
+    assert done.exit_code == 0, done.output
 
 
 def state_of_the_worker(world: World) -> str:

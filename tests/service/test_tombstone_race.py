@@ -10,6 +10,7 @@ from decimal import Decimal
 import httpx
 
 from tests.service.client import Answer, encode, read_answer
+from tests.service.patience import SOON
 from tests.service.processes import GatewayProcess
 from tests.service.wallet_checks import assert_accounts_are_whole, ids_of
 from tests.service.world import Seat, World
@@ -58,7 +59,7 @@ async def test_a_refund_racing_its_own_pay_in_ends_in_taken_and_refunded_or_neve
 async def run_races(gateways: list[GatewayProcess], seats: list[Seat]) -> list[Race]:
     """All races, some at a time; each call through a gateway of its own."""
     chance, lanes = random.Random(4), asyncio.Semaphore(AT_ONCE)
-    async with httpx.AsyncClient(timeout=10) as http:
+    async with httpx.AsyncClient(timeout=SOON) as http:
 
         async def call(name: str, seat: Seat, gateway: GatewayProcess, body: bytes) -> Answer:
             url = f"{gateway.url}/v1/sessions/{seat.session_id}/bets/{name}"

@@ -13,13 +13,17 @@ import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
+import psycopg
 import pytest
 
+from ops.embedded import running
 from tests.service.processes import until
 from tests.service.up_world import Up, betcore, environment, gone
 
+CHILDREN = ("gateway", "worker")  # those that log in to PostgreSQL
 # What a user pastes the snippet into, and what it calls: not ours to install.
 TOOLS = ("bash", "openssl", "curl", "date", "cut")
 with_tools = pytest.mark.skipif(
@@ -83,6 +87,34 @@ def test_the_password_that_is_printed_opens_the_dashboard(up: Up) -> None:
 def test_secrets_in_the_data_folder_are_for_its_owner_only(up: Up) -> None:
     for name in ("demo.json", "dashboard-password", "journal-key", "operator-key", "secrets-key"):
         assert stat.S_IMODE((up.data / name).stat().st_mode) == 0o600
+
+
+def test_each_child_logs_in_as_what_it_is_and_the_dashboard_has_no_database(up: Up) -> None:
+    of = {kind: up.environment(kind) for kind in (*CHILDREN, "dashboard")}
+
+    assert "DATABASE_URL" not in of["dashboard"]
+    for kind in CHILDREN:
+        assert urlsplit(of[kind]["DATABASE_URL"]).username == kind
+    urls = running(up.data)
+    assert urls
+    with psycopg.connect(urls.database) as asking:
+        users = {
+            user
+            for (user,) in asking.execute(
+                "select usename from pg_stat_activity"
+                " where backend_type = 'client backend' and pid <> pg_backend_pid()"
+            )
+        }
+    assert set(CHILDREN) <= users <= {*CHILDREN, "operator"}
+
+
+def test_no_password_of_the_database_is_on_a_command_line_or_in_what_it_says(up: Up) -> None:
+    secrets = [urlsplit(up.environment(kind)["DATABASE_URL"]).password for kind in CHILDREN]
+    secrets.append((up.data / "postgres" / "superuser-password").read_text().strip())
+    said = [up.out, up.err, *(Path(f"/proc/{pid}/cmdline").read_text() for pid in up.tree())]
+
+    assert all(secret and len(secret) >= 32 for secret in secrets)
+    assert not [text for text in said for secret in secrets if secret and secret in text]
 
 
 def test_what_it_writes_is_vouched_for_by_the_key_it_made(up: Up) -> None:

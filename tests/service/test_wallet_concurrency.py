@@ -15,6 +15,7 @@ import pytest
 from models.verify import verify
 from tests.examples import TIMES
 from tests.service.client import Answer, encode, read_answer
+from tests.service.patience import SOON
 from tests.service.wallet_checks import assert_accounts_are_whole, ids_of
 from tests.service.world import Seat, World
 
@@ -71,7 +72,7 @@ def said(world: World, seats: list[Seat]) -> list[Said]:
 
     def play(number: int) -> list[Said]:
         chance, told = random.Random(number), []
-        with httpx.Client(timeout=10) as http:
+        with httpx.Client(timeout=SOON) as http:
             for turn in range(CALLS_EACH):
                 # All are at the same few bets, and go on to others together.
                 near = bets[turn * len(bets) // CALLS_EACH :][:BETS_AT_ONCE]

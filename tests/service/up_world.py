@@ -12,6 +12,7 @@ from typing import Self
 
 from tests.service.client import ProviderClient
 from tests.service.embedded_world import alive
+from tests.service.patience import COMMAND, START
 from tests.service.processes import until
 
 BETCORE = Path(sys.executable).with_name("betcore")
@@ -33,7 +34,7 @@ def betcore(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProce
         env=environment(**env),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=COMMAND,
         check=False,
     )
 
@@ -67,7 +68,7 @@ class Running:
 
     def says(self, text: str) -> None:
         """Wait until it has said this on stderr."""
-        until(lambda: text in self.err or self._ended(), lambda: self.err)
+        until(lambda: text in self.err or self._ended(), lambda: self.err, START)
         assert text in self.err, self.err
 
     def send(self, number: signal.Signals) -> None:
@@ -78,7 +79,7 @@ class Running:
         """Send it a signal, if one is given, and wait for its end; the exit code."""
         if number is not None:
             self.send(number)
-        return self._process.wait(30)
+        return self._process.wait(START)
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +105,7 @@ class Up(Running):
     @property
     def url(self) -> str:
         """Where it says that it is ready; waits until it says so."""
-        until(lambda: bool(_READY.search(self.out)) or self._ended(), lambda: self.err)
+        until(lambda: bool(_READY.search(self.out)) or self._ended(), lambda: self.err, START)
         found = _READY.search(self.out)
         assert found, self.err
         return found[1]
@@ -112,7 +113,7 @@ class Up(Running):
     @property
     def dashboard(self) -> tuple[str, str, str]:
         """Address, user and password as it prints them."""
-        until(lambda: bool(_DASHBOARD.search(self.out)))
+        until(lambda: bool(_DASHBOARD.search(self.out)), lambda: self.err, START)
         found = _DASHBOARD.search(self.out)
         assert found
         return found[1], found[2], found[3]
@@ -130,6 +131,11 @@ class Up(Running):
             if parent == self.pid and f"\0{kind}\0" in _command(pid)
         ]
 
+    def environment(self, kind: str) -> dict[str, str]:
+        """What the first child of a kind was told."""
+        told = Path(f"/proc/{self.children(kind)[0]}/environ").read_text()
+        return dict(entry.split("=", 1) for entry in told.split("\0") if "=" in entry)
+
     def __exit__(self, *_: object) -> None:
         tree = self.tree()
         super().__exit__()
@@ -144,7 +150,7 @@ class Up(Running):
         return found
 
 
-def gone(pids: list[int], seconds: float = 15) -> None:
+def gone(pids: list[int], seconds: float = START) -> None:
     """Wait until none of these processes is left."""
     until(
         lambda: not any(map(alive, pids)),

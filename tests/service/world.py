@@ -19,6 +19,7 @@ from models.migrate import migrate
 from models.providers import add_provider, find_provider
 from models.sessions import Opening, close_session, open_sessions
 from ops.embedded import Urls
+from ops.logins import login_url, make_logins
 from tests.service import keys
 from tests.service.client import Answer, ProviderClient
 from tests.service.processes import GatewayProcess, WorkerProcess, until
@@ -48,7 +49,11 @@ class Seat:
 
 @dataclass
 class World:
-    """An installation; `gateway()` and `worker()` start processes that end with it."""
+    """An installation; `gateway()` and `worker()` start processes that end with it.
+
+    Each process, and what is done here in its place, logs in as what it is. `urls.database` is the
+    superuser's: `execute` and `rows` may do anything.
+    """
 
     urls: Urls
     processes: ExitStack = field(default_factory=ExitStack)
@@ -56,11 +61,19 @@ class World:
     workers: list[WorkerProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        migrate(self.urls.database)
+        make_logins(self.urls.database)
+        migrate(login_url(self.urls.database, "migrator"))
         self.redis = self.processes.enter_context(Redis.from_url(self.urls.redis))
-        self._connection = LedgerConnection(self.urls.database, wait_seconds=8, connect_seconds=2)
+        self._connection = LedgerConnection(
+            login_url(self.urls.database, "worker"), wait_seconds=8, connect_seconds=2
+        )
         self.ledger = Ledger(self._connection, keys.JOURNAL.current)
         self._asking: psycopg.Connection | None = None
+
+    @property
+    def operator_url(self) -> str:
+        """The database, by the operator's login."""
+        return login_url(self.urls.database, "operator")
 
     def gateway(self, **env: str) -> GatewayProcess:
         """Start a gateway and wait until it is ready."""
@@ -78,7 +91,7 @@ class World:
 
     def provider(self, gateway: GatewayProcess | None = None) -> ProviderClient:
         """A new provider, calling the first gateway unless one is given."""
-        with operation(self.urls.database, keys.AUTHOR) as database:
+        with operation(self.operator_url, keys.AUTHOR) as database:
             credentials = add_provider(database, f"provider {uuid.uuid4().hex}")
         url = (gateway or self.gateways[0]).url if gateway or self.gateways else ""
         client = ProviderClient(url, credentials.counterparty_id, credentials.secret)
@@ -104,7 +117,7 @@ class World:
             max_bet=None if max_bet is None else Decimal(max_bet),
             lasts=lasts,
         )
-        with operation(self.urls.database, keys.AUTHOR) as database:
+        with operation(self.operator_url, keys.AUTHOR) as database:
             opened = open_sessions(database, opening, [player or uuid.uuid4().hex])[0]
         if Decimal(balance):
             deposit = Deposit(opened.account_id, uuid.uuid4().hex, Decimal(balance))
@@ -115,17 +128,17 @@ class World:
 
     def close_session(self, seat: Seat) -> None:
         """Close a session, now."""
-        with operation(self.urls.database, keys.AUTHOR) as database:
+        with operation(self.operator_url, keys.AUTHOR) as database:
             close_session(database, seat.session_id)
 
     def currency(self, code: str, decimals: int) -> str:
         """A currency with that many decimals."""
-        with operation(self.urls.database, keys.AUTHOR) as database:
+        with operation(self.operator_url, keys.AUTHOR) as database:
             return add_currency(database, code, decimals).code
 
     def provider_row(self, client: ProviderClient) -> int:
         """The id of the provider's row."""
-        with transaction(self.urls.database) as database:
+        with transaction(login_url(self.urls.database, "operator")) as database:
             return find_provider(database, client.counterparty_id).id or 0
 
     def execute(self, statement: str, *values: object) -> None:

@@ -1,37 +1,106 @@
 """What a gateway turns away without asking: a share, a crowd, and more of one session than fit."""
 
 import asyncio
+import threading
 
 import pytest
 
-from api.crowding import Crowding
+from api.crowding import STRANGERS, Crowding
 from api.intake import Intake
+from api.peer import Peer
 from settings import Settings
-from tests.unit.gateway_parts import PLACE, gateway_parts
+from tests.unit.gateway_parts import CLIENT, PLACE, gateway_parts
 
 BODY = b'{"betId":"a","betAmount":1,"winAmount":0}'
 SETTINGS = Settings(loop_lag_max_seconds=0.5, requests_in_flight_max=5, bets_of_session_max=4)
+GREAT, SMALL, NEW = b"great", b"small", b"new"
+OURS = CLIENT.counterparty_id.encode()
 
 
-def turned_away(crowding: Crowding, now: float, of: int = 300) -> int:
-    return sum(crowding.turns_away(now) for _ in range(of))
+def known(provider: bytes) -> Peer:
+    """The other end of a connection on which that provider has signed."""
+    peer = Peer()
+    peer.note(provider)
+    return peer
 
 
-def test_it_turns_away_the_share_that_redis_named() -> None:
+def turned_away(crowding: Crowding, now: float, provider: bytes = b"", of: int = 300) -> int:
+    headers = [(b"host", b"h"), (b"x-counterparty-id", provider)]
+    return sum(crowding.turns_away(headers, known(provider), now) for _ in range(of))
+
+
+def bets(crowding: Crowding, provider: bytes, number: int) -> None:
+    """So many bets of a provider, each answered before the next."""
+    for _ in range(number):
+        crowding.count_in(provider, "a")
+        crowding.count_off(provider, "a")
+
+
+def with_two_providers() -> Crowding:
+    """One provider has made 100 bets a moment ago, another has made one."""
     crowding = Crowding(SETTINGS)
+    bets(crowding, GREAT, 100)
+    bets(crowding, SMALL, 1)
+    crowding.pass_time(0.02)
+    return crowding
 
-    assert turned_away(crowding, 0) == 0
-    for thousandths, expected in ((333, 99), (0, 0), (1000, 300), (500, 150)):
+
+def test_alone_a_provider_is_refused_from_a_quarter_of_the_longest_wait_on() -> None:
+    crowding = Crowding(SETTINGS)
+    bets(crowding, GREAT, 100)
+
+    assert turned_away(crowding, 0, GREAT) == 0
+    for thousandths, expected in ((250, 0), (500, 100), (625, 150), (0, 0), (1000, 300)):
         crowding.note(thousandths, 7)
-        assert abs(turned_away(crowding, 7) - expected) <= 1
+        assert abs(turned_away(crowding, 7, GREAT) - expected) <= 1
 
 
 def test_what_redis_said_counts_for_a_moment() -> None:
     crowding = Crowding(SETTINGS)
     crowding.note(1000, 7)
 
-    assert crowding.turns_away(7.049)
-    assert not crowding.turns_away(7.051)
+    assert turned_away(crowding, 7.049, of=1) == 1
+    assert turned_away(crowding, 7.051, of=1) == 0
+
+
+def test_among_others_the_greatest_is_refused_early_so_that_they_wait_little() -> None:
+    crowding = with_two_providers()
+
+    for thousandths, expected in ((50, 0), (150, 150), (250, 300), (1000, 300)):
+        crowding.note(thousandths, 7)
+        assert abs(turned_away(crowding, 7, GREAT) - expected) <= 1
+
+
+def test_who_uses_less_than_another_is_not_refused_while_that_one_is() -> None:
+    crowding = with_two_providers()
+    crowding.note(1000, 7)
+    crowding.note_lag(10)
+
+    assert turned_away(crowding, 7, GREAT) == 300
+    assert turned_away(crowding, 7, SMALL) == turned_away(crowding, 7, NEW) == 0
+    assert turned_away(crowding, 7) == 300  # it says nothing of who it is
+
+
+def test_two_providers_that_use_as_much_are_refused_alike() -> None:
+    crowding = Crowding(SETTINGS)
+    bets(crowding, GREAT, 100)
+    bets(crowding, SMALL, 90)
+    bets(crowding, NEW, 50)
+    crowding.pass_time(0.02)
+    crowding.note(150, 7)
+
+    assert abs(turned_away(crowding, 7, GREAT) - 150) <= 1
+    assert abs(turned_away(crowding, 7, SMALL) - 150) <= 1
+    assert turned_away(crowding, 7, NEW) == 0
+
+
+def test_who_has_not_bet_for_long_is_no_other_for_whose_sake_one_is_refused() -> None:
+    crowding = with_two_providers()
+    bets(crowding, GREAT, 10_000)
+    crowding.pass_time(10)
+    crowding.note(250, 7)
+
+    assert turned_away(crowding, 7, GREAT) == 0
 
 
 def test_the_share_grows_with_the_lag_of_the_loop() -> None:
@@ -42,76 +111,91 @@ def test_the_share_grows_with_the_lag_of_the_loop() -> None:
         assert abs(turned_away(crowding, 0) - expected) <= 1
 
 
-async def test_the_share_grows_with_the_wait_of_the_first_who_is_not_looked_at_yet() -> None:
+async def test_the_share_grows_with_the_wait_of_the_first_of_ones_own_in_the_intake() -> None:
     crowding = Crowding(SETTINGS)
     loop = asyncio.get_running_loop()
     entering = [
-        asyncio.create_task(crowding.intake.enter())
+        asyncio.create_task(crowding.intake.enter(GREAT))
         for _ in range(SETTINGS.admissions_per_script_max + 1)
     ]
     await asyncio.sleep(0)
 
     came = loop.time()
-    assert crowding.intake.waited(came + 0.3) >= 0.3
+    assert crowding.intake.waited(GREAT, came + 0.3) >= 0.3
     for waited, expected in ((0.15, 0), (0.375, 150), (0.6, 300)):
-        assert abs(turned_away(crowding, came + waited) - expected) <= 15
+        assert abs(turned_away(crowding, came + waited, GREAT) - expected) <= 15
+    assert turned_away(crowding, came + 0.6, SMALL) == 0
+    # Whoever names a provider on a connection on which it has not signed waits with strangers.
+    assert not crowding.turns_away([(b"x-counterparty-id", GREAT)], Peer(), came + 0.6)
 
     await asyncio.gather(*entering)
-    assert turned_away(crowding, came + 0.375) == 0
+    assert turned_away(crowding, came + 0.375, GREAT) == 0
 
 
 def test_a_session_has_enough_when_so_many_of_its_bets_are_under_way_and_no_other_has() -> None:
     crowding = Crowding(SETTINGS)
     for session in ("a", "a", "a", "a"):
-        assert not crowding.has_enough(session, 0)
-        crowding.count_in(session)
+        assert not crowding.has_enough(GREAT, session, 0)
+        crowding.count_in(GREAT, session)
 
-    assert crowding.has_enough("a", 0)
-    assert not crowding.has_enough("b", 0)
-    crowding.count_off("a")
-    assert not crowding.has_enough("a", 0)
+    assert crowding.has_enough(GREAT, "a", 0)
+    assert not crowding.has_enough(GREAT, "b", 0)
+    crowding.count_off(GREAT, "a")
+    assert not crowding.has_enough(GREAT, "a", 0)
 
 
 def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
     crowding = Crowding(SETTINGS.model_copy(update={"bets_of_session_max": 16}))
     for _ in range(2):
-        crowding.count_in("a")
+        crowding.count_in(GREAT, "a")
 
-    assert not crowding.has_enough("a", 7)
-    crowding.note(99, 7)
-    assert not crowding.has_enough("a", 7)
-    crowding.note(100, 7)
-    assert crowding.has_enough("a", 7)
-    assert not crowding.has_enough("b", 7)
+    assert not crowding.has_enough(GREAT, "a", 7)
+    crowding.note(320, 7)
+    assert not crowding.has_enough(GREAT, "a", 7)
+    crowding.note(330, 7)
+    assert crowding.has_enough(GREAT, "a", 7)
+    assert not crowding.has_enough(GREAT, "b", 7)
 
 
 def test_even_when_it_is_crowded_a_session_may_have_one_bet() -> None:
     crowding = Crowding(SETTINGS)
     crowding.note(1000, 7)
 
-    assert not crowding.has_enough("a", 7)
-    crowding.count_in("a")
-    assert crowding.has_enough("a", 7)
+    assert not crowding.has_enough(GREAT, "a", 7)
+    crowding.count_in(GREAT, "a")
+    assert crowding.has_enough(GREAT, "a", 7)
 
 
-def test_when_as_many_are_under_way_as_may_be_all_are_turned_away() -> None:
+def test_when_as_many_are_under_way_as_may_be_all_of_that_provider_are_turned_away() -> None:
     crowding = Crowding(SETTINGS)
     for session in ("a", "b", "c", "b", "c"):
-        assert not crowding.full
-        crowding.count_in(session)
+        assert not crowding.is_full(GREAT)
+        crowding.count_in(GREAT, session)
 
-    assert crowding.full
-    assert crowding.turns_away(0)
-    crowding.count_off("b")
-    assert not crowding.full
-    assert not crowding.turns_away(0)
+    assert crowding.is_full(GREAT)
+    assert turned_away(crowding, 0, GREAT) == 300
+    crowding.count_off(GREAT, "b")
+    assert not crowding.is_full(GREAT)
+    assert turned_away(crowding, 0, GREAT) == 0
+
+
+def test_a_provider_that_has_less_than_its_part_is_let_in_though_another_has_all() -> None:
+    crowding = Crowding(SETTINGS)
+    for _ in range(5):
+        crowding.count_in(GREAT, "a")
+
+    for _ in range(3):  # of five, the half
+        assert not crowding.is_full(SMALL)
+        crowding.count_in(SMALL, "b")
+    assert crowding.is_full(SMALL)
+    assert not crowding.is_full(NEW)
 
 
 async def test_so_many_are_let_in_at_a_turn_and_in_the_order_in_which_they_came() -> None:
     intake, let_in = Intake(per_turn=3), list[int]()
 
     async def come(number: int) -> None:
-        await intake.enter()
+        await intake.enter(STRANGERS)
         let_in.append(number)
 
     tasks = [asyncio.create_task(come(number)) for number in range(10)]
@@ -125,9 +209,23 @@ async def test_so_many_are_let_in_at_a_turn_and_in_the_order_in_which_they_came(
     await asyncio.gather(*tasks)
 
 
+async def test_each_lane_is_let_in_in_turn_however_many_wait_in_another() -> None:
+    intake, let_in = Intake(per_turn=2), list[bytes]()
+
+    async def come(lane: bytes) -> None:
+        await intake.enter(lane)
+        let_in.append(lane)
+
+    lanes = [STRANGERS] * 50 + [GREAT] * 20 + [SMALL]
+    await asyncio.gather(*(come(lane) for lane in lanes))
+
+    assert let_in.index(SMALL) <= 2 + 3
+    assert let_in[:42].count(GREAT) >= 18
+
+
 async def test_who_gave_up_waiting_keeps_nobody_out() -> None:
     intake = Intake(per_turn=1)
-    first, second, third = (asyncio.create_task(intake.enter()) for _ in range(3))
+    first, second, third = (asyncio.create_task(intake.enter(STRANGERS)) for _ in range(3))
     await asyncio.sleep(0)
     second.cancel()
 
@@ -135,45 +233,92 @@ async def test_who_gave_up_waiting_keeps_nobody_out() -> None:
 
     assert first.done()
     assert second.cancelled()
-    assert intake.waited(asyncio.get_running_loop().time()) == 0
+    assert intake.is_empty
 
 
-async def test_a_request_is_counted_when_it_came_and_looked_at_when_it_is_let_in(
+async def test_a_request_is_looked_at_and_counts_once_it_is_let_in(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    entered, let_in = asyncio.Event(), asyncio.Event()
+    entered, let_in, counted = asyncio.Event(), asyncio.Event(), list[bool]()
 
-    async def enter() -> None:
+    async def enter(_: bytes) -> None:
         entered.set()
         await let_in.wait()
 
     async with gateway_parts(bets_of_session_max=1) as gateway:
         crowding = gateway.crowding
         monkeypatch.setattr(crowding.intake, "enter", enter)
+        become = gateway.link.becomes
+
+        def note() -> object:
+            counted.append(crowding.has_enough(OURS, PLACE.session_id, 0))
+            return become()
+
+        monkeypatch.setattr(gateway.link, "becomes", note)
         posted = asyncio.create_task(gateway.post(BODY))
         await asyncio.wait_for(entered.wait(), 10)
 
-        assert crowding.has_enough(PLACE.session_id, 0)
+        assert not crowding.has_enough(OURS, PLACE.session_id, 0)
         assert not gateway.nonces()
         let_in.set()
 
         assert (await posted).json()["_responseCode"] == 1
+        assert counted == [True]
         assert len(gateway.nonces()) == 1
-        assert not crowding.has_enough(PLACE.session_id, 0)
+        assert not crowding.has_enough(OURS, PLACE.session_id, 0)
 
 
-async def test_of_many_bets_of_one_session_that_come_at_once_no_more_than_may_be_are_let_in(
+async def test_of_many_bets_of_one_session_no_more_than_may_be_are_let_in_and_no_nonce_is_burnt(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    let_in = asyncio.Event()
     async with gateway_parts(bets_of_session_max=2) as gateway:
-        monkeypatch.setattr(gateway.crowding.intake, "enter", let_in.wait)
+        found, look_up = asyncio.Event(), gateway.sessions.place
+
+        async def place(*question: object) -> object:
+            await found.wait()
+            return await look_up(*question)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(gateway.sessions, "place", place)
         bodies = [b'{"betId":"%d","betAmount":1,"winAmount":0}' % bet for bet in range(5)]
         posted = [asyncio.create_task(gateway.post(body)) for body in bodies]
         ended = asyncio.as_completed(posted)
 
         assert [(await next(ended)).json()["_responseCode"] for _ in range(3)] == [99, 99, 99]
-        let_in.set()
+        found.set()
         assert [(await one).json()["_responseCode"] for one in ended] == [1, 1]
 
         assert len(gateway.nonces()) == 2
+
+
+async def test_requests_without_a_good_signature_keep_no_bet_out_and_delay_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They wait for newer secrets, any number of them; a bet whose secret is known does not."""
+    limits = {"bets_of_session_max": 1, "requests_in_flight_max": 1}
+    async with gateway_parts(directory_max_age_seconds=3600, **limits) as gateway:
+        assert (await gateway.post(BODY)).status_code == 200
+        asked, may_answer = asyncio.Event(), threading.Event()
+        loop, read = asyncio.get_running_loop(), gateway.behind.secrets
+
+        def secrets() -> object:
+            loop.call_soon_threadsafe(asked.set)
+            may_answer.wait(60)
+            return read()
+
+        monkeypatch.setattr(gateway.behind, "secrets", secrets)
+        try:
+            forged = [
+                asyncio.create_task(gateway.post(BODY, sign="0" * 64, **claimed))
+                for claimed in ({}, {"counterparty": "nobody"})
+                for _ in range(100)
+            ]
+            await asyncio.wait_for(asked.wait(), 30)
+
+            for bet in range(5):
+                body = b'{"betId":"%d","betAmount":1,"winAmount":0}' % bet
+                assert (await gateway.post(body)).json()["_responseCode"] == 1
+            assert not any(one.done() for one in forged)
+        finally:
+            may_answer.set()
+        assert {one.status_code for one in await asyncio.gather(*forged)} == {401}
+        assert len(gateway.nonces()) == 6

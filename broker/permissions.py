@@ -1,0 +1,54 @@
+"""The commands of Redis that each kind of process needs, and how it finds out that it may run them.
+
+`probe.lua` tries them; what a user may not do is then said at the start, and not by a bet.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, cast
+
+from redis.exceptions import ResponseError
+
+from broker.conditions import Conditions, is_forbidden, judge, refused
+from broker.registered import printable
+from broker.scripts import common_arguments, source
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+#: What the scripts of a gateway run, and XREAD and ZREM, which it runs itself.
+GATEWAY: Final = (
+    *("EXISTS", "EXPIRE", "GET", "HGET", "HMGET", "HSET", "LINDEX", "LLEN", "RPUSH"),
+    *("SADD", "SRANDMEMBER", "XREAD", "ZADD", "ZCARD", "ZRANGE", "ZREM"),
+)
+#: What the scripts of a worker run, and BLMOVE, which it runs itself; RQ's code runs some more.
+WORKER: Final = (
+    *("BLMOVE", "EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HINCRBY", "HINCRBYFLOAT", "HMGET"),
+    *("HSET", "LINDEX", "LLEN", "LPOP", "LPOS", "LPUSH", "LRANGE", "LREM", "RPUSH", "SADD"),
+    *("SMEMBERS", "SRANDMEMBER", "SREM", "XADD", "ZADD", "ZRANGE", "ZRANGEBYSCORE", "ZREM"),
+    *("ZREMRANGEBYSCORE", "ZSCORE", "DEL"),  # DEL last: it takes the key that the others try
+)
+
+
+def require_permissions(answer: Sequence[bytes]) -> None:
+    """Judge what `probe.lua` answered. Raises UnfitRedis, naming the command and the key."""
+    if answer:
+        command, key, why = map(printable, answer)
+        raise refused(Exception(f"{command} on {key.rpartition(':probe:')[0]}:*: {why}"))
+
+
+def require_fit(connection: "Redis", queue: str, commands: Sequence[str] = ()) -> Conditions:
+    """What INFO says of a server that can be used, by a user who may run these commands.
+
+    Raises UnfitRedis, or RedisError when it cannot be asked.
+    """
+    try:
+        conditions = judge(connection.info())
+        if commands:
+            common = common_arguments(queue)
+            answer = connection.register_script(source("probe"))(args=[*common, *commands])
+            require_permissions(cast("list[bytes]", answer))
+    except ResponseError as error:
+        if not is_forbidden(error):
+            raise
+        raise refused(error) from error
+    return conditions

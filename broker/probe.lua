@@ -1,0 +1,41 @@
+-- Try whether this user may run the commands that our scripts run. ARGV: the common four, then the
+-- commands. Returns {} when all is allowed, else the first refusal: command, key, Redis's words.
+--
+-- It leaves nothing behind: a key of text is made for a moment, on which every other command that
+-- would write fails for its type, which it only does once it is allowed.
+
+local ARGUMENTS = {
+  BLMOVE = {'', 'LEFT', 'RIGHT', '0'}, DEL = {}, EXISTS = {}, EXPIRE = {'1'}, GET = {},
+  HDEL = {'f'}, HEXISTS = {'f'}, HGET = {'f'}, HINCRBY = {'f', '0'}, HINCRBYFLOAT = {'f', '0'},
+  HMGET = {'f'}, HSET = {'f', 'v'}, LINDEX = {'0'}, LLEN = {}, LPOP = {}, LPOS = {'m'},
+  LPUSH = {'m'}, LRANGE = {'0', '0'}, LREM = {'1', 'm'}, RPUSH = {'m'}, SADD = {'m'},
+  SMEMBERS = {}, SRANDMEMBER = {'1'}, SREM = {'m'}, XADD = {'*', 'f', 'v'}, ZADD = {'0', 'm'},
+  ZCARD = {}, ZRANGE = {'0', '0'}, ZRANGEBYSCORE = {'0', '0'}, ZREM = {'m'},
+  ZREMRANGEBYSCORE = {'0', '0'}, ZSCORE = {'m'},
+}
+
+local function try(command, key)
+  if command == 'XREAD' then return redis.pcall('XREAD', 'COUNT', '1', 'STREAMS', key, '0') end
+  local arguments = {unpack(ARGUMENTS[command])}
+  if command == 'BLMOVE' then arguments[1] = key end
+  return redis.pcall(command, key, unpack(arguments))
+end
+
+-- Other errors, as of a server that is full, are of the moment, and no matter of rights. The second
+-- wording is that of Redis 7.0.
+local function is_forbidden(answer)
+  return type(answer) == 'table' and answer.err
+    and (string.find(answer.err, 'ACL failure', 1, true)
+      or string.find(answer.err, 'The user executing the script', 1, true))
+end
+
+for _, prefix in ipairs({OURS, RQ}) do
+  local key = prefix .. ':probe:' .. QUEUE
+  local made = redis.pcall('SET', key, '', 'PX', '1000')
+  if is_forbidden(made) then return {'SET', key, made.err} end
+  for i = 5, made.ok and #ARGV or 0 do
+    local answer = try(ARGV[i], key)
+    if is_forbidden(answer) then return {ARGV[i], key, answer.err} end
+  end
+end
+return {}

@@ -1,0 +1,32 @@
+-- Let failed jobs wait again, each at the end of its lane, as if it came now; its deadline stays.
+-- ARGV: the common four, then ids. Returns a letter for each: Q it waits again, N it is not among
+-- the failed, G it is gone, X it is not a job of ours, A it was applied, L it is too late.
+--
+-- In one step: a job is never on no list.
+
+local function requeue(id)
+  if not call('ZSCORE', FAILED, id) then return 'N' end
+  local lane = lane_of(id)
+  if not lane then return 'X' end
+  local status, data, batch, deadline =
+    unpack(call('HMGET', job_key(id), 'status', 'data', 'batch', 'deadline'))
+  if not is_open(status, data) then return 'G' end
+  if batch == DONE then return 'A' end
+  if (tonumber(deadline or nil) or 0) <= NOW_MS then return 'L' end
+
+  call('ZREM', FAILED, id)
+  if call('LPOS', lane, id) then return 'Q' end  -- a foreign worker said that it failed
+  call('HDEL', job_key(id), 'exc_info')
+  call('PERSIST', job_key(id))
+  if call('RPUSH', lane, id) > 1 then
+    defer(id)
+  else
+    call('SADD', LANES, lane)
+    enqueue(id)
+  end
+  return 'Q'
+end
+
+local letters = {}
+for i = 5, #ARGV do letters[#letters + 1] = requeue(ARGV[i]) end
+return letters

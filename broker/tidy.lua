@@ -1,0 +1,17 @@
+-- Show as finished again what was applied, and then marked as failed by a worker of stock RQ that
+-- had taken it before it came back. ARGV: the common four. Returns how many.
+
+local LOOKED_AT_MAX = 200  -- of those that failed last
+
+local mended = 0
+for _, id in ipairs(call('ZRANGE', FAILED, 0, LOOKED_AT_MAX - 1, 'REV')) do
+  local batch, ttl = unpack(call('HMGET', job_key(id), 'batch', 'result_ttl'))
+  if batch == DONE then
+    call('ZREM', FAILED, id)
+    call('HDEL', job_key(id), 'exc_info')
+    call('HSET', job_key(id), 'status', 'finished')
+    call('EXPIRE', job_key(id), tonumber(ttl or nil) or 0)
+    mended = mended + 1
+  end
+end
+return mended

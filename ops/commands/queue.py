@@ -1,0 +1,150 @@
+"""`betcore queue`: how RQ's queue is, and how it is stopped for a while."""
+
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from redis.exceptions import RedisError
+
+from broker.registered import Registered
+from models.errors import InvalidRequest
+from ops.failures import in_one_line
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_lists, find_settings
+from ops.queue import RqQueue, State, queue_of
+from ops.urls import readable
+from settings import Settings, settings
+
+app = typer.Typer(help="RQ's queue: how it is, suspend, resume, requeue.", no_args_is_help=True)
+
+_WATCH_EVERY_SECONDS = 2.0
+_CLEAR = "\x1b[H\x1b[2J\x1b[3J"  # of a terminal
+
+JobId = Annotated[str | None, typer.Argument(help="The id of one failed job.")]
+All = Annotated[bool, typer.Option("--all", help="Every failed job that can still be applied.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")]
+For = Annotated[
+    int | None,
+    typer.Option("--for", min=1, max=10**7, help="Seconds after which it goes on by itself."),
+]
+
+
+@app.command("info")
+def info(
+    watch: Watch = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Show how many jobs wait, for how long, who works on them, and what is wrong."""
+    with queue_of(_settings(data_dir)) as queue:
+        if not watch:
+            _show(queue, queue.state(), as_json)
+            return
+        try:
+            _watch(queue, as_json)
+        except KeyboardInterrupt:
+            return
+
+
+@app.command("suspend")
+def suspend(
+    seconds: For = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Admit no bets and run none, until `betcore queue resume`.
+
+    Every bet is refused with code 99. It holds for every queue in this Redis.
+    """
+    with queue_of(_settings(data_dir)) as queue:
+        queue.suspend(seconds)
+        emit({"queue": queue.name, "suspended": True, "forSeconds": seconds}, as_json)
+
+
+@app.command("resume")
+def resume(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+    """Admit and run bets again."""
+    with queue_of(_settings(data_dir)) as queue:
+        was_suspended = queue.resume()
+        emit({"queue": queue.name, "suspended": False, "wasSuspended": was_suspended}, as_json)
+
+
+@app.command("requeue")
+def requeue(
+    job_id: JobId = None,
+    every: All = False,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Let a failed job wait again, behind the others of its player.
+
+    A bet is only applied within its deadline, some seconds after it came. After that its provider
+    repeats it, which is safe at any time.
+    """
+    if (job_id is None) != every:
+        raise InvalidRequest("Name one failed job, or give --all.")
+    with queue_of(_settings(data_dir)) as queue:
+        if job_id is None:
+            emit({"queue": queue.name, **queue.requeue_all()}, as_json)
+        else:
+            queue.requeue(job_id)
+            emit({"queue": queue.name, "requeued": 1, "jobId": job_id}, as_json)
+
+
+def _settings(data_dir: Path) -> Settings:
+    """Settings with the URL of a Redis; no database is needed."""
+    configured = settings()
+    return readable(configured if configured.redis_url else find_settings(data_dir))
+
+
+def _watch(queue: RqQueue, as_json: bool) -> None:
+    on_terminal = sys.stdout.isatty() and not as_json
+    while True:
+        try:
+            state = queue.state()
+        except RedisError as error:  # it is watched until it is back
+            typer.echo(f"betcore: {in_one_line(error)}", err=True)
+        else:
+            typer.echo(_CLEAR if on_terminal else "", nl=False)
+            _show(queue, state, as_json)
+            if not on_terminal and not as_json:
+                typer.echo()
+        sys.stdout.flush()
+        time.sleep(_WATCH_EVERY_SECONDS)
+
+
+def _show(queue: RqQueue, state: State, as_json: bool) -> None:
+    fields: dict[str, object] = {
+        "queue": queue.name,
+        "suspended": state.suspended,
+        "suspendedForSeconds": _seconds(state.suspended_for_seconds),
+        "queued": state.queued,
+        "deferred": state.deferred,
+        "oldestSeconds": _seconds(state.oldest_seconds),
+        "started": state.started,
+        "finished": state.finished,
+        "failed": state.failed,
+        "trouble": state.trouble or None,
+    }
+    workers = [_row(worker) for worker in state.attendance.workers]
+    if as_json:
+        emit({**fields, "warnings": state.warnings, "workers": workers}, as_json)
+        return
+    emit_lists(fields, {"workers": workers}, as_json)
+    for warning in state.warnings:
+        typer.echo(f"\nwarning: {warning}")
+
+
+def _row(worker: Registered) -> dict[str, object]:
+    return {
+        "name": worker.name,
+        "kind": "betcore" if worker.ours else "foreign",
+        "state": worker.state,
+        "since": worker.since,
+        "seen": worker.seen,
+        "host": worker.host,
+        "pid": worker.pid,
+        "rq": worker.version,
+    }
+
+
+def _seconds(seconds: float | None) -> Decimal | None:
+    return None if seconds is None else Decimal(f"{seconds:.1f}")

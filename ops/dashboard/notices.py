@@ -1,0 +1,42 @@
+"""What every page says at its top: that the queue is suspended, or that something is wrong."""
+
+from typing import Any, cast
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from broker.conditions import UnfitRedis, judge
+from broker.keys import RQ
+from broker.registered import MARK, SUSPENDED, Attendance, registered
+from ops.dashboard.cures import WORKERS_MAX, is_short
+
+_FIELDS = ("hostname", "pid", "version", "state", "birth", "last_heartbeat", MARK)
+_PREFIX = f"{RQ}:worker:"
+
+
+def notices(redis: Redis, queue: str) -> list[str]:
+    """A line for each thing that an operator should know of. Raises RedisError."""
+    lines = [SUSPENDED] if redis.exists(f"{RQ}:suspended") else []
+    try:
+        lines += judge(redis.info()).warnings
+    except UnfitRedis as error:
+        lines.append(str(error))
+    warning = Attendance(False, tuple(_workers(redis, queue))).warning(queue)
+    return [*lines, *([warning] if warning else [])]
+
+
+def _workers(redis: Redis, queue: str) -> list[Any]:
+    """The workers registered on the queue, read without a script: this user may run none."""
+    keys = cast("set[bytes]", redis.smembers(f"{RQ}:workers:{queue}"))
+    found = []
+    for key in sorted(keys)[:WORKERS_MAX]:
+        name = key.decode(errors="replace")
+        if not name.startswith(_PREFIX) or not is_short(redis, name):
+            continue
+        try:
+            values = cast("list[bytes | None]", redis.hmget(name, _FIELDS))
+        except ResponseError:  # a key of another type
+            continue
+        if values[4]:  # else its hash has expired, or only a part was written anew
+            found.append(registered([name.removeprefix(_PREFIX), *values]))
+    return found

@@ -1,0 +1,68 @@
+"""Who logs in to an embedded PostgreSQL: one login for each role, none of them a superuser.
+
+Their passwords come from the superuser's, in one direction: who has one of them has no other. So
+there is one secret to keep, and a login has the same URL after a restart.
+"""
+
+import hmac
+from urllib.parse import unquote, urlsplit
+
+from psycopg import sql
+
+from models.postgres import connect
+from models.preconditions import Use
+from models.roles import GATEWAY, OPERATOR, OWNER, READER, WORKER, make_role
+
+#: The logins, and the role whose rights each has.
+LOGINS = {
+    "migrator": OWNER,
+    "gateway": GATEWAY,
+    "worker": WORKER,
+    "operator": OPERATOR,
+    "reader": READER,
+}
+
+
+def login_url(superuser_url: str, login: str) -> str:
+    """The URL by which a login reaches the database of the superuser's URL; '' where that is ''."""
+    if not superuser_url:
+        return ""
+    parts = urlsplit(superuser_url)
+    _, _, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{login}:{_password(superuser_url, login)}@{place}").geturl()
+
+
+def make_logins(superuser_url: str) -> None:
+    """Make roles and logins where they are missing; give each login its password and its role.
+
+    The owner's role gets the database, and what an older version made there as the superuser.
+    Done again, it changes nothing. Raises psycopg.Error, sqlalchemy.exc.DBAPIError, LedgerError.
+    """
+    # Imported here: every command reads this module, and only `betcore up` makes logins.
+    from models.db import engine
+    from models.ownership import prepare
+
+    with engine(superuser_url, Use.MIGRATE).connect() as connection:
+        prepare(connection)
+    with connect(superuser_url, Use.START, connect_seconds=10, wait_seconds=10) as connection:
+        for login, role in LOGINS.items():
+            # Only what the password is verified by leaves this process.
+            verifier = connection.pgconn.encrypt_password(
+                _password(superuser_url, login).encode(), login.encode(), b"scram-sha-256"
+            ).decode()
+            name = sql.Identifier(login)
+            connection.execute(make_role(login))
+            connection.execute(
+                sql.SQL("alter role {} login password {}").format(name, sql.Literal(verifier))
+            )
+            connection.execute(sql.SQL("grant {} to {}").format(sql.Identifier(role), name))
+        database = sql.Identifier(connection.info.dbname)
+        owner = sql.Identifier(OWNER)
+        connection.execute(sql.SQL("alter database {} owner to {}").format(database, owner))
+
+
+def _password(superuser_url: str, login: str) -> str:
+    secret = unquote(urlsplit(superuser_url).password or "")
+    if not secret:
+        raise ValueError("a superuser without a password")
+    return hmac.digest(secret.encode(), f"betcore login {login}".encode(), "sha256").hex()

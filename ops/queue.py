@@ -1,0 +1,150 @@
+"""RQ's queue for operators: how it is, suspend, resume, requeue; nothing is ever unpickled.
+
+RQ's own command line loads jobs and workers to do these, and takes what it finds there for pickle.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from broker.bounded import BoundedParser
+from broker.conditions import UnfitRedis
+from broker.keys import RQ
+from broker.permissions import require_fit
+from broker.redis_url import connect_redis
+from broker.registered import Attendance, printable, read_attendance
+from broker.scripts import common_arguments, source
+from models.errors import BetcoreError
+from settings import Settings
+
+_SUSPENDED = f"{RQ}:suspended"
+_WITHIN_SECONDS = 5.0
+_JOBS_PER_SCRIPT = 500
+_REQUEUED = b"Q"
+_REFUSALS: Final = {
+    b"N": "is not among the failed jobs of queue {queue!r}",
+    b"G": "is gone: nothing is left to be run",
+    b"X": "was not put on the queue by betcore, whose workers would only fail it again",
+    b"A": "was applied: there is nothing to be done",
+    b"L": "is too late to be applied; repeat the bet with the same betId instead",
+}
+
+
+class NothingRequeued(BetcoreError):  # noqa: N818
+    """No job waits again; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the queue is at one moment."""
+
+    queued: int
+    deferred: int  # behind others of the same player
+    started: int
+    finished: int  # kept for some seconds
+    failed: int
+    oldest_seconds: float | None  # how long the first of those that wait has waited
+    suspended: bool
+    suspended_for_seconds: float | None  # None: until it is resumed
+    attendance: Attendance
+    trouble: str  # why this Redis cannot be used, in a line; "" when it can
+    warnings: list[str]
+
+
+class RqQueue:
+    """One queue in one Redis. Every method raises RedisError when Redis does not answer."""
+
+    def __init__(self, redis: Redis, name: str) -> None:
+        self.name = name
+        self._redis = redis
+
+    def state(self) -> State:
+        """Count and look."""
+        until_ms, queued, deferred, started, finished, failed, oldest_ms = self._run("state")
+        attendance = read_attendance(self._run("workers"))
+        trouble, warnings = "", []
+        try:
+            warnings = list(require_fit(self._redis, self.name).warnings)
+        except UnfitRedis as error:
+            trouble = str(error)
+        if not attendance.workers:
+            warnings.append(f"No worker takes jobs of queue {self.name!r}: start `betcore worker`.")
+        if foreign := attendance.warning(self.name):
+            warnings.append(foreign)
+        return State(
+            queued=queued,
+            deferred=deferred,
+            started=started,
+            finished=finished,
+            failed=failed,
+            oldest_seconds=None if oldest_ms < 0 else oldest_ms / 1000,
+            suspended=until_ms != -2,
+            suspended_for_seconds=None if until_ms < 0 else until_ms / 1000,
+            attendance=attendance,
+            trouble=trouble,
+            warnings=warnings,
+        )
+
+    def suspend(self, seconds: int | None) -> None:
+        """Take and admit nothing more, for so long, or until `resume`."""
+        self._redis.set(_SUSPENDED, 1, ex=seconds)
+
+    def resume(self) -> bool:
+        """Go on; False when it was not suspended."""
+        return bool(self._redis.delete(_SUSPENDED))
+
+    def requeue(self, job_id: str) -> None:
+        """Let one failed job wait again. Raises NothingRequeued, saying why it does not."""
+        (letter,) = self._run("requeue", job_id)
+        if letter != _REQUEUED:
+            why = _REFUSALS[letter].format(queue=self.name)
+            raise NothingRequeued(f"Job {printable(job_id)!r} {why}.")
+
+    def requeue_all(self) -> dict[str, int]:
+        """Let every failed job wait again that can still be applied; how many, and how many not.
+
+        Raises NothingRequeued when there is none.
+        """
+        letters: Counter[bytes] = Counter()
+        for ids in self._failed(lambda: letters.total() - letters[_REQUEUED]):
+            letters.update(self._run("requeue", *ids))
+        left = letters.total() - letters[_REQUEUED]
+        if not letters[_REQUEUED]:
+            raise NothingRequeued(
+                f"No failed job of queue {self.name!r} can be requeued: "
+                + (f"{left} failed, and it is too late for them." if left else "none has failed.")
+            )
+        return {"requeued": letters[_REQUEUED], "left": left}
+
+    def _failed(self, left_before: Any) -> Iterator[list[bytes]]:
+        """The ids of failed jobs, some at a time; those that were left are passed over."""
+        key = f"{RQ}:failed:{self.name}"
+        while True:
+            first = left_before()
+            ids = self._redis.zrange(key, first, first + _JOBS_PER_SCRIPT - 1)
+            if not ids:
+                return
+            yield cast("list[bytes]", ids)
+
+    def _run(self, script: str, *arguments: bytes | str) -> Sequence[Any]:
+        common = common_arguments(self.name)
+        return cast("Sequence[Any]", self._redis.eval(source(script), 0, *common, *arguments))
+
+
+@contextmanager
+def queue_of(settings: Settings) -> Iterator[RqQueue]:
+    """The queue that the settings name."""
+    with connect_redis(
+        settings.redis_url,
+        socket_connect_timeout=settings.redis_connect_within_seconds,
+        socket_timeout=_WITHIN_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        parser_class=BoundedParser,
+    ) as redis:
+        yield RqQueue(redis, settings.queue_name)

@@ -1,0 +1,196 @@
+"""Our protocol without a network: bytes in parts to it, and all that it answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from api.app import create_app
+from api.auth import Authenticator
+from api.dispatch import Dispatcher
+from api.gateway import Gateway
+from api.sessions import Sessions
+from broker.admission import Admission, Verdict
+from broker.link import Link
+from models.ledger import Ledger
+from models.lookup import Lookup
+from ops.connections import BoundedProtocol
+from ops.gateway import http_config
+from settings import Settings
+from tests.unit.gateway_parts import DONE, Behind
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a client sees: each answer, and whether the connection was ended."""
+
+    answers: tuple[tuple[int, bytes], ...]  # status and body
+    ended: bool
+
+
+@dataclass
+class Seen:
+    """A request as the app was given it."""
+
+    method: str
+    target: bytes
+    fields: list[tuple[bytes, bytes]]
+    body: bytes = b""
+
+
+class FakeTransport:
+    """What asyncio would give; it keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+        self.paused = False
+        self._over = asyncio.Event()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._over.is_set()
+
+    async def end(self) -> None:
+        """Wait until nothing more can be written."""
+        await asyncio.wait_for(self._over.wait(), 60)
+
+    def write(self, data: bytes) -> None:
+        assert not self.ended, "written after the end"
+        self.written += data
+
+    def write_eof(self) -> None:
+        self._over.set()
+
+    close = abort = write_eof
+
+    def is_closing(self) -> bool:
+        return self.ended
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+    def get_extra_info(self, _: str) -> None:
+        return None
+
+
+class InstantLink:
+    """Admits everything, and knows every result at once; `seen` are the admissions."""
+
+    stream = "betcore:replies:this"
+
+    def submit(self, admission: Admission) -> asyncio.Future[Any]:
+        admission.resolve(DONE.to_json() if admission.data else Verdict.CLAIMED)
+        return admission.future
+
+
+class Connections:
+    """Connections to one gateway: the real app, whose queue answers at once."""
+
+    def __init__(self, app: ASGIApp, protocol: type[BoundedProtocol] = BoundedProtocol) -> None:
+        self._app = app
+        self._protocol = protocol
+        self.seen: list[Seen] = []
+        self.state = ServerState()
+
+        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._serve(scope, receive, send)
+
+        self.config = http_config(watched)
+        self.config.load()
+
+    async def ask(self, parts: Iterable[bytes], *, end: bool = False) -> Outcome:
+        """Send some parts, each in a turn of its own; `end`: then say that nothing follows."""
+        async with self.open() as (protocol, transport):
+            waiting = list(parts)
+            with_body = not b"".join(waiting).startswith(b"HEAD ")
+            while waiting and not transport.ended:
+                if not transport.paused:
+                    protocol.data_received(waiting.pop(0))
+                await self.settle()
+            if end and not transport.ended and not protocol.eof_received():
+                protocol.transport.close()
+            await self.settle()
+            return Outcome(answers(bytes(transport.written), with_body=with_body), transport.ended)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[tuple[BoundedProtocol, FakeTransport]]:
+        """One connection."""
+        transport = FakeTransport()
+        protocol = self._protocol(self.config, self.state, {})
+        protocol.connection_made(cast("asyncio.Transport", transport))
+        try:
+            yield protocol, transport
+        finally:
+            if protocol in self.state.connections or not transport.ended:
+                transport.abort()
+                protocol.connection_lost(None)
+
+    async def settle(self) -> None:
+        """Wait until nothing is worked on."""
+        while self.state.tasks:
+            await asyncio.wait([*self.state.tasks])
+        await asyncio.sleep(0)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query = b"?" + scope["query_string"] if scope["query_string"] else b""
+        seen = Seen(scope["method"], scope["raw_path"] + query, scope["headers"])
+        self.seen.append(seen)
+
+        async def note() -> Any:
+            message = await receive()
+            seen.body += message.get("body", b"")
+            return message
+
+        await self._app(scope, note, send)
+
+
+@asynccontextmanager
+async def connections(**changed: Any) -> AsyncIterator[Connections]:
+    """Connections to a gateway with these settings."""
+    # The requests of a table are signed when it is made.
+    settings = Settings(**{"timestamp_tolerance_seconds": 1_000_000} | changed)
+    app = create_app(settings)
+    gateway: Gateway = app.state.gateway
+    behind = Behind()
+    gateway.authenticator = Authenticator(settings, cast("Lookup", behind))
+    gateway.sessions = Sessions(settings, cast("Lookup", behind))
+    link = cast("Link", InstantLink())
+    gateway.dispatcher = Dispatcher(settings, link, cast("Ledger", behind))
+    try:
+        yield Connections(app)
+    finally:
+        await gateway.stop()
+
+
+def answers(written: bytes, *, with_body: bool = True) -> tuple[tuple[int, bytes], ...]:
+    """The answers in some bytes: status and body; those to a HEAD have none."""
+    found: list[tuple[int, bytes]] = []
+    while written:
+        head, end, written = written.partition(b"\r\n\r\n")
+        assert end, head
+        line, *fields = head.split(b"\r\n")
+        lengths = [int(one[16:]) for one in fields if one.lower().startswith(b"content-length: ")]
+        length = sum(lengths) if with_body else 0
+        assert line.startswith(b"HTTP/1.1 "), line
+        assert len(written) >= length
+        found.append((int(line[9:12]), written[:length]))
+        written = written[length:]
+    return tuple(found)
+
+
+def cuts(sent: bytes) -> Iterable[Sequence[bytes]]:
+    """Every way to send it in two parts."""
+    return ((sent[:at], sent[at:]) for at in range(1, len(sent)))
+
+
+def bytewise(sent: bytes) -> list[bytes]:
+    """Each byte by itself."""
+    return [sent[at : at + 1] for at in range(len(sent))]
