@@ -70,6 +70,7 @@ class Action(StrEnum):
     SECRET_ADDED = "secret.added"  # noqa: S105 - the name of an action
     SECRET_ADOPTED = "secret.adopted"  # noqa: S105
     SECRET_REVOKED = "secret.revoked"  # noqa: S105
+    SECRET_REENCRYPTED = "secret.reencrypted"  # noqa: S105
     PLAYER_ADDED = "player.added"
     PLAYER_ADOPTED = "player.adopted"
     PLAYER_BLOCKED = "player.blocked"

@@ -51,7 +51,11 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     },
     "provider_secret": {
         GATEWAY: _READS,
-        OPERATOR: Rights(select=ALL, insert="provider_id secret revoked_at", update="revoked_at"),
+        OPERATOR: Rights(
+            select=ALL,
+            insert="id provider_id key ciphertext",
+            update="key ciphertext revoked_at",
+        ),
         READER: Rights(select="id provider_id created_at revoked_at"),
     },
     "player": {
@@ -107,6 +111,11 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         ),
         READER: _READS,
     },
+    "refused_order": {
+        WORKER: Rights(select=ALL, insert="id"),
+        OPERATOR: _READS,
+        READER: _READS,
+    },
     "journal_start": {OPERATOR: _READS, READER: _READS},
     "audit_log": {
         OPERATOR: Rights(select=ALL, insert="id actor action subject_table subject facts note"),
@@ -115,8 +124,12 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }
 
-#: Who may draw ids of bets and transfers. Keys that PostgreSQL counts by itself need nothing.
-SEQUENCES: Mapping[str, frozenset[str]] = {"ledger_ids": frozenset({WORKER})}
+#: Who may draw ids: of bets and transfers, and of secrets, which are encrypted for their id. Keys
+#: that PostgreSQL counts by itself need nothing.
+SEQUENCES: Mapping[str, frozenset[str]] = {
+    "ledger_ids": frozenset({WORKER}),
+    "provider_secret_id_seq": frozenset({OPERATOR}),
+}
 
 #: Who may call each of our functions; triggers run theirs for whoever fires them.
 FUNCTIONS: Mapping[str, frozenset[str]] = {

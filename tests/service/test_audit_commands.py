@@ -52,6 +52,7 @@ def test_every_command_that_changes_something_leaves_who_did_it_and_why(desk: De
         ("provider", "suspend", name): ["provider.suspended"],
         ("provider", "resume", name): ["provider.resumed"],
         ("provider", "secret", "add", name): ["secret.added"],
+        ("provider", "secret", "reencrypt"): [],
         ("provider", "secret", "revoke", name, "--secret-id", secret["secretId"]): [
             "secret.revoked"
         ],

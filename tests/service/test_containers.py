@@ -16,7 +16,8 @@ from redis import Redis
 from redis.exceptions import NoPermissionError
 from typer.main import get_group
 
-from models.db import engine, transaction
+from models.audit import operation
+from models.db import engine
 from models.lookup import Lookup
 from models.migrate import migrate
 from models.providers import add_provider
@@ -26,6 +27,7 @@ from ops.embedded.binaries import find_postgres
 from ops.healthy import healthy
 from ops.probe import in_url
 from settings import Settings, variables
+from tests.service import keys
 from tests.service.dashboard_world import dashboard, pages
 from tests.service.migrating import older
 from tests.service.processes import common_environment
@@ -216,8 +218,8 @@ def test_the_logins_that_compose_makes_can_do_their_work(
         gateway = Lookup(as_role["gateway"], connect_seconds=2, answer_seconds=8)
         assert gateway.places(["none"]) == [None]
         gateway.close()
-        with transaction(as_role["operator"]) as database:
-            add_provider(database, "of compose")
+        with operation(as_role["operator"], keys.AUTHOR) as database:
+            add_provider(database, "of compose", keys.CIPHER)
         with psycopg.connect(as_role["worker"]) as worker:
             worker.execute("select nextval('ledger_ids')")
         engine(as_role["operator"]).dispose()
