@@ -80,6 +80,9 @@ class Action(StrEnum):
     SESSION_OPENED = "session.opened"
     SESSION_ADOPTED = "session.adopted"
     SESSION_CLOSED = "session.closed"
+    QUEUE_SUSPENDED = "queue.suspended"
+    QUEUE_RESUMED = "queue.resumed"
+    QUEUE_REQUEUED = "queue.requeued"
     DEPOSIT_REQUESTED = "deposit.requested"
     WITHDRAWAL_REQUESTED = "withdrawal.requested"
 
@@ -106,6 +109,7 @@ _TABLES = {
     "player": "player",
     "account": "account",
     "session": "session",
+    "queue": "queue",  # RQ's, in Redis: no table of ours
     "deposit": "account",
     "withdrawal": "account",
 }
