@@ -53,7 +53,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         GATEWAY: _READS,
         OPERATOR: Rights(
             select=ALL,
-            insert="id provider_id key ciphertext",
+            insert="id provider_id key ciphertext revoked_at",
             update="key ciphertext revoked_at",
         ),
         READER: Rights(select="id provider_id created_at revoked_at"),
