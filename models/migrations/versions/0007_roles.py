@@ -87,7 +87,7 @@ grant insert (id, actor, action, subject_table, subject, facts, note) on audit_l
     to betcore_operator;
 grant insert (code, decimals) on currency to betcore_operator;
 grant insert (counterparty_id, name, status), update (status) on provider to betcore_operator;
-grant insert (id, provider_id, key, ciphertext), update (key, ciphertext, revoked_at)
+grant insert (id, provider_id, key, ciphertext, revoked_at), update (key, ciphertext, revoked_at)
     on provider_secret to betcore_operator;
 grant usage on sequence provider_secret_id_seq to betcore_operator;
 grant insert (external_id, status), update (status) on player to betcore_operator;
