@@ -3,22 +3,23 @@
 import asyncio
 import hmac
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.calls import Call
 from api.coalesced import Coalesced, LookupFailed
+from api.directory import Directory, Secrets, SecretsLocked
 from api.errors import ApiError, try_later, unauthorized
 from models.errors import UnsupportedDatabase
+from models.keys import BadKey, NoKey
 from models.lookup import Lookup
 from settings import Settings
-
-#: For each `X-Counterparty-Id`: the provider's id and its active secrets.
-Secrets = Mapping[str, tuple[int, Sequence[bytes]]]
 
 _NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
 # Failed authentications ask for newer secrets; this bounds what a flood of them can cost.
 _SPACING_SECONDS = 0.05
+# What we say ourselves; a driver's message may name hosts and users.
+_TELLABLE = (UnsupportedDatabase, NoKey, BadKey, SecretsLocked)
 _UNREACHABLE = "PostgreSQL cannot be reached or read; the log says why."
 
 
@@ -38,8 +39,9 @@ class Authenticator:
         self._secrets: Secrets = {}
         self._read_at = float("-inf")  # when the reading of `_secrets` began, loop time
         self._trouble = _UNREACHABLE
+        directory = Directory(settings)
         self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
-            lambda keys: [(time.monotonic(), lookup.secrets())] * len(keys),
+            lambda keys: [(time.monotonic(), directory.decrypted(lookup.secrets()))] * len(keys),
             lookup.close,
             _SPACING_SECONDS,
         )
@@ -118,9 +120,8 @@ class Authenticator:
                 newest = await self._newest.get(None, self._settings.directory_max_age_seconds)
                 self._read_at, self._secrets = newest
             except LookupFailed as failure:
-                # Only what we say ourselves: a driver's message names hosts and users.
-                unsuited = isinstance(failure.__cause__, UnsupportedDatabase)
-                self._trouble = str(failure) if unsuited else _UNREACHABLE
+                tellable = isinstance(failure.__cause__, _TELLABLE)
+                self._trouble = str(failure) if tellable else _UNREACHABLE
             await asyncio.sleep(self._settings.directory_refresh_seconds)
 
     def _age(self) -> float:

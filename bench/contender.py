@@ -5,11 +5,13 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from models.keys import KeyRing, Purpose
+from models.secret_cipher import SecretCipher
 from ops.embedded import Urls
 
 #: The keys of all contenders that need some: nothing here is worth more.
 KEYS = {purpose.variable: f"{number + 1:02x}" * 32 for number, purpose in enumerate(Purpose)}
 JOURNAL = KeyRing.read(Purpose.JOURNAL, KEYS[Purpose.JOURNAL.variable])
+CIPHER = SecretCipher(KeyRing.read(Purpose.SECRETS, KEYS[Purpose.SECRETS.variable]))
 OPERATOR = KeyRing.read(Purpose.OPERATOR, KEYS[Purpose.OPERATOR.variable])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bench.contender import OPERATOR
+from bench.contender import CIPHER, OPERATOR
 from bench.servers import query, settle
 from models.audit import Author, operation
 from models.providers import add_provider
@@ -74,7 +74,7 @@ class People:
 def make_people(database_url: str, accounts: int = ACCOUNTS) -> People:
     """Make everybody, on an empty database, with a deposit each that the ledger can verify."""
     with operation(database_url, Author("bench", OPERATOR.current)) as database:
-        credentials = add_provider(database, "bench")
+        credentials = add_provider(database, "bench", CIPHER)
         opening = Opening(credentials.counterparty_id, CURRENCY, None, None, _SESSIONS_LAST)
         open_accounts(database, opening, [])  # the provider's own account and the cash account
     query(database_url, _PLAYERS, accounts=accounts)

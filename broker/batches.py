@@ -58,6 +58,7 @@ class FinishedJob:
     result: dict[str, object] | None
     failure: str = ""
     expired: bool = False  # it failed for want of time and did nothing: soon forgotten
+    answer: dict[str, object] | None = None  # what who waits is told of a job that failed
 
 
 class Batches:
@@ -152,7 +153,7 @@ def _replies(jobs: Iterable[FinishedJob]) -> dict[str, str]:
     by_stream: dict[str, list[object]] = defaultdict(list)
     for job in jobs:
         if job.reply_to:
-            by_stream[job.reply_to].append((token_of(job.id), job.result))
+            by_stream[job.reply_to].append((token_of(job.id), job.result or job.answer))
     return {stream: encode_result(results) for stream, results in by_stream.items()}
 
 

@@ -1,7 +1,8 @@
 """Jobs as JSON: what the queue carries, and what comes back.
 
 A job's `data` is RQ's own form for its JSON serializer, `[function, instance, args, kwargs]`, with
-two arguments: the command's values and the stream to which the result is sent.
+two arguments: the command's values and the stream to which the result is sent. A job that moves
+cash has a third one: what vouches for it (broker/orders.py).
 """
 
 import json
@@ -30,16 +31,26 @@ class BadJob(BetcoreError):  # noqa: N818
     """The job is not one of ours."""
 
 
+class Order(NamedTuple):
+    """What vouches for a job that moves cash, as it was given: not checked yet."""
+
+    expires_ms: int  # Unix time, by the clock of who ordered it
+    key: str  # names the key of the HMAC
+    hmac: str  # in hex
+
+
 class Work(NamedTuple):
     """What a job asks for, and where its result goes; no stream: nobody waits."""
 
     command: Command
     reply_to: str
+    order: Order | None = None
 
 
-def encode_job(command: Command, reply_to: str) -> str:
+def encode_job(command: Command, reply_to: str, order: Order | None = None) -> str:
     """The `data` of a job that runs `command`."""
-    return _ENCODE([command.function, None, [command.to_job(), reply_to], {}])
+    arguments = [command.to_job(), reply_to, *([] if order is None else [order])]
+    return _ENCODE([command.function, None, arguments, {}])
 
 
 def describe(command: Command) -> str:
@@ -75,14 +86,22 @@ def decode_job(data: bytes) -> Work:
     """
     try:
         function, instance, arguments, named = _DECODE(_plain(data).decode())
-        values, reply_to = arguments
+        values, reply_to, *more = arguments
         command = COMMANDS[function].from_job(values)
+        order = _order(*more) if more else None
     except (ValueError, TypeError, KeyError, InvalidRequest, RecursionError, zlib.error) as error:
         why = repr(error)[:_FAILURE_CHARACTERS_MAX]
         raise BadJob(f"The job is not one of ours: {why}") from error
     if instance is not None or named or not _is_reply_stream(reply_to):
         raise BadJob
-    return Work(command, reply_to)
+    return Work(command, reply_to, order)
+
+
+def _order(values: object) -> Order:
+    match values:
+        case [int(expires_ms), str(key), str(mac)] if not isinstance(expires_ms, bool):
+            return Order(expires_ms, key, mac)
+    raise TypeError(f"what vouches for a job expected, not {values!r:.80}")
 
 
 def _plain(data: bytes) -> bytes:
@@ -105,8 +124,8 @@ def expand(data: bytes, bytes_max: int) -> bytes:
 
 
 def _is_reply_stream(name: object) -> bool:
-    """Whether a result may be sent there; `finish` would fail on a key of another type."""
-    return isinstance(name, str) and (not name or name.startswith(REPLIES))
+    """Whether a result may be sent there; `finish` would fail on any other key, for all."""
+    return isinstance(name, str) and name.isascii() and (not name or name.startswith(REPLIES))
 
 
 def encode_result(result: object) -> str:

@@ -24,6 +24,11 @@ def flight_key(provider_id: int, bet_id: str) -> str:
     return f"{OURS}:flight:{provider_id}:{bet_id}"
 
 
+def job_id(account_id: int, token: str) -> str:
+    """The id of the job that a request with this token becomes (`admit.lua`)."""
+    return f"{account_id}-{token}"
+
+
 def account_of(job_id: str) -> int:
     """The account in whose lane a job of ours is."""
     return int(job_id.partition("-")[0])

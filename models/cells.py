@@ -13,6 +13,7 @@ from models.reason import Reason
 from models.state import Account, Bet, BetState, Kind, OpenedBy, Session
 
 # `_responseCode`s that the ledger decides (PROTOCOL.md).
+UNKNOWN: Final = 0  # decided by nobody: how it ended is not known
 DONE: Final = 1
 SESSION_CLOSED: Final = 3
 INSUFFICIENT_FUNDS: Final = 4

@@ -153,6 +153,8 @@ class CashCommand:
     account_id: int
     reference: str
     amount: Decimal
+    #: Names the order by which it is run, of which there may be several for one reference.
+    order_id: str = ""
 
     @classmethod
     def read(cls, account_id: int, reference: str, amount: str, decimals: int) -> Self:
@@ -164,7 +166,7 @@ class CashCommand:
         )
 
     def to_job(self) -> dict[str, JobValue]:
-        """The command as JSON values."""
+        """The command as JSON values; the order is the job itself."""
         return {
             "account": self.account_id,
             "reference": self.reference,

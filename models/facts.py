@@ -30,6 +30,8 @@ class Subject(NamedTuple):
         return {"first": first, "later": [str(one) for one in of_table if not one.is_first]}
 
 
+#: What there is of a secret that was revoked.
+ERASED = "erased"
 #: Facts that somebody made something else of are none: no entry may stop the verification.
 _OBJECT = "case jsonb_typeof(facts) when 'object' then facts else '{}' end"
 
@@ -74,7 +76,8 @@ SUBJECTS = (
         adopted=Action.SECRET_ADOPTED,
         key="t.id::text",
         facts=f"""'provider', t.provider_id::text,
-              'sha256', encode(sha256(convert_to(t.secret, 'UTF8')), 'hex'),
+              'sha256', coalesce(encode(
+                  sha256(convert_to(t.key || ':', 'UTF8') || t.ciphertext), 'hex'), '{ERASED}'),
               'revokedAt', {_time("t.revoked_at")}""",
         older=_by_id("provider_secret"),
     ),

@@ -100,6 +100,14 @@ class Key:
             )
         return cls(purpose, secret)
 
+    def derive(self, label: str) -> bytes:
+        """A key of 32 bytes for one use, by HKDF (RFC 5869): it tells nothing of the others."""
+        # Only whoever uses a key pays for the import.
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+        return HKDF(SHA256(), 32, None, f"betcore {label}".encode()).derive(self.secret)
+
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from models import queries
-from models.cells import OPENED_BY, SESSION_CLOSED, Decision
+from models.cells import INSUFFICIENT_FUNDS, OPENED_BY, SESSION_CLOSED, Decision
 from models.commands import BetCommand, CashCommand, Command
 from models.db import BatchTransaction, Call, LedgerConnection
 from models.errors import LedgerError
@@ -96,6 +96,7 @@ class Ledger:
         if cash:
             calls.append((queries.BOOKED, [[command.reference for command in cash]]))
             calls.append((queries.CASH_ACCOUNTS, [[command.account_id for command in cash]]))
+            calls.append((queries.REFUSED_ORDERS, [[command.order_id for command in cash]]))
         if not reads_only:
             calls.append((queries.MOMENT, ()))
             # A write, which PostgreSQL refuses in a read-only transaction.
@@ -140,7 +141,8 @@ def _decide(state: State, command: Command) -> Decision:
         return decide(bet, account, state.sessions.get(command.session_id), command)
     if account is None:
         raise LedgerError(f"There is no account {command.account_id}.")
-    return decide_cash(state.booked.get(command.reference), account, command)
+    refused = command.order_id in state.refused_orders
+    return decide_cash(state.booked.get(command.reference), account, command, refused=refused)
 
 
 def advance(state: State, command: Command, decision: Decision) -> Outcome:
@@ -171,6 +173,8 @@ def _move_cash(state: State, account: Account, command: CashCommand, decision: D
         transfer = state.move(kind, account, cash, amount, reference=command.reference)
         booked = Booked(transfer.id, account.id, kind, amount)
         state.booked[command.reference] = booked
+    if decision.code == INSUFFICIENT_FUNDS and command.order_id:
+        state.refuse(command.order_id)
     ids = (state.booked[command.reference].id,) if decision.answers else ()
     return Outcome(decision.code, account.balance, ids)
 

@@ -10,6 +10,7 @@ from models.errors import LedgerContention, LedgerError, LedgerUnavailable
 from models.pipeline import Column, Row, exact, maybe_exact, present, whole
 from models.preconditions import Use
 from models.queries import INT4S, INT8S, REPLICATED, TEXTS, Query
+from models.secret_cipher import Encrypted, SecretRow
 
 _TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
 
@@ -17,9 +18,9 @@ _TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
 _SECRETS = Query(
     b"secrets",
     """
-    select p.counterparty_id, p.id, s.secret
+    select s.id, p.id, p.counterparty_id, s.key, encode(s.ciphertext, 'hex')
     from provider p join provider_secret s on s.provider_id = p.id
-    where s.revoked_at is null
+    where s.revoked_at is null order by s.id
     """,
 )
 
@@ -126,16 +127,15 @@ class Lookup:
             use=Use.READ if may_be_replica else Use.SERVE,
         )
 
-    def secrets(self) -> dict[str, tuple[int, list[bytes]]]:
-        """For each `X-Counterparty-Id` the provider's id and its active secrets.
-
-        Raises LedgerError.
-        """
-        found: dict[str, tuple[int, list[bytes]]] = {}
-        for counterparty_id, provider_id, secret in self._rows(_SECRETS):
-            of_provider = found.setdefault(present(counterparty_id), (whole(provider_id), []))
-            of_provider[1].append(present(secret).encode())
-        return found
+    def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
+        """Every active secret as it is stored, and where. Raises LedgerError."""
+        return [
+            (
+                SecretRow(whole(row[0]), whole(row[1]), present(row[2])),
+                Encrypted(present(row[3]), bytes.fromhex(present(row[4]))),
+            )
+            for row in self._rows(_SECRETS)
+        ]
 
     def places(self, session_ids: Sequence[str]) -> list[Place | None]:
         """Where each session acts; None: there is no such session. Raises LedgerError."""

@@ -10,24 +10,28 @@ from sqlalchemy import text
 
 from models.db import engine
 from models.errors import UnsupportedDatabase
+from models.keys import KeyRing
 from models.ownership import act_as_owner, statements_needed
 from models.preconditions import UNKNOWN_REVISION, Use
+from models.secret_cipher import SecretCipher
 
 _FOLDER = Path(__file__).parent / "migrations"
 # Any number; the same in every process that migrates, so that they take turns.
 _LOCK = 5_318_008
 
 
-def migrate(database_url: str) -> str:
+def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
     """Upgrade to the newest revision and return its name; does nothing when it is there already.
 
     Acts as `betcore_owner`, and makes that role and the others where they are missing. Processes
-    that migrate at the same time take turns. Raises sqlalchemy.exc.OperationalError when
-    PostgreSQL cannot be reached, UnsupportedDatabase when it is not as we need it, RolesNeeded when
-    an administrator has to make the roles.
+    that migrate at the same time take turns. `secret_keys` encrypt secrets of providers that an
+    older version left in plain text. Raises NoKey when there are such and no keys,
+    sqlalchemy.exc.OperationalError when PostgreSQL cannot be reached, UnsupportedDatabase when it
+    is not as we need it, RolesNeeded when an administrator has to make the roles.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
+    config.attributes["secret_cipher"] = None if secret_keys is None else SecretCipher(secret_keys)
     with engine(database_url, Use.MIGRATE).connect() as connection:
         connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
         connection.commit()

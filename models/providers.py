@@ -2,21 +2,25 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
 import psycopg
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from models.audit import Action, record
 from models.errors import AlreadyExists, InvalidRequest, NotFound
+from models.facts import ERASED
+from models.secret_cipher import Encrypted, SecretCipher, SecretRow, Undecryptable
 from models.tables import Provider, ProviderSecret
 
 _SECRET_BYTES = 32
+_NEXT_ID = text("select nextval(pg_get_serial_sequence('provider_secret', 'id'))")
 _NAME_MAX = 128
 
 ProviderStatus = Literal["active", "suspended"]
@@ -39,8 +43,17 @@ class Secret:
     revoked_at: datetime | None  # since when nothing signed with it is accepted
 
 
-def add_provider(session: Session, name: str) -> Credentials:
-    """Add a provider with a fresh identity and secret.
+@dataclass(frozen=True, slots=True)
+class Reencrypted:
+    """What became of the secrets that are not revoked."""
+
+    changed: int
+    unchanged: int  # encrypted with the key in use before
+    unreadable: Sequence[tuple[SecretRow, str]]  # and why: gateways do not accept them
+
+
+def add_provider(session: Session, name: str, cipher: SecretCipher) -> Credentials:
+    """Add a provider with a fresh identity and secret, which `cipher` encrypts.
 
     Raises AlreadyExists when the name is taken, InvalidRequest when it is empty or too long.
     """
@@ -62,7 +75,8 @@ def add_provider(session: Session, name: str) -> Credentials:
         name=name,
         status=provider.status,
     )
-    return Credentials(provider.counterparty_id, _fresh_secret(session, provider).secret)
+    _, secret = _fresh_secret(session, provider, cipher)
+    return Credentials(provider.counterparty_id, secret)
 
 
 def set_provider_status(session: Session, counterparty_id: str, status: ProviderStatus) -> None:
@@ -76,29 +90,30 @@ def set_provider_status(session: Session, counterparty_id: str, status: Provider
     record(session, action, provider.id, status=status)
 
 
-def add_secret(session: Session, counterparty_id: str) -> tuple[Secret, str]:
+def add_secret(session: Session, counterparty_id: str, cipher: SecretCipher) -> tuple[Secret, str]:
     """Give a provider one more secret, beside those it has; the second value is the secret itself.
 
     Raises NotFound.
     """
-    added = _fresh_secret(session, find_provider(session, counterparty_id))
-    return _shown(added), added.secret
+    added, secret = _fresh_secret(session, find_provider(session, counterparty_id), cipher)
+    return _shown(added), secret
 
 
 def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Secret:
-    """Revoke one secret of a provider; one that is revoked stays so since the first time.
+    """Revoke one secret of a provider, and erase it: nobody can bring it back.
 
-    Raises NotFound.
+    One that is revoked stays so since the first time. Raises NotFound.
     """
     provider = find_provider(session, counterparty_id)
     now = func.coalesce(col(ProviderSecret.revoked_at), func.clock_timestamp())
     of_provider = col(ProviderSecret.provider_id) == provider.id
     statement = update(ProviderSecret).where(of_provider, col(ProviderSecret.id) == secret_id)
-    revoked = session.execute(statement.values(revoked_at=now).returning(ProviderSecret)).first()
+    erased = statement.values(revoked_at=now, key=None, ciphertext=None)
+    revoked = session.execute(erased.returning(ProviderSecret)).first()
     if revoked is None:
         raise NotFound(f"The provider {counterparty_id!r} has no secret {secret_id}.")
     secret = _shown(revoked[0])
-    record(session, Action.SECRET_REVOKED, secret_id, revokedAt=secret.revoked_at)
+    record(session, Action.SECRET_REVOKED, secret_id, sha256=ERASED, revokedAt=secret.revoked_at)
     return secret
 
 
@@ -107,6 +122,30 @@ def list_secrets(session: Session, counterparty_id: str) -> list[Secret]:
     provider = find_provider(session, counterparty_id)
     found = select(ProviderSecret).where(ProviderSecret.provider_id == provider.id)
     return [_shown(secret) for secret in session.exec(found.order_by(col(ProviderSecret.id)))]
+
+
+def reencrypt_secrets(session: Session, cipher: SecretCipher) -> Reencrypted:
+    """Encrypt with the key in use whatever was encrypted with one that it has replaced."""
+    rows = session.exec(
+        select(ProviderSecret, Provider)
+        .join(Provider, col(Provider.id) == col(ProviderSecret.provider_id))
+        .where(col(ProviderSecret.revoked_at).is_(None))
+        .order_by(col(ProviderSecret.id))
+        .with_for_update(of=ProviderSecret)
+    ).all()
+    changed, unreadable = 0, []
+    for secret, provider in rows:
+        row = _bound_to(secret, provider)
+        try:
+            plain = cipher.decrypt(Encrypted(secret.key or "", secret.ciphertext or b""), row)
+        except Undecryptable as why:
+            unreadable.append((row, str(why)))
+            continue
+        if secret.key != cipher.current:
+            _encrypt(secret, plain, row, cipher)
+            record(session, Action.SECRET_REENCRYPTED, secret.id, sha256=_digest(secret))
+            changed += 1
+    return Reencrypted(changed, len(rows) - changed - len(unreadable), unreadable)
 
 
 def find_provider(session: Session, counterparty_id: str, *, lock: bool = False) -> Provider:
@@ -120,15 +159,33 @@ def find_provider(session: Session, counterparty_id: str, *, lock: bool = False)
     return found
 
 
-def _fresh_secret(session: Session, provider: Provider) -> ProviderSecret:
-    secret = ProviderSecret(
-        provider_id=provider.id or 0, secret=secrets.token_urlsafe(_SECRET_BYTES)
-    )
-    session.add(secret)
+def _fresh_secret(
+    session: Session, provider: Provider, cipher: SecretCipher
+) -> tuple[ProviderSecret, str]:
+    plain = secrets.token_urlsafe(_SECRET_BYTES)
+    # Drawn first: the secret is bound to it.
+    id_ = session.execute(_NEXT_ID).scalar_one()
+    added = ProviderSecret(id=id_, provider_id=provider.id or 0)
+    _encrypt(added, plain, _bound_to(added, provider), cipher)
+    session.add(added)
     session.flush()
-    digest = hashlib.sha256(secret.secret.encode()).hexdigest()
-    record(session, Action.SECRET_ADDED, secret.id, provider=secret.provider_id, sha256=digest)
-    return secret
+    digest = _digest(added)
+    record(session, Action.SECRET_ADDED, id_, provider=added.provider_id, sha256=digest)
+    return added, plain
+
+
+def _bound_to(secret: ProviderSecret, provider: Provider) -> SecretRow:
+    return SecretRow(secret.id or 0, provider.id or 0, provider.counterparty_id)
+
+
+def _encrypt(secret: ProviderSecret, plain: str, row: SecretRow, cipher: SecretCipher) -> None:
+    made = cipher.encrypt(plain, row)
+    secret.key, secret.ciphertext = made.key, made.ciphertext
+
+
+def _digest(secret: ProviderSecret) -> str:
+    """Tells whether the ciphertext is still the same; models/facts.py makes the same of a row."""
+    return hashlib.sha256(f"{secret.key}:".encode() + (secret.ciphertext or b"")).hexdigest()
 
 
 def _shown(secret: ProviderSecret) -> Secret:

@@ -101,6 +101,11 @@ CASH_ACCOUNTS = Query(
     (INT8S,),
 )
 
+#: Read after the account's lock, under which they are written.
+REFUSED_ORDERS = Query(
+    b"refused_orders", "select id from refused_order where id = any($1)", (TEXTS,)
+)
+
 #: A block of ids for bets and transfers: the sequence counts by this much.
 ID_BLOCK = 1000
 NEXT_IDS = Query(b"next_ids", "select nextval('ledger_ids')")
@@ -166,6 +171,12 @@ UPDATE_ACCOUNTS = Query(
     (INT8S, INT8S, INT8S, NUMERICS, INT8),
 )
 
+INSERT_REFUSED_ORDERS = Query(
+    b"insert_refused_orders",
+    "insert into refused_order (id) select * from unnest($1)",
+    (TEXTS,),
+)
+
 #: The time that every row of this transaction will have, for the journal to vouch for it.
 MOMENT = Query(
     b"moment",
@@ -189,6 +200,6 @@ INSERT_JOURNAL_OF_BETS = Query(
 HOT_PATH = (
     *(BEGIN, SNAPSHOT, COMMIT, ROLLBACK, LIMIT, LOCK_ACCOUNTS, READ_ACCOUNTS, SESSIONS, BETS),
     REPLICATED,
-    *(BOOKED, CASH_ACCOUNTS, NEXT_IDS, INSERT_BETS, UPDATE_BETS, INSERT_TRANSFERS),
-    *(UPDATE_ACCOUNTS, MOMENT, INSERT_JOURNAL, INSERT_JOURNAL_OF_BETS),
+    *(BOOKED, CASH_ACCOUNTS, REFUSED_ORDERS, NEXT_IDS, INSERT_BETS, UPDATE_BETS, INSERT_TRANSFERS),
+    *(UPDATE_ACCOUNTS, INSERT_REFUSED_ORDERS, MOMENT, INSERT_JOURNAL, INSERT_JOURNAL_OF_BETS),
 )

@@ -44,30 +44,34 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "provider": {
-        GATEWAY: Rights(select="id counterparty_id"),
+        GATEWAY: Rights(select="id counterparty_id status"),
         WORKER: Rights(select="id status"),
         OPERATOR: Rights(select=ALL, insert="counterparty_id name status", update="status"),
         READER: _READS,
     },
     "provider_secret": {
         GATEWAY: _READS,
-        OPERATOR: Rights(select=ALL, insert="provider_id secret revoked_at", update="revoked_at"),
+        OPERATOR: Rights(
+            select=ALL,
+            insert="id provider_id key ciphertext revoked_at",
+            update="key ciphertext revoked_at",
+        ),
         READER: Rights(select="id provider_id created_at revoked_at"),
     },
     "player": {
-        GATEWAY: Rights(select="id external_id"),
+        GATEWAY: Rights(select="id external_id status"),
         WORKER: Rights(select="id status"),
         OPERATOR: Rights(select=ALL, insert="external_id status", update="status"),
         READER: _READS,
     },
     "account": {
-        GATEWAY: Rights(select="id player_id currency balance"),
+        GATEWAY: _READS,
         WORKER: Rights(select=ALL, update="balance last_seq"),
         OPERATOR: Rights(select=ALL, insert="kind player_id provider_id currency"),
         READER: _READS,
     },
     "session": {
-        GATEWAY: Rights(select="id provider_id account_id"),
+        GATEWAY: _READS,
         WORKER: _READS,
         OPERATOR: Rights(
             select=ALL,
@@ -77,10 +81,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "bet": {
-        GATEWAY: Rights(
-            select="id provider_id bet_id account_id state stake win refused_with reason"
-            " created_at updated_at"
-        ),
+        GATEWAY: _READS,  # what is recorded of a bet is judged as a worker would (rule 8)
         WORKER: Rights(
             select=ALL,
             insert="id provider_id bet_id account_id session_id round_id opened_by state stake win"
@@ -107,6 +108,11 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         ),
         READER: _READS,
     },
+    "refused_order": {
+        WORKER: Rights(select=ALL, insert="id"),
+        OPERATOR: _READS,
+        READER: _READS,
+    },
     "journal_start": {OPERATOR: _READS, READER: _READS},
     "audit_log": {
         OPERATOR: Rights(select=ALL, insert="id actor action subject_table subject facts note"),
@@ -115,8 +121,12 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }
 
-#: Who may draw ids of bets and transfers. Keys that PostgreSQL counts by itself need nothing.
-SEQUENCES: Mapping[str, frozenset[str]] = {"ledger_ids": frozenset({WORKER})}
+#: Who may draw ids: of bets and transfers, and of secrets, which are encrypted for their id. Keys
+#: that PostgreSQL counts by itself need nothing.
+SEQUENCES: Mapping[str, frozenset[str]] = {
+    "ledger_ids": frozenset({WORKER}),
+    "provider_secret_id_seq": frozenset({OPERATOR}),
+}
 
 #: Who may call each of our functions; triggers run theirs for whoever fires them.
 FUNCTIONS: Mapping[str, frozenset[str]] = {

@@ -44,6 +44,7 @@ def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
         state.booked[present(row[0])] = booked
     for row in answers.get(queries.CASH_ACCOUNTS, ()):
         state.cash_accounts[whole(row[0])] = whole(row[1])
+    state.refused_orders = {present(row[0]) for row in answers.get(queries.REFUSED_ORDERS, ())}
     return state
 
 
@@ -68,6 +69,8 @@ def writes(state: State) -> list[Call]:
         moved = [a for a in state.accounts.values() if a.seq != a.loaded_seq]
         accounts = columns([(a.id, a.loaded_seq, a.seq, a.balance) for a in moved], 4)
         calls.append((queries.UPDATE_ACCOUNTS, [*accounts, len(moved)]))
+    if state.new_refusals:
+        calls.append((queries.INSERT_REFUSED_ORDERS, [state.new_refusals]))
     return calls
 
 

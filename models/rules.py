@@ -56,14 +56,19 @@ def decide(
     return cell(Case(bet, account, session, call))
 
 
-def decide_cash(booked: Booked | None, account: Account, command: CashCommand) -> Decision:
-    """Decide a deposit or withdrawal, given what its reference already stands for."""
+def decide_cash(
+    booked: Booked | None, account: Account, command: CashCommand, *, refused: bool = False
+) -> Decision:
+    """Decide a deposit or withdrawal, given what its reference already stands for.
+
+    `refused`: this very order was, so that it stays so; another one for the reference may succeed.
+    """
     kind = Kind.DEPOSIT if isinstance(command, Deposit) else Kind.WITHDRAWAL
     if booked is not None:
         first = (booked.kind, booked.account_id, booked.amount)
         same = first == (kind, command.account_id, command.amount)
         return Decision(DONE, (kind,)) if same else CONFLICT
-    if kind is Kind.WITHDRAWAL and command.amount > account.balance:
+    if refused or (kind is Kind.WITHDRAWAL and command.amount > account.balance):
         return Decision(INSUFFICIENT_FUNDS)
     return Decision(DONE, (kind,), ((kind, command.amount),))
 

@@ -149,9 +149,17 @@ class State:
     bets: dict[tuple[int, str], Bet] = field(default_factory=dict)
     booked: dict[str, Booked] = field(default_factory=dict)
     cash_accounts: dict[int, int] = field(default_factory=dict)  # player's account -> cash account
+    refused_orders: set[str] = field(default_factory=set)  # of cash, by this batch or before
+    new_refusals: list[str] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     rejected: list[Bet] = field(default_factory=list)  # recorded by this batch, without a transfer
     moment: Moment | None = None  # None: loaded only to read
+
+    def refuse(self, order_id: str) -> None:
+        """Remember that an order was refused."""
+        if order_id not in self.refused_orders:
+            self.refused_orders.add(order_id)
+            self.new_refusals.append(order_id)
 
     def move(
         self,

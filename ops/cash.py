@@ -11,19 +11,21 @@ from redis.retry import Retry
 from broker.admission import Admission, Result, Verdict
 from broker.codec import describe, encode_job
 from broker.conditions import UnfitRedis
-from broker.keys import OURS
+from broker.keys import OURS, job_id
 from broker.link import Link
+from broker.orders import Orders
 from broker.permissions import GATEWAY, require_fit
 from broker.redis_url import BadRedisUrl, connect_redis
 from models.cells import BET_CONFLICT, DONE, INSUFFICIENT_FUNDS
 from models.commands import CashCommand
 from models.errors import BetcoreError
+from models.keys import Purpose, require_ring
 from models.money import plain
 from settings import Settings
 
 _IN_FLIGHT_MAX = 256
-# The stamp and the nonce of an operator's job protect nothing: its token is fresh, its reference
-# makes it happen once. Ahead, so that a clock somewhat behind Redis's admits it all the same.
+# The stamp and the nonce of an operator's job protect nothing: its order does (broker/orders.py).
+# Ahead, so that a clock somewhat behind Redis's admits it all the same.
 _NONCE_SECONDS = 300
 _GRACE_SECONDS = 1.0  # a commit under way at the deadline may end this much later
 _AGAIN_AFTER_SECONDS = 0.1
@@ -51,6 +53,10 @@ class InsufficientFunds(CashError):  # noqa: N818
     """The account does not hold what is to be withdrawn; nothing is recorded of it."""
 
 
+class OrderRefused(CashError):  # noqa: N818
+    """A worker does not take this for an order of an operator."""
+
+
 class NoAnswer(CashError):  # noqa: N818
     """No worker answered in time; the money may still move."""
 
@@ -65,14 +71,16 @@ def book(
     """Make deposits and withdrawals, each once per reference; what workers answered, in order.
 
     Each result has code 1. `within_seconds` is how long one command may take; an unknown outcome
-    is tried again until then. Commands of one account may be applied in any order. Raises
-    QueueUnavailable, NoAnswer, ReferenceConflict, InsufficientFunds or CashError at the first that
-    fails: others may have been applied by then, and repeating all of them is harmless.
+    is tried again until then. Commands of one account may be applied in any order. Raises NoKey or
+    BadKey without a readable operator key. Raises OrderRefused, QueueUnavailable, NoAnswer,
+    ReferenceConflict, InsufficientFunds or CashError at the first that fails: others may have been
+    applied by then, and repeating all of them is harmless.
     """
     if not commands:
         return []
+    orders = Orders(require_ring(settings, Purpose.OPERATOR), settings)
     _require_redis(settings)
-    return asyncio.run(_book_all(settings, commands, within_seconds))
+    return asyncio.run(_book_all(settings, orders, commands, within_seconds))
 
 
 def _require_redis(settings: Settings) -> None:
@@ -95,7 +103,7 @@ def _require_redis(settings: Settings) -> None:
 
 
 async def _book_all(
-    settings: Settings, commands: Sequence[CashCommand], within_seconds: float
+    settings: Settings, orders: Orders, commands: Sequence[CashCommand], within_seconds: float
 ) -> list[Result]:
     link = Link(settings)
     results: list[Result] = [{}] * len(commands)
@@ -103,7 +111,7 @@ async def _book_all(
 
     async def take_turns() -> None:
         for index, command in waiting:
-            results[index] = await _book(link, settings, command, within_seconds)
+            results[index] = await _book(link, settings, orders, command, within_seconds)
 
     await link.start()
     in_flight = min(_IN_FLIGHT_MAX, len(commands))
@@ -119,17 +127,22 @@ async def _book_all(
 
 
 async def _book(
-    link: Link, settings: Settings, command: CashCommand, within_seconds: float
+    link: Link, settings: Settings, orders: Orders, command: CashCommand, within_seconds: float
 ) -> Result:
     try:
         async with asyncio.timeout(within_seconds):
-            result = await _until_known(link, settings, command)
+            result = await _until_known(link, settings, orders, command)
     except TimeoutError:
         why = "is a worker running?" if link.ready else "Redis went away."
         raise NoAnswer(
             f"No answer to {_named(command)} within {within_seconds:g} s: {why} It may still be "
             "applied: repeat it with the same reference (--reference); no money is moved twice."
         ) from None
+    if "refused" in result:
+        raise OrderRefused(
+            f"A worker refused {_named(command)}: {result['refused']} Repeat it with the same"
+            " reference (--reference) when that is mended; no money is moved twice."
+        )
     if result["code"] == BET_CONFLICT:
         raise ReferenceConflict(
             f"The reference {command.reference!r} already stands for another deposit or "
@@ -146,11 +159,13 @@ async def _book(
     return result
 
 
-async def _until_known(link: Link, settings: Settings, command: CashCommand) -> Result:
+async def _until_known(
+    link: Link, settings: Settings, orders: Orders, command: CashCommand
+) -> Result:
     """Admit the command, again and again, until a worker answered it."""
     failures = 0
     while True:
-        admission = _admission(link, settings, command)
+        admission = _admission(link, settings, orders, command)
         result: Result | Verdict = await link.submit(admission)
         if not isinstance(result, Verdict):
             return result
@@ -166,8 +181,9 @@ async def _until_known(link: Link, settings: Settings, command: CashCommand) -> 
         await asyncio.sleep(_AGAIN_AFTER_SECONDS)
 
 
-def _admission(link: Link, settings: Settings, command: CashCommand) -> Admission:
-    expires_ms = int((time.time() + _NONCE_SECONDS) * 1000)
+def _admission(link: Link, settings: Settings, orders: Orders, command: CashCommand) -> Admission:
+    now = time.time()
+    expires_ms = int((now + _NONCE_SECONDS) * 1000)
     apply_by = asyncio.get_running_loop().time() + settings.apply_within_seconds
     admission = Admission(
         nonce_key="",
@@ -177,8 +193,9 @@ def _admission(link: Link, settings: Settings, command: CashCommand) -> Admissio
         answer_by=apply_by + _GRACE_SECONDS,
         account_id=command.account_id,
         description=describe(command),
-        data=encode_job(command, link.stream),
     )
+    order = orders.sign(command, job_id(command.account_id, admission.token), link.stream, now)
+    admission.data = encode_job(command, link.stream, order)
     admission.nonce_key = f"{OURS}:nonce:operator:{admission.token}"
     return admission
 

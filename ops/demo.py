@@ -17,7 +17,9 @@ from models.accounts import request_cash
 from models.audit import operation
 from models.commands import Deposit
 from models.errors import NotFound
+from models.keys import Purpose, require_ring
 from models.providers import Credentials, add_provider, find_provider
+from models.secret_cipher import SecretCipher
 from models.sessions import Opening, open_sessions
 from models.tables import Provider, Session
 from ops.author import author_of
@@ -66,13 +68,15 @@ class Exchange:
 def prepare(settings: Settings, data_dir: Path) -> Demo:
     """The demo that was made here before, else a new one; its player has got a deposit, once.
 
-    Raises what the database raises, and CashError.
+    `settings` have the operator and the secrets key. Raises what the database raises, and
+    CashError.
     """
     file = data_dir / FILE
+    cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
     before = _remembered(file)
     author = author_of(settings, data_dir, "the demo of betcore up")
     with operation(settings.database_url, author) as database:
-        demo = _opened(database, before)
+        demo = _opened(database, before, cipher)
         deposit = Deposit(demo.accountId, f"demo {demo.counterpartyId}", _DEPOSIT)
         if demo != before:
             request_cash(database, deposit)
@@ -155,14 +159,14 @@ def _remembered(file: Path) -> Demo | None:
         return None
 
 
-def _opened(database: Database, before: Demo | None) -> Demo:
+def _opened(database: Database, before: Demo | None, cipher: SecretCipher) -> Demo:
     """The demo, in a session that lasts; as before where the database still knows it."""
     try:
         provider = before and find_provider(database, before.counterpartyId)
     except NotFound:
         provider = None
     if before is None or provider is None:
-        name, credentials = _added(database)
+        name, credentials = _added(database, cipher)
     elif _is_open(database.get(Session, before.sessionId)):
         return before
     else:
@@ -183,8 +187,8 @@ def _is_open(session: Session | None) -> bool:
     return session is not None and session.closed_at is None and session.expires_at > left_until
 
 
-def _added(database: Database) -> tuple[str, Credentials]:
+def _added(database: Database, cipher: SecretCipher) -> tuple[str, Credentials]:
     """A new provider and its name: `demo`, or one like it if that was made from another folder."""
     taken = database.exec(select(Provider).where(Provider.name == _NAME)).first()
     name = f"{_NAME}-{secrets.token_hex(3)}" if taken else _NAME
-    return name, add_provider(database, name)
+    return name, add_provider(database, name, cipher)

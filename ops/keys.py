@@ -3,10 +3,15 @@
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.keys import Key, Purpose, require_distinct, require_ring
+from ops.options import find_settings
 from ops.private_files import read_private, write_private
-from settings import Settings
+from settings import Settings, settings
+
+if TYPE_CHECKING:
+    from models.secret_cipher import SecretCipher
 
 _KEY_BYTES = 32
 
@@ -40,6 +45,22 @@ def require_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Se
     for purpose in purposes:
         require_ring(found, purpose)
     return found
+
+
+def operator_settings(data_dir: Path) -> Settings:
+    """The settings of a command that orders something, with the operator key.
+
+    Raises NoServers, and what `require_keys` raises.
+    """
+    return require_keys(find_settings(data_dir), data_dir, Purpose.OPERATOR)
+
+
+def secret_cipher(data_dir: Path) -> "SecretCipher":
+    """What encrypts the providers' secrets, for a command. Raises what `require_keys` raises."""
+    from models.secret_cipher import SecretCipher
+
+    found = require_keys(settings(), data_dir, Purpose.SECRETS)
+    return SecretCipher(require_ring(found, Purpose.SECRETS))
 
 
 def make_keys(configured: Settings, data_dir: Path) -> Sequence[Path]:

@@ -16,7 +16,7 @@ import typer
 
 from models.db import engine
 from models.errors import BetcoreError
-from models.keys import Purpose
+from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate
 from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
@@ -24,7 +24,7 @@ from ops.embedded import FolderInUse, running
 from ops.embedded.places import private_folder
 from ops.failures import failures, in_one_line
 from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
-from ops.keys import make_keys
+from ops.keys import make_keys, require_keys
 from ops.logs import log_as
 from ops.private_files import write_private
 from ops.probe import reachable
@@ -88,26 +88,29 @@ def run(wishes: Wishes) -> None:
             configured, listener = _with_ports(readable(settings()), wishes, folder)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(folder, configured))
+            chosen = servers.settings_for("operator")
+            for file in make_keys(chosen, folder):
+                _LOG.info("made a key: keep a copy of %s", file)
+            with_keys = require_keys(chosen, folder, Purpose.OPERATOR, Purpose.SECRETS)
             plan = _Plan(
-                servers.settings_for("operator"),
+                with_keys,
                 {kind: servers.settings_for(kind).database_url for kind in ("gateway", "worker")},
                 folder,
                 wishes.workers,
                 wishes.gateways,
                 wishes.demo,
             )
-            for file in make_keys(plan.settings, folder):
-                _LOG.info("made a key: keep a copy of %s", file)
-            _LOG.info("the database is at revision %s", _migrated(servers))
+            secret_keys = require_ring(with_keys, Purpose.SECRETS)
+            _LOG.info("the database is at revision %s", _migrated(servers, secret_keys))
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
 
 
-def _migrated(servers: Servers) -> str:
+def _migrated(servers: Servers, secret_keys: KeyRing) -> str:
     """The revision of the database, which is the newest now."""
     url = servers.settings_for("migrator").database_url
     try:
-        return migrate(url)
+        return migrate(url, secret_keys)
     finally:
         engine(url).dispose()  # nothing here needs its rights any more
 

@@ -48,7 +48,7 @@ TRANSACTIONS = {
     "models/db.py": "it is the module for that",
     "models/ledger.py": "by `BatchTransaction` of models/db.py",
     "models/migrate.py": "Alembic wants the connection, and its lock must outlive the transaction",
-    "models/ownership.py": "a migration: it must not lock two tables at once, as bets do",
+    "models/ownership.py": "for a migration: it must not hold two tables that a bet may lock",
     "models/postgres.py": "autocommit: models/db.py begins and ends transactions by statements",
 }
 # Who makes connections: nobody else could forget what makes ours the same everywhere.

@@ -8,6 +8,7 @@ import time
 from typing import Final
 
 from broker.codec import BadJob, decode_job
+from broker.orders import BadOrder
 from broker.shown import shown
 from broker.throttle import Throttle
 from models.commands import BetCommand, Command
@@ -42,7 +43,7 @@ class JobLog:
         """Note that a job cannot be run, with the traceback of what is no fault of the job's."""
         kind = type(error).__name__
         if self._throttle.lets(f"failed ({kind})", _MOST):
-            traceback = None if isinstance(error, BadJob) else error
+            traceback = None if isinstance(error, BadJob | BadOrder) else error
             text = "job failed: %s reason=%s"
             reason = shown(f"{kind}: {error}")
             _LOG.error(text, _about(job_id, work), reason, exc_info=traceback)

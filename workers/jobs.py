@@ -12,9 +12,13 @@ from typing import NamedTuple
 
 from broker.batches import FinishedJob, TakenJob
 from broker.codec import BadJob, Work, decode_job
+from broker.orders import BadOrder, Orders
 from broker.seldom import Seldom
+from models.cells import UNKNOWN
+from models.commands import CashCommand
 from models.errors import BetTaken, LedgerContention, LedgerUnavailable
 from models.ledger import Ledger
+from models.outcome import Outcome
 from workers.job_log import JOB_LOG
 from workers.lease import LeaseLost
 
@@ -34,9 +38,14 @@ class _Task(NamedTuple):
 
 
 def run(
-    ledger: Ledger, jobs: Sequence[TakenJob], is_held: Callable[[], bool] = lambda: True
+    ledger: Ledger,
+    jobs: Sequence[TakenJob],
+    is_held: Callable[[], bool] = lambda: True,
+    orders: Orders | None = None,
 ) -> list[FinishedJob]:
     """Run a batch: one end for each job, in any order. Raises nothing that a job can cause.
+
+    `orders` checks who ordered a job that moves cash; without it, all such jobs are refused.
 
     `is_held` is asked while the accounts are locked: whoever may take the batch over has not yet,
     or waits for us. Else a job that another worker has answered with no (6, or 7 for want of
@@ -46,12 +55,30 @@ def run(
     tasks: list[_Task] = []
     for job in jobs:
         try:
-            tasks.append(_Task(job, decode_job(job.data)))
+            work = decode_job(job.data)
         except BadJob as error:
             JOB_LOG.failed(job.id, job.data, error)
             done.append(FinishedJob(job.id, "", None, f"BadJob: {error}"))
+            continue
+        try:
+            tasks.append(_Task(job, _ordered(job.id, work, orders)))
+        except BadOrder as error:
+            JOB_LOG.failed(job.id, work.command, error)
+            done.append(_no_order(job, work, str(error)))
     done.extend(_apply(ledger, tasks, is_held))
     return done
+
+
+def _ordered(job_id: str, work: Work, orders: Orders | None) -> Work:
+    """The work, if its command may be run for whoever put the job on the queue.
+
+    Gateways may order bets, so that these need nothing more. Raises BadOrder.
+    """
+    if not isinstance(work.command, CashCommand):
+        return work
+    if orders is None:
+        raise BadOrder
+    return work._replace(command=orders.checked(job_id, work, time.time()))
 
 
 def _apply(
@@ -111,3 +138,9 @@ def _expired(task: _Task) -> FinishedJob:
 
 def _failed(task: _Task, failure: str) -> FinishedJob:
     return FinishedJob(task.job.id, task.work.reply_to, None, failure)
+
+
+def _no_order(job: TakenJob, work: Work, why: str) -> FinishedJob:
+    """It fails; whoever waits is told why, with the code of an outcome that is not known."""
+    answer = Outcome(UNKNOWN).to_json() | {"refused": why}
+    return FinishedJob(job.id, work.reply_to, None, f"BadOrder: {why}", answer=answer)

@@ -14,6 +14,7 @@ from rq import Queue
 from rq.worker import WorkerStatus
 
 from broker.batches import Batch, Batches, FinishedJob
+from broker.orders import Orders
 from broker.permissions import WORKER, require_fit
 from broker.seldom import Seldom
 from models.db import LedgerConnection
@@ -53,7 +54,7 @@ class BatchWorker(PresentWorker):
         if len(self.queues) != 1 or not self.settings.database_url:
             raise QueueSetupError
         self._journal_key = require_ring(self.settings, Purpose.JOURNAL).current
-        require_ring(self.settings, Purpose.OPERATOR)
+        self._operator_keys = require_ring(self.settings, Purpose.OPERATOR)
         require_distinct(self.settings)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
@@ -72,6 +73,7 @@ class BatchWorker(PresentWorker):
         queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
         self._batches = Batches(self.connection, queue_settings, self.name, self.key)
         self._ledger = Ledger(self._ledger_connection, self._journal_key)
+        self._orders = Orders(self._operator_keys, queue_settings)
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
         self._lease = LeaseKeeper(self._batches.renew, every, self.settings.lease_seconds)
         self._lease.start()
@@ -141,7 +143,7 @@ class BatchWorker(PresentWorker):
         last = max(job.expires_at for job in batch.jobs)
         self._lease.hold(batch.id, last + GRACE_SECONDS)
         try:
-            self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held))
+            self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held, self._orders))
         except LeaseLost:
             _LOG.warning(
                 "batch %s was taken over by another worker before it was applied", batch.id

@@ -5,7 +5,7 @@ does not use them (models/queries.py); operators' commands and migrations do.
 """
 
 from models.tables.audit import AuditLog, AuditStart
-from models.tables.bets import Bet, Session, Transfer
+from models.tables.bets import Bet, RefusedOrder, Session, Transfer
 from models.tables.journal import Journal, JournalStart
 from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret
 
@@ -20,6 +20,7 @@ __all__ = [
     "Player",
     "Provider",
     "ProviderSecret",
+    "RefusedOrder",
     "Session",
     "Transfer",
 ]

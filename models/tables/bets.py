@@ -130,3 +130,15 @@ class Transfer(SQLModel, table=True):
     #: Month in which the bet was recorded (UTC): the key by which this table may be partitioned.
     month: date = Field(sa_type=Date)
     created_at: datetime | None = Field(default=None, sa_column=now_column())
+
+
+class RefusedOrder(SQLModel, table=True):
+    """An operator's order that was refused for want of money: whoever runs its job again, in vain.
+
+    Its reference is free: the operator may order the same once more (broker/orders.py).
+    """
+
+    __tablename__ = "refused_order"
+
+    id: str = Field(sa_column=Column(Text, primary_key=True))
+    created_at: datetime | None = Field(default=None, sa_column=now_column())

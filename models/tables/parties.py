@@ -10,6 +10,7 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Text,
     UniqueConstraint,
@@ -46,13 +47,24 @@ class Provider(SQLModel, table=True):
 
 
 class ProviderSecret(SQLModel, table=True):
-    """A key a provider signs with; several are valid at once, so that one can be replaced."""
+    """What a provider signs with, encrypted; several are valid at once, so one can be replaced.
+
+    A revoked one is erased: nobody brings it back by an update of `revoked_at`.
+    """
 
     __tablename__ = "provider_secret"
+    __table_args__ = (
+        CheckConstraint(
+            "revoked_at is not null or (key is not null and ciphertext is not null)",
+            "provider_secret_is_there_unless_revoked",
+        ),
+    )
 
     id: int | None = Field(default=None, sa_column=identity_column(Integer))
     provider_id: int = Field(sa_column=reference_column("provider.id"))
-    secret: str = Field(sa_type=Text)
+    #: Names the key it is encrypted with, without telling it (models/keys.py).
+    key: str | None = Field(default=None, sa_type=Text)
+    ciphertext: bytes | None = Field(default=None, sa_type=LargeBinary)
     created_at: datetime | None = Field(default=None, sa_column=now_column())
     revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 

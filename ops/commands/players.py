@@ -181,7 +181,9 @@ def _book(
     from models.accounts import request_cash
     from ops.cash import book
     from ops.database import changes_of
+    from ops.keys import operator_settings
 
+    settings = operator_settings(data_dir)
     name = chosen_reference(reference)
     with changes_of(data_dir, note) as database:
         found = account(database)
@@ -189,7 +191,7 @@ def _book(
         if not command.amount:
             raise InvalidRequest("amount must be above 0.")
         request_cash(database, command)
-    (result,) = book(find_settings(data_dir), [command])
+    (result,) = book(settings, [command])
     return {
         "accountId": str(command.account_id),
         "transferId": result["ids"][0],

@@ -32,9 +32,11 @@ def add(
     """
     from models.providers import add_secret
     from ops.database import changes_of
+    from ops.keys import secret_cipher
 
+    cipher = secret_cipher(data_dir)
     with changes_of(data_dir, note) as database:
-        added, secret = add_secret(database, counterparty_id)
+        added, secret = add_secret(database, counterparty_id, cipher)
     emit(
         {
             "counterpartyId": counterparty_id,
@@ -80,6 +82,37 @@ def list_(
     with ledger_of(data_dir) as database:
         rows = [_row(secret) for secret in list_secrets(database, counterparty_id)]
     emit_list({"counterpartyId": counterparty_id}, "secrets", rows, as_json)
+
+
+@app.command("reencrypt")
+def reencrypt(
+    note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
+    """Encrypt all secrets with the key of BETCORE_SECRETS_KEY.
+
+    For after that was replaced: then the old key is needed no longer. Exits with 1 when any secret
+    cannot be decrypted, and names it on stderr.
+    """
+    from models.providers import reencrypt_secrets
+    from ops.database import changes_of
+    from ops.keys import secret_cipher
+
+    cipher = secret_cipher(data_dir)
+    with changes_of(data_dir, note) as database:
+        done = reencrypt_secrets(database, cipher)
+    for row, why in done.unreadable:
+        typer.echo(f"Secret {row.secret_id} of {row.counterparty_id}: {why}.", err=True)
+    emit(
+        {
+            "key": cipher.current,
+            "reencrypted": done.changed,
+            "unchanged": done.unchanged,
+            "unreadable": len(done.unreadable),
+        },
+        as_json,
+    )
+    if done.unreadable:
+        raise typer.Exit(1)
 
 
 def _row(secret: "Secret") -> dict[str, object]:

@@ -29,9 +29,11 @@ def add(
     """
     from models.providers import add_provider
     from ops.database import changes_of
+    from ops.keys import secret_cipher
 
+    cipher = secret_cipher(data_dir)
     with changes_of(data_dir, note) as database:
-        added = add_provider(database, name)
+        added = add_provider(database, name, cipher)
     emit({"counterpartyId": added.counterparty_id, "secret": added.secret}, as_json)
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.errors import InvalidRequest
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_lists, find_settings
+from ops.failures import failures, in_one_line
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_lists, find_settings
 
 if TYPE_CHECKING:
     from broker.registered import Registered
@@ -49,7 +50,10 @@ def info(
 
 @app.command("suspend")
 def suspend(
-    seconds: For = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    seconds: For = None,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Admit no bets and run none, until `betcore queue resume`.
 
@@ -58,16 +62,20 @@ def suspend(
     from ops.queue import queue_of
 
     with queue_of(_settings(data_dir)) as queue:
+        _record(data_dir, note, "queue.suspended", queue, forSeconds=seconds)
         queue.suspend(seconds)
         emit({"queue": queue.name, "suspended": True, "forSeconds": seconds}, as_json)
 
 
 @app.command("resume")
-def resume(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def resume(
+    note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
     """Admit and run bets again."""
     from ops.queue import queue_of
 
     with queue_of(_settings(data_dir)) as queue:
+        _record(data_dir, note, "queue.resumed", queue)
         was_suspended = queue.resume()
         emit({"queue": queue.name, "suspended": False, "wasSuspended": was_suspended}, as_json)
 
@@ -76,6 +84,7 @@ def resume(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> Non
 def requeue(
     job_id: JobId = None,
     every: All = False,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -89,11 +98,31 @@ def requeue(
     if (job_id is None) != every:
         raise InvalidRequest("Name one failed job, or give --all.")
     with queue_of(_settings(data_dir)) as queue:
+        _record(data_dir, note, "queue.requeued", queue, job=job_id or "all that failed")
         if job_id is None:
             emit({"queue": queue.name, **queue.requeue_all()}, as_json)
         else:
             queue.requeue(job_id)
             emit({"queue": queue.name, "requeued": 1, "jobId": job_id}, as_json)
+
+
+def _record(
+    data_dir: Path, note: str | None, action: str, queue: "RqQueue", **facts: str | int | None
+) -> None:
+    """Write it down before it is done; say so where that cannot be, and let it be done.
+
+    The queue is suspended most urgently while PostgreSQL is away.
+    """
+    from models.audit import Action, record
+    from ops.database import changes_of
+
+    try:
+        with changes_of(data_dir, note) as database:
+            record(database, Action(action), queue.name, **facts)
+    except InvalidRequest:
+        raise
+    except failures() as failure:
+        typer.echo(f"This is not in the audit log: {in_one_line(failure)}", err=True)
 
 
 def _settings(data_dir: Path) -> "Settings":

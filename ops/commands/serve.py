@@ -60,10 +60,13 @@ def migrate(
     """Bring the database to the newest schema.
 
     Prints its revision; does nothing when it is the newest already. Makes the roles of the
-    database, if its user may.
+    database, if its user may. Encrypts secrets of providers that an older version left in plain
+    text, for which it needs BETCORE_SECRETS_KEY.
     """
+    from models.keys import Purpose, find_ring
     from models.migrate import migrate as to_newest
     from models.migrate import roles_needed
+    from ops.keys import with_keys
     from ops.urls import readable
     from settings import settings
 
@@ -73,7 +76,8 @@ def migrate(
         for statement in roles_needed(url):
             typer.echo(f"{statement};")
         return
-    emit({"revision": to_newest(url)}, as_json)
+    with_key = with_keys(configured, data_dir, Purpose.SECRETS)
+    emit({"revision": to_newest(url, find_ring(with_key, Purpose.SECRETS))}, as_json)
 
 
 def gateway(
@@ -88,12 +92,15 @@ def gateway(
 
     Then it answers what has arrived.
     """
+    from models.keys import Purpose
     from ops.gateway import listen, serve
+    from ops.keys import with_keys
     from ops.probe import in_url
     from ops.urls import readable
 
     with service(name):
-        found = readable(find_settings(data_dir, "gateway"))
+        # Without the key it is not ready, and `/readyz` says so.
+        found = with_keys(readable(find_settings(data_dir, "gateway")), data_dir, Purpose.SECRETS)
         with (
             listen(host or found.gateway_host, found.gateway_port if port is None else port)
             if fd is None

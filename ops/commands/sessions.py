@@ -85,6 +85,7 @@ def open_(
     from models.sessions import Opening, open_sessions
     from ops.author import author_of
     from ops.database import database_failures
+    from ops.keys import operator_settings
 
     if reference is not None and deposit is None:
         raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
@@ -99,6 +100,7 @@ def open_(
     )
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
+        settings = operator_settings(data_dir)
         references = _numbered(chosen_reference(reference), count)
         _deposit(settings, author, opening, players, deposit, references)
     with database_failures(), operation(settings.database_url, author) as database:

@@ -139,7 +139,7 @@ class Installation:
         seats = []
         with operation(login_url(self.urls.database, "operator"), keys.AUTHOR) as database:
             for number in range(_PROVIDERS):
-                provider = add_provider(database, f"provider {number}")
+                provider = add_provider(database, f"provider {number}", keys.CIPHER)
                 opening = Opening(
                     counterparty_id=provider.counterparty_id,
                     currency="EUR",

@@ -68,8 +68,9 @@ class Desk:
     def settings(self, **changed: object) -> Settings:
         """The settings that the commands have, some changed."""
         urls = self.world.urls
-        values = {"database_url": self.database_url, "redis_url": urls.redis} | changed
-        return Settings().model_copy(update=values)
+        values = {"database_url": self.database_url, "redis_url": urls.redis}
+        own_keys = {purpose.setting: key for purpose, key in keys.HEX.items()}
+        return Settings().model_copy(update=values | own_keys | changed)
 
     def count(self, table: str) -> int:
         """How many rows a table has."""

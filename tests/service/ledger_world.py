@@ -7,13 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
-from time import monotonic
+from functools import partial
+from time import monotonic, time
 from typing import Any, TypeVar
 
 import psycopg
 
 from broker.batches import FinishedJob, TakenJob
 from broker.codec import encode_job
+from broker.keys import job_id
 from models.commands import CashCommand, Command, Deposit, PayInOut
 from models.db import LedgerConnection
 from models.ledger import Ledger
@@ -22,6 +24,7 @@ from ops.embedded import Urls
 from tests.service import keys
 from tests.service.processes import until
 from tests.service.world import World
+from workers.jobs import run as run_batch
 
 Result = TypeVar("Result")
 Amount = str | int | Decimal
@@ -154,10 +157,20 @@ def written(world: World, command: Command) -> Iterator[psycopg.Connection]:
         connection.rollback()
 
 
-def job(command: Command, seconds: float = 5) -> TakenJob:
-    """A job as a worker takes it, with that much time left."""
-    data = json.dumps(json.loads(encode_job(command, STREAM))).encode()
-    return TakenJob(f"{command.account_id}-{uuid.uuid4().hex}", data, monotonic() + seconds)
+def job(command: Command, seconds: float = 5, *, signed: bool = True, now: float = 0) -> TakenJob:
+    """A job as a worker takes it, with that much time left; one that moves cash is signed.
+
+    `now` is the Unix time at which it was signed; 0: this moment.
+    """
+    id_, order = job_id(command.account_id, uuid.uuid4().hex), None
+    if signed and isinstance(command, CashCommand):
+        order = keys.ORDERS.sign(command, id_, STREAM, now or time())
+    data = json.dumps(json.loads(encode_job(command, STREAM, order))).encode()
+    return TakenJob(id_, data, monotonic() + seconds)
+
+
+#: Runs a batch as a worker does.
+run = partial(run_batch, orders=keys.ORDERS)
 
 
 def by_id(ends: list[FinishedJob]) -> dict[str, FinishedJob]:

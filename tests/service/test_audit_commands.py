@@ -22,7 +22,16 @@ from tests.service.desk import EUR, Desk, staffed_desk
 #: Commands that change no fact, or run the processes that others ask.
 CHANGES_NOTHING = {
     *("account statement", "audit list", "bet list", "bet show", "currency list"),
-    *("dashboard", "gateway", "ledger seal", "ledger verify", "migrate", "player list"),
+    *(
+        "dashboard",
+        "gateway",
+        "healthy",
+        "queue info",
+        "ledger seal",
+        "ledger verify",
+        "migrate",
+        "player list",
+    ),
     *("player show", "provider list", "provider show", "provider secret list", "reconcile"),
     *("report house", "session list", "session show", "up", "worker"),
 }
@@ -52,6 +61,7 @@ def test_every_command_that_changes_something_leaves_who_did_it_and_why(desk: De
         ("provider", "suspend", name): ["provider.suspended"],
         ("provider", "resume", name): ["provider.resumed"],
         ("provider", "secret", "add", name): ["secret.added"],
+        ("provider", "secret", "reencrypt"): [],
         ("provider", "secret", "revoke", name, "--secret-id", secret["secretId"]): [
             "secret.revoked"
         ],
@@ -65,6 +75,9 @@ def test_every_command_that_changes_something_leaves_who_did_it_and_why(desk: De
         ],
         ("session", "close", session["sessionId"]): ["session.closed"],
         ("currency", "add", "USDC", "--decimals", "6"): ["currency.added", "account.opened"],
+        ("queue", "suspend", "--for", "1000"): ["queue.suspended"],
+        ("queue", "resume"): ["queue.resumed"],
+        ("queue", "requeue", "--all"): ["queue.requeued"],
         ("ledger", "adopt"): [],
     }
     for arguments, actions in steps.items():
@@ -166,6 +179,18 @@ def test_entries_are_looked_up_by_subject_action_and_time(desk: Desk) -> None:
     assert rows[0]["facts"] == "status=blocked"
     assert rows[0]["note"] == "'=1+1"
     assert "player.blocked" in desk.run("audit", "list", "--limit", "1").stdout
+
+
+def test_the_queue_is_suspended_also_when_nobody_can_write_it_down(desk: Desk) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://127.0.0.1:1/nowhere"}
+    before = _last(desk)
+
+    suspended = desk.run("queue", "suspend", **nowhere)
+    resumed = desk.run("queue", "resume", **nowhere)
+
+    assert (suspended.exit_code, resumed.exit_code) == (0, 0)
+    assert suspended.stderr.startswith("This is not in the audit log: PostgreSQL: connection")
+    assert _last(desk) == before
 
 
 def _entries(desk: Desk, *arguments: str) -> list[dict[str, Any]]:

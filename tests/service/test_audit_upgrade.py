@@ -1,16 +1,10 @@
 """A ledger from before the audit log: it works on, and is vouched for once it was adopted."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine
-from sqlalchemy.pool import NullPool
 
-import models.migrations
 from models.adopt import Adopted, adopt
 from models.audit import operation
 from models.journal import Strand
@@ -22,7 +16,8 @@ from models.verify import Asked, verify
 from ops.embedded import temporary_servers
 from tests.service.books import Books, written
 from tests.service.journaled_books import problems, sealed
-from tests.service.keys import AUTHOR, JOURNAL, OPERATOR
+from tests.service.keys import AUTHOR, CIPHER, JOURNAL, OPERATOR, SECRETS
+from tests.service.migrating import older
 from tests.service.vouched_books import select
 
 #: What was in the ledger before: 2 currencies, 2 providers, 2 secrets, 2 players, 8 accounts, a
@@ -35,6 +30,10 @@ FACTS = {
     "accounts": 8,
     "sessions": 1,
 }
+UNREVOKE = (
+    "update provider_secret set revoked_at = null, key = 'k', ciphertext = 'x'"
+    " where revoked_at is not null"
+)
 INSERT_ROW = """
     insert into journal (strand, number, key, transfers, fingerprints, hmac, created_at)
     values (%s, %s, %s, %s, %s, %s, 'epoch')
@@ -52,7 +51,7 @@ def upgraded() -> Iterator[Books]:
     Afterwards an operator of this version has added a provider.
     """
     with temporary_servers(redis=False) as urls:
-        _upgrade(urls.database, "0003")
+        older(urls.database, "0003")
         books = written(urls.database)
         books.bet(7, "pay_in", "rejected", "1000", None)
         with psycopg.connect(books.url) as connection:
@@ -72,9 +71,9 @@ def upgraded() -> Iterator[Books]:
             row = Strand(JOURNAL.current).append(Records(ids), lines, "0")
             values = [row.strand, row.number, row.key, ids, row.fingerprints, row.hmac]
             connection.execute(INSERT_ROW, values)
-        migrate(books.url)
+        migrate(books.url, SECRETS)
         with operation(books.url, AUTHOR) as database:
-            add_provider(database, "New")
+            add_provider(database, "New", CIPHER)
         yield books
 
 
@@ -112,7 +111,7 @@ def test_what_is_older_can_be_adopted_once_and_is_vouched_for_since(upgraded: Bo
     assert problems(upgraded) == problems(upgraded, seal=before) == []
 
     [(secret,)] = select(upgraded, "select id from provider_secret where revoked_at is not null")
-    with upgraded.damaged("provider_secret", "update provider_secret set revoked_at = null"):
+    with upgraded.damaged("provider_secret", UNREVOKE):
         assert f"Secret {secret} was changed: revokedAt is missing" in problems(upgraded)[0]
     with upgraded.damaged("session", "update session set account_id = 5"):
         assert "Session seat was changed: account is 5, but the audit log says 4." in problems(
@@ -122,13 +121,3 @@ def test_what_is_older_can_be_adopted_once_and_is_vouched_for_since(upgraded: Bo
         assert "Rejected bet 7 was edited: it is not as row 2 of journal strand S has it." in (
             problems(upgraded)
         )
-
-
-def _upgrade(url: str, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(models.migrations.__file__).parent))
-    address = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    with create_engine(address, poolclass=NullPool).connect() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-        connection.commit()

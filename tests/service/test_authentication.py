@@ -7,6 +7,9 @@ from uuid import UUID
 
 import pytest
 
+from models.audit import operation
+from models.providers import add_secret
+from tests.service import keys
 from tests.service.client import Answer, ProviderClient, encode, pay_in_out_path
 from tests.service.patience import wait_for_quiet
 from tests.service.processes import until
@@ -175,12 +178,8 @@ def test_a_secret_that_was_added_counts_at_once_and_the_first_still_does(
     world: World, seat: Seat
 ) -> None:
     for number in range(3):
-        secret = secrets.token_urlsafe(32)
-        world.execute(
-            "insert into provider_secret (provider_id, secret) values (%s, %s)",
-            world.provider_row(seat.client),
-            secret,
-        )
+        with operation(world.urls.database, keys.AUTHOR) as database:
+            _, secret = add_secret(database, seat.client.counterparty_id, keys.CIPHER)
         for known in (secret, seat.client.secret):
             client = ProviderClient(
                 world.gateways[number % 2].url, seat.client.counterparty_id, known, seat.client.http

@@ -4,6 +4,7 @@ import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +116,28 @@ def test_a_withdrawal_that_is_not_covered_names_the_balance_and_may_succeed_late
     )
     desk.documents("player", "deposit", player, *EUR, "--amount", "0.01")
     assert [done["balance"] for done in desk.documents(*move)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("", "The operator key is missing: set BETCORE_OPERATOR_KEY, the same for all workers and"),
+        ("short", "BETCORE_OPERATOR_KEY must be at least 32 bytes in hex or base64"),
+        ("0f" * 32, "which the worker does not have: BETCORE_OPERATOR_KEY must be the same"),
+    ],
+)
+def test_without_the_workers_operator_key_no_money_moves_and_the_reason_is_told(
+    desk: Desk, player: str, key: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # not where `make run` has left keys
+    before = desk.count("transfer")
+
+    refusal = desk.refusal(
+        *("player", "deposit", player, *EUR, "--amount", "10"), BETCORE_OPERATOR_KEY=key
+    )
+
+    assert says in refusal
+    assert desk.count("transfer") == before
 
 
 def test_withdrawals_at_once_never_take_more_than_there_is(desk: Desk, player: str) -> None:

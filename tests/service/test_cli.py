@@ -20,6 +20,7 @@ NOWHERE = {
     "REDIS_URL": "redis://:my-password@127.0.0.1:1",
 }
 KEYS = keys.ENVIRONMENT
+NO_OPERATOR = {"BETCORE_OPERATOR_KEY": ""}
 SHORT_KEY = {"BETCORE_JOURNAL_KEY": "my-password"}
 
 
@@ -57,6 +58,8 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
         (["up", "--data-dir", "here"], NOWHERE, 'connection to server at "127.0.0.1", port 1 fail'),
         (["worker"], NOWHERE, "The journal key is missing: set BETCORE_JOURNAL_KEY"),
         (["worker"], NOWHERE | SHORT_KEY, "BETCORE_JOURNAL_KEY must be at least 32 bytes in hex"),
+        (["worker"], NOWHERE | KEYS | NO_OPERATOR, "The operator key is missing: set BETCORE_OPER"),
+        (["gateway"], NOWHERE | {"BETCORE_SECRETS_KEY": "x"}, "BETCORE_SECRETS_KEY must be at lea"),
         (["worker"], NOWHERE | KEYS, "Redis: Error 111 connecting to 127.0.0.1:1"),
         (["ledger", "seal"], NOWHERE, "The journal key is missing: set BETCORE_JOURNAL_KEY"),
         (["ledger", "verify", "--seal", "x"], NOWHERE | KEYS, "No such file or directory: 'x'"),

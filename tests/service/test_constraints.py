@@ -1,6 +1,7 @@
 """Every named constraint fires with its name: the truth that the rules also keep."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -8,6 +9,7 @@ import pytest
 from psycopg import sql
 from psycopg.errors import IntegrityError
 
+from models.commands import Withdrawal
 from tests.service.ledger_world import apply, sit
 from tests.service.world import World
 
@@ -27,6 +29,8 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("provider", "provider_status", {"status": "gone"}),
     ("provider_secret", "provider_secret_key", {"id": ":secret"}),
     ("provider_secret", "provider_secret_provider_id_exists", {"provider_id": 0}),
+    ("provider_secret", "provider_secret_is_there_unless_revoked", {"key": None}),
+    ("provider_secret", "provider_secret_is_there_unless_revoked", {"ciphertext": None}),
     ("player", "player_key", {"id": ":player"}),
     ("player", "player_once", {"external_id": ":external"}),
     ("player", "player_status", {"status": "suspended"}),
@@ -101,6 +105,7 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("journal", "journal_of_one_side", {"entries": [1]}),
     ("journal", "journal_hmac_length", {"hmac": b"short"}),
     ("journal_start", "journal_start_key", {"transfer_id": 0}),
+    ("refused_order", "refused_order_key", {"id": ":order"}),
     ("audit_log", "audit_log_key", {"id": 1}),
     ("audit_log", "audit_log_id_from_one", {"id": 0}),
     ("audit_log", "audit_log_facts_named", {"facts": "[]"}),
@@ -137,7 +142,7 @@ class Ground:
         rows: dict[str, Row] = {
             "currency": {"code": "NEW", "decimals": 18},
             "provider": {"counterparty_id": "new", "name": "new", "status": "active"},
-            "provider_secret": {"provider_id": ":provider", "secret": "new"},
+            "provider_secret": {"provider_id": ":provider", "key": "k", "ciphertext": b""},
             "player": {"external_id": "new", "status": "active"},
             "account": {"kind": "player", "player_id": ":player", "currency": "USD", "balance": 0},
             "session": {"id": "new", "account_id": ":account", "expires_at": "now"},
@@ -145,6 +150,7 @@ class Ground:
             "transfer": {"id": 1, "bet": ":bet", "kind": "refund", "debit_account": ":house"},
             "journal": {"strand": "1" * 32, "number": 1, "key": "k", "transfers": [1]},
             "journal_start": {"transfer_id": 1},
+            "refused_order": {"id": "new"},
             "audit_log": {"id": 10**9, "actor": "a", "action": "b", "subject_table": "player"},
             "audit_start": {"kind": "new", "until": 1},
         }
@@ -181,7 +187,9 @@ def known(ledger_world: World) -> Row:
     ledger_world.currency("USD", 2)
     [seat] = sit(ledger_world, "10")
     deposit = seat.deposit(1)
-    taken, _ = apply(ledger_world, seat.bet(2, 3, "known"), deposit)
+    order = "an order that was refused"
+    refused = Withdrawal(seat.account_id, "refused", Decimal(1000), order)
+    taken, *_ = apply(ledger_world, seat.bet(2, 3, "known"), deposit, refused)
     asked = """
         select p.counterparty_id, p.name, s.id, player.id, player.external_id, house.id, t.bet,
                j.strand
@@ -210,6 +218,7 @@ def known(ledger_world: World) -> Row:
         "account": seat.account_id,
         "session": seat.session_id,
         "transfer": taken.ids[1],
+        "order": order,
         "reference": deposit.reference,
     }
 

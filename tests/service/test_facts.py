@@ -12,7 +12,7 @@ from models.verify import Asked, verify
 from tests.service.books import Books
 from tests.service.journaled_books import ledger_of, problems, sealed
 from tests.service.keys import JOURNAL, OPERATOR
-from tests.service.vouched_books import AUTHOR, select
+from tests.service.vouched_books import AUTHOR, UNREVOKE, select
 
 IN_NO_ENTRY = (
     "{} is in no entry of the audit log: it was inserted, or is of a version without an audit log."
@@ -90,21 +90,18 @@ def test_accounts_whose_owners_were_swapped_are_named(vouched: Books) -> None:
         (
             "provider_secret",
             {
-                "update provider_secret set revoked_at = null": (
-                    "Secret 3 was changed: revokedAt is missing, but the audit log says "
-                ),
+                UNREVOKE: ("Secret 3 was changed: revokedAt is missing, but the audit log says "),
                 "update provider_secret set revoked_at = now() where id = 1": (
                     "Secret 1 was changed: revokedAt is "
                 ),
-                "update provider_secret set secret = 'known' where id = 1": (
+                "update provider_secret set ciphertext = 'known' where id = 1": (
                     "Secret 1 was changed: sha256 is "
                 ),
                 "update provider_secret set provider_id = 2 where id = 1": (
                     "Secret 1 was changed: provider is 2, but the audit log says 1."
                 ),
-                "insert into provider_secret (id, provider_id, secret) values (4, 1, 'known')": (
-                    IN_NO_ENTRY.format("Secret 4")
-                ),
+                "insert into provider_secret (id, provider_id, key, ciphertext)"
+                " values (4, 1, 'k', 'known')": IN_NO_ENTRY.format("Secret 4"),
                 "delete from provider_secret where id = 3": "Secret 3 was deleted: the audit log",
             },
         ),
@@ -239,7 +236,7 @@ def test_the_last_commands_are_missed_by_the_seal(vouched: Books) -> None:
         f"delete from audit_log where id in ({ENTRIES_OF_LAST})",  # noqa: S608
         f"delete from journal {LAST}",  # noqa: S608
         "update session set closed_at = null",
-        "update provider_secret set revoked_at = null",
+        UNREVOKE,
         "update provider set status = 'active'",
         "update player set status = 'active'",
     )

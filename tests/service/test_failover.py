@@ -24,7 +24,7 @@ from models.verify import Asked, verify
 from ops.embedded import Urls
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, players
-from tests.service.keys import AUTHOR, JOURNAL, OPERATOR
+from tests.service.keys import AUTHOR, CIPHER, JOURNAL, OPERATOR
 from tests.service.ledger_world import in_time, running, sit
 from tests.service.load import Bet, Load, repeat
 from tests.service.load import ask as send
@@ -179,7 +179,7 @@ def test_a_url_of_several_servers_finds_the_primary_in_any_order(pair: StandbyWo
     for spelling in (url, url.removesuffix(f"?{PRIMARY}")):
         migrate(spelling)
         with operation(spelling, AUTHOR) as database:
-            add_provider(database, uuid.uuid4().hex)
+            add_provider(database, uuid.uuid4().hex, CIPHER)
         assert verify(spelling).ok
 
 

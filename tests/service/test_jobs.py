@@ -20,6 +20,7 @@ from tests.service.ledger_world import (
     ledger_on,
     locked,
     recorded_rows,
+    run,
     running,
     sit,
     until_waiting,
@@ -27,7 +28,7 @@ from tests.service.ledger_world import (
 )
 from tests.service.processes import until
 from tests.service.world import World
-from workers.jobs import EXPIRED, run
+from workers.jobs import EXPIRED
 
 
 def test_a_job_that_rq_compressed_is_ours_all_the_same(ledger_world: World) -> None:

@@ -19,10 +19,11 @@ from tests.service.ledger_world import (
     job,
     ledger_on,
     recorded_rows,
+    run,
     sit,
 )
 from tests.service.world import World
-from workers.jobs import EXPIRED, run
+from workers.jobs import EXPIRED
 
 # Commands that no gateway would make: what a bug or a hand in Redis may put on the queue.
 POISONS: dict[str, Callable[[LedgerSeat], Command]] = {
@@ -76,6 +77,12 @@ NOT_OURS = {
     "named arguments": encoded(x=1),
     "no stream": encoded(arguments=[VALUES, None]),
     "a stream that is not ours": encoded(arguments=[VALUES, "rq:queues"]),
+    "a stream with half a character": encoded(arguments=[VALUES, f"{STREAM}\ud800"]),
+    "an order that is text": encoded(arguments=[VALUES, STREAM, "order"]),
+    "an order without an HMAC": encoded(arguments=[VALUES, STREAM, [1, "key"]]),
+    "an order until a fraction": encoded(arguments=[VALUES, STREAM, [1.5, "key", "hmac"]]),
+    "an order until true": encoded(arguments=[VALUES, STREAM, [True, "key", "hmac"]]),
+    "two orders": encoded(arguments=[VALUES, STREAM, [1, "key", "hmac"], [1, "key", "hmac"]]),
     "values that are a list": encoded(arguments=[["account"], ""]),
 } | {
     f"{name} is {value!r}": encoded(arguments=[VALUES | {name: value}, ""])

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from models.secret_cipher import Encrypted, SecretRow
 from ops.logins import login_url
+from tests.service import keys
 from tests.service.desk import EUR, Desk, staffed_desk
 
 
@@ -33,11 +35,14 @@ def test_an_added_provider_can_sign_with_its_secret(desk: Desk) -> None:
     (added,) = desk.documents("provider", "add", "Games & Söhne")
 
     assert set(added) == {"counterpartyId", "secret"}
-    assert desk.world.rows(
-        "select name, secret from provider join provider_secret s on s.provider_id = provider.id"
+    [(name, *stored)] = desk.world.rows(
+        "select name, key, ciphertext, s.id, p.id, counterparty_id"
+        " from provider p join provider_secret s on s.provider_id = p.id"
         " where counterparty_id = %s and revoked_at is null",
         added["counterpartyId"],
-    ) == [("Games & Söhne", added["secret"])]
+    )
+    decrypted = keys.CIPHER.decrypt(Encrypted(*stored[:2]), SecretRow(*stored[2:]))
+    assert (name, decrypted) == ("Games & Söhne", added["secret"])
 
 
 def test_a_provider_s_name_is_given_once(desk: Desk) -> None:

@@ -80,7 +80,6 @@ def test_while_its_provider_is_suspended_it_is_5_and_paid_under_the_same_bet_id_
 @pytest.mark.parametrize(
     ("end", "code"),
     [(close, 3), (expire, 3), (block, 5), (suspend, 5)],
-    ids=lambda value: str(value),
 )
 def test_a_stake_of_nothing_that_wins_nothing_stays_checked(
     world: World, seat: Seat, end: Change, code: int

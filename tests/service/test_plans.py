@@ -26,6 +26,7 @@ KEYS = {
     "session": [{"id"}],
     "bet": [{"id"}, {"provider_id", "bet_id"}],
     "transfer": [{"bet"}, {"bet", "kind"}, {"reference"}],
+    "refused_order": [{"id"}],
 }
 # What a function does is planned by itself, under the same settings.
 _IN_FUNCTION = re.search(r"perform (.*);", ACCOUNTS_SETTLED)

@@ -102,7 +102,7 @@ with_openssl = pytest.mark.skipif(not shutil.which("openssl"), reason="openssl m
         ("of an old version", authority, True),
         ("of an old version", new_version, False),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 async def test_the_gateway_s_connection_and_redis_py_s_trust_the_same_servers(
     fronts: Fronts, front: str, options: Options, is_good: bool

@@ -26,6 +26,9 @@ from tests.service.up_world import Up, betcore, environment, gone
 CHILDREN = ("gateway", "worker")  # those that log in to PostgreSQL
 # What a user pastes the snippet into, and what it calls: not ours to install.
 TOOLS = ("bash", "openssl", "curl", "date", "cut")
+#: A variable that a shell may have, and that only workers need.
+ONE_KEY = {"BETCORE_OPERATOR_KEYS_OLD": "0f" * 32}
+
 with_tools = pytest.mark.skipif(
     not all(map(shutil.which, TOOLS)), reason=f"the snippet is for a machine with {TOOLS}"
 )
@@ -46,7 +49,7 @@ own_folder = pytest.fixture(folder, name="own_folder")
 @pytest.fixture(scope="module")
 def up(shared_folder: Path) -> Iterator[Up]:
     """One that has been started for the first time; it must be left as it was."""
-    with Up(shared_folder) as started:
+    with Up(shared_folder, **ONE_KEY) as started:
         started.says("serving;")
         yield started
         started.ends(signal.SIGTERM)
@@ -87,6 +90,13 @@ def test_the_password_that_is_printed_opens_the_dashboard(up: Up) -> None:
 def test_secrets_in_the_data_folder_are_for_its_owner_only(up: Up) -> None:
     for name in ("demo.json", "dashboard-password", "journal-key", "operator-key", "secrets-key"):
         assert stat.S_IMODE((up.data / name).stat().st_mode) == 0o600
+
+
+def test_each_process_has_only_the_keys_that_it_needs(up: Up) -> None:
+    (variable,) = ONE_KEY
+
+    assert variable in up.environment("worker")
+    assert variable not in up.environment("gateway") | up.environment("dashboard")
 
 
 def test_each_child_logs_in_as_what_it_is_and_the_dashboard_has_no_database(up: Up) -> None:

@@ -20,10 +20,16 @@ from models.sessions import Opening, close_session, open_sessions
 from ops.embedded import temporary_servers
 from tests.service.books import Books
 from tests.service.journaled_books import ledger_of, problems
-from tests.service.keys import OPERATOR
+from tests.service.keys import CIPHER, OPERATOR
 
 AUTHOR = Author("ann@desk", OPERATOR.current, "a note")
 PLAYERS = ("Ann", "Bob")
+
+#: By somebody who has copied the rows before they were erased.
+UNREVOKE = """
+    update provider_secret s set revoked_at = null, key = copied.key, ciphertext = copied.ciphertext
+    from copied_secret copied where copied.id = s.id
+"""
 
 
 @contextmanager
@@ -45,9 +51,9 @@ def vouched_books() -> Iterator[Books]:
 def _operate(url: str) -> None:
     """What operators do: four operations, each a row of the journal."""
     with operation(url, AUTHOR) as database:
-        first = add_provider(database, "First").counterparty_id
-        second = add_provider(database, "Second").counterparty_id
-        added, _ = add_secret(database, first)
+        first = add_provider(database, "First", CIPHER).counterparty_id
+        second = add_provider(database, "Second", CIPHER).counterparty_id
+        added, _ = add_secret(database, first, CIPHER)
     opening = Opening(first, "EUR", Decimal(1), Decimal("50.5"), timedelta(days=1))
     with operation(url, AUTHOR) as database:
         open_sessions(database, opening, PLAYERS)
@@ -55,6 +61,8 @@ def _operate(url: str) -> None:
         unlimited = Opening(second, "EUR", None, None, timedelta(days=1))
         opened = open_sessions(database, unlimited, [*PLAYERS, "Ann"])
         add_currency(database, "USDT", 6)
+    with psycopg.connect(url) as reader:  # who copies what is erased later
+        reader.execute("create table copied_secret as table provider_secret")
     with operation(url, AUTHOR) as database:
         close_session(database, opened[2].session_id)
         revoke_secret(database, first, added.secret_id)

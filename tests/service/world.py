@@ -92,7 +92,7 @@ class World:
     def provider(self, gateway: GatewayProcess | None = None) -> ProviderClient:
         """A new provider, calling the first gateway unless one is given."""
         with operation(self.operator_url, keys.AUTHOR) as database:
-            credentials = add_provider(database, f"provider {uuid.uuid4().hex}")
+            credentials = add_provider(database, f"provider {uuid.uuid4().hex}", keys.CIPHER)
         url = (gateway or self.gateways[0]).url if gateway or self.gateways else ""
         client = ProviderClient(url, credentials.counterparty_id, credentials.secret)
         self.processes.callback(client.http.close)

@@ -19,10 +19,13 @@ from broker.link import Link
 from broker.scripts import common_arguments, source
 from models.commands import Place
 from models.errors import LedgerUnavailable
+from models.keys import Purpose
 from models.ledger import Ledger
 from models.lookup import Lookup
 from models.outcome import Outcome
+from models.secret_cipher import Encrypted, SecretRow
 from settings import Settings
+from tests.service import keys
 from tests.service.client import ProviderClient
 
 MEMORY = "betcore:memory"
@@ -37,6 +40,8 @@ PLACE = Place(
 DONE = Outcome(1, Decimal(5), (8, 9))
 SECRET = "example-secret-not-real=="
 CLIENT = ProviderClient("", "933a215f-a9e6-4f88-9d91-52a87cd50499", SECRET, httpx.Client())
+_ROW = SecretRow(1, PLACE.provider_id, CLIENT.counterparty_id)
+_STORED = (_ROW, keys.CIPHER.encrypt(SECRET, _ROW))
 
 
 class Behind:
@@ -47,9 +52,9 @@ class Behind:
         self.failure: Exception = LedgerUnavailable("no route to 10.0.0.7, as betcore")
         self.record: Outcome | None = None
 
-    def secrets(self) -> dict[str, tuple[int, list[bytes]]]:
+    def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
         self._reach("providers")
-        return {CLIENT.counterparty_id: (PLACE.provider_id, [SECRET.encode()])}
+        return [_STORED]
 
     def places(self, session_ids: Sequence[str]) -> list[Place | None]:
         self._reach("sessions")
@@ -141,7 +146,7 @@ class GatewayParts:
 @asynccontextmanager
 async def gateway_parts(**changed: Any) -> AsyncIterator[GatewayParts]:
     """A gateway with these settings."""
-    settings = Settings(**changed)
+    settings = Settings(secrets_key=keys.HEX[Purpose.SECRETS], **changed)
     app = create_app(settings)
     gateway: Gateway = app.state.gateway
     link, behind = ScriptedLink(), Behind()

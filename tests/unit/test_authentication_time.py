@@ -8,25 +8,28 @@ import pytest
 from api.auth import Authenticator
 from api.calls import Call
 from api.errors import ApiError
+from models.keys import Purpose
 from models.lookup import Lookup
+from models.secret_cipher import Encrypted, SecretRow
 from settings import Settings
+from tests.service import keys
 
 
 class SlowLookup(Lookup):
     """Nobody is known here, and to say so takes a tenth of a second."""
 
-    def secrets(self) -> dict[str, tuple[int, list[bytes]]]:
+    def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
         """None, late."""
         done = asyncio.Event()
         asyncio.run(_after(done))
-        return {}
+        return []
 
 
 async def test_a_second_look_up_gets_only_the_time_that_the_first_has_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     lookup = SlowLookup("", connect_seconds=1, answer_seconds=1)
-    authenticator = Authenticator(Settings(), lookup)
+    authenticator = Authenticator(Settings(secrets_key=keys.HEX[Purpose.SECRETS]), lookup)
     ask, budgets = authenticator._newest.get, []
 
     async def ask_and_note(key: None, within_seconds: float) -> object:

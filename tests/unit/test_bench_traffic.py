@@ -11,15 +11,18 @@ from api.auth import Authenticator
 from api.calls import read_call
 from bench.people import people_of
 from bench.traffic import MIX, Signed, sign_traffic
+from models.keys import Purpose
 from models.lookup import Lookup
 from settings import Settings
+from tests.service import keys
 from tests.unit.gateway_parts import CLIENT, PLACE, SECRET, Behind
 
+SETTINGS = Settings(secrets_key=keys.HEX[Purpose.SECRETS])
 PEOPLE = people_of(CLIENT.counterparty_id, SECRET, [f"session-{rank}" for rank in range(1000)])
 
 
 async def test_the_gateway_accepts_what_is_signed() -> None:
-    authenticator = Authenticator(Settings(), cast("Lookup", Behind()))
+    authenticator = Authenticator(SETTINGS, cast("Lookup", Behind()))
     requests = sign_traffic(PEOPLE, 3000, "mix")
     first_of_each = {path_of(signed).rpartition("/")[2]: signed for signed in requests}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from broker.codec import BadJob, decode_job, describe, encode_job
+from broker.codec import BadJob, Work, decode_job, describe, encode_job
 from models.commands import BetCommand, Command, Deposit, PayIn, PayInOut, PayOut, Refund
 
 PLACE: dict[str, Any] = {"provider_id": 7, "session_id": "s", "account_id": 42}
@@ -25,7 +25,7 @@ def changed(**values: object) -> bytes:
 def test_a_job_is_read_as_it_was_written_compressed_or_not() -> None:
     data = encode_job(BET, "betcore:replies:x").encode()
 
-    assert decode_job(data) == decode_job(zlib.compress(data)) == (BET, "betcore:replies:x")
+    assert decode_job(data) == decode_job(zlib.compress(data)) == Work(BET, "betcore:replies:x")
 
 
 @pytest.mark.parametrize(

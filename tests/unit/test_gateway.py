@@ -17,9 +17,11 @@ from api.errors import ApiError
 from broker.admission import Admission, Result, Verdict
 from broker.keys import nonce_key
 from models.errors import UnsupportedDatabase
+from models.keys import Purpose
 from models.lookup import Lookup
 from models.outcome import Outcome
 from settings import Settings
+from tests.service import keys
 from tests.unit.gateway_parts import (
     CLIENT,
     MEMORY,
@@ -50,7 +52,8 @@ async def gateway() -> AsyncIterator[GatewayParts]:
 async def test_the_protocols_own_signatures_are_good_and_no_other_is(
     body: bytes, signature: str
 ) -> None:
-    patient = Settings(timestamp_tolerance_seconds=10**10)  # they were signed in 2024
+    # They were signed in 2024.
+    patient = Settings(timestamp_tolerance_seconds=10**10, secrets_key=keys.HEX[Purpose.SECRETS])
     authenticator = Authenticator(patient, cast("Lookup", Behind()))
     counterparty = CLIENT.counterparty_id.encode()
     good = Call(counterparty, STAMP.encode(), NONCE.encode(), signature.encode(), body)

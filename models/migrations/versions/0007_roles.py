@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 NOBODY = (
     "revoke all on all tables in schema {schema} from public",
@@ -51,14 +51,11 @@ GRANTS = """
 grant select on alembic_version
     to betcore_gateway, betcore_worker, betcore_operator, betcore_reader;
 
--- Gateways look up secrets, places, balances and bets; they write nothing.
-grant select on currency, provider_secret to betcore_gateway;
-grant select (id, counterparty_id) on provider to betcore_gateway;
-grant select (id, player_id, currency, balance) on account to betcore_gateway;
-grant select (id, external_id) on player to betcore_gateway;
-grant select (id, provider_id, account_id) on session to betcore_gateway;
-grant select (id, provider_id, bet_id, account_id, state, stake, win, refused_with,
-    reason, created_at, updated_at) on bet to betcore_gateway;
+-- Gateways look up secrets, places, balances and bets, and judge by what is recorded (PROTOCOL.md,
+-- rule 8); they write nothing.
+grant select on currency, provider_secret, account, session, bet to betcore_gateway;
+grant select (id, counterparty_id, status) on provider to betcore_gateway;
+grant select (id, external_id, status) on player to betcore_gateway;
 grant select (id, bet, kind) on transfer to betcore_gateway;
 grant execute on function accounts_settled(bigint[]) to betcore_gateway;
 
@@ -74,20 +71,22 @@ grant select, insert (id, bet, kind, debit_account, credit_account, amount, acco
     balance_after, reference, month) on transfer to betcore_worker;
 grant insert (strand, number, key, transfers, fingerprints, hmac, bets) on journal
     to betcore_worker;
+grant select, insert (id) on refused_order to betcore_worker;
 grant usage on sequence ledger_ids to betcore_worker;
 grant execute on function require_rows(bigint, bigint) to betcore_worker;
 
 -- Operators read everything, and administer everything but money; they vouch for what they do.
 grant select on currency, provider, provider_secret, player, account, session, bet, transfer,
-    journal, journal_start, audit_log, audit_start to betcore_operator;
+    journal, journal_start, audit_log, audit_start, refused_order to betcore_operator;
 grant insert (strand, number, key, transfers, fingerprints, hmac, bets, entries) on journal
     to betcore_operator;
 grant insert (id, actor, action, subject_table, subject, facts, note) on audit_log
     to betcore_operator;
 grant insert (code, decimals) on currency to betcore_operator;
 grant insert (counterparty_id, name, status), update (status) on provider to betcore_operator;
-grant insert (provider_id, secret, revoked_at), update (revoked_at) on provider_secret
-    to betcore_operator;
+grant insert (id, provider_id, key, ciphertext, revoked_at), update (key, ciphertext, revoked_at)
+    on provider_secret to betcore_operator;
+grant usage on sequence provider_secret_id_seq to betcore_operator;
 grant insert (external_id, status), update (status) on player to betcore_operator;
 grant insert (kind, player_id, provider_id, currency) on account to betcore_operator;
 grant insert (id, provider_id, account_id, min_bet, max_bet, opened_at, expires_at),
@@ -95,7 +94,7 @@ grant insert (id, provider_id, account_id, min_bet, max_bet, opened_at, expires_
 
 -- Readers report and verify; of a secret they see that there is one.
 grant select on currency, provider, player, account, session, bet, transfer, journal,
-    journal_start, audit_log, audit_start to betcore_reader;
+    journal_start, audit_log, audit_start, refused_order to betcore_reader;
 grant select (id, provider_id, created_at, revoked_at) on provider_secret to betcore_reader
 """
 

@@ -1,0 +1,80 @@
+"""Who may sign: the secrets of providers, decrypted, and only those that an operator put there."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+
+from models.errors import BetcoreError
+from models.keys import BadKey, NoKey, Purpose, require_ring
+from models.secret_cipher import Encrypted, SecretCipher, SecretRow, Undecryptable
+from settings import Settings
+
+#: For each `X-Counterparty-Id`: the provider's id and its active secrets.
+Secrets = Mapping[str, tuple[int, Sequence[bytes]]]
+#: A row of the database as it is.
+Stored = tuple[SecretRow, Encrypted]
+
+_LOG = logging.getLogger("betcore.directory")
+_TELL_EVERY_SECONDS = 5.0
+_TOLD_MAX = 10
+
+
+class SecretsLocked(BetcoreError):  # noqa: N818
+    """None of the providers' secrets can be decrypted here."""
+
+
+class Directory:
+    """Decrypts what the database holds, each row once for as long as it stays the same.
+
+    A row that cannot be decrypted was not put there by an operator, or not there: it is no secret,
+    and the log names it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._known: dict[Stored, bytes | Undecryptable] = {}
+        self._told: set[Stored] = set()
+        self._told_at = float("-inf")
+        self._refusal: BetcoreError | None = None
+        try:
+            self._cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
+        except (NoKey, BadKey) as error:
+            self._refusal = error
+
+    def decrypted(self, stored: Sequence[Stored]) -> Secrets:
+        """The secrets of every provider. Raises NoKey, BadKey, or SecretsLocked."""
+        if self._refusal is not None:
+            raise self._refusal
+        if stored and not any(self._cipher.knows(encrypted.key) for _, encrypted in stored):
+            raise SecretsLocked(
+                f"None of the providers' secrets was encrypted with the key of"
+                f" {Purpose.SECRETS.variable}: set the one that operators' commands have."
+            )
+        known = {one: self._known.get(one) or self._decrypt(one) for one in stored}
+        self._known = known
+        self._tell({one: why for one, why in known.items() if isinstance(why, Undecryptable)})
+        found: dict[str, tuple[int, list[bytes]]] = {}
+        for (row, _), secret in known.items():
+            if isinstance(secret, bytes):
+                of_provider = found.setdefault(row.counterparty_id, (row.provider_id, []))
+                of_provider[1].append(secret)
+        return found
+
+    def _decrypt(self, stored: Stored) -> bytes | Undecryptable:
+        row, encrypted = stored
+        try:
+            return self._cipher.decrypt(encrypted, row).encode()
+        except Undecryptable as why:
+            return why
+
+    def _tell(self, bad: Mapping[Stored, Undecryptable]) -> None:
+        """Log what cannot be decrypted: each once, and seldom, whatever is done to the rows."""
+        now = time.monotonic()
+        fresh = [one for one in bad if one not in self._told]
+        if not fresh or now - self._told_at < _TELL_EVERY_SECONDS:
+            return
+        self._told, self._told_at = set(bad), now
+        for one in fresh[:_TOLD_MAX]:
+            who = f"secret {one[0].secret_id} of provider {one[0].counterparty_id!r}"
+            _LOG.warning("%s is not accepted: %s", who, bad[one])
+        if len(fresh) > _TOLD_MAX:
+            _LOG.warning("%d more secrets are not accepted", len(fresh) - _TOLD_MAX)
