@@ -17,10 +17,12 @@ from api.sessions import Sessions
 from broker.admission import Admission, Verdict
 from broker.link import Link
 from models.ledger import Ledger
+from models.keys import Purpose
 from models.lookup import Lookup
 from ops.connections import BoundedProtocol
 from ops.gateway import http_config
 from settings import Settings
+from tests.service import keys
 from tests.unit.gateway_parts import DONE, Behind
 
 
@@ -156,7 +158,12 @@ class Connections:
 async def connections(**changed: Any) -> AsyncIterator[Connections]:
     """Connections to a gateway with these settings."""
     # The requests of a table are signed when it is made.
-    settings = Settings(**{"timestamp_tolerance_seconds": 1_000_000} | changed)
+    usual = {
+        "secrets_key": keys.HEX[Purpose.SECRETS],
+        "timestamp_tolerance_seconds": 1_000_000,
+        "directory_max_age_seconds": 3_600,
+    }
+    settings = Settings(**usual | changed)
     app = create_app(settings)
     gateway: Gateway = app.state.gateway
     behind = Behind()
