@@ -3,10 +3,8 @@
 Every other request, and every path or method that is not exactly a bet's, goes through them.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -20,7 +18,7 @@ from api.errors import ApiError
 SESSION_PATH: Final = "/v1/sessions/{session_id}"
 _BEFORE_SESSION = SESSION_PATH.partition("{")[0]
 _AFTER_SESSION = "/bets/"
-_ENCODED_SLASH = re.compile("%2[fF]")
+_ENCODED_SLASH = b"%2f"
 
 
 class ShortcutApp(Starlette):
@@ -38,9 +36,11 @@ class ShortcutApp(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live from start to stop."""
-        raw_path = scope.get("raw_path", b"")
-        if b"%" in raw_path:
-            scope["path"] = _path(raw_path)
+        if _ENCODED_SLASH in (scope.get("raw_path") or b"").lower():
+            # It is data and separates nothing, and no path of ours has a slash as data.
+            scope["app"], scope["endpoint"] = self, _no_such_path
+            await self._shortcut(scope, receive, send)
+            return
         if scope["type"] == "http" and scope["method"] == "POST" and not scope.get("root_path"):
             path: str = scope["path"]
             session_id, found, name = path[len(_BEFORE_SESSION) :].partition(_AFTER_SESSION)
@@ -66,6 +66,5 @@ class ShortcutApp(Starlette):
             await response(scope, receive, send)
 
 
-def _path(raw_path: bytes) -> str:
-    """A path decoded, but for its encoded slashes: they are data, and separate nothing."""
-    return "%2F".join(unquote(part) for part in _ENCODED_SLASH.split(raw_path.decode("ascii")))
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    raise ApiError(404, 2, "Not Found.")

@@ -94,5 +94,5 @@ def test_a_session_that_cannot_exist_is_3(world: World, seat: Seat, session: str
     answer = ask(seat.client.url, request(pay_in_out_path(session), sent, headers))
 
     assert (answer.status, answer.code) == (402, 3)
-    assert set(answer.body) == {"_responseCode", "error", "message", "requestId"}
+    assert set(answer.body) == {"_responseCode", "error", "message", "reason", "requestId"}
     assert_no_trace(world, seat, headers["X-Request-Id"])

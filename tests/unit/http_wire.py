@@ -158,11 +158,12 @@ class Connections:
 async def connections(**changed: Any) -> AsyncIterator[Connections]:
     """Connections to a gateway with these settings."""
     # The requests of a table are signed when it is made.
-    known: dict[str, Any] = {
-        "timestamp_tolerance_seconds": 1_000_000,
+    usual: dict[str, Any] = {
         "secrets_key": keys.HEX[Purpose.SECRETS],
+        "timestamp_tolerance_seconds": 1_000_000,
+        "directory_max_age_seconds": 3_600,
     }
-    settings = Settings(**(known | changed))
+    settings = Settings(**usual | changed)
     app = create_app(settings)
     gateway: Gateway = app.state.gateway
     behind = Behind()
