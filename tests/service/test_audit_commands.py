@@ -21,19 +21,10 @@ from tests.service.desk import EUR, Desk, staffed_desk
 
 #: Commands that change no fact, or run the processes that others ask.
 CHANGES_NOTHING = {
-    *("account statement", "audit list", "bet list", "bet show", "currency list"),
-    *(
-        "dashboard",
-        "gateway",
-        "healthy",
-        "queue info",
-        "ledger seal",
-        "ledger verify",
-        "migrate",
-        "player list",
-    ),
-    *("player show", "provider list", "provider show", "provider secret list", "reconcile"),
-    *("report house", "session list", "session show", "up", "worker"),
+    *("account statement", "audit list", "bet list", "bet show", "currency list", "dashboard"),
+    *("gateway", "healthy", "ledger seal", "ledger verify", "migrate", "player list"),
+    *("player show", "provider list", "provider show", "provider secret list", "queue info"),
+    *("reconcile", "report house", "session list", "session show", "up", "worker"),
 }
 
 
@@ -83,7 +74,8 @@ def test_every_command_that_changes_something_leaves_who_did_it_and_why(desk: De
     for arguments, actions in steps.items():
         last = _last(desk)
         done = desk.run(*arguments, "--note", "as asked", BETCORE_ACTOR="mia@desk")
-        assert done.exit_code == 0, done.exception
+        nothing_failed = "requeue" in arguments
+        assert done.exit_code == int(nothing_failed), done.exception
 
         entries = [one for one in _entries(desk) if int(one["entry"]) > last]
         assert [one["action"] for one in reversed(entries)] == actions, arguments
