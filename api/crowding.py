@@ -52,7 +52,8 @@ class Crowding:
         self._owed = 0.0  # turned away too few, as a fraction of one
         self._in_flight = 0
         self._of_provider: dict[bytes, int] = {}
-        self._of_session: dict[str, int] = {}
+        # By provider too: the path is not signed, and may name a session of another one.
+        self._of_session: dict[tuple[bytes, str], int] = {}
 
     def count_in(self, provider: bytes, session_id: str) -> None:
         """Note that a signed request is worked on; `session_id`: whose bet it is, '' if none."""
@@ -60,14 +61,15 @@ class Crowding:
         self._of_provider[provider] = self._of_provider.get(provider, 0) + 1
         if session_id:
             self._shares.note(provider)
-            self._of_session[session_id] = self._of_session.get(session_id, 0) + 1
+            key = (provider, session_id)
+            self._of_session[key] = self._of_session.get(key, 0) + 1
 
     def count_off(self, provider: bytes, session_id: str) -> None:
         """Note that it is answered."""
         self._in_flight -= 1
         _count_off(self._of_provider, provider)
         if session_id:
-            _count_off(self._of_session, session_id)
+            _count_off(self._of_session, (provider, session_id))
 
     def is_full(self, provider: bytes) -> bool:
         """Whether no more of a provider's requests may be worked on, not even a question.
@@ -92,7 +94,7 @@ class Crowding:
         # A lane is taken once in a queue's length: the longer that is, the fewer fit in time.
         if self._share(provider, provider, now) >= _CROWDED_SHARE:
             most = max(1, most // _CROWDED_PART)
-        return self._of_session.get(session_id, 0) >= most
+        return self._of_session.get((provider, session_id), 0) >= most
 
     def turns_away(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer, now: float) -> bool:
         """Whether the bet that has just come is one of those to refuse; ask once for each."""

@@ -17,8 +17,9 @@ if not call('ZSCORE', LEASES, BATCH) then return 0 end
 local position = 15
 for _ = 1, REPLIES do
   local stream = ARGV[position]
-  call('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', ARGV[position + 1])
-  call('EXPIRE', stream, STREAM_TTL)
+  -- A key of another kind in its place must not keep the batch from being finished.
+  redis.pcall('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', ARGV[position + 1])
+  redis.pcall('EXPIRE', stream, STREAM_TTL)
   position = position + 2
 end
 

@@ -69,7 +69,8 @@ end
 -- A job that ended, or never began, can no longer change its bet. Without this it stays noted, and
 -- whoever asks about the bet makes sure first that no transaction of the job's is left.
 local function land(id, flight)
-  if flight and flight ~= '' then call('ZREM', flight, id) end
+  -- A planted name may be that of a key of another kind: that must not end the script.
+  if flight and flight ~= '' then redis.pcall('ZREM', flight, id) end
 end
 
 -- Queue the head of a lane, on a list other than RQ's where one is named; a head that can no longer

@@ -61,6 +61,10 @@ class Orders:
         self._require_now(order.expires_ms - now * 1000)
         return replace(command, order_id=token_of(job_id))
 
+    def seconds_left(self, order: Order, now: float) -> float:
+        """For how long an order that was checked may still be run; `now` is Unix time."""
+        return (order.expires_ms + self._clocks_apart_ms) / 1000 - now
+
     def _require_now(self, left_ms: float) -> None:
         """Raises BadOrder unless the order is from now, by clocks that may differ somewhat."""
         apart = self._clocks_apart_ms

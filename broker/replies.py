@@ -63,7 +63,11 @@ class Replies:
     def _read(self, message: bytes) -> None:
         try:
             results = [(str(token), result) for token, result in json.loads(message)]
-        except (ValueError, TypeError) as error:  # read again at each reconnect: never the end
+        except (
+            ValueError,
+            TypeError,
+            RecursionError,
+        ) as error:  # read again at each reconnect: never the end
             _LOG.error("a message on the reply stream cannot be read: %s", error)
             return
         for token, result in results:

@@ -13,6 +13,7 @@ local EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING = ARGV[13], ARGV[14], ARGV[15]
 
 -- Jobs that expired wait in thousands after an outage: one script must not block Redis for all.
 local EXPIRED_MAX = 500
+local ID_MAX, FLIGHT_MAX = 128, 1024  -- bytes
 
 -- Whatever has written the hash: nothing longer is a job of ours, and a worker must not read it.
 local DATA_MAX = 16384  -- bytes
@@ -25,6 +26,8 @@ local expired = 0
 local function read(id)
   local status, data, deadline, batch, flight =
     unpack(call('HMGET', job_key(id), 'status', 'data', 'deadline', 'batch', 'flight'))
+  -- What is longer than ours ever is was planted, and must not fill the answer.
+  if flight and #flight > FLIGHT_MAX then flight = '' end
   return {status = status, data = data, deadline = tonumber(deadline or nil), batch = batch,
     flight = flight}
 end
@@ -67,6 +70,8 @@ local function take_lane(lane, members, head)
 end
 
 local function take(id)
+  -- No worker could read the answer: such an id is none of ours, nor of RQ's.
+  if #id > ID_MAX or string.find(id, '[^\32-\126]') then return end
   local job = read(id)
   local lane = lane_of(id)
   if not lane then  -- not a job of ours: it fails
@@ -77,7 +82,8 @@ local function take(id)
   local members = call('LRANGE', lane, 0, N - #rows - 1)  -- as far as the batch has room
   if members[1] ~= id then
     if not call('LPOS', lane, id) then  -- in no lane, as after a requeue
-      if job.status ~= 'queued' or not job.data then return end  -- a second copy, or gone
+      -- A second copy, gone, or applied already, whatever a worker of another kind made of it.
+      if job.status ~= 'queued' or not job.data or job.batch == DONE then return end
       call('RPUSH', lane, id)
       call('SADD', LANES, lane)
     end

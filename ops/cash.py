@@ -152,7 +152,8 @@ async def _book(
     if result["code"] == INSUFFICIENT_FUNDS:
         raise InsufficientFunds(
             f"The account holds {result['balance']}, which does not cover {_named(command)} of "
-            f"{plain(command.amount)}: nothing was moved."
+            f"{plain(command.amount)}: this moved nothing. To try again, use the same reference: "
+            f"--reference {command.reference!r}."
         )
     if result["code"] != DONE:
         raise CashError(f"Code {result['code']} to {_named(command)}.")

@@ -8,6 +8,7 @@ again. A job past its deadline is not applied, and the deadline is what ends eve
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from broker.batches import FinishedJob, TakenJob
@@ -61,7 +62,7 @@ def run(
             done.append(FinishedJob(job.id, "", None, f"BadJob: {error}"))
             continue
         try:
-            tasks.append(_Task(job, _ordered(job.id, work, orders)))
+            tasks.append(_in_time(_Task(job, _ordered(job.id, work, orders)), orders))
         except BadOrder as error:
             JOB_LOG.failed(job.id, work.command, error)
             done.append(_no_order(job, work, str(error)))
@@ -79,6 +80,15 @@ def _ordered(job_id: str, work: Work, orders: Orders | None) -> Work:
     if orders is None:
         raise BadOrder
     return work._replace(command=orders.checked(job_id, work, time.time()))
+
+
+def _in_time(task: _Task, orders: Orders | None) -> _Task:
+    """The task, too late at the latest when its order is: Redis may be told another deadline."""
+    if task.work.order is None or orders is None:
+        return task
+    order_ends = time.monotonic() + orders.seconds_left(task.work.order, time.time())
+    job = replace(task.job, expires_at=min(task.job.expires_at, order_ends))
+    return task._replace(job=job)
 
 
 def _apply(

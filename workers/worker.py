@@ -132,7 +132,10 @@ class BatchWorker(PresentWorker):
         self.set_state(WorkerStatus.IDLE)
         seconds: Any = self.settings.sweep_seconds  # a fraction is fine; redis-py says int
         moved: Any = self.connection.blmove(queue.key, queue.intermediate_queue_key, seconds)
-        return moved.decode() if moved else ""
+        try:
+            return moved.decode() if moved else ""
+        except UnicodeDecodeError:  # planted: the sweep puts it back, and a take drops it
+            return ""
 
     # Running and finishing.
 
