@@ -71,8 +71,8 @@ class Side:
         command = ("rq.cli", "worker", "bets", *options, "-u", urls.redis)
         # As the jobs say, and long enough for a slow machine to look at all that is kept.
         # Ours reads and writes the ledger, so it has a worker's login.
-        login = {"DATABASE_URL": login_url(urls.database, "worker")}
-        return Process(urls, *command, BETCORE_RESULT_TTL_SECONDS="60", **login)
+        url = login_url(urls.database, "worker")
+        return Process(urls, *command, BETCORE_RESULT_TTL_SECONDS="60", DATABASE_URL=url)
 
     def _is_idle(self) -> bool:
         state: bytes | None = self.world.redis.hget(_RQ_KEY_OF_WORKER, "state")
