@@ -12,6 +12,7 @@ from rq.job import Job
 
 from broker.codec import encode_job
 from models.commands import PayInOut
+from ops.logins import login_url
 from tests.service import rq_functions
 from tests.service.processes import Process, until
 from tests.service.queue_world import QueueWorld, Request
@@ -69,7 +70,9 @@ class Side:
         urls = self.world.urls
         command = ("rq.cli", "worker", "bets", *options, "-u", urls.redis)
         # As the jobs say, and long enough for a slow machine to look at all that is kept.
-        return Process(urls, *command, BETCORE_RESULT_TTL_SECONDS="60")
+        # Ours reads and writes the ledger, so it has a worker's login.
+        url = login_url(urls.database, "worker")
+        return Process(urls, *command, BETCORE_RESULT_TTL_SECONDS="60", DATABASE_URL=url)
 
     def _is_idle(self) -> bool:
         state: bytes | None = self.world.redis.hget(_RQ_KEY_OF_WORKER, "state")

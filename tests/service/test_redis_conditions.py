@@ -21,8 +21,10 @@ from broker.link import Link
 from broker.permissions import WORKER, require_fit
 from broker.scripts import common_arguments, source
 from models.commands import Deposit
+from models.keys import Purpose
 from ops.cash import QueueUnavailable, book
 from settings import Settings
+from tests.service import keys
 from tests.service.link_world import admission, eventually, replica, running
 from tests.service.processes import common_environment, until
 from tests.service.queue_world import QueueWorld, Request
@@ -198,9 +200,10 @@ def test_each_process_refuses_a_redis_that_may_evict_and_the_gateway_is_not_read
             check=False,
         )
         urls = {"database_url": own_world.urls.database, "redis_url": own_world.urls.redis}
+        key = {"operator_key": keys.HEX[Purpose.OPERATOR]}
         deposit = Deposit(seat.account_id, "r", Decimal(1))
         with pytest.raises(QueueUnavailable, match="maxmemory-policy volatile-lru"):
-            book(Settings().model_copy(update=urls), [deposit])
+            book(Settings().model_copy(update=urls | key), [deposit])
 
     assert said["error"] == "try_later"
     assert "maxmemory-policy volatile-lru, maxmemory 47.68 MB" in said["message"]
