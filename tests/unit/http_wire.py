@@ -158,7 +158,7 @@ class Connections:
 async def connections(**changed: Any) -> AsyncIterator[Connections]:
     """Connections to a gateway with these settings."""
     # The requests of a table are signed when it is made.
-    usual = {
+    usual: dict[str, Any] = {
         "secrets_key": keys.HEX[Purpose.SECRETS],
         "timestamp_tolerance_seconds": 1_000_000,
         "directory_max_age_seconds": 3_600,
