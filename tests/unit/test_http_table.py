@@ -38,7 +38,7 @@ def test_no_two_rows_have_one_name() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 async def test_a_row_has_one_outcome_wherever_it_is_cut(row: Row) -> None:
     # A signature that fails is looked at again with newer secrets, which takes its time.
-    every = 40 if (401, 8) in row.answers else 1
+    every = 40 if (401, 8) in row.answers else 7 if len(row.sent) > 600 else 1
     ways = [*list(cuts(row.sent))[::every], bytewise(row.sent)]
 
     async with connections() as to:
