@@ -1,7 +1,7 @@
 """Whether to turn a bet away before it costs anything: the queue is crowded, or this process."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Final, TypeVar
 
 from api.intake import Intake
@@ -9,7 +9,7 @@ from api.peer import Peer
 from api.shares import Shares
 from settings import Settings
 
-Key = TypeVar("Key", bytes, str)
+Key = TypeVar("Key", bound=Hashable)
 
 #: How long an answer of Redis counts. A queue that is full takes longer than this to be worked off.
 _REMEMBERED_SECONDS: Final = 0.05

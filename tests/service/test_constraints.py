@@ -43,7 +43,6 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("account", "account_last_seq_not_negative", {"last_seq": -1}),
     ("account", "account_kind", {"kind": "bank"}),
     ("account", "account_kind", {"player_id": None}),
-    ("account", "account_kind", {"balance": None}),
     ("account", "account_kind", {"provider_id": ":provider"}),
     ("account", "account_kind", {"kind": "house", "provider_id": None}),
     ("account", "account_kind", {"kind": "house", "player_id": ":player"}),
