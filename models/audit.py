@@ -14,7 +14,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, insert, text
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
+from sqlalchemy.dialects.postgresql import JSONB, TEXT
 from sqlmodel import Session
 
 from models.db import transaction
@@ -22,7 +22,7 @@ from models.errors import InvalidRequest
 from models.journal import BEGINNING, Head, Strand
 from models.keys import Key
 from models.money import plain
-from models.records import Entry, Records, as_jsonb, entry_line
+from models.records import Entry, Records, entry_line
 from models.tables import Journal
 from models.times import utc
 
@@ -45,14 +45,13 @@ _PLACE = text("""
 """)
 _INSERT = text("""
     insert into audit_log (id, actor, action, subject_table, subject, facts, note)
-    select new.id, :actor, new.action, new.subject_table, new.subject, new.facts::jsonb, :note
-    from unnest(:ids, :actions, :tables, :subjects, :facts)
-         new(id, action, subject_table, subject, facts)
+    select new.id, :actor, new.action, new.subject_table, new.subject, new.facts, :note
+    from jsonb_to_recordset(:entries)
+         new(id bigint, action text, subject_table text, subject text, facts jsonb)
 """).bindparams(
     bindparam("actor", type_=TEXT),
     bindparam("note", type_=TEXT),
-    bindparam("ids", type_=ARRAY(BIGINT)),
-    *[bindparam(name, type_=ARRAY(TEXT)) for name in ("actions", "tables", "subjects", "facts")],
+    bindparam("entries", type_=JSONB),
 )
 
 #: A value of a column; None where there is none.
@@ -81,6 +80,9 @@ class Action(StrEnum):
     SESSION_OPENED = "session.opened"
     SESSION_ADOPTED = "session.adopted"
     SESSION_CLOSED = "session.closed"
+    QUEUE_SUSPENDED = "queue.suspended"
+    QUEUE_RESUMED = "queue.resumed"
+    QUEUE_REQUEUED = "queue.requeued"
     DEPOSIT_REQUESTED = "deposit.requested"
     WITHDRAWAL_REQUESTED = "withdrawal.requested"
 
@@ -107,6 +109,7 @@ _TABLES = {
     "player": "player",
     "account": "account",
     "session": "session",
+    "queue": "queue",  # RQ's, in Redis: no table of ours
     "deposit": "account",
     "withdrawal": "account",
 }
@@ -189,7 +192,7 @@ class AuditWriter:
                     action=fact.action,
                     table=fact.action.table,
                     subject=fact.subject,
-                    facts=as_jsonb(fact.facts),
+                    facts=fact.facts,
                     note=self._author.note,
                 )
                 for number, fact in enumerate(facts[start : start + ENTRIES_MAX], start=1)
@@ -199,15 +202,12 @@ class AuditWriter:
 
     def _insert(self, entries: Sequence[Entry]) -> None:
         ids = [entry.id for entry in entries]
-        values = {
-            "actor": self._author.actor,
-            "note": self._author.note,
-            "ids": ids,
-            "actions": [entry.action for entry in entries],
-            "tables": [entry.table for entry in entries],
-            "subjects": [entry.subject for entry in entries],
-            "facts": [entry.facts for entry in entries],
-        }
+        rows = [
+            {"id": one.id, "action": one.action, "subject_table": one.table}
+            | {"subject": one.subject, "facts": one.facts}
+            for one in entries
+        ]
+        values = {"actor": self._author.actor, "note": self._author.note, "entries": rows}
         self._connection.execute(_INSERT, values)
         lines = [entry_line(entry, self._micros) for entry in entries]
         row = self._strand.append(Records(entries=ids), lines, self._micros)

@@ -37,6 +37,7 @@ SUBJECTS = {
     "player": "player",
     "account": "account",
     "session": "session",
+    "queue": "queue",
 }
 
 

@@ -14,6 +14,8 @@ from models.keys import Purpose
 from models.money import plain
 from models.state import Bet, Moment, Transfer
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
+
 
 class Records(NamedTuple):
     """The ids that one row of the journal names, in the order in which it vouches for them."""
@@ -32,7 +34,7 @@ class Entry:
     action: str
     table: str
     subject: str
-    facts: str  # as `as_jsonb` makes it
+    facts: Mapping[str, str]
     note: str | None
 
 
@@ -156,7 +158,7 @@ def entry_line(entry: Entry, micros: str) -> str:
     """An entry of the audit log as text; `micros` is the time of its transaction."""
     return (
         f"audit|{entry.id}|{micros}|{_sized(entry.actor)}|{_sized(entry.action)}|"
-        f"{_sized(entry.table)}|{_sized(entry.subject)}|{_sized(entry.facts)}|"
+        f"{_sized(entry.table)}|{_sized(entry.subject)}|{_sized(as_jsonb(entry.facts))}|"
         f"{'' if entry.note is None else _sized(entry.note)};"
     )
 
@@ -167,7 +169,7 @@ def as_jsonb(facts: Mapping[str, str]) -> str:
     It sorts names by the number of their bytes first.
     """
     names = sorted(facts, key=lambda name: (len(name.encode()), name.encode()))
-    return json.dumps({name: facts[name] for name in names}, ensure_ascii=False)
+    return _JSON.encode({name: facts[name] for name in names})
 
 
 def _sized(text: str) -> str:

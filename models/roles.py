@@ -44,7 +44,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "provider": {
-        GATEWAY: Rights(select="id counterparty_id"),
+        GATEWAY: Rights(select="id counterparty_id status"),
         WORKER: Rights(select="id status"),
         OPERATOR: Rights(select=ALL, insert="counterparty_id name status", update="status"),
         READER: _READS,
@@ -53,25 +53,25 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         GATEWAY: _READS,
         OPERATOR: Rights(
             select=ALL,
-            insert="id provider_id key ciphertext",
+            insert="id provider_id key ciphertext revoked_at",
             update="key ciphertext revoked_at",
         ),
         READER: Rights(select="id provider_id created_at revoked_at"),
     },
     "player": {
-        GATEWAY: Rights(select="id external_id"),
+        GATEWAY: Rights(select="id external_id status"),
         WORKER: Rights(select="id status"),
         OPERATOR: Rights(select=ALL, insert="external_id status", update="status"),
         READER: _READS,
     },
     "account": {
-        GATEWAY: Rights(select="id player_id currency balance"),
+        GATEWAY: _READS,
         WORKER: Rights(select=ALL, update="balance last_seq"),
         OPERATOR: Rights(select=ALL, insert="kind player_id provider_id currency"),
         READER: _READS,
     },
     "session": {
-        GATEWAY: Rights(select="id provider_id account_id"),
+        GATEWAY: _READS,
         WORKER: _READS,
         OPERATOR: Rights(
             select=ALL,
@@ -81,10 +81,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "bet": {
-        GATEWAY: Rights(
-            select="id provider_id bet_id account_id state stake win refused_with reason"
-            " created_at updated_at"
-        ),
+        GATEWAY: _READS,  # what is recorded of a bet is judged as a worker would (rule 8)
         WORKER: Rights(
             select=ALL,
             insert="id provider_id bet_id account_id session_id round_id opened_by state stake win"

@@ -61,7 +61,7 @@ def database_failures() -> Iterator[None]:
             raise NotMigrated from error
         if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
             refused = error.orig.diag.message_primary
-            raise NotAllowed(f"{NotAllowed.__doc__} ({refused})") from error
+            raise NotAllowed(f"{NotAllowed.__doc__} PostgreSQL says: {refused}.") from error
         if isinstance(error.orig, psycopg.errors.ReadOnlySqlTransaction):
             raise UnsupportedDatabase(READ_ONLY) from error
         raise

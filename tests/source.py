@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 OURS = ("betcore_launcher", "settings", "models", "broker", "workers", "api", "ops", "bench")
 
+_ROOT_MODULES = ("betcore_launcher.py", "settings.py")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Documented = Function | ast.ClassDef
 Found = Iterator[str]
@@ -26,9 +27,7 @@ def files(*suffixes: str) -> tuple[Path, ...]:
 
 def ours() -> list[Path]:
     """The modules of our packages, without the tests."""
-    return [
-        path for path in files(".py") if is_in(path, [*OURS, "betcore_launcher.py", "settings.py"])
-    ]
+    return [path for path in files(".py") if is_in(path, [*OURS, *_ROOT_MODULES])]
 
 
 def of_tests() -> list[Path]:

@@ -22,7 +22,7 @@ from tests.source import (
 )
 
 UNFINISHED = re.compile(r"\b(TO(?:)DO|FIX(?:)ME|XX(?:)X|HA(?:)CK)\b")
-URL = re.compile(r"\bhttps?://[^\s\"'`<>()\[\]{}\\%,]+")
+URL = re.compile(r"\bhttps?://[^\s\"'`<>()\[\]{}\\%,;]+")
 KNOWN_HOSTS = re.compile(
     r"127\.0\.0\.1|localhost|::1|(.*\.)?example(\.com|\.org|\.net)?|.*\.(test|invalid)"
     r"|www\.apache\.org|gateway|github\.com|docs\.python\.org"

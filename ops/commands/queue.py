@@ -4,18 +4,18 @@ import sys
 import time
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from redis.exceptions import RedisError
 
-from broker.registered import Registered
 from models.errors import InvalidRequest
-from ops.failures import in_one_line
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, emit_lists, find_settings
-from ops.queue import RqQueue, State, queue_of
-from ops.urls import readable
-from settings import Settings, settings
+from ops.failures import failures, in_one_line
+from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_lists, find_settings
+
+if TYPE_CHECKING:
+    from broker.registered import Registered
+    from ops.queue import RqQueue, State
+    from settings import Settings
 
 app = typer.Typer(help="RQ's queue: how it is, suspend, resume, requeue.", no_args_is_help=True)
 
@@ -36,6 +36,8 @@ def info(
     watch: Watch = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Show how many jobs wait, for how long, who works on them, and what is wrong."""
+    from ops.queue import queue_of
+
     with queue_of(_settings(data_dir)) as queue:
         if not watch:
             _show(queue, queue.state(), as_json)
@@ -48,21 +50,32 @@ def info(
 
 @app.command("suspend")
 def suspend(
-    seconds: For = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    seconds: For = None,
+    note: Note = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
 ) -> None:
     """Admit no bets and run none, until `betcore queue resume`.
 
     Every bet is refused with code 99. It holds for every queue in this Redis.
     """
+    from ops.queue import queue_of
+
     with queue_of(_settings(data_dir)) as queue:
+        _record(data_dir, note, "queue.suspended", queue, forSeconds=seconds)
         queue.suspend(seconds)
         emit({"queue": queue.name, "suspended": True, "forSeconds": seconds}, as_json)
 
 
 @app.command("resume")
-def resume(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def resume(
+    note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+) -> None:
     """Admit and run bets again."""
+    from ops.queue import queue_of
+
     with queue_of(_settings(data_dir)) as queue:
+        _record(data_dir, note, "queue.resumed", queue)
         was_suspended = queue.resume()
         emit({"queue": queue.name, "suspended": False, "wasSuspended": was_suspended}, as_json)
 
@@ -71,6 +84,7 @@ def resume(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> Non
 def requeue(
     job_id: JobId = None,
     every: All = False,
+    note: Note = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
@@ -79,9 +93,12 @@ def requeue(
     A bet is only applied within its deadline, some seconds after it came. After that its provider
     repeats it, which is safe at any time.
     """
+    from ops.queue import queue_of
+
     if (job_id is None) != every:
         raise InvalidRequest("Name one failed job, or give --all.")
     with queue_of(_settings(data_dir)) as queue:
+        _record(data_dir, note, "queue.requeued", queue, job=job_id or "all that failed")
         if job_id is None:
             emit({"queue": queue.name, **queue.requeue_all()}, as_json)
         else:
@@ -89,13 +106,39 @@ def requeue(
             emit({"queue": queue.name, "requeued": 1, "jobId": job_id}, as_json)
 
 
-def _settings(data_dir: Path) -> Settings:
+def _record(
+    data_dir: Path, note: str | None, action: str, queue: "RqQueue", **facts: str | int | None
+) -> None:
+    """Write it down before it is done; say so where that cannot be, and let it be done.
+
+    The queue is suspended most urgently while PostgreSQL is away.
+    """
+    from models.audit import Action, record
+    from ops.database import changes_of
+
+    try:
+        with changes_of(data_dir, note) as database:
+            record(database, Action(action), queue.name, **facts)
+    except InvalidRequest:
+        raise
+    except failures() as failure:
+        typer.echo(f"This is not in the audit log: {in_one_line(failure)}", err=True)
+
+
+def _settings(data_dir: Path) -> "Settings":
     """Settings with the URL of a Redis; no database is needed."""
+    from ops.urls import readable
+    from settings import settings
+
     configured = settings()
     return readable(configured if configured.redis_url else find_settings(data_dir))
 
 
-def _watch(queue: RqQueue, as_json: bool) -> None:
+def _watch(queue: "RqQueue", as_json: bool) -> None:
+    from redis.exceptions import RedisError
+
+    from ops.failures import in_one_line
+
     on_terminal = sys.stdout.isatty() and not as_json
     while True:
         try:
@@ -111,7 +154,7 @@ def _watch(queue: RqQueue, as_json: bool) -> None:
         time.sleep(_WATCH_EVERY_SECONDS)
 
 
-def _show(queue: RqQueue, state: State, as_json: bool) -> None:
+def _show(queue: "RqQueue", state: "State", as_json: bool) -> None:
     fields: dict[str, object] = {
         "queue": queue.name,
         "suspended": state.suspended,
@@ -133,7 +176,7 @@ def _show(queue: RqQueue, state: State, as_json: bool) -> None:
         typer.echo(f"\nwarning: {warning}")
 
 
-def _row(worker: Registered) -> dict[str, object]:
+def _row(worker: "Registered") -> dict[str, object]:
     return {
         "name": worker.name,
         "kind": "betcore" if worker.ours else "foreign",

@@ -12,9 +12,9 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ops.embedded import Server, Urls, start_postgres, start_redis
+from ops.embedded import Server, Urls, passwords, start_postgres, start_redis
 from ops.embedded.binaries import find_postgres, for_account
 from ops.embedded.places import SOCKETS_BELOW, data_folder, postgres_account, private_folder
 from ops.embedded.server import server_environment
@@ -41,7 +41,7 @@ class StandbyWorld(World):
             redis = starting.enter_context(start_redis(folder, durable=False))
             self._folder = folder
             self.primary = starting.enter_context(_start(folder / "a"))
-            _copy(self.primary, folder / "b")
+            _copy(self.primary, folder / "a", folder / "b")
             self.standby = starting.enter_context(_start(folder / "b"))
             require_standby(self.primary.url)
             super().__init__(Urls(both(self.primary.url, self.standby.url), redis.url))
@@ -116,8 +116,11 @@ def _start(folder: Path) -> Server:
     return start_postgres(folder, durable=False, settings=_SETTINGS)
 
 
-def _copy(primary: Server, folder: Path) -> None:
-    """Copy a running primary's files to where a server of `folder` will look for its own."""
+def _copy(primary: Server, source: Path, folder: Path) -> None:
+    """Copy a running primary's files to where a server of `folder` will look for its own.
+
+    Its password as well, which a standby has from the primary. `source` is the primary's folder.
+    """
     programs, major = find_postgres()
     home = private_folder(folder / "postgres")
     account = postgres_account(home)
@@ -127,11 +130,24 @@ def _copy(primary: Server, folder: Path) -> None:
         os.chown(cluster, account.uid, account.gid)
     program = for_account(programs, account) / "pg_basebackup"
     # -R: it starts as a standby of this primary.
-    command = [str(program), "-d", primary.url, "-D", str(cluster), "-R", "-c", "fast", "--no-sync"]
+    place = conninfo_to_dict(primary.url)
+    secret = str(place.pop("password"))
+    passwords.keep(home, passwords.kept(source / "postgres"))
+    command = [
+        str(program),
+        "-d",
+        make_conninfo("", **place),
+        "-D",
+        str(cluster),
+        "-R",
+        "-c",
+        "fast",
+        "--no-sync",
+    ]
     done = subprocess.run(
         command,
         cwd=cluster,
-        env=server_environment(os.environ),
+        env=server_environment(os.environ) | {"PGPASSWORD": secret},
         user=account and account.uid,
         group=account and account.gid,
         extra_groups=[] if account else None,

@@ -16,7 +16,6 @@ from models.records import (
     REJECTED_BET,
     TRANSFER,
     Entry,
-    as_jsonb,
     bet_line,
     entry_line,
     transfer_line,
@@ -210,7 +209,7 @@ def test_an_audit_entry_is_the_same_text_in_memory_and_in_sql(
     facts: dict[str, str],
     id_: int,
 ) -> None:
-    entry = Entry(id_, actor, "player.added", "player", subject, as_jsonb(facts), note)
+    entry = Entry(id_, actor, "player.added", "player", subject, facts, note)
     row = {
         "id": id_,
         "created_at": "2026-01-01T00:00:00.000001Z",

@@ -222,6 +222,14 @@ def test_a_job_that_cannot_be_read_fails_alone(queue_world: QueueWorld, data: by
     assert ends[bad].failure.startswith("BadJob")
 
 
+def test_a_job_too_long_to_be_ours_is_not_read_and_fails_alone(queue_world: QueueWorld) -> None:
+    (bad,) = queue_world.admit_jobs(7, 1, data=" " * 10_000_000)
+    batch = take(queue_world.worker())
+
+    assert [(job.id, job.data) for job in batch.jobs] == [(bad, b"")]
+    assert [end.result for end in run(unused_ledger(), batch.jobs)] == [None]
+
+
 def requeue(world: QueueWorld, job_id: str) -> None:
     """Requeue a failed job as the dashboard does."""
     FailedJobRegistry("bets", connection=world.redis, serializer="json").requeue(job_id)

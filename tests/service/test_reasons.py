@@ -238,7 +238,11 @@ def test_the_migration_keeps_every_row_and_an_older_worker_goes_on(
     assert after == [(*row, None) for row in before]
 
 
-def test_a_migration_that_was_killed_while_it_validated_is_run_again(ledger_world: World) -> None:
+def test_a_migration_that_was_killed_while_it_validated_is_run_again(
+    ledger_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: upgrade(config, "0004"))
     with fresh_database(ledger_world) as url:
         migrate(url)
         with psycopg.connect(url) as connection:
@@ -248,7 +252,7 @@ def test_a_migration_that_was_killed_while_it_validated_is_run_again(ledger_worl
                 "alter table bet add constraint bet_reason_of_not_allowed check (true) not valid"
             )
 
-        revision = migrate(url)
+        migrate(url)
 
         with psycopg.connect(url) as connection:
             [(valid, text)] = connection.execute(
@@ -256,6 +260,5 @@ def test_a_migration_that_was_killed_while_it_validated_is_run_again(ledger_worl
                 " where conname = 'bet_reason_of_not_allowed'"
             ).fetchall()
         engine(url).dispose()
-    assert revision >= "0004"
     assert valid
     assert "above_limit" in text

@@ -57,6 +57,10 @@ def test_a_login_that_may_make_roles_migrates_its_database_and_serves_as_before(
 
     assert ask(bare_of(url, bare), OWNERS) == [(OWNER,)]
     assert migrate(url)  # nothing is left to do
+    ask(url, f"create role login_gateway login password '{PASSWORD}'")
+    ask(url, "grant betcore_gateway to login_gateway")
+    gateway = url.replace("//login_one:", "//login_gateway:")
+    assert ask(gateway, "select counterparty_id from provider") == []
     fill(bare_of(url, bare))
     serves(url)
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import psycopg
 import pytest
@@ -10,12 +10,14 @@ from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
 from models import preconditions
+from models.db import LedgerConnection
 from models.errors import UnsupportedDatabase
+from models.ledger import Ledger
 from models.lookup import Lookup
 from models.roles import ALL, FUNCTIONS, OWNER, RIGHTS, ROLES, SEQUENCES, TEMPORARY, USERS, Rights
 from models.verify import verify
 from ops.logins import LOGINS, login_url
-from tests.service.ledger_world import sit
+from tests.service.ledger_world import apply, sit
 from tests.service.world import World
 
 LOGIN_OF = {role: login for login, role in LOGINS.items()}
@@ -211,6 +213,18 @@ def test_a_gateway_can_wait_for_an_account_but_keeps_no_lock_on_it(
         gateway.execute("set local lock_timeout = '50ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
             gateway.execute("select accounts_settled(%s)", [[seat.account_id]])
+
+
+def test_a_gateway_says_what_is_recorded_as_a_worker_would(ledger_world: World) -> None:
+    [seat] = sit(ledger_world)
+    bet = seat.bet(1, 2)
+    [applied] = apply(ledger_world, bet)
+    url = login_url(ledger_world.urls.database, "gateway")
+    connection = LedgerConnection(url, wait_seconds=30, connect_seconds=10)
+    with closing(connection):
+        asked = Ledger(connection).recorded([bet, seat.bet(1, 2)])
+
+    assert asked == [applied, None]
 
 
 def test_an_operator_opens_accounts_that_are_empty_and_no_others(

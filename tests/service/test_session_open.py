@@ -170,7 +170,7 @@ def test_a_session_that_does_not_exist_cannot_be_closed(desk: Desk) -> None:
 def test_a_suspended_queue_says_how_to_go_on(desk: Desk, player: str) -> None:
     desk.world.redis.set("rq:suspended", 1)
     try:
-        assert "rq resume" in desk.refusal(*desk.open(player, "--deposit", "1"))
+        assert "betcore queue resume" in desk.refusal(*desk.open(player, "--deposit", "1"))
     finally:
         desk.world.redis.delete("rq:suspended")
 

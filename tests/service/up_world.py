@@ -94,13 +94,22 @@ class Running:
         return self._process.poll() is not None
 
 
+#: What a busy machine may take for a bet, and that no bet is refused for it.
+_UNHURRIED = {
+    "BETCORE_ANSWER_WITHIN_SECONDS": "50",
+    "BETCORE_APPLY_WITHIN_SECONDS": "45",
+    "BETCORE_QUEUE_WAIT_MAX_SECONDS": "3600",
+    "BETCORE_LOOP_LAG_MAX_SECONDS": "3600",
+}
+
+
 class Up(Running):
     """`betcore up` on free ports and the data folder `data` in `cwd`."""
 
     def __init__(self, cwd: Path, *options: str, **env: str) -> None:
         self.data = cwd / "data"
         free = ("--port", "0", "--dashboard-port", "0", "--data-dir", "data")
-        super().__init__(cwd, "up", *free, *options, **env)
+        super().__init__(cwd, "up", *free, *options, **_UNHURRIED | env)
 
     @property
     def url(self) -> str:

@@ -16,8 +16,8 @@ from api.gateway import Gateway
 from api.sessions import Sessions
 from broker.admission import Admission, Verdict
 from broker.link import Link
-from models.ledger import Ledger
 from models.keys import Purpose
+from models.ledger import Ledger
 from models.lookup import Lookup
 from ops.connections import BoundedProtocol
 from ops.gateway import http_config

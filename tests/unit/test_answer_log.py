@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -99,10 +99,10 @@ def ago(seconds: float) -> str:
 
 
 @pytest.mark.parametrize(
-    ("changed", "reason"),
+    ("changed", "reason"),  # made when the test runs, because a timestamp grows old
     [
         *[
-            ({name: None}, f"{header} is missing")
+            (lambda name=name: {name: None}, f"{header} is missing")
             for name, header in (
                 ("counterparty", "X-Counterparty-Id"),
                 ("timestamp", "X-Timestamp"),
@@ -110,29 +110,32 @@ def ago(seconds: float) -> str:
                 ("sign", "X-Sign"),
             )
         ],
-        ({"counterparty": "a b"}, "X-Counterparty-Id is malformed"),
-        ({"timestamp": "now"}, "X-Timestamp is malformed"),
-        ({"nonce": "1234"}, "X-Request-Id is malformed"),
-        ({"sign": "ABC"}, "X-Sign is malformed"),
+        (lambda: {"counterparty": "a b"}, "X-Counterparty-Id is malformed"),
+        (lambda: {"timestamp": "now"}, "X-Timestamp is malformed"),
+        (lambda: {"nonce": "1234"}, "X-Request-Id is malformed"),
+        (lambda: {"sign": "ABC"}, "X-Sign is malformed"),
         (
-            {"timestamp": ago(3600)},
+            lambda: {"timestamp": ago(3600)},
             "the timestamp is too old: it is 36NN.N s behind our clock, and may be 30 s",
         ),
         (
-            {"timestamp": ago(-3600)},
+            lambda: {"timestamp": ago(-3600)},
             "the timestamp is too far ahead: it is 3NNN.N s ahead of our clock, and may be 30 s",
         ),
-        ({"counterparty": "nobody"}, "the signature is not good: the provider is unknown"),
-        (signed_by("another"), "the signature is not good: no secret of the provider makes it"),
+        (lambda: {"counterparty": "nobody"}, "the signature is not good: the provider is unknown"),
+        (
+            lambda: signed_by("another"),
+            "the signature is not good: no secret of the provider makes it",
+        ),
     ],
 )
 async def test_a_401_says_in_the_log_alone_which_check_failed(
     gateway: GatewayParts,
     caplog: pytest.LogCaptureFixture,
-    changed: dict[str, Any],
+    changed: Callable[[], dict[str, Any]],
     reason: str,
 ) -> None:
-    answer = await gateway.post(BODY, **changed)
+    answer = await gateway.post(BODY, **changed())
 
     assert answer.status_code == 401
     body = answer.json()

@@ -51,14 +51,11 @@ GRANTS = """
 grant select on alembic_version
     to betcore_gateway, betcore_worker, betcore_operator, betcore_reader;
 
--- Gateways look up secrets, places, balances and bets; they write nothing.
-grant select on currency, provider_secret to betcore_gateway;
-grant select (id, counterparty_id) on provider to betcore_gateway;
-grant select (id, player_id, currency, balance) on account to betcore_gateway;
-grant select (id, external_id) on player to betcore_gateway;
-grant select (id, provider_id, account_id) on session to betcore_gateway;
-grant select (id, provider_id, bet_id, account_id, state, stake, win, refused_with,
-    reason, created_at, updated_at) on bet to betcore_gateway;
+-- Gateways look up secrets, places, balances and bets, and judge by what is recorded (PROTOCOL.md,
+-- rule 8); they write nothing.
+grant select on currency, provider_secret, account, session, bet to betcore_gateway;
+grant select (id, counterparty_id, status) on provider to betcore_gateway;
+grant select (id, external_id, status) on player to betcore_gateway;
 grant select (id, bet, kind) on transfer to betcore_gateway;
 grant execute on function accounts_settled(bigint[]) to betcore_gateway;
 
@@ -87,7 +84,7 @@ grant insert (id, actor, action, subject_table, subject, facts, note) on audit_l
     to betcore_operator;
 grant insert (code, decimals) on currency to betcore_operator;
 grant insert (counterparty_id, name, status), update (status) on provider to betcore_operator;
-grant insert (id, provider_id, key, ciphertext), update (key, ciphertext, revoked_at)
+grant insert (id, provider_id, key, ciphertext, revoked_at), update (key, ciphertext, revoked_at)
     on provider_secret to betcore_operator;
 grant usage on sequence provider_secret_id_seq to betcore_operator;
 grant insert (external_id, status), update (status) on player to betcore_operator;
