@@ -276,17 +276,21 @@ def test_who_logs_in_as_a_superuser_says_so_once(
 ) -> None:
     preconditions._warn.cache_clear()
     for login in ("gateway", "operator"):
-        Lookup(
-            login_url(ledger_world.urls.database, login), connect_seconds=2, answer_seconds=8
-        ).places(["none"])
+        look_up_once(login_url(ledger_world.urls.database, login))
     assert not [message for message in caplog.messages if "superuser" in message]
 
     for _ in range(2):
-        Lookup(ledger_world.urls.database, connect_seconds=2, answer_seconds=8).places(["none"])
+        look_up_once(ledger_world.urls.database)
 
     [said] = [message for message in caplog.messages if "superuser" in message]
     assert "as the superuser postgres" in said
     assert "\n" not in said
+
+
+def look_up_once(database_url: str) -> None:
+    """Log in as a gateway does, and log out."""
+    with closing(Lookup(database_url, connect_seconds=2, answer_seconds=8)) as asking:
+        asking.places(["none"])
 
 
 def may(connection: psycopg.Connection, operation: str, table: str, column: str = "") -> bool:
