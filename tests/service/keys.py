@@ -1,12 +1,14 @@
 """The keys of all tests: what writes to a test's servers, or reads there, has these."""
 
+from bench.contender import KEYS
 from broker.orders import Orders
 from models.audit import Author
 from models.keys import KeyRing, Purpose
 from models.secret_cipher import SecretCipher
 from settings import Settings
 
-HEX = {Purpose.JOURNAL: "5a" * 32, Purpose.OPERATOR: "6b" * 32, Purpose.SECRETS: "7c" * 32}
+#: Those of the benchmark, whose contenders run on tests' servers, too.
+HEX = {purpose: KEYS[purpose.variable] for purpose in Purpose}
 ENVIRONMENT = {purpose.variable: key for purpose, key in HEX.items()}
 
 JOURNAL = KeyRing.read(Purpose.JOURNAL, HEX[Purpose.JOURNAL])
