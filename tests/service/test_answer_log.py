@@ -134,7 +134,8 @@ def test_a_job_that_a_worker_finds_too_late_or_cannot_run_is_named(
 ) -> None:
     [seat] = sit(ledger_world, "10")
     late, foreign = job(seat.bet(1, 0, "late"), -0.001), TakenJob("7-x", b"[]\n", 1e12)
-    JOB_LOG.sum_up(everything=True)
+    JOB_LOG.sum_up(everything=True)  # what the tests before this one left
+    caplog.clear()
     caplog.set_level(logging.INFO)
 
     with ledger_on(ledger_world) as ledger:

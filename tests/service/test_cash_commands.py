@@ -112,7 +112,8 @@ def test_a_withdrawal_that_is_not_covered_names_the_balance_and_may_succeed_late
 
     assert refusal == (
         "The account holds 10.5, which does not cover the withdrawal "
-        f"'of {player}' of 10.51: nothing was moved."
+        f"'of {player}' of 10.51: this moved nothing. "
+        f"To try again, use the same reference: --reference 'of {player}'."
     )
     desk.documents("player", "deposit", player, *EUR, "--amount", "0.01")
     assert [done["balance"] for done in desk.documents(*move)] == [0]

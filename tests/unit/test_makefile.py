@@ -40,11 +40,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make(checkout: Path, target: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run make with that Python."""
+    """Run make with that Python, and as if no other make had started these tests."""
+    of_make = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
+    outside = {name: value for name, value in os.environ.items() if name not in of_make}
     return subprocess.run(
         ["make", "--no-print-directory", target, "PYTHON=./python"],
         cwd=checkout,
-        env=os.environ | environment,
+        env=outside | environment,
         capture_output=True,
         text=True,
     )
