@@ -4,8 +4,10 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE betcore_launcher.py settings.py ./
 COPY api api
 COPY broker broker
+COPY embedded embedded
 COPY models models
 COPY ops ops
+COPY server server
 COPY workers workers
 # Without the extra `embedded`: the servers are other containers.
 RUN python -m venv /opt/betcore && /opt/betcore/bin/pip install --no-cache-dir .

@@ -15,8 +15,8 @@ from starlette.types import Scope
 
 from api.bodies import read_object
 from api.errors import ApiError
-from broker.shown import shown
-from broker.throttle import Throttle
+from logs.shown import shown
+from logs.throttle import Throttle
 from models.errors import InvalidRequest
 
 _LOG = logging.getLogger("betcore.answers")

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from broker.seldom import Seldom
+from logs.warning_throttle import WarningThrottle
 from models.errors import BetcoreError
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 _LOG = logging.getLogger("betcore.lookups")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 
 
 class LookupFailed(BetcoreError):  # noqa: N818

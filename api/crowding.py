@@ -5,8 +5,8 @@ from collections.abc import Hashable, Iterable
 from typing import Final, TypeVar
 
 from api.intake import Intake
-from api.peer import Peer
 from api.shares import Shares
+from server.peer import Peer
 from settings import Settings
 
 Key = TypeVar("Key", bound=Hashable)

@@ -13,8 +13,8 @@ from api.calls import Call, read_call
 from api.crowding import STRANGERS
 from api.errors import OVERLOADED, ApiError, invalid, try_later
 from api.gateway import Gateway
-from api.peer import Peer, peer_of
 from models.errors import InvalidRequest
+from server.peer import Peer, peer_of
 
 Question = TypeVar("Question")
 

@@ -15,8 +15,8 @@ from bench.contenders import CONTENDERS
 from bench.document import document
 from bench.plan import Mode, plan_of
 from bench.table import tables
+from embedded import EmbeddedError
 from models.errors import BetcoreError
-from ops.embedded import EmbeddedError
 
 _command = typer.Typer(add_completion=False)
 

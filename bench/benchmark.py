@@ -28,7 +28,7 @@ from bench.results import Results, Run, save
 from bench.rounds import Rounds
 from bench.servers import bench_servers, query
 from bench.wrk import require_wrk
-from ops.embedded import Urls
+from embedded import Urls
 
 _log = logging.getLogger("bench")
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
+from embedded import Urls
 from models.keys import KeyRing, Purpose
 from models.secret_cipher import SecretCipher
-from ops.embedded import Urls
 
 #: The keys of all contenders that need some: nothing here is worth more.
 KEYS = {purpose.variable: f"{number + 1:02x}" * 32 for number, purpose in enumerate(Purpose)}

@@ -10,12 +10,12 @@ from psycopg.conninfo import make_conninfo
 from bench.contender import JOURNAL
 from bench.contenders.postgres_alone import BATCH_SIZE, Seat, commands
 from bench.servers import connected
+from embedded import Urls
 from models.commands import PayInOut
 from models.db import Call, LedgerConnection
 from models.journal import Strand
 from models.ledger import Ledger
 from models.state import State
-from ops.embedded import Urls
 from settings import settings
 
 # Of one kind, before the other has its turn: CPU time is counted in hundredths of a second.

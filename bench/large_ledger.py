@@ -21,7 +21,7 @@ from bench.contender import KEYS
 from bench.growth import fill
 from bench.people import ACCOUNTS, make_people
 from bench.servers import bench_servers, connected
-from ops.embedded import Urls
+from embedded import Urls
 
 _LOOK_EVERY_SECONDS = 0.1
 _MIB = 2**20

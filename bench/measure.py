@@ -10,7 +10,7 @@ from redis import Redis
 
 from bench.contender import Running
 from bench.servers import connected, query
-from ops.embedded import Urls
+from embedded import Urls
 
 # Commands of the meter itself.
 _NOT_TRAFFIC = {"info", "config|set", "ping", "hello", "client|setinfo"}

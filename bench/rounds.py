@@ -14,7 +14,7 @@ from bench.results import Point, Run
 from bench.servers import empty_redis
 from bench.traffic import sign_traffic
 from bench.wrk import Load, LoadFailed, drive
-from ops.embedded import Urls
+from embedded import Urls
 
 _log = logging.getLogger("bench")
 

@@ -11,10 +11,10 @@ import psycopg
 from psycopg import sql
 from redis import Redis
 
+from embedded import Urls, embedded_servers, temporary_servers
 from models.migrate import migrate
 from models.postgres import connect
 from models.preconditions import Use
-from ops.embedded import Urls, embedded_servers, temporary_servers
 from ops.logins import login_url, make_logins
 
 # On a disk: /tmp is memory on some machines, where fsync costs nothing.

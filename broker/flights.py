@@ -9,10 +9,10 @@ from redis.exceptions import RedisError
 
 from broker.link import Link
 from broker.scripts import common_arguments, source
-from broker.seldom import Seldom
+from logs.warning_throttle import WarningThrottle
 
 _LOG = logging.getLogger("betcore.flights")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 _SCRIPT = source("flights")
 
 

@@ -20,13 +20,13 @@ from broker.admission import Admission, Result, Verdict
 from broker.conditions import UnfitRedis
 from broker.replies import Replies
 from broker.scripts import common_arguments, source
-from broker.seldom import Seldom
 from broker.watch import Watch
 from broker.wire import Answer, Wire, connect, patience_seconds
+from logs.warning_throttle import WarningThrottle
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.link")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 _LETTERS = {v.value: v for v in Verdict if isinstance(v.value, bytes)}
 _ADMITTED = b"A"
 # Redis refuses these before a script has written anything.

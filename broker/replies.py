@@ -11,12 +11,12 @@ from uuid import uuid4
 
 from broker.admission import Result
 from broker.keys import reply_stream
-from broker.seldom import Seldom
 from broker.wire import Wire, connect, patience_seconds
+from logs.warning_throttle import WarningThrottle
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.replies")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 _RECONNECT_AFTER_SECONDS = 0.1
 
 #: Called with the token of an admission and its result; None: its job failed.

@@ -10,8 +10,8 @@ from broker.conditions import Conditions, UnfitRedis, is_forbidden, judge, parse
 from broker.permissions import GATEWAY, require_permissions
 from broker.registered import SUSPENDED, Attendance, read_attendance
 from broker.scripts import common_arguments, source
-from broker.seldom import Reminder
 from broker.wire import Wire
+from logs.warning_throttle import Reminder
 
 _EVERY_SECONDS = 1.0
 _PROBE, _REMEMBER, _WORKERS = map(source, ("probe", "remember", "workers"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlmodel import Session as Database
 from sqlmodel import select
 
+from embedded.private_files import read_private, write_private
 from models.accounts import request_cash
 from models.audit import operation
 from models.commands import Deposit
@@ -24,7 +25,6 @@ from models.sessions import Opening, open_sessions
 from models.tables import Provider, Session
 from ops.author import author_of
 from ops.cash import book
-from ops.private_files import read_private, write_private
 from settings import Settings
 
 FILE = "demo.json"

@@ -10,7 +10,7 @@ _DATABASE = ("sqlalchemy.exc", "DBAPIError")
 _SQLALCHEMY = ("sqlalchemy.exc", "SQLAlchemyError")
 _PSYCOPG = ("psycopg", "Error")
 _REDIS = ("redis.exceptions", "RedisError")
-_EMBEDDED = ("ops.embedded.errors", "EmbeddedError")
+_EMBEDDED = ("embedded.errors", "EmbeddedError")
 _SETTINGS = ("settings", "BadSettings")
 
 

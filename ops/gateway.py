@@ -14,8 +14,8 @@ from starlette.types import ASGIApp
 from api.app import create_app
 from api.gateway import Gateway
 from models.errors import BetcoreError
-from ops.connections import BoundedProtocol, bound_connections
-from ops.http_server import serve_http
+from server.connections import BoundedProtocol, bound_connections
+from server.uvicorn_server import serve_http
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.gateway")

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from ops.embedded.keeper import PR_SET_PDEATHSIG
+from embedded.keeper import PR_SET_PDEATHSIG
 
 _LOOK_EVERY_SECONDS = 0.5
 

@@ -59,7 +59,7 @@ def find_settings(data_dir: Path, login: str = "operator") -> "Settings":
     configured = settings()
     if configured.database_url and configured.redis_url:
         return configured
-    from ops.embedded import EmbeddedError, running
+    from embedded import EmbeddedError, running
     from ops.logins import login_url
 
     try:

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ops.embedded import Urls, embedded_servers
-from ops.embedded.locks import is_held
+from embedded import Urls, embedded_servers
+from embedded.locks import is_held
 from ops.logins import login_url, make_logins
 from settings import Settings
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from ops.logs import log_as
+from logs.setup import log_as
 
 _LOG = logging.getLogger("betcore.serve")
 _ASKING = (signal.SIGTERM, signal.SIGINT)

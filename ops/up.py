@@ -14,19 +14,19 @@ from pathlib import Path
 
 import typer
 
+from embedded import FolderInUse, running
+from embedded.places import private_folder
+from embedded.private_files import write_private
+from logs.setup import log_as
 from models.db import engine
 from models.errors import BetcoreError
 from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate
 from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
-from ops.embedded import FolderInUse, running
-from ops.embedded.places import private_folder
 from ops.failures import failures, in_one_line
 from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
 from ops.keys import make_keys, require_keys
-from ops.logs import log_as
-from ops.private_files import write_private
 from ops.probe import reachable
 from ops.readiness import not_ready
 from ops.servers import Servers

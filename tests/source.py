@@ -6,7 +6,18 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OURS = ("betcore_launcher", "settings", "models", "broker", "workers", "api", "ops", "bench")
+OURS = (
+    "betcore_launcher",
+    "settings",
+    "models",
+    "broker",
+    "workers",
+    "server",
+    "api",
+    "embedded",
+    "ops",
+    "bench",
+)
 
 _ROOT_MODULES = ("betcore_launcher.py", "settings.py")
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -9,8 +9,8 @@ from typing import Final
 
 from broker.codec import BadJob, decode_job
 from broker.orders import BadOrder
-from broker.shown import shown
-from broker.throttle import Throttle
+from logs.shown import shown
+from logs.throttle import Throttle
 from models.commands import BetCommand, Command
 
 #: Not that of workers/jobs.py, whose complaints are thinned out by their text alone.

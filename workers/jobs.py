@@ -14,7 +14,7 @@ from typing import NamedTuple
 from broker.batches import FinishedJob, TakenJob
 from broker.codec import BadJob, Work, decode_job
 from broker.orders import BadOrder, Orders
-from broker.seldom import Seldom
+from logs.warning_throttle import WarningThrottle
 from models.cells import UNKNOWN
 from models.commands import CashCommand
 from models.errors import BetTaken, LedgerContention, LedgerUnavailable
@@ -24,7 +24,7 @@ from workers.job_log import JOB_LOG
 from workers.lease import LeaseLost
 
 _LOG = logging.getLogger("betcore.jobs")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 _AGAIN_AFTER_SECONDS = 0.1  # between tries while PostgreSQL is away
 _CONTENTION_TRIES = 10  # of a single job; each time another transaction has got further
 #: PostgreSQL ends a transaction this long after the batch's least remainder (PROTOCOL.md, rule 5).

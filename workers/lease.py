@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
-from broker.seldom import Seldom
+from logs.warning_throttle import WarningThrottle
 from models.errors import BetcoreError
 
 _LOG = logging.getLogger("betcore.lease")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 
 
 class LeaseLost(BetcoreError):  # noqa: N818

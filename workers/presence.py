@@ -15,11 +15,11 @@ from rq.worker_registration import clean_worker_registry, register
 
 from broker.bounded import BoundedParser
 from broker.registered import MARK, MARKED
-from broker.seldom import Seldom
+from logs.warning_throttle import WarningThrottle
 from settings import Settings, settings
 
 _LOG = logging.getLogger("betcore.worker")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 _HEARTBEAT_EVERY_SECONDS = 5.0
 _WORKER_TTL_SECONDS = 30  # a worker that is killed is shown for this long
 _SUSPENSION_EVERY_SECONDS = 1.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from broker.batches import Batches
 from broker.conditions import UnfitRedis
 from broker.permissions import require_fit
-from broker.seldom import Reminder
+from logs.warning_throttle import Reminder
 
 if TYPE_CHECKING:
     from redis import Redis

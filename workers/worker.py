@@ -16,7 +16,7 @@ from rq.worker import WorkerStatus
 from broker.batches import Batch, Batches, FinishedJob
 from broker.orders import Orders
 from broker.permissions import WORKER, require_fit
-from broker.seldom import Seldom
+from logs.warning_throttle import WarningThrottle
 from models.db import LedgerConnection
 from models.errors import BetcoreError
 from models.keys import Purpose, require_distinct, require_ring
@@ -28,7 +28,7 @@ from workers.presence import PresentWorker
 from workers.surroundings import Surroundings
 
 _LOG = logging.getLogger("betcore.worker")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 _REDIS_AGAIN_AFTER_SECONDS = 0.2
 _SURROUNDINGS_EVERY_SECONDS = 5.0
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from bench.contender import Contender, Running
 from bench.contenders.processes import started
-from ops.embedded import Urls
+from embedded import Urls
 
 
 @contextmanager

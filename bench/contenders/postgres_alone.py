@@ -20,13 +20,13 @@ from psycopg.conninfo import conninfo_to_dict
 from bench.contender import JOURNAL
 from bench.contenders.tuned_ledger import SERVER_SETTINGS, install
 from bench.servers import connected
+from embedded import Urls
+from embedded.binaries import find_postgres
+from embedded.server import server_environment
 from models.commands import PayInOut
 from models.db import LedgerConnection
 from models.errors import BetcoreError
 from models.ledger import Ledger
-from ops.embedded import Urls
-from ops.embedded.binaries import find_postgres
-from ops.embedded.server import server_environment
 from settings import Settings, settings
 
 #: The number of commands in a batch: a worker's `batch_jobs_max`, as shipped.

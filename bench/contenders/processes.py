@@ -15,8 +15,8 @@ from redis import Redis
 from rq import Worker
 
 from bench.contender import KEYS, Running
+from embedded import Urls
 from models.errors import BetcoreError
-from ops.embedded import Urls
 from ops.gateway import listen
 from ops.logins import login_url
 

@@ -8,7 +8,7 @@ from functools import partial
 from bench.contender import Contender, Running
 from bench.contenders.processes import started
 from bench.contenders.tuned_ledger import install
-from ops.embedded import Urls
+from embedded import Urls
 
 _QUEUE = "bench-stock"
 

@@ -7,9 +7,9 @@ import socket
 
 from starlette.types import ASGIApp
 
-from ops.connections import bound_connections
 from ops.gateway import http_config
-from ops.http_server import serve_http
+from server.connections import bound_connections
+from server.uvicorn_server import serve_http
 from settings import settings
 
 

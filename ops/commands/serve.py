@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from embedded.private_files import read_private
 from models.errors import BetcoreError
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
-from ops.private_files import read_private
 from ops.service import service, take_signals
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from a2wsgi import WSGIMiddleware
 from starlette.types import ASGIApp
 
 from broker.redis_url import BadRedisUrl
-from ops.connections import BoundedProtocol
 from ops.dashboard.app import DashboardApp
 from ops.dashboard.cures import cure
 from ops.dashboard.login import Door
 from ops.dashboard.reading import connect
-from ops.http_server import serve_http
+from server.connections import BoundedProtocol
+from server.uvicorn_server import serve_http
 from settings import Settings
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from ops.embedded.places import SOCKETS_BELOW
+from embedded.places import SOCKETS_BELOW
 from tests.crash import oracle_quiet
 from tests.crash.crowd import Crowd
 from tests.crash.evidence import (

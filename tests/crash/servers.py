@@ -13,8 +13,8 @@ from unittest.mock import patch
 import psycopg
 from redis import Redis
 
-from ops.embedded import Server, Urls, start_postgres, start_redis
-from ops.embedded.binaries import find_redis
+from embedded import Server, Urls, start_postgres, start_redis
+from embedded.binaries import find_redis
 
 SERVERS = (POSTGRES, VALKEY) = ("postgres", "valkey")
 # When each transfer was committed: the oracle wants to know.
@@ -107,7 +107,7 @@ class Servers:
         return self._postgres if name == POSTGRES else self._redis
 
     def _start_valkey(self) -> Server:
-        with patch("ops.embedded.valkey.find_redis", lambda: self._program):
+        with patch("embedded.valkey.find_redis", lambda: self._program):
             return start_redis(self._folder)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ops.embedded import Urls
+from embedded import Urls
 from tests.crash.points import ARMED_FILE, GATEWAY, WITHOUT, WORKER
 from tests.service.processes import common_environment
 from tests.service.proxy import Proxy

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import psycopg
 from sqlalchemy import make_url
 
+from embedded import temporary_servers
 from models.db import engine
 from models.migrate import migrate
 from models.state import CREDITS_PLAYER
 from models.verify import Report, verify
-from ops.embedded import temporary_servers
 
 CASH, HOUSE, ANN = 1, 2, 4  # accounts in EUR; HOUSE is of provider 1
 

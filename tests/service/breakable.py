@@ -13,8 +13,8 @@ from typing import cast
 import psycopg
 from redis import Redis
 
-from ops.embedded import Server, Urls, start_postgres, start_redis
-from ops.embedded.places import SOCKETS_BELOW
+from embedded import Server, Urls, start_postgres, start_redis
+from embedded.places import SOCKETS_BELOW
 from tests.service.load import Bet, ask
 from tests.service.processes import WorkerProcess, until
 from tests.service.world import Seat, World

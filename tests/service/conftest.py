@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.embedded import temporary_servers
+from embedded import temporary_servers
 from settings import Settings
 from tests.service.books import Books, copied
 from tests.service.embedded_world import socket_of

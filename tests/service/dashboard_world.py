@@ -15,7 +15,7 @@ from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
 
-from ops.embedded import temporary_servers
+from embedded import temporary_servers
 from tests.service.patience import COMMAND, SOON, START
 
 ROOT = Path(__file__).parents[2]

@@ -9,11 +9,11 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
+from embedded import temporary_servers
 from models.commands import PayInOut
 from models.db import engine
 from models.errors import BetcoreError
 from ops.cli import app
-from ops.embedded import temporary_servers
 from ops.logins import login_url
 from settings import Settings, settings
 from tests.service import keys

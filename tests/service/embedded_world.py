@@ -14,7 +14,7 @@ from typing import IO, cast
 import psycopg
 from redis import Redis
 
-from ops.embedded import Urls
+from embedded import Urls
 from tests.service.patience import START
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +24,7 @@ OWNER = """
 import json, os, signal, sys, time
 from dataclasses import asdict
 from pathlib import Path
-from ops.embedded import embedded_servers, temporary_servers
+from embedded import embedded_servers, temporary_servers
 servers = embedded_servers(Path(sys.argv[1])) if sys.argv[1:] else temporary_servers()
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 with servers as urls:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from ops.embedded import Urls
+from embedded import Urls
 from tests.service.databases import fresh_database, name_of
 from tests.service.world import World
 

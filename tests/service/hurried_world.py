@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from ops.embedded import temporary_servers
+from embedded import temporary_servers
 from tests.service.breakable import frozen
 from tests.service.processes import until
 from tests.service.world import Seat, World

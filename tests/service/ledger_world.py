@@ -16,11 +16,11 @@ import psycopg
 from broker.batches import FinishedJob, TakenJob
 from broker.codec import encode_job
 from broker.keys import job_id
+from embedded import Urls
 from models.commands import CashCommand, Command, Deposit, PayInOut
 from models.db import LedgerConnection
 from models.ledger import Ledger
 from models.outcome import Outcome
-from ops.embedded import Urls
 from tests.service import keys
 from tests.service.processes import until
 from tests.service.world import World

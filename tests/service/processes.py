@@ -17,7 +17,7 @@ import httpx
 from redis import Redis
 from rq import Worker
 
-from ops.embedded import Urls
+from embedded import Urls
 from ops.logins import login_url
 from tests.service import keys
 from tests.service.patience import SOON, START

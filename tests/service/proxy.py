@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ops.embedded import Urls
+from embedded import Urls
 
 _CHUNK_BYTES = 1 << 16
 _POSTGRES_SOCKET = ".s.PGSQL.5432"

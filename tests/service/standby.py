@@ -14,10 +14,10 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ops.embedded import Server, Urls, passwords, start_postgres, start_redis
-from ops.embedded.binaries import find_postgres, for_account
-from ops.embedded.places import SOCKETS_BELOW, data_folder, postgres_account, private_folder
-from ops.embedded.server import server_environment
+from embedded import Server, Urls, passwords, start_postgres, start_redis
+from embedded.binaries import find_postgres, for_account
+from embedded.places import SOCKETS_BELOW, data_folder, postgres_account, private_folder
+from embedded.server import server_environment
 from tests.service.breakable import frozen
 from tests.service.processes import until
 from tests.service.world import World

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from embedded import temporary_servers
 from models.adopt import Adopted, adopt
 from models.audit import operation
 from models.journal import Strand
@@ -13,7 +14,6 @@ from models.providers import add_provider
 from models.records import TRANSFER, Records
 from models.seal import read_seal, write_seal
 from models.verify import Asked, verify
-from ops.embedded import temporary_servers
 from tests.service.books import Books, written
 from tests.service.journaled_books import problems, sealed
 from tests.service.keys import AUTHOR, CIPHER, JOURNAL, OPERATOR, SECRETS

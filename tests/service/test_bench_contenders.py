@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.contenders import CONTENDERS
+from embedded import temporary_servers
 from models.commands import Deposit
 from models.verify import verify
-from ops.embedded import temporary_servers
 from tests.service.client import Answer, encode, pay_in_out_path
 from tests.service.refusals import resume, suspend
 from tests.service.world import Seat, World

@@ -120,7 +120,7 @@ def test_a_service_ends_cleanly_when_asked_to(
 EARLY = """
 import os, signal, uvicorn
 from ops.gateway import listen
-from ops.http_server import serve_http
+from server.uvicorn_server import serve_http
 from ops.service import service
 
 class Interrupted(uvicorn.Config):

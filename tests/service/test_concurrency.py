@@ -11,7 +11,7 @@ from threading import Barrier
 import httpx
 import pytest
 
-from ops.embedded import temporary_servers
+from embedded import temporary_servers
 from tests.service.audit import (
     assert_applied_once,
     assert_balances,

@@ -13,9 +13,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from api.crowding import Crowding
-from ops.connections import BoundedProtocol
 from ops.gateway import http_config
-from ops.http_server import Server
+from server.connections import BoundedProtocol
+from server.uvicorn_server import Server
 from settings import Settings
 from tests.service.processes import until
 from tests.service.raw import conversation, request

@@ -18,14 +18,14 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 from typer.main import get_group
 
+from embedded import Urls, temporary_servers
+from embedded.binaries import find_postgres
 from models.audit import operation
 from models.db import engine
 from models.lookup import Lookup
 from models.migrate import migrate
 from models.providers import add_provider
 from ops.cli import app
-from ops.embedded import Urls, temporary_servers
-from ops.embedded.binaries import find_postgres
 from ops.healthy import healthy
 from ops.probe import in_url
 from settings import Settings, variables

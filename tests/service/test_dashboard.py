@@ -12,10 +12,10 @@ import pytest
 from rq import Queue
 from rq.results import Result
 
+from embedded import start_redis
 from ops.dashboard import DashboardError, create_app
 from ops.dashboard.reading import WouldWriteError, connect
 from ops.dashboard.serving import WSGI_THREADS
-from ops.embedded import start_redis
 from tests.service.dashboard_world import (
     HTML,
     LOGIN,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.embedded import EmbeddedError, running
-from ops.embedded.locks import held
-from ops.embedded.places import private_folder
+from embedded import EmbeddedError, running
+from embedded.locks import held
+from embedded.places import private_folder
 from tests.service.up_world import betcore
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

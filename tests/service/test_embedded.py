@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from ops.embedded import (
+from embedded import (
     EmbeddedError,
     FolderInUse,
     NoServerBinary,
@@ -24,7 +24,7 @@ from ops.embedded import (
     start_redis,
     temporary_servers,
 )
-from ops.embedded.valkey import SETTINGS
+from embedded.valkey import SETTINGS
 from tests.service.embedded_world import (
     alive,
     ask,

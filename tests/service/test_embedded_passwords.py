@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from embedded import Server, Urls, start_postgres
+from embedded.binaries import find_postgres, for_account
+from embedded.passwords import FILE
+from embedded.places import postgres_account
 from models.migrate import migrate
-from ops.embedded import Server, Urls, start_postgres
-from ops.embedded.binaries import find_postgres, for_account
-from ops.embedded.passwords import FILE
-from ops.embedded.places import postgres_account
 from ops.servers import Servers
 from settings import Settings
 from tests.service.books import WHOLE, Books

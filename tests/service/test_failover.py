@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from embedded import Urls
 from models.audit import operation
 from models.commands import Command, PayInOut
 from models.db import engine
@@ -21,7 +22,6 @@ from models.outcome import Outcome
 from models.providers import add_provider
 from models.seal import Seal, make_seal
 from models.verify import Asked, verify
-from ops.embedded import Urls
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, players
 from tests.service.keys import AUTHOR, CIPHER, JOURNAL, OPERATOR

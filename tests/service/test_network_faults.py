@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from ops.embedded import Urls
+from embedded import Urls
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, BreakableWorld, breakable_world, frozen, players
 from tests.service.load import UNHURRIED, Bet, Load, ask

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from embedded import Urls
 from models.connection import PreparedConnection
 from models.lookup import LOOKUPS
 from models.queries import HOT_PATH, INT8S, Query
 from models.triggers import ACCOUNTS_SETTLED
-from ops.embedded import Urls
 from tests.service.databases import fresh_database, name_of
 from tests.service.ledger_world import apply, sit
 from tests.service.world import World

@@ -10,13 +10,13 @@ import httpx
 import psycopg
 import pytest
 
+from embedded import Urls
 from models import preconditions
 from models.db import LedgerConnection, engine, transaction
 from models.errors import UnsupportedDatabase
 from models.lookup import Lookup
 from models.migrate import migrate
 from models.preconditions import newest_revision
-from ops.embedded import Urls
 from tests.service.databases import fresh_database, name_of
 from tests.service.desk import Desk
 from tests.service.ledger_world import balance_of, job, ledger_on, running, sit

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from ops.embedded import temporary_servers
+from embedded import temporary_servers
 from tests.service.patience import START
 from tests.service.processes import until
 from tests.service.up_world import environment

@@ -8,12 +8,12 @@ import httpx
 import psycopg
 import pytest
 
+from embedded import temporary_servers
 from models.db import engine
 from models.keys import NoKey
 from models.migrate import migrate
 from models.secret_cipher import Encrypted, SecretRow
 from models.verify import Asked, verify
-from ops.embedded import temporary_servers
 from tests.service import keys
 from tests.service.client import ProviderClient
 from tests.service.databases import fresh_database

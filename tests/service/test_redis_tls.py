@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from broker.redis_url import connect_redis
 from broker.wire import connect
-from ops.embedded import Urls, temporary_servers
+from embedded import Urls, temporary_servers
 from tests.service.embedded_world import socket_of
 from tests.service.patience import SOON
 from tests.service.tls_front import Certificates, TlsFront

@@ -7,13 +7,13 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from embedded import temporary_servers
 from models.db import engine
 from models.migrate import migrate
 from models.ownership import RolesNeeded
 from models.roles import OWNER, RIGHTS, ROLES
 from models.verify import verify
 from ops.cli import app
-from ops.embedded import temporary_servers
 from settings import settings
 from tests.service.books import WHOLE, Books
 from tests.service.journaled_books import bet, ledger_of

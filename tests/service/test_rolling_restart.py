@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from embedded import Urls
 from models.verify import verify
-from ops.embedded import Urls
 from ops.gateway import listen
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, players

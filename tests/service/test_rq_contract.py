@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from ops.embedded import temporary_servers
+from embedded import temporary_servers
 from tests.service.rq_shapes import Shape
 from tests.service.rq_sides import Ours, Stock
 from tests.service.world import World

@@ -12,7 +12,7 @@ from rq.job import Job, JobStatus
 from rq.registry import BaseRegistry
 from rq.results import Result
 
-from ops.embedded import temporary_servers
+from embedded import temporary_servers
 from tests.service.patience import COMMAND
 from tests.service.processes import until
 from tests.service.queue_world import ANSWER, QueueWorld, finish, take

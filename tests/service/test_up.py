@@ -19,7 +19,7 @@ import httpx
 import psycopg
 import pytest
 
-from ops.embedded import running
+from embedded import running
 from tests.service.processes import until
 from tests.service.up_world import Up, betcore, environment, gone
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 from rq import Worker
 
-from ops.embedded import temporary_servers
+from embedded import temporary_servers
 from tests.service.audit import (
     assert_balances,
     assert_chains_are_whole,

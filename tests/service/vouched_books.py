@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from embedded import temporary_servers
 from models.accounts import set_player_status
 from models.audit import Author, operation
 from models.commands import Deposit, PayIn, PayInOut
@@ -17,7 +18,6 @@ from models.migrate import migrate
 from models.providers import add_provider, add_secret, revoke_secret, set_provider_status
 from models.seal import Seal
 from models.sessions import Opening, close_session, open_sessions
-from ops.embedded import temporary_servers
 from tests.service.books import Books
 from tests.service.journaled_books import ledger_of, problems
 from tests.service.keys import CIPHER, OPERATOR

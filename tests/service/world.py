@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from redis import Redis
 
+from embedded import Urls
 from models.audit import operation
 from models.commands import Deposit
 from models.currencies import add_currency
@@ -18,7 +19,6 @@ from models.ledger import Ledger
 from models.migrate import migrate
 from models.providers import add_provider, find_provider
 from models.sessions import Opening, close_session, open_sessions
-from ops.embedded import Urls
 from ops.logins import login_url, make_logins
 from tests.service import keys
 from tests.service.client import Answer, ProviderClient

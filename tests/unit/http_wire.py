@@ -19,8 +19,8 @@ from broker.link import Link
 from models.keys import Purpose
 from models.ledger import Ledger
 from models.lookup import Lookup
-from ops.connections import BoundedProtocol
 from ops.gateway import http_config
+from server.connections import BoundedProtocol
 from settings import Settings
 from tests.service import keys
 from tests.unit.gateway_parts import DONE, Behind

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from ops.acceptor import FEWEST_PER_TURN, MOST_PER_TURN, PER_SECOND, Acceptor
 from ops.gateway import listen
+from server.acceptor import FEWEST_PER_TURN, MOST_PER_TURN, PER_SECOND, Acceptor
 
 PENDING = 3 * MOST_PER_TURN
 #: After a turn longer than that no more are accepted than after one of that length.
@@ -166,8 +166,8 @@ def test_a_closed_acceptor_accepts_nothing_more() -> None:
 def test_a_system_without_files_or_memory_is_not_asked_again_at_once(
     reason: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.acceptor._AGAIN_AFTER_SECONDS", 3600)
-    monkeypatch.setattr("ops.acceptor._LOG.filters", [])  # each of these tests may say it
+    monkeypatch.setattr("server.acceptor._AGAIN_AFTER_SECONDS", 3600)
+    monkeypatch.setattr("server.acceptor._LOG.filters", [])  # each of these tests may say it
 
     async def story(listener: Watched) -> None:
         async with accepting(listener) as (_, made):
@@ -188,7 +188,7 @@ def test_a_system_without_files_or_memory_is_not_asked_again_at_once(
 def test_a_system_without_files_is_asked_again_after_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ops.acceptor._AGAIN_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr("server.acceptor._AGAIN_AFTER_SECONDS", 0.01)
 
     async def story(listener: Watched) -> None:
         async with accepting(listener) as (_, made):
@@ -203,7 +203,7 @@ def test_a_system_without_files_is_asked_again_after_a_while(
 def test_a_client_that_has_gone_before_it_was_accepted_keeps_nobody_waiting(
     reason: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.acceptor._AGAIN_AFTER_SECONDS", 3600)
+    monkeypatch.setattr("server.acceptor._AGAIN_AFTER_SECONDS", 3600)
 
     async def story(listener: Watched) -> None:
         async with accepting(listener) as (_, made):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from api.errors import OVERLOADED, try_later
-from ops.bare_answers import answer, turned_away
+from server.bare_answers import answer, turned_away
 
 NONCE = "5A0679b6e5fa48f6892c777b0fa92392"
 

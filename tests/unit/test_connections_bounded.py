@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 
-from api.peer import peer_of
-from ops.connections import PIPELINED_MAX, BoundedProtocol
+from server.connections import PIPELINED_MAX, BoundedProtocol
+from server.peer import peer_of
 from tests.unit.http_table import HOST, bet, get, in_chunks
 from tests.unit.http_wire import Connections, FakeTransport, answers, connections, cuts
 

@@ -7,7 +7,7 @@ import pytest
 
 from api.crowding import STRANGERS, Crowding
 from api.intake import Intake
-from api.peer import Peer
+from server.peer import Peer
 from settings import Settings
 from tests.unit.gateway_parts import CLIENT, PLACE, gateway_parts
 

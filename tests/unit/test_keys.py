@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from embedded.private_files import PrivateFileRefused, read_private, write_private
 from models.keys import BadKey, Key, KeyRing, NoKey, Purpose, find_ring, require_ring
 from ops.keys import key_file, make_keys, require_keys, with_keys
-from ops.private_files import PrivateFileRefused, read_private, write_private
 from settings import Settings
 
 HEX, OTHER = "5a" * 32, "6b" * 32

@@ -2,8 +2,8 @@
 
 import logging
 
-from broker.seldom import Seldom
-from broker.throttle import Throttle
+from logs.throttle import Throttle
+from logs.warning_throttle import WarningThrottle
 
 
 class Clock:
@@ -69,7 +69,7 @@ def test_a_complaint_passes_once_in_a_while_by_its_text_and_all_else_passes() ->
     def record(level: int, text: str, value: int) -> logging.LogRecord:
         return logging.LogRecord("of.a.test", level, "", 0, text, (value,), None)
 
-    seldom = Seldom()
+    seldom = WarningThrottle()
 
     assert [seldom.filter(record(logging.WARNING, "%d wait", n)) for n in range(3)] == [True] + [
         False

@@ -7,7 +7,7 @@ import re
 from enum import Enum, auto
 from typing import Final
 
-from ops.http_head import Head, Refused, begin_head, read_field, read_usual
+from server.http_head import Head, Refused, begin_head, read_field, read_usual
 
 #: From a request's first byte to the empty line that ends its head.
 HEAD_BYTES_MAX: Final = 16 * 1024

@@ -7,8 +7,8 @@ from typing import Any
 
 import uvicorn
 
-from ops.acceptor import MOST_PER_TURN, Acceptor
 from ops.service import take_signals
+from server.acceptor import MOST_PER_TURN, Acceptor
 
 # A full collection looks at everything that lives, and stops a gateway that knows 100,000 sessions
 # for 60 ms; hardly anything that one request leaves needs it. Even a small one looks at all

@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from ops.embedded.errors import EmbeddedError, NoServerBinary
-from ops.embedded.places import ELSEWHERE_BELOW, Account, can_pass, can_reach, own_folder
+from embedded.errors import EmbeddedError, NoServerBinary
+from embedded.places import ELSEWHERE_BELOW, Account, can_pass, can_reach, own_folder
 
 # The oldest majors these servers were tried with.
 OLDEST_POSTGRES, OLDEST_REDIS = 15, 7

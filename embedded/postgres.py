@@ -12,13 +12,11 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from models.postgres import connect
-from models.preconditions import Use
-from ops.embedded import passwords
-from ops.embedded.binaries import find_postgres, for_account
-from ops.embedded.errors import ServerDidNotStart
-from ops.embedded.locks import held
-from ops.embedded.places import (
+from embedded import passwords
+from embedded.binaries import find_postgres, for_account
+from embedded.errors import ServerDidNotStart
+from embedded.locks import held
+from embedded.places import (
     Account,
     data_folder,
     give,
@@ -26,7 +24,9 @@ from ops.embedded.places import (
     private_folder,
     socket_folder,
 )
-from ops.embedded.server import TAIL_CHARACTERS, Recipe, Server, launch, server_environment
+from embedded.server import TAIL_CHARACTERS, Recipe, Server, launch, server_environment
+from models.postgres import connect
+from models.preconditions import Use
 
 SUPERUSER = "postgres"
 DATABASE = "betcore"

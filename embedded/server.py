@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ops.embedded import descriptors, keeper
-from ops.embedded.errors import ServerDidNotStart
-from ops.embedded.places import Account
+from embedded import descriptors, keeper
+from embedded.errors import ServerDidNotStart
+from embedded.places import Account
 
 ANSWER_WITHIN_SECONDS = 300.0  # of a start; recovery after a crash reads back its log
 KEEPER_ENDS_WITHIN_SECONDS = 4.0 * keeper.STOP_WITHIN_SECONDS

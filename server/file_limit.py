@@ -5,8 +5,8 @@ import resource
 from typing import Final
 
 from models.errors import BetcoreError
-from ops.acceptor import MOST_PER_TURN
-from ops.connection_life import BoundedLife
+from server.acceptor import MOST_PER_TURN
+from server.connection_life import BoundedLife
 
 _LOG = logging.getLogger("betcore.connections")
 #: Files that a process needs besides its connections: of its own, to servers and logs; then for

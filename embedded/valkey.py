@@ -8,10 +8,10 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ops.embedded.binaries import find_redis
-from ops.embedded.locks import held
-from ops.embedded.places import private_folder, socket_folder
-from ops.embedded.server import Recipe, Server, launch
+from embedded.binaries import find_redis
+from embedded.locks import held
+from embedded.places import private_folder, socket_folder
+from embedded.server import Recipe, Server, launch
 
 SETTINGS = {
     "port": "0",  # nothing listens on the network

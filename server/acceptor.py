@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from broker.seldom import Seldom
+from logs.warning_throttle import WarningThrottle
 
 _LOG = logging.getLogger("betcore.acceptor")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 #: In a turn of the event loop. One, since what one gateway takes is taken from another on the same
 #: port; more only after a turn that was long and accepted all it might.
 FEWEST_PER_TURN: Final = 1

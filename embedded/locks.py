@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ops.embedded import descriptors
-from ops.embedded.errors import EmbeddedError, FolderInUse
+from embedded import descriptors
+from embedded.errors import EmbeddedError, FolderInUse
 
 HOLD_WITHIN_SECONDS = 3.0  # a predecessor that was just killed takes its servers down by then
 LOCK = "lock"

@@ -1,7 +1,7 @@
 """Requests on a connection of the gateway: read one at a time, handed to the app, or refused.
 
-Uvicorn works requests off; what is a request is decided here (ops/http_reader.py), in the order of
-the bytes.
+Uvicorn runs the app for each request. This module decides what a request is, in the order of the
+bytes (`server/http_reader.py`).
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from api.answer_log import log_answer
 from api.calls import well_formed_nonce
 from api.crowding import Crowding
 from api.errors import OVERLOADED, ApiError, invalid, try_later
-from api.peer import PEER
-from ops.bare_answers import answer, turned_away
-from ops.connection_life import Awaited, BoundedLife
-from ops.file_limit import bound_connections_by_files
-from ops.http_head import Head, Refused
-from ops.http_reader import BODY_BYTES_MAX, RequestReader
+from server.bare_answers import answer, turned_away
+from server.connection_life import Awaited, BoundedLife
+from server.file_limit import bound_connections_by_files
+from server.http_head import Head, Refused
+from server.http_reader import BODY_BYTES_MAX, RequestReader
+from server.peer import PEER
 from settings import Settings
 
 #: Requests that wait behind one that is worked on. No provider's client sends any.

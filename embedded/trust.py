@@ -6,7 +6,7 @@ import pwd
 import stat
 from pathlib import Path
 
-from ops.embedded.errors import EmbeddedError
+from embedded.errors import EmbeddedError
 
 _LINKS_MAX = 40  # as Linux
 _OTHERS_WRITE, _GROUP_WRITES = 0o002, 0o020

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ops.embedded.places import Account, give
-from ops.private_files import read_private, write_private
+from embedded.places import Account, give
+from embedded.private_files import read_private, write_private
 
 FILE = "superuser-password"
 _BYTES = 24

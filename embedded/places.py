@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ops.embedded.errors import EmbeddedError
-from ops.embedded.trust import require_ours
+from embedded.errors import EmbeddedError
+from embedded.trust import require_ours
 
 # World-writable folders with the sticky bit, on every Unix; what we make in them is ours alone.
 SOCKETS_BELOW = Path("/tmp")  # noqa: S108  # a socket's path ends at 107 bytes: no room for TMPDIR

@@ -4,10 +4,10 @@ import logging
 import time
 from collections.abc import Iterable
 
-from broker.throttle import Throttle
+from logs.throttle import Throttle
 
 
-class Seldom(logging.Filter):
+class WarningThrottle(logging.Filter):
     """Passes a warning (by its text before values are put in) at most once in a while."""
 
     def __init__(self, every_seconds: float = 5.0) -> None:

@@ -1,6 +1,6 @@
 """How long a connection lives: which is refused, which makes room, and when one is given up.
 
-What its bytes say is the business of ops/connections.py.
+What its bytes say is the business of server/connections.py.
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from api.errors import ApiError, try_later
-from api.peer import Peer
-from broker.seldom import Seldom
-from ops.acceptor import MOST_PER_TURN
-from ops.corked import CorkedTransport
-from ops.idle import IdleConnections
+from logs.warning_throttle import WarningThrottle
+from server.acceptor import MOST_PER_TURN
+from server.corked import CorkedTransport
+from server.idle import IdleConnections
+from server.peer import Peer
 
 _LOG = logging.getLogger("betcore.connections")
-_LOG.addFilter(Seldom())
+_LOG.addFilter(WarningThrottle())
 #: For so long an ended connection is read, so that its last answer reaches the client.
 _LINGER_SECONDS: Final = 1.0
 

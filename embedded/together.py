@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ops.embedded.locks import held, is_held
-from ops.embedded.places import SOCKETS_BELOW, private_folder
-from ops.embedded.postgres import DATABASE, start_postgres
-from ops.embedded.trust import require_ours
-from ops.embedded.valkey import start_redis
+from embedded.locks import held, is_held
+from embedded.places import SOCKETS_BELOW, private_folder
+from embedded.postgres import DATABASE, start_postgres
+from embedded.trust import require_ours
+from embedded.valkey import start_redis
 
 URLS = "urls.json"
 

@@ -1,0 +1,1 @@
+"""How every process of ours writes its log; knows nothing of bets."""
