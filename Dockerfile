@@ -5,6 +5,7 @@ COPY pyproject.toml README.md LICENSE betcore_launcher.py settings.py ./
 COPY api api
 COPY broker broker
 COPY embedded embedded
+COPY logs logs
 COPY models models
 COPY ops ops
 COPY server server

@@ -12,7 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-OURS = frozenset(("api", "broker", "embedded", "models", "ops", "server", "settings", "workers"))
+OURS = frozenset(
+    ("api", "broker", "embedded", "logs", "models", "ops", "server", "settings", "workers")
+)
 _HERE = str(Path(__file__).resolve().parent)
 
 

@@ -1,1 +1,1 @@
-"""HTTP in, HTTP out; the only user of Starlette; no SQL, no money rules."""
+"""HTTP in, HTTP out: a folder per kind of caller. No SQL and no money rules are here."""

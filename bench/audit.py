@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from bench.servers import query
 from bench.traffic import Signed
+from models.audit.verify import verify
 from models.errors import BetcoreError
-from models.verify import verify
 
 # Without anything new: longer than any contender's workers stand still on a busy machine.
 _QUIET_AFTER_SECONDS = 5.0

@@ -13,7 +13,7 @@ from bench.plan import Visit
 from bench.results import Point
 from bench.rounds import Rounds
 from bench.servers import bench_servers, connected, settle
-from models.queries import ID_BLOCK
+from models.ledger.load import ID_BLOCK
 
 _log = logging.getLogger("bench")
 
@@ -22,8 +22,8 @@ _IDS_PER_BET = 3
 _BETS_PER_BLOCK = ID_BLOCK // _IDS_PER_BET
 _STAKE, _WIN = Decimal("10.5"), Decimal("5.25")
 
-# One pay-in-out of each of so many accounts, in rows exactly as models/ledger.py writes them: ids
-# from blocks of the sequence, the stake's transfer before the win's, balances that follow.
+# One pay-in-out of each of so many accounts, in rows exactly as models/ledger/ledger.py writes
+# them: ids from blocks of the sequence, the transfer of the stake before that of the win.
 _BETS = """
     with numbered as (
         select id, balance, last_seq, row_number() over (order by id) - 1 as number

@@ -11,11 +11,11 @@ from bench.contender import JOURNAL
 from bench.contenders.postgres_alone import BATCH_SIZE, Seat, commands
 from bench.servers import connected
 from embedded import Urls
+from models.audit.journal import Strand
 from models.commands import PayInOut
-from models.db import Call, LedgerConnection
-from models.journal import Strand
-from models.ledger import Ledger
-from models.state import State
+from models.database.transactions import Call
+from models.ledger.ledger import Ledger, LedgerConnection
+from models.ledger.state import State
 from settings import settings
 
 # Of one kind, before the other has its turn: CPU time is counted in hundredths of a second.

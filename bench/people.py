@@ -8,10 +8,10 @@ from datetime import timedelta
 
 from bench.contender import CIPHER, OPERATOR
 from bench.servers import query, settle
-from models.audit import Author, operation
-from models.providers import add_provider
-from models.queries import ID_BLOCK
-from models.sessions import Opening, open_accounts
+from models.audit.log import Author, operation
+from models.directory.providers import add_provider
+from models.directory.sessions import Opening, open_accounts
+from models.ledger.load import ID_BLOCK
 
 ACCOUNTS = 100_000
 CURRENCY = "EUR"
@@ -27,7 +27,7 @@ _PLAYER_ACCOUNTS = """
     select 'player', id, %(currency)s, %(deposit)s, 1
     from player where external_id like 'bench-%%' order by id
 """
-# As models/ledger.py records a deposit; ids are drawn from the sequence in blocks, as there.
+# As models/ledger/ledger.py records a deposit; ids are drawn from the sequence in blocks, as there.
 _DEPOSITS = """
     with block as materialized (
         select n, nextval('ledger_ids') as first from generate_series(0, %(blocks)s - 1) n

@@ -12,9 +12,9 @@ from psycopg import sql
 from redis import Redis
 
 from embedded import Urls, embedded_servers, temporary_servers
+from models.database.postgres import connect
+from models.database.preconditions import Use
 from models.migrate import migrate
-from models.postgres import connect
-from models.preconditions import Use
 from ops.logins import login_url, make_logins
 
 # On a disk: /tmp is memory on some machines, where fsync costs nothing.

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from embedded.places import Account, give
-from embedded.private_files import read_private, write_private
+from models.private_files import read_private, write_private
 
 FILE = "superuser-password"
 _BYTES = 24

@@ -25,8 +25,8 @@ from embedded.places import (
     socket_folder,
 )
 from embedded.server import TAIL_CHARACTERS, Recipe, Server, launch, server_environment
-from models.postgres import connect
-from models.preconditions import Use
+from models.database.postgres import connect
+from models.database.preconditions import Use
 
 SUPERUSER = "postgres"
 DATABASE = "betcore"

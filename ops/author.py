@@ -5,7 +5,7 @@ import pwd
 import socket
 from pathlib import Path
 
-from models.audit import Author
+from models.audit.log import Author
 from models.keys import Purpose, require_ring
 from ops.keys import require_keys
 from settings import Settings

@@ -7,11 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TextIO
 
+from models.audit.reconcile import ListedBet
 from models.commands import read_text
 from models.errors import InvalidRequest
+from models.ledger.state import BetState
 from models.money import read_amount
-from models.reconcile import ListedBet
-from models.state import BetState
 
 _STATES = {str(state) for state in BetState}
 _COLUMNS = ("betId", "stake", "win", "state")

@@ -16,10 +16,10 @@ from broker.link import Link
 from broker.orders import Orders
 from broker.permissions import GATEWAY, require_fit
 from broker.redis_url import BadRedisUrl, connect_redis
-from models.cells import BET_CONFLICT, DONE, INSUFFICIENT_FUNDS
 from models.commands import CashCommand
 from models.errors import BetcoreError
 from models.keys import Purpose, require_ring
+from models.ledger.bet_cells import BET_CONFLICT, DONE, INSUFFICIENT_FUNDS
 from models.money import plain
 from settings import Settings
 

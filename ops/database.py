@@ -8,10 +8,10 @@ import psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
-from models.audit import operation
-from models.db import transaction
+from models.audit.log import operation
+from models.database.preconditions import READ_ONLY
+from models.database.transactions import transaction
 from models.errors import BetcoreError, InvalidRequest, UnsupportedDatabase
-from models.preconditions import READ_ONLY
 from ops.author import author_of
 from ops.options import find_settings
 

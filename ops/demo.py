@@ -13,15 +13,15 @@ from pathlib import Path
 from sqlmodel import Session as Database
 from sqlmodel import select
 
-from embedded.private_files import read_private, write_private
-from models.accounts import request_cash
-from models.audit import operation
+from models.audit.log import operation
 from models.commands import Deposit
+from models.directory.accounts import request_cash
+from models.directory.providers import Credentials, add_provider, find_provider
+from models.directory.sessions import Opening, open_sessions
 from models.errors import NotFound
 from models.keys import Purpose, require_ring
-from models.providers import Credentials, add_provider, find_provider
+from models.private_files import read_private, write_private
 from models.secret_cipher import SecretCipher
-from models.sessions import Opening, open_sessions
 from models.tables import Provider, Session
 from ops.author import author_of
 from ops.cash import book

@@ -4,19 +4,21 @@ import sys
 
 from models.errors import BetcoreError
 
-# The base of each library's errors. They are looked up when something has failed: a library that is
-# not imported has raised nothing, and importing them all takes a second.
+# The base of each library's errors, and of rooms that import nothing of ours. They are looked up
+# when something has failed: a library that is not imported has raised nothing, and importing them
+# all takes a second.
 _DATABASE = ("sqlalchemy.exc", "DBAPIError")
 _SQLALCHEMY = ("sqlalchemy.exc", "SQLAlchemyError")
 _PSYCOPG = ("psycopg", "Error")
 _REDIS = ("redis.exceptions", "RedisError")
 _EMBEDDED = ("embedded.errors", "EmbeddedError")
+_SERVER = ("server.errors", "ServerError")
 _SETTINGS = ("settings", "BadSettings")
 
 
 def failures(*more: type[BaseException]) -> tuple[type[BaseException], ...]:
     """What can go wrong without being a mistake of ours, for `except`; and `more`."""
-    libraries = (_SQLALCHEMY, _PSYCOPG, _REDIS, _EMBEDDED, _SETTINGS)
+    libraries = (_SQLALCHEMY, _PSYCOPG, _REDIS, _EMBEDDED, _SERVER, _SETTINGS)
     found = (_imported(*library) for library in libraries)
     return (*more, BetcoreError, OSError, *(error for error in found if error is not None))
 

@@ -1,63 +1,42 @@
-"""Serves the gateway by uvicorn, from a socket that may be shared with other gateways."""
+"""Serves the wallet from a socket that may be shared with other gateways."""
 
 import asyncio
-import errno
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp
 
-from api.app import create_app
-from api.gateway import Gateway
-from models.errors import BetcoreError
-from server.connections import BoundedProtocol, bound_connections
+from api.wallet.app import create_app
+from api.wallet.front import WalletFront
+from api.wallet.gateway import Gateway
+from server.bounds import bounds_of
 from server.uvicorn_server import serve_http
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.gateway")
-BACKLOG = 2048  # connections that wait to be accepted
-STOP_WITHIN_SECONDS = 6  # from SIGTERM; more than a request may take
-# Of a connection on which no signature was good yet; after that: `BoundedProtocol`.
-_KEEP_ALIVE_SECONDS = 5
 _LOOK_EVERY_SECONDS = 0.02
 # A gateway that is not ready by then answers 503 all the same, which is better than silence.
 _READY_WITHIN_SECONDS = 2.0
 
 
-class CannotListen(BetcoreError):  # noqa: N818
-    """The address is taken, or not one of this machine."""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any free one. Raises CannotListen."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise CannotListen(f"Port {port} of {host} is taken by another program.") from error
-        raise CannotListen(f"Cannot listen at port {port} of {host}: {error.strerror}.") from error
-
-
 def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what has arrived, at most for six seconds.
+    """Serve until SIGTERM or SIGINT; then answer what has arrived, for at most six seconds.
 
     Connections are accepted once requests can be admitted, so that a gateway that is started again
-    beside others takes none that it would have to refuse. `on_ready` is called then.
+    beside others takes none that it would have to refuse. `on_ready` is called then. Raises
+    TooFewFiles.
     """
-    bound_connections(settings)
+    bounds = bounds_of(settings)
     app = create_app(settings)
-    BoundedProtocol.crowding = app.state.gateway.crowding
+    gateway: Gateway = app.state.gateway
     starting = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with starting(app):
-            waiter = asyncio.create_task(_report_ready(app.state.gateway, on_ready))
+            waiter = asyncio.create_task(_report_ready(gateway, on_ready))
             await asyncio.wait([waiter], timeout=_READY_WITHIN_SECONDS)
             try:
                 yield
@@ -65,24 +44,7 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
                 waiter.cancel()
 
     app.router.lifespan_context = lifespan
-    serve_http(http_config(app), listener)
-
-
-def http_config(app: ASGIApp) -> uvicorn.Config:
-    """How an app is served: the event loop, the parser, the bounds of connections, no log."""
-    return uvicorn.Config(
-        app,
-        loop="uvloop",
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
-    )
+    serve_http(app, listener, bounds, front=WalletFront(gateway.load_shedder))
 
 
 async def _report_ready(gateway: Gateway, on_ready: Callable[[], None]) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedded.private_files import read_private, write_private
 from models.keys import Key, Purpose, require_distinct, require_ring
+from models.private_files import read_private, write_private
 from ops.options import find_settings
 from settings import Settings, settings
 

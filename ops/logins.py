@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from psycopg import sql
 
-from models.postgres import connect
-from models.preconditions import Use
-from models.roles import GATEWAY, OPERATOR, OWNER, READER, WORKER, make_role
+from models.database.postgres import connect
+from models.database.preconditions import Use
+from models.database.roles import GATEWAY, OPERATOR, OWNER, READER, WORKER, make_role
 
 #: The logins, and the role whose rights each has.
 LOGINS = {
@@ -39,8 +39,8 @@ def make_logins(superuser_url: str) -> None:
     Done again, it changes nothing. Raises psycopg.Error, sqlalchemy.exc.DBAPIError, LedgerError.
     """
     # Imported here: every command reads this module, and only `betcore up` makes logins.
-    from models.db import engine
-    from models.ownership import prepare
+    from models.database.ownership import prepare
+    from models.database.transactions import engine
 
     with engine(superuser_url, Use.MIGRATE).connect() as connection:
         prepare(connection)

@@ -3,14 +3,13 @@
 import logging
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from logs.setup import log_as
+from server.stopping import ASKING, take_signals
 
 _LOG = logging.getLogger("betcore.serve")
-_ASKING = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
@@ -27,16 +26,6 @@ def service(who: str) -> Iterator[None]:
         if end.code:
             raise
     # The interpreter gives handlers up before it ends: one signal more would be its exit code.
-    for number in _ASKING:
+    for number in ASKING:
         signal.signal(number, signal.SIG_IGN)
     _LOG.info("stopped")
-
-
-def take_signals(handler: Callable[[int, FrameType | None], object]) -> None:
-    """Hand SIGTERM and SIGINT to `handler`.
-
-    What serves has handlers of its own, but puts them up late: an exception raised before, from
-    within its start, would leave that half done.
-    """
-    for number in _ASKING:
-        signal.signal(number, handler)

@@ -16,16 +16,15 @@ import typer
 
 from embedded import FolderInUse, running
 from embedded.places import private_folder
-from embedded.private_files import write_private
 from logs.setup import log_as
-from models.db import engine
+from models.database.transactions import engine
 from models.errors import BetcoreError
 from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate
+from models.private_files import write_private
 from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
 from ops.failures import failures, in_one_line
-from ops.gateway import STOP_WITHIN_SECONDS, CannotListen, listen
 from ops.keys import make_keys, require_keys
 from ops.probe import reachable
 from ops.readiness import not_ready
@@ -33,6 +32,8 @@ from ops.servers import Servers
 from ops.signals import Signals, StopRequested
 from ops.supervisor import Role, Supervisor
 from ops.urls import readable
+from server.errors import CannotListen
+from server.uvicorn_server import STOP_WITHIN_SECONDS, listen
 from settings import Settings, known, settings
 
 _LOG = logging.getLogger("betcore.up")

@@ -6,16 +6,16 @@ What its bytes say is the business of server/connections.py.
 import asyncio
 import logging
 from enum import Enum, auto
-from typing import Any, ClassVar, Final, cast
-from weakref import WeakKeyDictionary
+from typing import Any, Final, cast
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from api.errors import ApiError, try_later
 from logs.warning_throttle import WarningThrottle
-from server.acceptor import MOST_PER_TURN
+from server.bounds import Bounds
 from server.corked import CorkedTransport
+from server.front import Refusal
 from server.idle import IdleConnections
 from server.peer import Peer
 
@@ -41,9 +41,6 @@ class Crowd:
         self.refused: set[BoundedLife] = set()  # for want of room, and lingering
 
 
-_CROWDS: "WeakKeyDictionary[ServerState, Crowd]" = WeakKeyDictionary()
-
-
 class BoundedLife(HttpToolsProtocol):
     """Uvicorn's protocol with an end to every wait.
 
@@ -51,25 +48,19 @@ class BoundedLife(HttpToolsProtocol):
     are, and keeps one on which nothing was ever sent for as long as the client likes.
     """
 
-    #: In this process; above it an idle one is closed, or the new one refused.
-    connections_max: ClassVar[int] = 500
-    #: Besides those, connections that linger after they were refused for want of room.
-    refused_lingering_max: ClassVar[int] = MOST_PER_TURN // 2
-    #: Accepted in one turn of the event loop.
-    accepted_per_turn_max: ClassVar[int] = MOST_PER_TURN
-    #: From a connection's beginning, or a request's first byte, to the end of its head; and for as
-    #: long a client may leave answers unread. More than any request may take.
-    arrives_within_seconds: ClassVar[float] = 10.0
-    #: How long a connection may be idle once a signature was good there; before that, as long as
-    #: uvicorn's `timeout_keep_alive` says. It outlives those that clients and proxies keep (60 s is
-    #: common): a POST that meets a connection just closed is sent again, and may be answered 409.
-    known_keep_alive_seconds: ClassVar[float] = 75
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As uvicorn's."""
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        bounds: Bounds,
+        crowd: Crowd,
+    ) -> None:
+        """The first three as uvicorn's; `crowd`: the connections of the same server."""
+        super().__init__(config, server_state, app_state)
         self.peer = Peer()
-        self._crowd = _CROWDS.setdefault(self.server_state, Crowd())
+        self._bounds = bounds
+        self._crowd = crowd
         self._was_answered = False
         self._has_ended = False  # the client sends no more
         self._idle_since: float | None = None  # loop time
@@ -85,7 +76,7 @@ class BoundedLife(HttpToolsProtocol):
         """Whether the client may have sent what was not read."""
         raise NotImplementedError
 
-    def _refuse(self, error: ApiError) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         """Answer what cannot go on, and end the connection."""
         raise NotImplementedError
 
@@ -96,13 +87,14 @@ class BoundedLife(HttpToolsProtocol):
         super().connection_made(transport)
         corked = CorkedTransport(transport, self.loop, on_close=self._closes)
         self.transport = cast("asyncio.Transport", corked)
-        if len(self.connections) <= self.connections_max or self._crowd.idle.evict_oldest():
+        if len(self.connections) <= self._bounds.connections_max or self._crowd.idle.evict_oldest():
             self._rest()
             self._expect_soon()
         else:
-            _LOG.warning("all %d connections are busy: a new one is refused", self.connections_max)
+            most = self._bounds.connections_max
+            _LOG.warning("all %d connections are busy: a new one is refused", most)
             self.connections.discard(self)
-            self._refuse(try_later("There are too many connections."))
+            self._refuse(Refusal(503, "There are too many connections."))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
@@ -133,7 +125,8 @@ class BoundedLife(HttpToolsProtocol):
     def evict(self) -> None:
         """Close at once, for another connection; this one is idle."""
         _LOG.warning(
-            "all %d connections are in use: the one idle longest is closed", self.connections_max
+            "all %d connections are in use: the one idle longest is closed",
+            self._bounds.connections_max,
         )
         self.connections.discard(self)
         self._close_now()
@@ -148,7 +141,7 @@ class BoundedLife(HttpToolsProtocol):
         if self._has_ended or not self._has_unread():
             return False
         if self not in self.connections:  # it was refused for want of room
-            if len(self._crowd.refused) >= self.refused_lingering_max:
+            if len(self._crowd.refused) >= self._bounds.refused_lingering_max:
                 return False
             self._crowd.refused.add(self)
         self._lingered = self.loop.call_later(_LINGER_SECONDS, self._close_now)
@@ -203,7 +196,9 @@ class BoundedLife(HttpToolsProtocol):
         self.timeout_keep_alive_task = None
         if self._idle_since is None:
             return  # the next rest looks again; a timer for each would cost more
-        most = self.known_keep_alive_seconds if self.peer.known else self.timeout_keep_alive
+        bounds = self._bounds
+        known = self.peer.known
+        most = bounds.known_keep_alive_seconds if known else bounds.keep_alive_seconds
         left = self._idle_since + most - self.loop.time()
         if left <= 0:
             self._close_now()
@@ -212,7 +207,7 @@ class BoundedLife(HttpToolsProtocol):
 
     def _expect_soon(self, within_seconds: float | None = None) -> None:
         if self._late is None:
-            within = self.arrives_within_seconds
+            within = self._bounds.arrives_within_seconds
             if within_seconds is not None:
                 within = min(within, within_seconds)
             self._late = self.loop.call_later(within, self._too_late)

@@ -1,33 +1,30 @@
-"""Requests on a connection of the gateway: read one at a time, handed to the app, or refused.
+"""Requests on a connection: read one at a time, handed to the app, or refused.
 
 Uvicorn runs the app for each request. This module decides what a request is, in the order of the
 bytes (`server/http_reader.py`).
 """
 
 import asyncio
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from urllib.parse import unquote
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.server import ServerState
 
-from api.answer_log import log_answer
-from api.calls import well_formed_nonce
-from api.crowding import Crowding
-from api.errors import OVERLOADED, ApiError, invalid, try_later
-from server.bare_answers import answer, turned_away
-from server.connection_life import Awaited, BoundedLife
-from server.file_limit import bound_connections_by_files
+from server.bounds import Bounds
+from server.connection_life import Awaited, BoundedLife, Crowd
+from server.front import Front, Refusal
 from server.http_head import Head, Refused
 from server.http_reader import BODY_BYTES_MAX, RequestReader
 from server.peer import PEER
-from settings import Settings
 
 #: Requests that wait behind one that is worked on. No provider's client sends any.
 PIPELINED_MAX: Final = 32
-_TOO_MANY_AHEAD: Final = ApiError(
-    429, 99, f"More than {PIPELINED_MAX} requests were sent without waiting for answers."
+_TOO_MANY_AHEAD: Final = Refusal(
+    429, f"More than {PIPELINED_MAX} requests were sent without waiting for answers."
 )
-_TURNED_AWAY: Final = try_later(OVERLOADED)
+_BODY_TOO_LATE: Final = Refusal(503, "The body did not arrive in time.")
 
 
 class BoundedProtocol(BoundedLife):
@@ -39,17 +36,19 @@ class BoundedProtocol(BoundedLife):
     with one is answered after those that were sent before it.
     """
 
-    #: From the end of a request's head to the end of its body; after that it is answered with 99.
-    body_arrives_within_seconds: ClassVar[float] = 4.5
-    #: More than that is not kept for the app, which refuses it.
-    body_bytes_max: ClassVar[int] = 16 * 1024
-    #: Asked once for each bet that comes: whether to answer it with 99 at once.
-    crowding: ClassVar[Crowding | None] = None
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As uvicorn's."""
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        bounds: Bounds,
+        crowd: Crowd,
+        front: Front,
+    ) -> None:
+        """As BoundedLife's; `front` answers for the app what the app never sees."""
+        super().__init__(config, server_state, app_state, bounds, crowd)
         self.parser = None  # type: ignore[assignment]  # ours is the reader
+        self._front = front
         self._reader = RequestReader()
         self._head: Head | None = None  # of the request whose body arrives
         self._body = b""
@@ -91,7 +90,7 @@ class BoundedProtocol(BoundedLife):
             while not self.transport.is_closing() and (self._read_body() or self._read_head()):
                 pass
         except Refused as refused:
-            self._refuse(invalid(refused.message, refused.status), refused.head)
+            self._refuse(Refusal(refused.status, refused.message), refused.head)
         self._watch()
 
     def _read_head(self) -> bool:
@@ -126,7 +125,7 @@ class BoundedProtocol(BoundedLife):
         self._head, self._body, self._handed_over = head, b"", False
         self._work_begins()
         self._expect_nothing()  # the body has a time of its own
-        if head.length is not None and head.length > self.body_bytes_max:
+        if head.length is not None and head.length > self._bounds.body_bytes_max:
             # The app refuses it by what was announced; the body is read and dropped, if not for
             # too long, so that the next request can come.
             head.expects_continue = False
@@ -144,7 +143,7 @@ class BoundedProtocol(BoundedLife):
         part, ended = self._reader.body()
         if not self._handed_over:
             self._body = self._body + part if self._body else part
-            if len(self._body) > self.body_bytes_max:
+            if len(self._body) > self._bounds.body_bytes_max:
                 head.keep_alive, self._head, self._has_surplus = False, None, True
                 self._hand_over(head, self._body)
                 return False
@@ -159,26 +158,21 @@ class BoundedProtocol(BoundedLife):
         elif self._has_ended:
             raise Refused(400, "The request ended early.")
         elif not self._handed_over:
-            self._expect_soon(self.body_arrives_within_seconds)
+            self._expect_soon(self._bounds.body_arrives_within_seconds)
         return ended
 
     def _arrived(self, head: Head) -> None:
-        """Turn a whole request away, or hand it over."""
-        # Here it costs a tenth of what it would behind the app: what is refused must be cheap, or
-        # refusing leaves no time for the rest. Every POST of ours is a bet.
-        if (
-            self.crowding is not None
-            and head.method == "POST"
-            and self.crowding.turns_away(head.fields, self.peer, self.loop.time())
-        ):
-            self._was_answered = True
-            log_answer(_TURNED_AWAY, head.fields, head.path)
-            keep = head.keep_alive
-            self.transport.write(turned_away(well_formed_nonce(head.fields), keep=keep))
-            if not keep:
-                self.transport.close()
-        else:
+        """Hand a whole request over, unless the app's front refuses it."""
+        # To refuse here costs a tenth of what it would behind the app. Refusing must be cheap, or
+        # it leaves no time for the rest.
+        refused = self._front.refuse_early(head, self.peer, self.loop.time())
+        if refused is None:
             self._hand_over(head, self._body)
+        else:
+            self._was_answered = True
+            self.transport.write(refused)
+            if not head.keep_alive:
+                self.transport.close()
         self._body = b""
 
     def _hand_over(self, head: Head, body: bytes | None) -> None:
@@ -238,7 +232,7 @@ class BoundedProtocol(BoundedLife):
         has_part = self._head is not None or self._reader.holds
         return self._was_refused or self._has_surplus or has_part
 
-    def _refuse(self, error: ApiError, head: Head | None = None) -> None:
+    def _refuse(self, refusal: Refusal, head: Head | None = None) -> None:
         self._was_refused = True
         rests = self._rests()
         if not rests:
@@ -246,10 +240,7 @@ class BoundedProtocol(BoundedLife):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if rests or not self.cycle.response_started:
-            fields, path = (head.fields, head.path) if head else ([], b"")
-            with_body = head is None or head.method != "HEAD"
-            log_answer(error, fields, path)
-            self.transport.write(answer(error, fields, keep=False, with_body=with_body))
+            self.transport.write(self._front.refuse(refusal, head))
         self.transport.close()
 
     def _too_late(self) -> None:
@@ -259,17 +250,4 @@ class BoundedProtocol(BoundedLife):
             self.transport.abort()
         else:
             self._late = None
-            self._refuse(try_later("The body did not arrive in time."), head)
-
-
-def bound_connections(settings: Settings) -> None:
-    """Set this process's bounds, as many connections as the system lets it have files for.
-
-    Raises TooFewFiles.
-    """
-    bound_connections_by_files(BoundedProtocol, settings.connections_max)
-    BoundedProtocol.arrives_within_seconds = settings.request_arrives_within_seconds
-    BoundedProtocol.body_arrives_within_seconds = (
-        settings.answer_within_seconds - settings.ask_primary_within_seconds
-    )
-    BoundedProtocol.body_bytes_max = settings.body_bytes_max
+            self._refuse(_BODY_TOO_LATE, head)

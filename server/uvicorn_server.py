@@ -1,14 +1,22 @@
 """Uvicorn as we run it: on a socket that listens already, until it is asked to stop."""
 
-import asyncio
+import errno
 import gc
 import socket
-from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
-from ops.service import take_signals
-from server.acceptor import MOST_PER_TURN, Acceptor
+from server.acceptor import Acceptor
+from server.bounds import Bounds
+from server.connection_life import Crowd
+from server.connections import BoundedProtocol
+from server.errors import CannotListen
+from server.front import Front, PlainFront
+from server.stopping import take_signals
+
+BACKLOG = 2048  # connections that wait to be accepted
+STOP_WITHIN_SECONDS = 6  # from SIGTERM; more than a request may take
 
 # A full collection looks at everything that lives, and stops a gateway that knows 100,000 sessions
 # for 60 ms; hardly anything that one request leaves needs it. Even a small one looks at all
@@ -16,29 +24,72 @@ from server.acceptor import MOST_PER_TURN, Acceptor
 _COLLECT_AFTER = (50_000, 20, 1_000)  # objects; then collections of the younger generation
 
 
-def serve_http(config: uvicorn.Config, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what has arrived, and return."""
-    server = Server(config, listener)
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CannotListen(f"Port {port} of {host} is taken by another program.") from error
+        raise CannotListen(f"Cannot listen at port {port} of {host}: {error.strerror}.") from error
+
+
+def serve_http(
+    app: ASGIApp,
+    listener: socket.socket,
+    bounds: Bounds,
+    *,
+    front: Front | None = None,
+    stop_within_seconds: int = STOP_WITHIN_SECONDS,
+) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what has arrived, and return.
+
+    `front`: what answers for the app what the app never sees, if not in plain text.
+    """
+    config = http_config(app, stop_within_seconds)
+    server = Server(config, listener, bounds, front or PlainFront())
     take_signals(server.handle_exit)
     gc.set_threshold(*_COLLECT_AFTER)
     server.run()
 
 
-class Server(uvicorn.Server):
-    """Uvicorn's server, at a socket that listens already, with an acceptor of ours.
+def http_config(app: ASGIApp, stop_within_seconds: int = STOP_WITHIN_SECONDS) -> uvicorn.Config:
+    """How uvicorn runs an app: the event loop, no log of its own, no header of its own."""
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",  # `Server` makes the protocol
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=stop_within_seconds,
+    )
 
-    Of its configuration, where to listen and TLS are not looked at.
+
+class Server(uvicorn.Server):
+    """Uvicorn's server, at a socket that listens already, with acceptor and protocol of ours.
+
+    Of its configuration, where to listen, TLS, the protocol and the bounds are not looked at.
     """
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+    def __init__(
+        self, config: uvicorn.Config, listener: socket.socket, bounds: Bounds, front: Front
+    ) -> None:
         super().__init__(config)
         self._listener = listener
+        self._bounds = bounds
+        self._front = front
+        self._crowd = Crowd()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         """Called by uvicorn, which would accept at `sockets` itself."""
         await super().startup(sockets=[])
-        per_turn = getattr(self.config.http_protocol_class, "accepted_per_turn_max", MOST_PER_TURN)
-        self._acceptor = Acceptor(self._listener, self._make_protocol, most_per_turn=per_turn)
+        most = self._bounds.accepted_per_turn_max
+        self._acceptor = Acceptor(self._listener, self.make_protocol, most_per_turn=most)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Called by uvicorn, which then tells every connection to end."""
@@ -46,9 +97,13 @@ class Server(uvicorn.Server):
         self._listener.close()
         await super().shutdown(sockets=sockets)
 
-    def _make_protocol(self) -> asyncio.Protocol:
-        make: Any = self.config.http_protocol_class
-        protocol: asyncio.Protocol = make(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+    def make_protocol(self) -> BoundedProtocol:
+        """The protocol of one new connection."""
+        return BoundedProtocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            bounds=self._bounds,
+            crowd=self._crowd,
+            front=self._front,
         )
-        return protocol

@@ -9,6 +9,7 @@ ROOT = Path(__file__).parents[1]
 OURS = (
     "betcore_launcher",
     "settings",
+    "logs",
     "models",
     "broker",
     "workers",

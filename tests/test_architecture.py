@@ -21,18 +21,19 @@ from tests.source import (
 )
 
 ALL = {
-    *("betcore_launcher", "settings", "models", "broker", "workers", "server", "api", "embedded"),
-    *("ops", "bench"),
+    *("betcore_launcher", "settings", "logs", "models", "broker", "workers", "server", "api"),
+    *("embedded", "ops", "bench"),
 }
 # What each of ours may import of ours, besides itself (docs/ARCHITECTURE.md, "Folders").
 MAY_IMPORT: dict[str, set[str]] = {
     "betcore_launcher": {"ops"},
     "settings": set(),
-    "models": {"settings"},
-    "broker": {"settings", "models"},
-    "workers": {"settings", "models", "broker"},
-    "server": {"settings", "broker"},
-    "api": {"settings", "models", "broker"},
+    "logs": set(),
+    "models": {"settings", "logs"},
+    "broker": {"settings", "logs", "models"},
+    "workers": {"settings", "logs", "models", "broker"},
+    "server": {"settings", "logs"},
+    "api": {"settings", "logs", "models", "broker", "server"},
     "embedded": {"models"},  # models/database/postgres.py makes every connection
     "ops": ALL,
     "bench": ALL,
@@ -40,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 SQL = ("models", "embedded", "ops", "bench")
 # Libraries that only some of ours may use.
 USERS = {
-    "starlette": ("api", "ops/dashboard", "ops/gateway.py", "bench"),  # ops: serves the two apps
+    "starlette": ("api", "server", "ops/dashboard", "ops/gateway.py", "bench"),
     "rq": ("workers", "broker/keys.py", "ops", "bench"),
     "redis": ("broker", "workers", "embedded", "ops", "bench"),
     "psycopg": SQL,
@@ -50,16 +51,16 @@ USERS = {
 }
 # Who else may begin, commit or roll back.
 TRANSACTIONS = {
-    "models/db.py": "it is the module for that",
-    "models/ledger.py": "by `BatchTransaction` of models/db.py",
+    "models/database/transactions.py": "it is the module for that",
+    "models/ledger/ledger.py": "by `BatchTransaction` of models/database/transactions.py",
     "models/migrate.py": "Alembic wants the connection, and its lock must outlive the transaction",
-    "models/ownership.py": "for a migration: it must not hold two tables that a bet may lock",
-    "models/postgres.py": "autocommit: models/db.py begins and ends transactions by statements",
+    "models/database/ownership.py": "a migration must not hold two tables that a bet may lock",
+    "models/database/postgres.py": "autocommit: transactions.py begins and ends them by statements",
 }
 # Who makes connections: nobody else could forget what makes ours the same everywhere.
 CONNECTS = {
-    "models/postgres.py": "it is the module for that",
-    "models/db.py": "SQLAlchemy's engine, whose connections models/postgres.py makes",
+    "models/database/postgres.py": "it is the module for that",
+    "models/database/transactions.py": "SQLAlchemy's engine, whose connections postgres.py makes",
     "bench/contenders/direct.py": "a rival, whose way to connect is a part of what is measured",
     "bench/contenders/direct_ledger.py": "the same rival",
     "bench/contenders/tuned_ledger.py": "another one",
@@ -114,7 +115,7 @@ def test_only_one_module_begins_commits_and_rolls_back() -> None:
                 if isinstance(node, ast.keyword) and node.arg in ("autocommit", "isolation_level"):
                     yield f"{where(path, node.value.lineno)}: sets {node.arg}"
 
-    assert_none(faults(), "a transaction is models/db.py's; all else uses what it gives")
+    assert_none(faults(), "transactions belong to models/database/transactions.py")
 
 
 def test_only_one_module_connects_to_postgresql() -> None:
@@ -132,13 +133,13 @@ def test_only_one_module_connects_to_postgresql() -> None:
                     case ast.Call() if name_of(node) in CONNECTING:
                         yield f"{where(path, node.lineno)}: {name_of(node)}"
 
-    assert_none(faults(), "models/postgres.py makes every connection (docs/adr/0012)")
+    assert_none(faults(), "models/database/postgres.py makes every connection (docs/adr/0012)")
 
 
 def test_only_one_module_speaks_the_sql_of_transactions() -> None:
     def faults() -> Found:
         for path in ours():
-            if is_in(path, ["models/db.py", "models/queries.py"]):
+            if is_in(path, ["models/database/transactions.py", "models/database/query.py"]):
                 continue
             for node in ast.walk(tree(path)):
                 match node:
@@ -149,7 +150,10 @@ def test_only_one_module_speaks_the_sql_of_transactions() -> None:
                     case ast.Constant(value=str(text)) if TRANSACTION_SQL.fullmatch(text):
                         yield f"{where(path, node.lineno)}: says {text!r}"
 
-    assert_none(faults(), "models/queries.py has the words, models/db.py alone runs them")
+    assert_none(
+        faults(),
+        "models/database/transactions.py alone speaks of transactions",
+    )
 
 
 def test_money_is_never_a_binary_float() -> None:

@@ -1,6 +1,7 @@
 """One line in the log for each job that ended without a result: which bet it was about, and why.
 
-As of answers (`api/answer_log.py`), of many that are alike a few are written, and their number.
+Of many that are alike, a few are written, and their number: as of answers
+(`api/wallet/answer_log.py`).
 """
 
 import logging

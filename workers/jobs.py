@@ -15,10 +15,10 @@ from broker.batches import FinishedJob, TakenJob
 from broker.codec import BadJob, Work, decode_job
 from broker.orders import BadOrder, Orders
 from logs.warning_throttle import WarningThrottle
-from models.cells import UNKNOWN
 from models.commands import CashCommand
 from models.errors import BetTaken, LedgerContention, LedgerUnavailable
-from models.ledger import Ledger
+from models.ledger.bet_cells import UNKNOWN
+from models.ledger.ledger import Ledger
 from models.outcome import Outcome
 from workers.job_log import JOB_LOG
 from workers.lease import LeaseLost

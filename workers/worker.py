@@ -17,10 +17,9 @@ from broker.batches import Batch, Batches, FinishedJob
 from broker.orders import Orders
 from broker.permissions import WORKER, require_fit
 from logs.warning_throttle import WarningThrottle
-from models.db import LedgerConnection
 from models.errors import BetcoreError
 from models.keys import Purpose, require_distinct, require_ring
-from models.ledger import Ledger
+from models.ledger.ledger import Ledger, LedgerConnection
 from workers.job_log import JOB_LOG
 from workers.jobs import EXPIRED, GRACE_SECONDS, run
 from workers.lease import LeaseKeeper, LeaseLost

@@ -11,8 +11,8 @@ from decimal import Decimal
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from api.errors import try_later
-from api.questions import Questions
+from api.wallet.errors import try_later
+from api.wallet.questions import Questions
 from bench.contenders.direct_ledger import CONNECTION, DirectLedger, Pool
 from bench.contenders.front import RedisPyNonces, RivalDispatcher, RivalGateway, starlette_app
 from bench.contenders.serving import serve_inherited

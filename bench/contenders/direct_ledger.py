@@ -1,8 +1,8 @@
 """The ledger of the rival `direct`: load -> decide -> write for one command, in plain psycopg.
 
-The rules are ours (`models.rules.decide`, `models.ledger.advance`); the statements are those of
-models/queries.py for one command, with values instead of arrays. In psycopg's pipeline mode a
-transaction is two round trips, as ours is.
+The rules are ours (`models.ledger.rules.decide`, `models.ledger.ledger.advance`). The statements
+are ours too (`models/ledger/load.py`, `write.py`), for one command, with values instead of arrays.
+In psycopg's pipeline mode a transaction is two round trips, as ours is.
 """
 
 import asyncio
@@ -16,17 +16,18 @@ from psycopg_pool import AsyncConnectionPool
 
 from models.commands import BetCommand
 from models.errors import BetTaken
-from models.ledger import IdBlock, advance
+from models.ledger.ledger import IdBlock, advance
+from models.ledger.load import NEXT_IDS
+from models.ledger.rules import decide
+from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Session, State
 from models.outcome import Outcome
-from models.queries import NEXT_IDS
 from models.reason import Reason
-from models.rules import decide
-from models.state import Account, Bet, BetState, Kind, OpenedBy, Session, State
 
 Row = tuple[Any, ...]
 Pool = AsyncConnectionPool[AsyncConnection[Row]]
 
-#: How each connection of the pool is made. The plans are those of models/connection.py.
+#: How each connection of the pool is made.
+#: The plans are those of models/database/prepared_connection.py.
 CONNECTION: dict[str, Any] = {
     "autocommit": True,  # a transaction begins where it says so
     "prepare_threshold": 0,
@@ -56,7 +57,7 @@ _BET = """
     from bet b left join transfer t on t.bet = b.id
     where b.provider_id = %s and b.bet_id = %s
 """
-#: Of `models.state.Bet`, as `_BET` selects them.
+#: Of `models.ledger.state.Bet`, as `_BET` selects them.
 _BET_FIELDS = (
     *("id", "provider_id", "bet_id", "account_id", "session_id", "round_id", "opened_by", "state"),
     *("stake", "win", "odd", "refused_with", "reason", "month"),

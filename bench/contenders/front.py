@@ -16,14 +16,20 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from api.answers import render_error, render_http_exception, render_unexpected
-from api.app import BETS
-from api.auth import Signed
-from api.bets import BetCall
-from api.dispatch import Dispatcher
-from api.errors import ApiError, refused, sent_again, try_later, unauthorized, unknown_outcome
-from api.gateway import Gateway
-from api.reads import BalanceCall
+from api.wallet.answers import render_error, render_http_exception, render_unexpected
+from api.wallet.app import BETS
+from api.wallet.auth import Signed
+from api.wallet.dispatch import Dispatcher
+from api.wallet.endpoints import BalanceCall, BetCall
+from api.wallet.errors import (
+    ApiError,
+    refused,
+    sent_again,
+    try_later,
+    unauthorized,
+    unknown_outcome,
+)
+from api.wallet.gateway import Gateway
 from bench.contenders.serving import report_ready
 from broker.admission import Result
 from broker.keys import nonce_key
@@ -134,7 +140,7 @@ async def running(
 
 
 def starlette_app(gateway: Gateway, parts: AbstractAsyncContextManager[None]) -> Starlette:
-    """The routes of `api/app.py`, without the state of a bet, which is about our queue."""
+    """The routes of `api/wallet/app.py`, without the state of a bet, which is about our queue."""
     session = "/v1/sessions/{session_id}"
     bets = [
         Route(f"{session}/bets/{name}", BetCall(gateway, call), methods=["POST"])

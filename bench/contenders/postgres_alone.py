@@ -24,9 +24,8 @@ from embedded import Urls
 from embedded.binaries import find_postgres
 from embedded.server import server_environment
 from models.commands import PayInOut
-from models.db import LedgerConnection
 from models.errors import BetcoreError
-from models.ledger import Ledger
+from models.ledger.ledger import Ledger, LedgerConnection
 from settings import Settings, settings
 
 #: The number of commands in a batch: a worker's `batch_jobs_max`, as shipped.

@@ -17,8 +17,8 @@ from rq import Worker
 from bench.contender import KEYS, Running
 from embedded import Urls
 from models.errors import BetcoreError
-from ops.gateway import listen
 from ops.logins import login_url
+from server.uvicorn_server import listen
 
 ROOT = Path(__file__).parents[2]
 _READY_WITHIN_SECONDS = 60.0

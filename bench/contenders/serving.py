@@ -7,8 +7,7 @@ import socket
 
 from starlette.types import ASGIApp
 
-from ops.gateway import http_config
-from server.connections import bound_connections
+from server.bounds import bounds_of
 from server.uvicorn_server import serve_http
 from settings import settings
 
@@ -16,9 +15,8 @@ from settings import settings
 def serve_inherited(app: ASGIApp) -> None:
     """Serve on the socket of `--fd` until SIGTERM; the app writes to `--ready-fd` (`report`)."""
     logging.basicConfig(level=logging.WARNING)
-    bound_connections(settings())
     with socket.socket(fileno=_arguments().fd) as listener:
-        serve_http(http_config(app), listener)
+        serve_http(app, listener, bounds_of(settings()))
 
 
 def report_ready() -> None:

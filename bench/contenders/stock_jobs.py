@@ -4,10 +4,9 @@ from functools import cache
 from typing import Any
 
 from models.commands import BetCommand
-from models.db import LedgerConnection
 from models.errors import BetTaken, LedgerContention
 from models.keys import Purpose, require_ring
-from models.ledger import Ledger
+from models.ledger.ledger import Ledger, LedgerConnection
 from settings import settings
 
 _TRIES = 10

@@ -13,12 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.answers import render_error, render_http_exception
-from api.app import BETS
-from api.bets import BetCall
-from api.errors import ApiError, try_later
-from api.questions import Questions
-from api.reads import BalanceCall
+from api.wallet.answers import render_error, render_http_exception
+from api.wallet.app import BETS
+from api.wallet.endpoints import BalanceCall, BetCall
+from api.wallet.errors import ApiError, try_later
+from api.wallet.questions import Questions
 from bench.contenders.front import RivalDispatcher, RivalGateway, running
 from bench.contenders.serving import serve_inherited
 from bench.contenders.tuned_ledger import TunedLedger

@@ -16,7 +16,7 @@ from models.errors import LedgerUnavailable
 
 FUNCTIONS = Path(__file__).with_name("tuned_direct.sql")
 
-#: As those of models/connection.py; no compiling, which costs more than it spares here.
+#: As those of models/database/prepared_connection.py. JIT is off: it costs more than it saves here.
 SERVER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",

@@ -1,7 +1,7 @@
 """The tables, as SQLModel classes with named constraints: the truth that the rules also keep.
 
 Classes with `table=True` do not validate, so untrusted data never meets one first. The hot path
-does not use them (models/queries.py); operators' commands and migrations do.
+does not use them (models/ledger/load.py, write.py); operators' commands and migrations do.
 """
 
 from models.tables.audit import AuditLog, AuditStart

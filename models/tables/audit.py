@@ -27,12 +27,12 @@ class AuditLog(SQLModel, table=True):
     created_at: datetime | None = Field(default=None, sa_column=now_column())
     #: The user and the host of the command, or BETCORE_ACTOR.
     actor: str = Field(sa_type=Text)
-    #: One of `models.audit.Action`.
+    #: One of `models.audit.log.Action`.
     action: str = Field(sa_type=Text)
     subject_table: str = Field(sa_type=Text)
     #: The key of the subject's row, as text.
     subject: str = Field(sa_type=Text)
-    #: The columns that the action has set, by name; every value is text (models/facts.py).
+    #: The columns that the action has set, by name; every value is text (models/audit/facts.py).
     facts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     note: str | None = Field(default=None, sa_type=Text)
 

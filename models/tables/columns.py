@@ -26,7 +26,7 @@ SQLModel.metadata.naming_convention = {
     "ck": "%(constraint_name)s",
 }
 
-#: Ids of bets and transfers, drawn in blocks (models/queries.py: ID_BLOCK).
+#: Ids of bets and transfers, drawn in blocks (models/ledger/load.py: ID_BLOCK).
 LEDGER_IDS = Sequence("ledger_ids", metadata=SQLModel.metadata, start=1000, increment=1000)
 
 

@@ -38,7 +38,7 @@ class Journal(SQLModel, table=True):
     )
 
     #: The writer's: each worker process has one of its own, so that none waits for another.
-    #: Operators' commands share one (models/audit.py).
+    #: Operators' commands share one (models/audit/log.py).
     strand: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     #: Names the key of the HMAC, without telling it (models/keys.py).

@@ -21,7 +21,7 @@ from ops.options import (
 )
 
 if TYPE_CHECKING:
-    from models.statement import Statement, StatementLine
+    from models.reports.statement import Statement, StatementLine
 
 app = typer.Typer(help="Accounts: money of one owner in one currency.", no_args_is_help=True)
 
@@ -73,7 +73,7 @@ def statement(
     Name the account by its id, or by --player, --house or --cash with --currency. With --limit only
     the newest transfers are shown.
     """
-    from models.statement import Period, read_statement
+    from models.reports.statement import Period, read_statement
     from ops.database import database_failures
 
     require_one_form(as_csv, as_json)
@@ -96,8 +96,8 @@ def statement(
 
 
 def _find(data_dir: Path, player: str | None, house: str | None, currency: str) -> int:
-    from models.accounts import find_account
-    from models.parties import find_cash_account, find_house_account
+    from models.directory.accounts import find_account
+    from models.reports.parties import find_cash_account, find_house_account
     from ops.database import ledger_of
 
     with ledger_of(data_dir) as database:

@@ -21,7 +21,7 @@ from ops.options import (
 )
 
 if TYPE_CHECKING:
-    from models.audit_list import AuditLine
+    from models.reports.audit_entries import AuditLine
 
 app = typer.Typer(help="The audit log: everything that operators have done.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ Subject = Annotated[
 
 def read_action(typed: str) -> str:
     """The action of this name. Raises typer.BadParameter, which names them all."""
-    from models.audit import Action
+    from models.audit.log import Action
 
     if typed not in set(Action):
         raise typer.BadParameter(f"{typed!r} is not one of {', '.join(Action)}.")
@@ -67,8 +67,8 @@ def list_(
 
     `betcore ledger verify` proves that no entry was edited, deleted or inserted.
     """
-    from models.audit_list import Wanted, list_entries
-    from models.statement import Period
+    from models.reports.audit_entries import Wanted, list_entries
+    from models.reports.statement import Period
     from ops.database import database_failures
 
     require_one_form(as_csv, as_json)

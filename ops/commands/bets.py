@@ -9,8 +9,8 @@ from ops.durations import read_duration
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Limit, emit_list, find_settings
 
 if TYPE_CHECKING:
-    from models.open_bets import OpenBet
-    from models.show import ShownBet
+    from models.reports.bet import ShownBet
+    from models.reports.open_bets import OpenBet
 
 app = typer.Typer(help="Bets: one stake and its outcome.", no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a bet with its transfers."""
-    from models.show import show_bet
+    from models.reports.bet import show_bet
     from ops.database import ledger_of
 
     with ledger_of(data_dir) as database:
@@ -57,7 +57,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List bets whose pay-out never came, the oldest first."""
-    from models.open_bets import list_open_bets
+    from models.reports.open_bets import list_open_bets
     from ops.database import database_failures
 
     settings = find_settings(data_dir)

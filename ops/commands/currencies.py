@@ -27,7 +27,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a currency that ISO 4217 does not have; the same again is harmless."""
-    from models.currencies import add_currency
+    from models.directory.currencies import add_currency
     from ops.database import changes_of
 
     with changes_of(data_dir, note) as database:
@@ -38,7 +38,7 @@ def add(
 @app.command("list")
 def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """List the currencies used or added so far; any other of ISO 4217 can be used as well."""
-    from models.currencies import list_currencies
+    from models.directory.currencies import list_currencies
     from ops.database import ledger_of
 
     with ledger_of(data_dir) as database:

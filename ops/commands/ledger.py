@@ -11,8 +11,8 @@ from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, find_sett
 from ops.progress import Progress
 
 if TYPE_CHECKING:
-    from models.seal import Seal
-    from models.verify import Asked, Report
+    from models.audit.seal import Seal
+    from models.audit.verify import Asked, Report
     from settings import Settings
 
 app = typer.Typer(help="The ledger: every transfer of money.", no_args_is_help=True)
@@ -53,7 +53,7 @@ def verify(
     administrative fact was edited, deleted or inserted. What nothing vouches for is an error
     unless --unvouched states how much it is, or the seal of --seal knows it.
     """
-    from models.verify import verify as verify_ledger
+    from models.audit.verify import verify as verify_ledger
     from ops.database import database_failures
 
     if without_journal and (seal is not None or unvouched is not None):
@@ -83,7 +83,7 @@ def seal(out: Out = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 
     Whatever is cut off later, `betcore ledger verify --seal` finds missing.
     """
-    from models.seal import make_seal, write_seal
+    from models.audit.seal import make_seal, write_seal
     from ops.database import database_failures
 
     settings, journal, operator = _with_keys(data_dir)
@@ -107,7 +107,7 @@ def adopt(
     For transfers and rejected bets in no row of the journal, and for facts in no entry of the audit
     log: they are older, or of an older version.
     """
-    from models.adopt import adopt as adopt_records
+    from models.audit.adopt import adopt as adopt_records
     from ops.author import author_of
     from ops.database import database_failures
 
@@ -126,7 +126,7 @@ def adopt(
 def _asked(
     configured: "Settings", data_dir: Path, seal: Path | None, unvouched: int | None
 ) -> "Asked":
-    from models.verify import Asked
+    from models.audit.verify import Asked
     from ops.keys import with_keys
 
     settings = with_keys(configured, data_dir, *_KEYS)
@@ -144,7 +144,7 @@ def _with_keys(data_dir: Path) -> "tuple[Settings, KeyRing, KeyRing]":
 
 
 def _sealed(file: Path, keys: KeyRing) -> "Seal":
-    from models.seal import read_seal
+    from models.audit.seal import read_seal
 
     return read_seal(file.read_bytes().decode(errors="replace"), keys)
 

@@ -23,9 +23,9 @@ from ops.options import (
 if TYPE_CHECKING:
     from sqlmodel import Session as Database
 
-    from models.accounts import PlayerAccount
     from models.commands import CashCommand
-    from models.parties import ListedPlayer
+    from models.directory.accounts import PlayerAccount
+    from models.reports.parties import ListedPlayer
 
 app = typer.Typer(help="Players: who may play, and their money.", no_args_is_help=True)
 
@@ -51,7 +51,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List players in the order in which they came."""
-    from models.parties import list_players
+    from models.reports.parties import list_players
     from ops.database import database_failures
 
     settings = find_settings(data_dir)
@@ -65,7 +65,7 @@ def show(
     external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Show a player with the account and balance in each currency."""
-    from models.parties import show_player
+    from models.reports.parties import show_player
     from ops.database import ledger_of
 
     with ledger_of(data_dir) as database:
@@ -92,7 +92,7 @@ def block(
 
     What is owed is still paid and given back.
     """
-    from models.accounts import set_player_status
+    from models.directory.accounts import set_player_status
     from ops.database import changes_of
 
     with changes_of(data_dir, note) as database:
@@ -111,7 +111,7 @@ def unblock(
 
     Bets that were refused meanwhile stay refused.
     """
-    from models.accounts import set_player_status
+    from models.directory.accounts import set_player_status
     from ops.database import changes_of
 
     with changes_of(data_dir, note) as database:
@@ -133,8 +133,8 @@ def deposit(
 
     It happens once a reference. A player or account that does not exist yet is made.
     """
-    from models.accounts import use_accounts
     from models.commands import Deposit
+    from models.directory.accounts import use_accounts
 
     def account(database: "Database") -> "PlayerAccount":
         return use_accounts(database, [external_id], currency)[0]
@@ -156,8 +156,8 @@ def withdraw(
 
     It happens once a reference, and only if the balance covers it.
     """
-    from models.accounts import find_account
     from models.commands import Withdrawal
+    from models.directory.accounts import find_account
 
     def account(database: "Database") -> "PlayerAccount":
         return find_account(database, external_id, currency)
@@ -178,7 +178,7 @@ def _book(
     reference: str | None,
 ) -> dict[str, object]:
     """Move the money and say what became of it; when anything cannot be read, nothing is made."""
-    from models.accounts import request_cash
+    from models.directory.accounts import request_cash
     from ops.cash import book
     from ops.database import changes_of
     from ops.keys import operator_settings

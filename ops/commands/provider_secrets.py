@@ -7,7 +7,7 @@ import typer
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list
 
 if TYPE_CHECKING:
-    from models.providers import Secret
+    from models.directory.providers import Secret
 
 app = typer.Typer(
     help="What a provider signs with: add a new secret, revoke the old.", no_args_is_help=True
@@ -30,7 +30,7 @@ def add(
 
     It counts at once, and is shown this once.
     """
-    from models.providers import add_secret
+    from models.directory.providers import add_secret
     from ops.database import changes_of
     from ops.keys import secret_cipher
 
@@ -60,7 +60,7 @@ def revoke(
     Also the last one may be revoked, as when it was stolen: then every call of the provider is
     refused until it has another.
     """
-    from models.providers import list_secrets, revoke_secret
+    from models.directory.providers import list_secrets, revoke_secret
     from ops.database import changes_of
 
     with changes_of(data_dir, note) as database:
@@ -76,7 +76,7 @@ def list_(
     counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """List a provider's secrets, without what they are."""
-    from models.providers import list_secrets
+    from models.directory.providers import list_secrets
     from ops.database import ledger_of
 
     with ledger_of(data_dir) as database:
@@ -93,7 +93,7 @@ def reencrypt(
     For after that was replaced: then the old key is needed no longer. Exits with 1 when any secret
     cannot be decrypted, and names it on stderr.
     """
-    from models.providers import reencrypt_secrets
+    from models.directory.providers import reencrypt_secrets
     from ops.database import changes_of
     from ops.keys import secret_cipher
 

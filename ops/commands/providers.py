@@ -8,7 +8,7 @@ from ops.commands import provider_secrets
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list, emit_lists
 
 if TYPE_CHECKING:
-    from models.parties import ListedProvider
+    from models.reports.parties import ListedProvider
 
 app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
 app.add_typer(provider_secrets.app, name="secret")
@@ -27,7 +27,7 @@ def add(
 
     The secret is shown this once.
     """
-    from models.providers import add_provider
+    from models.directory.providers import add_provider
     from ops.database import changes_of
     from ops.keys import secret_cipher
 
@@ -48,7 +48,7 @@ def suspend(
 
     What is owed is still paid and given back.
     """
-    from models.providers import set_provider_status
+    from models.directory.providers import set_provider_status
     from ops.database import changes_of
 
     with changes_of(data_dir, note) as database:
@@ -67,7 +67,7 @@ def resume(
 
     Bets that were refused meanwhile stay refused.
     """
-    from models.providers import set_provider_status
+    from models.directory.providers import set_provider_status
     from ops.database import changes_of
 
     with changes_of(data_dir, note) as database:
@@ -78,7 +78,7 @@ def resume(
 @app.command("list")
 def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
     """List all providers, the oldest first."""
-    from models.parties import list_providers
+    from models.reports.parties import list_providers
     from ops.database import ledger_of
 
     with ledger_of(data_dir) as database:
@@ -91,7 +91,7 @@ def show(
     counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Show a provider with its secrets' ages and its house accounts; never a secret itself."""
-    from models.parties import show_provider
+    from models.reports.parties import show_provider
     from ops.database import ledger_of
 
     with ledger_of(data_dir) as database:

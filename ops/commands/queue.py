@@ -113,7 +113,7 @@ def _record(
 
     The queue is suspended most urgently while PostgreSQL is away.
     """
-    from models.audit import Action, record
+    from models.audit.log import Action, record
     from ops.database import changes_of
 
     try:

@@ -23,7 +23,7 @@ from ops.options import (
 from ops.progress import Progress
 
 if TYPE_CHECKING:
-    from models.reconcile import Reconciliation
+    from models.audit.reconcile import Reconciliation
 
 #: Of what is printed, in the order of `Difference`.
 _TITLES = (
@@ -69,8 +69,8 @@ def reconcile(
     The exit code is 1 when they differ. A column that the list does not have is not compared; an
     empty amount is 0. A line that cannot be read is a difference too.
     """
-    from models.reconcile import Scope
-    from models.reconcile import reconcile as compare
+    from models.audit.reconcile import Scope
+    from models.audit.reconcile import reconcile as compare
     from ops.bet_list import bet_list
     from ops.database import database_failures
 

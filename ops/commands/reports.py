@@ -19,7 +19,7 @@ from ops.options import (
 )
 
 if TYPE_CHECKING:
-    from models.house import HouseDay
+    from models.reports.house import HouseDay
 
 app = typer.Typer(help="Reports: what came of all bets together.", no_args_is_help=True)
 
@@ -52,8 +52,8 @@ def house(
     The result is stakes less refunds less wins plus wins taken back. A transfer counts on the day
     on which it was made.
     """
-    from models.house import house_result
-    from models.statement import Period
+    from models.reports.house import house_result
+    from models.reports.statement import Period
     from ops.database import database_failures
 
     require_one_form(as_csv, as_json)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from embedded.private_files import read_private
 from models.errors import BetcoreError
+from models.private_files import read_private
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
-from ops.service import service, take_signals
+from ops.service import service
+from server.stopping import take_signals
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -93,10 +94,11 @@ def gateway(
     Then it answers what has arrived.
     """
     from models.keys import Purpose
-    from ops.gateway import listen, serve
+    from ops.gateway import serve
     from ops.keys import with_keys
     from ops.probe import in_url
     from ops.urls import readable
+    from server.uvicorn_server import listen
 
     with service(name):
         # Without the key it is not ready, and `/readyz` says so.

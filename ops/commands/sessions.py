@@ -21,9 +21,9 @@ from ops.options import (
 )
 
 if TYPE_CHECKING:
-    from models.audit import Author
-    from models.parties import ShownSession
-    from models.sessions import Opened, Opening
+    from models.audit.log import Author
+    from models.directory.sessions import Opened, Opening
+    from models.reports.parties import ShownSession
     from settings import Settings
 
 app = typer.Typer(help="Sessions: one launch of one game for one player.", no_args_is_help=True)
@@ -81,8 +81,8 @@ def open_(
     A deposit is made first: without it no session is opened, and the same command with the same
     reference deposits nothing twice.
     """
-    from models.audit import operation
-    from models.sessions import Opening, open_sessions
+    from models.audit.log import operation
+    from models.directory.sessions import Opening, open_sessions
     from ops.author import author_of
     from ops.database import database_failures
     from ops.keys import operator_settings
@@ -122,7 +122,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List sessions, the newest first."""
-    from models.parties import list_sessions
+    from models.reports.parties import list_sessions
     from ops.database import database_failures
 
     settings = find_settings(data_dir)
@@ -142,7 +142,7 @@ def show(
     session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
     """Show a session: whose it is, its limits, and whether it takes bets."""
-    from models.parties import show_session
+    from models.reports.parties import show_session
     from ops.database import ledger_of
 
     with ledger_of(data_dir) as database:
@@ -158,7 +158,7 @@ def close(
     as_json: AsJson = False,
 ) -> None:
     """Close a session: no new bet is taken in it from now on; what is owed is still paid."""
-    from models.sessions import close_session
+    from models.directory.sessions import close_session
     from models.times import utc
     from ops.database import changes_of
 
@@ -184,10 +184,10 @@ def _deposit(
     references: Sequence[str],
 ) -> None:
     """Make the accounts and the deposits into them; when anything cannot be read, nothing."""
-    from models.accounts import request_cash
-    from models.audit import operation
+    from models.audit.log import operation
     from models.commands import Deposit, read_text
-    from models.sessions import open_accounts
+    from models.directory.accounts import request_cash
+    from models.directory.sessions import open_accounts
     from ops.cash import book
     from ops.database import database_failures
 

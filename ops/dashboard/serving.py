@@ -1,9 +1,7 @@
 """Serves rq-dashboard to operators: behind a login, and reading only."""
 
-import socket
 from typing import TYPE_CHECKING, cast
 
-import uvicorn
 from a2wsgi import WSGIMiddleware
 from starlette.types import ASGIApp
 
@@ -12,8 +10,8 @@ from ops.dashboard.app import DashboardApp
 from ops.dashboard.cures import cure
 from ops.dashboard.login import Door
 from ops.dashboard.reading import connect
-from server.connections import BoundedProtocol
-from server.uvicorn_server import serve_http
+from server.bounds import Bounds
+from server.uvicorn_server import listen, serve_http
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -33,23 +31,13 @@ def serve(settings: Settings) -> None:
     After the signal it closes everything and returns. A Redis that cannot be reached stops
     nothing: the pages answer 503 until it can.
 
-    Raises DashboardError for an empty password, an unusable name or Redis URL, and a port in use.
+    Raises DashboardError for an empty password, and an unusable name or Redis URL.
+    Raises CannotListen for a port in use.
     """
     login = (settings.dashboard_user, settings.dashboard_password)
     app = create_app(settings.redis_url, *login, settings.queue_name)
-    with _listen(settings.dashboard_host, settings.dashboard_port) as listener:
-        config = uvicorn.Config(
-            app,
-            http=BoundedProtocol,
-            lifespan="on",
-            ws="none",
-            log_config=None,
-            access_log=False,  # every open page polls
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=STOP_WITHIN_SECONDS,
-        )
-        serve_http(config, listener)
+    with listen(settings.dashboard_host, settings.dashboard_port) as listener:
+        serve_http(app, listener, Bounds(), stop_within_seconds=STOP_WITHIN_SECONDS)
 
 
 def create_app(redis_url: str, user: str, password: str, queue: str = "bets") -> ASGIApp:
@@ -78,13 +66,3 @@ def create_app(redis_url: str, user: str, password: str, queue: str = "bets") ->
         redis.connection_pool.disconnect()
 
     return Door(cast("ASGIApp", wsgi), user, password, close)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket, opened here because uvicorn would answer a busy port by exit(1)."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise DashboardError(f"The dashboard cannot listen at {host}:{port}: {why}.") from error

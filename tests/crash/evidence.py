@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 from redis import Redis
 
-from models.verify import Asked, verify
+from models.audit.verify import Asked, verify
 from tests.service import keys
 
 _BETS = """

@@ -14,13 +14,12 @@ import httpx
 from redis import Redis
 from rq.suspension import resume, suspend
 
-from models.audit import operation
+from models.audit.log import operation
 from models.commands import Deposit
-from models.db import LedgerConnection
-from models.ledger import Ledger
+from models.directory.providers import add_provider
+from models.directory.sessions import Opening, close_session, open_sessions
+from models.ledger.ledger import Ledger, LedgerConnection
 from models.migrate import migrate
-from models.providers import add_provider
-from models.sessions import Opening, close_session, open_sessions
 from ops.logins import login_url, make_logins
 from tests.crash.requests import CLOSED, Seat
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY, Servers

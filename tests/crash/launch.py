@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from api.endpoint import SignedEndpoint
+from api.wallet.endpoints import SignedEndpoint
 from broker.admission import Admission
 from broker.batches import Batches
 from broker.link import Link
 from broker.wire import Wire
-from models.pipeline import Pipeline
-from models.queries import BEGIN, COMMIT
+from models.database.pipeline import Pipeline
+from models.database.query import BEGIN, COMMIT
 from ops.cli import main
 from tests.crash.points import ARMED_FILE, WITHOUT, armed, reached_file
 from tests.crash.unguarded import take_away

@@ -14,12 +14,12 @@ from typing import Any
 from broker import batches, flights, link, scripts
 from broker.admission import Admission, Result, Verdict
 from broker.batches import Batch, Batches
-from models import postgres
-from models.db import BatchTransaction, Call, LedgerConnection
+from models.audit.journal import Strand
+from models.database import postgres
+from models.database.query import COMMIT
+from models.database.transactions import BatchTransaction, Call
 from models.errors import LedgerUnavailable
-from models.journal import Strand
-from models.ledger import IdBlock
-from models.queries import COMMIT
+from models.ledger.ledger import IdBlock, LedgerConnection
 from settings import Settings
 from workers.lease import LeaseKeeper
 

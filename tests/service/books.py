@@ -9,10 +9,10 @@ import psycopg
 from sqlalchemy import make_url
 
 from embedded import temporary_servers
-from models.db import engine
+from models.audit.verify import Report, verify
+from models.database.transactions import engine
+from models.ledger.state import CREDITS_PLAYER
 from models.migrate import migrate
-from models.state import CREDITS_PLAYER
-from models.verify import Report, verify
 
 CASH, HOUSE, ANN = 1, 2, 4  # accounts in EUR; HOUSE is of provider 1
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from models.db import engine
+from models.database.transactions import engine
 from tests.service.world import World
 
 

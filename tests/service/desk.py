@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from embedded import temporary_servers
 from models.commands import PayInOut
-from models.db import engine
+from models.database.transactions import engine
 from models.errors import BetcoreError
 from ops.cli import app
 from ops.logins import login_url

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 
-from models.adopt import adopt
+from models.audit.adopt import adopt
+from models.audit.seal import Seal, make_seal
+from models.audit.verify import Asked, Report, verify
 from models.commands import PayInOut
-from models.db import LedgerConnection, engine
+from models.database.transactions import engine
 from models.keys import Key, KeyRing
-from models.ledger import Ledger
-from models.seal import Seal, make_seal
-from models.verify import Asked, Report, verify
+from models.ledger.ledger import Ledger, LedgerConnection
 from tests.service.books import ANN, Books, whole_books
 from tests.service.keys import AUTHOR, JOURNAL, OPERATOR
 

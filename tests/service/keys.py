@@ -2,7 +2,7 @@
 
 from bench.contender import KEYS
 from broker.orders import Orders
-from models.audit import Author
+from models.audit.log import Author
 from models.keys import KeyRing, Purpose
 from models.secret_cipher import SecretCipher
 from settings import Settings

@@ -18,8 +18,7 @@ from broker.codec import encode_job
 from broker.keys import job_id
 from embedded import Urls
 from models.commands import CashCommand, Command, Deposit, PayInOut
-from models.db import LedgerConnection
-from models.ledger import Ledger
+from models.ledger.ledger import Ledger, LedgerConnection
 from models.outcome import Outcome
 from tests.service import keys
 from tests.service.processes import until

@@ -11,8 +11,8 @@ from alembic import command
 from alembic.config import Config
 
 import models.migrations
-from models.db import engine
-from models.preconditions import Use
+from models.database.preconditions import Use
+from models.database.transactions import engine
 
 ROOT = Path(__file__).parents[2]
 

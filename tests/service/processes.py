@@ -99,7 +99,12 @@ class GatewayProcess(Process):
     """A gateway on a port of its own."""
 
     _login = "gateway"
-    _command: tuple[str, ...] = ("uvicorn", "api.app:create_app", "--factory", "--no-access-log")
+    _command: tuple[str, ...] = (
+        "uvicorn",
+        "api.wallet.app:create_app",
+        "--factory",
+        "--no-access-log",
+    )
 
     def __init__(self, urls: Urls, **env: str) -> None:
         with socket.socket() as listening:

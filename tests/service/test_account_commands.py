@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import QueuePool
 
 from models.commands import Deposit
-from models.db import engine
-from models.statement import read_statement
+from models.database.transactions import engine
+from models.reports.statement import read_statement
 from tests.service.desk import Desk
 from tests.service.world import Seat, World
 

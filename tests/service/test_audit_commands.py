@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import typer
 
-from models.audit import operation
-from models.currencies import add_currency
-from models.db import transaction
+from models.audit.log import operation
+from models.database.transactions import transaction
+from models.directory.currencies import add_currency
 from ops.cli import app
 from tests.service import keys
 from tests.service.desk import EUR, Desk, staffed_desk

@@ -6,14 +6,14 @@ import psycopg
 import pytest
 
 from embedded import temporary_servers
-from models.adopt import Adopted, adopt
-from models.audit import operation
-from models.journal import Strand
+from models.audit.adopt import Adopted, adopt
+from models.audit.journal import Strand
+from models.audit.log import operation
+from models.audit.records import TRANSFER, Records
+from models.audit.seal import read_seal, write_seal
+from models.audit.verify import Asked, verify
+from models.directory.providers import add_provider
 from models.migrate import migrate
-from models.providers import add_provider
-from models.records import TRANSFER, Records
-from models.seal import read_seal, write_seal
-from models.verify import Asked, verify
 from tests.service.books import Books, written
 from tests.service.journaled_books import problems, sealed
 from tests.service.keys import AUTHOR, CIPHER, JOURNAL, OPERATOR, SECRETS

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from models.audit import operation
-from models.providers import add_secret
+from models.audit.log import operation
+from models.directory.providers import add_secret
 from tests.service import keys
 from tests.service.client import Answer, ProviderClient, encode, pay_in_out_path
 from tests.service.patience import wait_for_quiet

@@ -10,8 +10,8 @@ import pytest
 
 from bench.contenders import CONTENDERS
 from embedded import temporary_servers
+from models.audit.verify import verify
 from models.commands import Deposit
-from models.verify import verify
 from tests.service.client import Answer, encode, pay_in_out_path
 from tests.service.refusals import resume, suspend
 from tests.service.world import Seat, World

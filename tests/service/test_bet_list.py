@@ -7,10 +7,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from models import open_bets
 from models.commands import PayIn
-from models.db import transaction
-from models.open_bets import list_open_bets
+from models.database.transactions import transaction
+from models.reports import open_bets
+from models.reports.open_bets import list_open_bets
 from tests.service.client import ProviderClient
 from tests.service.desk import Desk
 from tests.service.world import Seat, World

@@ -15,7 +15,7 @@ from broker.keys import job_id
 from broker.orders import BadOrder, Orders
 from models.commands import Command, Deposit, PayInOut, Withdrawal
 from models.keys import KeyRing, Purpose
-from models.ledger import Ledger
+from models.ledger.ledger import Ledger
 from settings import Settings
 from tests.service import keys
 from tests.service.ledger_world import (

@@ -119,17 +119,21 @@ def test_a_service_ends_cleanly_when_asked_to(
 
 EARLY = """
 import os, signal, uvicorn
-from ops.gateway import listen
-from server.uvicorn_server import serve_http
+from api.wallet.app import create_app
 from ops.service import service
+from server.bounds import Bounds
+from server.uvicorn_server import listen, serve_http
 
-class Interrupted(uvicorn.Config):
-    def get_loop_factory(self):  # asked for before uvicorn has put up its handlers
-        os.kill(os.getpid(), signal.SIGINT)
-        return super().get_loop_factory()
+get_loop_factory = uvicorn.Config.get_loop_factory
+
+def interrupted(self):  # asked for before uvicorn has put up its handlers
+    os.kill(os.getpid(), signal.SIGINT)
+    return get_loop_factory(self)
+
+uvicorn.Config.get_loop_factory = interrupted
 
 with service("early"), listen("127.0.0.1", 0) as listener:
-    serve_http(Interrupted("api.app:create_app", factory=True), listener)
+    serve_http(create_app(), listener, Bounds())
 os.kill(os.getpid(), signal.SIGINT)  # one more, as of a terminal that signals a whole group
 """
 

@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.crowding import Crowding
-from ops.gateway import http_config
+from api.wallet.front import WalletFront
+from api.wallet.load_shedding import LoadShedder
+from server.bounds import Bounds
 from server.connections import BoundedProtocol
-from server.uvicorn_server import Server
+from server.uvicorn_server import Server, http_config
 from settings import Settings
 from tests.service.processes import until
 from tests.service.raw import conversation, request
@@ -41,20 +42,28 @@ class Served:
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.held_is_answered = threading.Event()
         self.paused = False
-        world, crowding_ = self, Crowding(Settings())
-        crowding_.note(1_000, float("inf"))  # every bet is turned away
+        world, load_shedder = self, LoadShedder(Settings())
+        load_shedder.note(1_000, float("inf"))  # every bet is turned away
 
-        class Protocol(BoundedProtocol):
-            arrives_within_seconds = arrives_within
-            crowding = crowding_
+        class Watched(Server):
+            def make_protocol(self) -> BoundedProtocol:
+                protocol = super().make_protocol()
+                pause_writing = protocol.pause_writing
 
-            def pause_writing(self) -> None:
-                world.paused = True
-                super().pause_writing()
+                def pause() -> None:
+                    world.paused = True
+                    pause_writing()
+
+                protocol.pause_writing = pause  # type: ignore[method-assign]
+                return protocol
 
         config = http_config(Starlette(routes=[Route("/held", self._held), Route("/large", large)]))
-        config.http, config.timeout_keep_alive = Protocol, keep_alive
-        self.server = Server(config, listener)
+        bounds = Bounds(
+            arrives_within_seconds=arrives_within,
+            keep_alive_seconds=keep_alive,
+            known_keep_alive_seconds=keep_alive,
+        )
+        self.server = Watched(config, listener, bounds, WalletFront(load_shedder))
 
     @property
     def connections(self) -> int:

@@ -20,11 +20,11 @@ from typer.main import get_group
 
 from embedded import Urls, temporary_servers
 from embedded.binaries import find_postgres
-from models.audit import operation
-from models.db import engine
-from models.lookup import Lookup
+from models.audit.log import operation
+from models.database.transactions import engine
+from models.directory.providers import add_provider
+from models.ledger.lookup import Lookup
 from models.migrate import migrate
-from models.providers import add_provider
 from ops.cli import app
 from ops.healthy import healthy
 from ops.probe import in_url

@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
-from models.audit import operation
-from models.currencies import add_currency, use_currency
-from models.db import transaction
+from models.audit.log import operation
+from models.database.transactions import transaction
+from models.directory.currencies import add_currency, use_currency
 from models.errors import AlreadyExists, InvalidRequest, UnknownCurrency
 from tests.service.keys import AUTHOR
 from tests.service.ledger_world import running, until_waiting

@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from models.adopt import Adopted, adopt
-from models.audit import Author, operation
+from models.audit.adopt import Adopted, adopt
+from models.audit.log import Author, operation
+from models.audit.verify import Asked, verify
 from models.commands import Deposit
-from models.sessions import close_session
-from models.verify import Asked, verify
+from models.directory.sessions import close_session
 from tests.service.books import Books
 from tests.service.journaled_books import ledger_of, problems, sealed
 from tests.service.keys import JOURNAL, OPERATOR

@@ -12,16 +12,16 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from embedded import Urls
-from models.audit import operation
+from models.audit.log import operation
+from models.audit.seal import Seal, make_seal
+from models.audit.verify import Asked, verify
 from models.commands import Command, PayInOut
-from models.db import engine
+from models.database.transactions import engine
+from models.directory.providers import add_provider
 from models.errors import LedgerUnavailable
-from models.lookup import BetQuestion, Lookup
+from models.ledger.lookup import BetQuestion, Lookup
 from models.migrate import migrate
 from models.outcome import Outcome
-from models.providers import add_provider
-from models.seal import Seal, make_seal
-from models.verify import Asked, verify
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, players
 from tests.service.keys import AUTHOR, CIPHER, JOURNAL, OPERATOR

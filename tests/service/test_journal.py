@@ -5,11 +5,11 @@ from dataclasses import replace
 import psycopg
 import pytest
 
-from models.facts import SUBJECTS
-from models.journal import Head, Strand, row_hmac
+from models.audit.facts import SUBJECTS
+from models.audit.journal import Head, Strand, row_hmac
+from models.audit.records import KINDS, TRANSFER, Records
+from models.audit.verify import Asked, Vouched, verify
 from models.keys import Key, KeyRing, Purpose
-from models.records import KINDS, TRANSFER, Records
-from models.verify import Asked, Vouched, verify
 from tests.service.books import Books
 from tests.service.journaled_books import (
     DELETED,
@@ -51,7 +51,7 @@ def test_a_ledger_that_nobody_touched_is_vouched_for(journaled: Books) -> None:
 def test_a_long_verification_tells_how_far_it_is(
     journaled: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.journal_check._ROWS_PER_STAGE", 3)
+    monkeypatch.setattr("models.audit.journal_check._ROWS_PER_STAGE", 3)
     stages: list[str] = []
 
     verify(journaled.url, asked=Asked(JOURNAL, OPERATOR), on_stage=stages.append)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from models.audit.seal import BadSeal, Seal, _hmac, read_seal, write_seal
 from models.keys import Key, KeyRing, Purpose
-from models.seal import BadSeal, Seal, _hmac, read_seal, write_seal
 from tests.service.books import Books
 from tests.service.journaled_books import bet, ledger_of, problems, sealed, verified
 from tests.service.keys import JOURNAL

@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 from psycopg.errors import IntegrityError
 from psycopg.types.json import Jsonb
 
-from models.adopt import Adopted, adopt
-from models.errors import LedgerUnavailable
-from models.reason import Reason
-from models.records import (
+from models.audit.adopt import Adopted, adopt
+from models.audit.records import (
     AUDIT_ENTRY,
     REJECTED_BET,
     TRANSFER,
@@ -20,8 +18,10 @@ from models.records import (
     entry_line,
     transfer_line,
 )
-from models.state import Bet, BetState, Kind, Moment, OpenedBy, Transfer
-from models.verify import Vouched
+from models.audit.verify import Vouched
+from models.errors import LedgerUnavailable
+from models.ledger.state import Bet, BetState, Kind, Moment, OpenedBy, Transfer
+from models.reason import Reason
 from tests.service.books import Books
 from tests.service.journaled_books import (
     EDITED,

@@ -9,8 +9,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 
 from broker.batches import Batches
-from models.db import LedgerConnection
-from models.ledger import Ledger
+from models.ledger.ledger import Ledger, LedgerConnection
 from tests.service.patience import COMMAND
 from tests.service.queue_world import (
     QueueWorld,

@@ -11,9 +11,8 @@ from time import monotonic
 
 import pytest
 
-from models.db import LedgerConnection
 from models.errors import LedgerError, LedgerUnavailable
-from models.ledger import Ledger
+from models.ledger.ledger import Ledger, LedgerConnection
 from models.outcome import Outcome
 from tests.service import keys
 from tests.service.ledger_world import (

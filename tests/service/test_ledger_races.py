@@ -11,12 +11,11 @@ from itertools import chain
 import pytest
 
 from models.commands import Command, PayInOut
-from models.db import LedgerConnection
 from models.errors import BetTaken, LedgerContention
-from models.ledger import Ledger
+from models.ledger.ledger import Ledger, LedgerConnection
+from models.ledger.state import Account, Kind, State
+from models.ledger.write import writes
 from models.outcome import Outcome
-from models.rows import writes
-from models.state import Account, Kind, State
 from tests.service.ledger_world import (
     LedgerSeat,
     balance_of,

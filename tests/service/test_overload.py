@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from rq import Queue
 
-from api.errors import OVERLOADED
+from api.wallet.errors import OVERLOADED
 from broker.admission import Verdict
 from tests.service.breakable import frozen
 from tests.service.link_world import admission, running

@@ -12,10 +12,11 @@ import psycopg
 import pytest
 
 from embedded import Urls
-from models.connection import PreparedConnection
-from models.lookup import LOOKUPS
-from models.queries import HOT_PATH, INT8S, Query
-from models.triggers import ACCOUNTS_SETTLED
+from models.database.prepared_connection import PreparedConnection
+from models.database.query import INT8S, Query
+from models.ledger.ledger import HOT_PATH
+from models.ledger.lookup import LOOKUPS
+from models.tables.triggers import ACCOUNTS_SETTLED
 from tests.service.databases import fresh_database, name_of
 from tests.service.ledger_world import apply, sit
 from tests.service.world import World

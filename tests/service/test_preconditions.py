@@ -11,12 +11,13 @@ import psycopg
 import pytest
 
 from embedded import Urls
-from models import preconditions
-from models.db import LedgerConnection, engine, transaction
+from models.database import preconditions
+from models.database.preconditions import newest_revision
+from models.database.transactions import engine, transaction
 from models.errors import UnsupportedDatabase
-from models.lookup import Lookup
+from models.ledger.ledger import LedgerConnection
+from models.ledger.lookup import Lookup
 from models.migrate import migrate
-from models.preconditions import newest_revision
 from tests.service.databases import fresh_database, name_of
 from tests.service.desk import Desk
 from tests.service.ledger_world import balance_of, job, ledger_on, running, sit

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from embedded import temporary_servers
-from models.db import engine
+from models.audit.verify import Asked, verify
+from models.database.transactions import engine
 from models.keys import NoKey
 from models.migrate import migrate
 from models.secret_cipher import Encrypted, SecretRow
-from models.verify import Asked, verify
 from tests.service import keys
 from tests.service.client import ProviderClient
 from tests.service.databases import fresh_database

@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from models.db import engine
+from models.database.transactions import engine
 from models.migrate import migrate
 from models.reason import Reason
 from tests.service.databases import fresh_database

@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from embedded import temporary_servers
-from models.db import engine
+from models.audit.verify import verify
+from models.database.ownership import RolesNeeded
+from models.database.roles import OWNER, RIGHTS, ROLES
+from models.database.transactions import engine
 from models.migrate import migrate
-from models.ownership import RolesNeeded
-from models.roles import OWNER, RIGHTS, ROLES
-from models.verify import verify
 from ops.cli import app
 from settings import settings
 from tests.service.books import WHOLE, Books

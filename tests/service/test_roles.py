@@ -1,4 +1,4 @@
-"""What each role can do in the database is what models/roles.py says, tried out on everything."""
+"""Each role can do in the database what models/database/roles.py says: tried on everything."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -9,13 +9,22 @@ import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
-from models import preconditions
-from models.db import LedgerConnection
+from models.audit.verify import verify
+from models.database import preconditions
+from models.database.roles import (
+    ALL,
+    FUNCTIONS,
+    OWNER,
+    RIGHTS,
+    ROLES,
+    SEQUENCES,
+    TEMPORARY,
+    USERS,
+    Rights,
+)
 from models.errors import UnsupportedDatabase
-from models.ledger import Ledger
-from models.lookup import Lookup
-from models.roles import ALL, FUNCTIONS, OWNER, RIGHTS, ROLES, SEQUENCES, TEMPORARY, USERS, Rights
-from models.verify import verify
+from models.ledger.ledger import Ledger, LedgerConnection
+from models.ledger.lookup import Lookup
 from ops.logins import LOGINS, login_url
 from tests.service.ledger_world import apply, sit
 from tests.service.world import World
@@ -68,7 +77,7 @@ def test_every_table_and_column_has_a_decision(tables: Tables) -> None:
         for column in " ".join(rights).replace(ALL, "").split()
     }
 
-    assert set(RIGHTS) == set(tables), "decide in models/roles.py who needs the new table"
+    assert set(RIGHTS) == set(tables), "decide in models/database/roles.py who needs the new table"
     assert named <= {(table, column) for table, columns in tables.items() for column in columns}
     assert all(set(roles) <= set(USERS) for roles in RIGHTS.values())
 
@@ -304,7 +313,7 @@ def may(connection: psycopg.Connection, operation: str, table: str, column: str 
 
 
 def declared(role: str, operation: str, table: str, column: str) -> bool:
-    """Whether models/roles.py says so."""
+    """Whether models/database/roles.py says so."""
     columns = getattr(RIGHTS[table].get(role, NOTHING), operation)
     return columns == ALL or column in columns.split()
 

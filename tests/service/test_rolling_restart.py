@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import httpx
 
 from embedded import Urls
-from models.verify import verify
-from ops.gateway import listen
+from models.audit.verify import verify
+from server.uvicorn_server import listen
 from tests.service.audit import assert_balances, settle
 from tests.service.breakable import DEPOSIT, players
 from tests.service.load import PATIENCE_SECONDS, Load, random_bet

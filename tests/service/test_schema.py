@@ -10,9 +10,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
-from models import triggers
+from models.database.roles import FUNCTIONS
 from models.migrate import migrate
-from models.roles import FUNCTIONS
+from models.tables import triggers
 from tests.service.databases import fresh_database
 from tests.service.ledger_world import until_waiting
 from tests.service.migrating import migrating

@@ -11,13 +11,13 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from models.connection import PreparedConnection
-from models.db import transaction
+from models.database.postgres import connect
+from models.database.preconditions import Use
+from models.database.prepared_connection import PreparedConnection
+from models.database.query import Query
+from models.database.transactions import transaction
 from models.keys import Purpose
 from models.migrate import migrate
-from models.postgres import connect
-from models.preconditions import Use
-from models.queries import Query
 from tests.service import keys
 from tests.service.desk import Desk
 from tests.service.embedded_world import owner

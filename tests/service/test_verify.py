@@ -12,10 +12,9 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
+from models.audit.verify import Report
 from models.commands import Command, Deposit, PayInOut
-from models.db import LedgerConnection
-from models.ledger import Ledger
-from models.verify import Report
+from models.ledger.ledger import Ledger, LedgerConnection
 from ops.cli import app
 from settings import settings
 from tests.service import keys

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.verify import Report
+from models.audit.verify import Report
 from tests.service.books import Books, Moves, copied, whole_books
 
 REFUND_OF_SETTLED = [("stake", "10"), ("win", "20"), ("refund", "10"), ("win_reversal", "20")]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from models.verify import Report
+from models.audit.verify import Report
 from tests.service.books import Books, copied, whole_books
 
 

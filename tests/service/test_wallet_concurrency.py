@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models.verify import verify
+from models.audit.verify import verify
 from tests.examples import TIMES
 from tests.service.client import Answer, encode, read_answer
 from tests.service.patience import SOON

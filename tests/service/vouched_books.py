@@ -9,15 +9,15 @@ from typing import Any
 import psycopg
 
 from embedded import temporary_servers
-from models.accounts import set_player_status
-from models.audit import Author, operation
+from models.audit.log import Author, operation
+from models.audit.seal import Seal
 from models.commands import Deposit, PayIn, PayInOut
-from models.currencies import add_currency
-from models.db import engine
+from models.database.transactions import engine
+from models.directory.accounts import set_player_status
+from models.directory.currencies import add_currency
+from models.directory.providers import add_provider, add_secret, revoke_secret, set_provider_status
+from models.directory.sessions import Opening, close_session, open_sessions
 from models.migrate import migrate
-from models.providers import add_provider, add_secret, revoke_secret, set_provider_status
-from models.seal import Seal
-from models.sessions import Opening, close_session, open_sessions
 from tests.service.books import Books
 from tests.service.journaled_books import ledger_of, problems
 from tests.service.keys import CIPHER, OPERATOR

@@ -11,14 +11,14 @@ import psycopg
 from redis import Redis
 
 from embedded import Urls
-from models.audit import operation
+from models.audit.log import operation
 from models.commands import Deposit
-from models.currencies import add_currency
-from models.db import LedgerConnection, transaction
-from models.ledger import Ledger
+from models.database.transactions import transaction
+from models.directory.currencies import add_currency
+from models.directory.providers import add_provider, find_provider
+from models.directory.sessions import Opening, close_session, open_sessions
+from models.ledger.ledger import Ledger, LedgerConnection
 from models.migrate import migrate
-from models.providers import add_provider, find_provider
-from models.sessions import Opening, close_session, open_sessions
 from ops.logins import login_url, make_logins
 from tests.service import keys
 from tests.service.client import Answer, ProviderClient

@@ -9,19 +9,19 @@ from typing import Any, cast
 import httpx
 from fakeredis import FakeRedis
 
-from api.app import create_app
-from api.auth import Authenticator
-from api.dispatch import Dispatcher
-from api.gateway import Gateway
-from api.sessions import Sessions
+from api.wallet.app import create_app
+from api.wallet.auth import Authenticator
+from api.wallet.dispatch import Dispatcher
+from api.wallet.gateway import Gateway
+from api.wallet.sessions import Sessions
 from broker.admission import Admission, Result, Verdict
 from broker.link import Link
 from broker.scripts import common_arguments, source
 from models.commands import Place
 from models.errors import LedgerUnavailable
 from models.keys import Purpose
-from models.ledger import Ledger
-from models.lookup import Lookup
+from models.ledger.ledger import Ledger
+from models.ledger.lookup import Lookup
 from models.outcome import Outcome
 from models.secret_cipher import Encrypted, SecretRow
 from settings import Settings
@@ -112,7 +112,7 @@ class GatewayParts:
     ) -> None:
         self._http = http
         self.authenticator = gateway.authenticator
-        self.crowding = gateway.crowding
+        self.load_shedder = gateway.load_shedder
         self.sessions = gateway.sessions
         self.link = link
         self.behind = behind

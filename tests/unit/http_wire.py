@@ -9,18 +9,22 @@ from typing import Any, cast
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from api.app import create_app
-from api.auth import Authenticator
-from api.dispatch import Dispatcher
-from api.gateway import Gateway
-from api.sessions import Sessions
+from api.wallet.app import create_app
+from api.wallet.auth import Authenticator
+from api.wallet.dispatch import Dispatcher
+from api.wallet.front import WalletFront
+from api.wallet.gateway import Gateway
+from api.wallet.load_shedding import LoadShedder
+from api.wallet.sessions import Sessions
 from broker.admission import Admission, Verdict
 from broker.link import Link
 from models.keys import Purpose
-from models.ledger import Ledger
-from models.lookup import Lookup
-from ops.gateway import http_config
+from models.ledger.ledger import Ledger
+from models.ledger.lookup import Lookup
+from server.bounds import Bounds
+from server.connection_life import Crowd
 from server.connections import BoundedProtocol
+from server.uvicorn_server import http_config
 from settings import Settings
 from tests.service import keys
 from tests.unit.gateway_parts import DONE, Behind
@@ -96,9 +100,13 @@ class InstantLink:
 class Connections:
     """Connections to one gateway: the real app, whose queue answers at once."""
 
-    def __init__(self, app: ASGIApp, protocol: type[BoundedProtocol] = BoundedProtocol) -> None:
+    def __init__(
+        self, app: ASGIApp, bounds: Bounds | None = None, load_shedder: LoadShedder | None = None
+    ) -> None:
         self._app = app
-        self._protocol = protocol
+        self._bounds = bounds or Bounds()
+        self._crowd = Crowd()
+        self._front = WalletFront(load_shedder or LoadShedder(Settings()))
         self.seen: list[Seen] = []
         self.state = ServerState()
 
@@ -126,7 +134,9 @@ class Connections:
     async def open(self) -> AsyncIterator[tuple[BoundedProtocol, FakeTransport]]:
         """One connection."""
         transport = FakeTransport()
-        protocol = self._protocol(self.config, self.state, {})
+        protocol = BoundedProtocol(
+            self.config, self.state, {}, self._bounds, self._crowd, self._front
+        )
         protocol.connection_made(cast("asyncio.Transport", transport))
         try:
             yield protocol, transport
@@ -172,7 +182,7 @@ async def connections(**changed: Any) -> AsyncIterator[Connections]:
     link = cast("Link", InstantLink())
     gateway.dispatcher = Dispatcher(settings, link, cast("Ledger", behind))
     try:
-        yield Connections(app)
+        yield Connections(app, load_shedder=gateway.load_shedder)
     finally:
         await gateway.stop()
 

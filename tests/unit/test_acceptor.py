@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import uvloop
 
-from ops.gateway import listen
 from server.acceptor import FEWEST_PER_TURN, MOST_PER_TURN, PER_SECOND, Acceptor
+from server.uvicorn_server import listen
 
 PENDING = 3 * MOST_PER_TURN
 #: After a turn longer than that no more are accepted than after one of that length.

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from api.answer_log import sum_up
+from api.wallet.answer_log import sum_up
 from broker.admission import Result, Verdict
 from models.outcome import Outcome
 from models.reason import Reason

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from api import answer_log
-from api.answer_log import log_answer, sum_up
-from api.errors import ApiError, invalid, refused, try_later, unauthorized
+from api.wallet import answer_log
+from api.wallet.answer_log import log_answer, sum_up
+from api.wallet.errors import ApiError, invalid, refused, try_later, unauthorized
 from models.reason import Reason
 from tests.unit.gateway_parts import CLIENT, SECRET
 

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from api.auth import Authenticator
-from api.calls import Call
-from api.errors import ApiError
+from api.wallet.auth import Authenticator
+from api.wallet.calls import Call
+from api.wallet.errors import ApiError
 from models.keys import Purpose
-from models.lookup import Lookup
+from models.ledger.lookup import Lookup
 from models.secret_cipher import Encrypted, SecretRow
 from settings import Settings
 from tests.service import keys

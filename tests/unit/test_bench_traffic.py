@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from starlette.types import Message, Scope
 
-from api.auth import Authenticator
-from api.calls import read_call
+from api.wallet.auth import Authenticator
+from api.wallet.calls import read_call
 from bench.people import people_of
 from bench.traffic import MIX, Signed, sign_traffic
 from models.keys import Purpose
-from models.lookup import Lookup
+from models.ledger.lookup import Lookup
 from settings import Settings
 from tests.service import keys
 from tests.unit.gateway_parts import CLIENT, PLACE, SECRET, Behind

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from models.cells import Decision
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
+from models.ledger.bet_cells import Decision
+from models.ledger.rules import COLUMNS, TABLE, Row, decide
+from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Session
 from models.reason import Reason
-from models.rules import COLUMNS, TABLE, Row, decide
-from models.state import Account, Bet, BetState, Kind, OpenedBy, Session
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ARCHITECTURE.md"
 STAKE, WIN, BALANCE = Decimal(10), Decimal(25), Decimal(100)

@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import ClassVar
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 
-from server.connections import PIPELINED_MAX, BoundedProtocol
+from server.bounds import Bounds
+from server.connections import PIPELINED_MAX
 from server.peer import peer_of
 from tests.unit.http_table import HOST, bet, get, in_chunks
 from tests.unit.http_wire import Connections, FakeTransport, answers, connections, cuts
@@ -19,12 +20,13 @@ LONG = 3_600
 ANSWER = b'{"_responseCode":1}'
 
 
-class Small(BoundedProtocol):
-    """For three connections."""
-
-    connections_max = 3
-    arrives_within_seconds = LONG
-    known_keep_alive_seconds: ClassVar[float] = LONG
+#: For three connections.
+SMALL = Bounds(
+    connections_max=3,
+    arrives_within_seconds=LONG,
+    keep_alive_seconds=LONG,
+    known_keep_alive_seconds=LONG,
+)
 
 
 class Held:
@@ -54,8 +56,7 @@ def held() -> Held:
 
 @pytest_asyncio.fixture
 async def small(held: Held) -> AsyncIterator[Connections]:
-    to = Connections(held, Small)
-    to.config.timeout_keep_alive = LONG
+    to = Connections(held, SMALL)
     yield to
     held.may_answer.set()
     await to.settle()
@@ -139,11 +140,8 @@ async def test_a_connection_rests_for_seconds_and_for_longer_once_a_signature_wa
 
 
 async def test_who_rests_for_longer_than_it_may_is_closed(held: Held) -> None:
-    class Hurried(Small):
-        known_keep_alive_seconds = 0.2
-
-    to = Connections(held, Hurried)
-    to.config.timeout_keep_alive = 0
+    hurried = replace(SMALL, keep_alive_seconds=0, known_keep_alive_seconds=0.2)
+    to = Connections(held, hurried)
     async with to.open() as (known, known_transport), to.open() as (stranger, stranger_transport):
         known.data_received(SIGNED)
         stranger.data_received(get())
@@ -237,10 +235,7 @@ async def test_what_ends_in_the_middle_of_a_request_is_400(small: Connections, s
 
 
 async def test_a_body_that_does_not_come_is_99_in_time(held: Held) -> None:
-    class Hurried(Small):
-        body_arrives_within_seconds = 0.05
-
-    to = Connections(held, Hurried)
+    to = Connections(held, replace(SMALL, body_arrives_within_seconds=0.05))
     async with to.open() as (protocol, transport):
         protocol.data_received(get(b"Content-Length: 5") + b"a")
         await transport.end()

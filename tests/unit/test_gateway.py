@@ -11,14 +11,14 @@ import pytest
 import pytest_asyncio
 from fakeredis import FakeRedis
 
-from api.auth import Authenticator
-from api.calls import Call
-from api.errors import ApiError
+from api.wallet.auth import Authenticator
+from api.wallet.calls import Call
+from api.wallet.errors import ApiError
 from broker.admission import Admission, Result, Verdict
 from broker.keys import nonce_key
 from models.errors import UnsupportedDatabase
 from models.keys import Purpose
-from models.lookup import Lookup
+from models.ledger.lookup import Lookup
 from models.outcome import Outcome
 from settings import Settings
 from tests.service import keys

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded.private_files import PrivateFileRefused, read_private, write_private
 from models.keys import BadKey, Key, KeyRing, NoKey, Purpose, find_ring, require_ring
+from models.private_files import PrivateFileRefused, read_private, write_private
 from ops.keys import key_file, make_keys, require_keys, with_keys
 from settings import Settings
 

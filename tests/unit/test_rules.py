@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from models.cells import Decision
 from models.commands import BetCommand, Deposit, PayIn, PayInOut
+from models.ledger.bet_cells import Decision
+from models.ledger.rules import decide, decide_cash
+from models.ledger.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
 from models.reason import Reason
-from models.rules import decide, decide_cash
-from models.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
 
 STAKE, WIN = Decimal("10"), Decimal("25.5")
 CALL = PayInOut(

@@ -7,8 +7,8 @@ from decimal import Decimal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.rules import decide
-from models.state import Bet, Kind, Session
+from models.ledger.rules import decide
+from models.ledger.state import Bet, Kind, Session
 from tests.unit.test_rules import ACCOUNT, CALL, RECORDED, SESSION, SESSIONS
 
 CENTS = st.integers(0, 1200)

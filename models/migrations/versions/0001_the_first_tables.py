@@ -1,4 +1,4 @@
-"""The first tables: what models/tables and models/triggers.py declared then."""
+"""The first tables: what models/tables and models/tables/triggers.py declared then."""
 
 from alembic import op
 

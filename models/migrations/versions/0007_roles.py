@@ -1,4 +1,4 @@
-"""What each role may do (docs/adr/0018); the roles themselves: models/ownership.py.
+"""What each role may do (docs/adr/0018); the roles themselves: models/database/ownership.py.
 
 From here on every migration grants what it makes: what nobody was given, only the owner can use.
 """

@@ -1,0 +1,1 @@
+"""What game providers call: the signed calls about bets, balances and states."""

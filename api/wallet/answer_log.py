@@ -1,0 +1,128 @@
+"""One line in the log for each answer that is not success: which request it was, and why.
+
+Of many that are alike only the first few of each ten seconds are written, and then how many more
+there were. What is not written is not put together either, so that a flood costs next to nothing.
+A successful answer never comes here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+from urllib.parse import parse_qsl
+
+from starlette.types import Scope
+
+from api.wallet.bodies import read_object
+from api.wallet.errors import ApiError
+from logs.shown import shown
+from logs.throttle import Throttle
+from models.errors import InvalidRequest
+
+_LOG = logging.getLogger("betcore.answers")
+#: What a scope holds once a request with a body was refused: the body, in which the bet is named.
+BODY: Final = "betcore.body"
+
+_WINDOW_SECONDS: Final = 10.0
+#: Lines of one kind in a window. What is usual in a game (no money, a closed session) is no alarm.
+_USUAL_MOST, _UNUSUAL_MOST = 5, 10
+_USUAL: Final = range(2, 8)  # codes
+_LOOK_EVERY_SECONDS: Final = 1.0
+
+
+class _Kind(NamedTuple):
+    """What is alike. Nothing in it is from outside."""
+
+    status: int
+    code: int
+    cause: str
+
+
+_throttle: Throttle[_Kind] = Throttle(_WINDOW_SECONDS)
+
+
+def log_answer(
+    error: ApiError,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    path: str | bytes = "",
+    query: bytes = b"",
+    body: bytes = b"",
+) -> None:
+    """Note that a request was answered with this error.
+
+    Call it once for each such answer, wherever it is made. `headers` are the request's, names in
+    lower case. `path` may have a query. What is not known is left out.
+    """
+    cause, *detail = error.why or (error.reason or error.message,)
+    kind = _Kind(error.status, error.code, str(cause))
+    is_usual = error.code in _USUAL
+    if not _throttle.lets(kind, _USUAL_MOST if is_usual else _UNUSUAL_MOST):
+        return
+    reason = f"{cause}: {str(detail[0]) % tuple(detail[1:])}" if detail else cause
+    found = dict(reversed(list(headers)))  # of a header that is there twice, the first
+    _LOG.log(
+        _level(kind),
+        "answer status=%d code=%d reason=%s request=%s provider=%s session=%s bet=%s",
+        error.status,
+        error.code,
+        shown(reason),
+        shown(found.get(b"x-request-id")),
+        shown(found.get(b"x-counterparty-id")),
+        shown(_session_in(path)),
+        shown(_bet_in(body) if body else _bet_asked(query)),
+    )
+
+
+def log_answer_in(scope: Scope, error: ApiError) -> None:
+    """Note that the request of an ASGI scope was answered with this error."""
+    query = scope.get("query_string", b"")
+    log_answer(error, scope["headers"], scope["path"], query, scope.get(BODY, b""))
+
+
+def sum_up(*, everything: bool = False) -> None:
+    """Say how many were not written, of the windows that ended; or of all, at the end."""
+    for kind, count in _throttle.ended(everything=everything):
+        _LOG.log(
+            _level(kind),
+            "answer status=%d code=%d reason=%s … and %d more like it",
+            kind.status,
+            kind.code,
+            shown(kind.cause),
+            count,
+        )
+
+
+async def keep_summing_up() -> None:
+    """Sum up until cancelled; then for the last time."""
+    try:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+            sum_up()
+    finally:
+        sum_up(everything=True)
+
+
+def _level(kind: _Kind) -> int:
+    return logging.INFO if kind.code in _USUAL else logging.WARNING
+
+
+def _session_in(path: str | bytes) -> str | None:
+    text = path.decode("latin-1") if isinstance(path, bytes) else path
+    parts = text.partition("?")[0].split("/", 4)
+    return parts[3] if len(parts) > 3 and parts[1:3] == ["v1", "sessions"] else None
+
+
+def _bet_in(body: bytes) -> object:
+    try:
+        bet_id = read_object(body).get("betId")
+    except InvalidRequest:
+        return None
+    return bet_id if isinstance(bet_id, str) else None  # a number is one too (`JsonNumber`)
+
+
+def _bet_asked(query: bytes) -> str | None:
+    try:
+        values = parse_qsl(query.decode("latin-1"), max_num_fields=16)
+    except ValueError:
+        return None
+    return next((value for name, value in values if name == "betId"), None)

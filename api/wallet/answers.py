@@ -1,0 +1,78 @@
+"""Answers as bytes: JSON with exact numbers, and always a code."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.wallet.answer_log import log_answer_in
+from api.wallet.calls import well_formed_nonce
+from api.wallet.errors import NAMES, ApiError
+from models.money import plain
+from settings import settings
+
+JSON = "application/json; charset=utf-8"
+
+
+def done(names: Sequence[str], result: Mapping[str, Any]) -> bytes:
+    """The body of code 1: transaction ids under their names, and the balance, exactly."""
+    ids = "".join([f'"{name}":"{id_}",' for name, id_ in zip(names, result["ids"], strict=True)])
+    return f'{{{ids}"balance":{result["balance"]},"_responseCode":1}}'.encode()
+
+
+def exact_json(fields: Mapping[str, object]) -> bytes:
+    """A JSON object whose numbers are exact: a Decimal is written as the number it is."""
+    parts = [
+        f"{json.dumps(name)}:{plain(value) if isinstance(value, Decimal) else json.dumps(value)}"
+        for name, value in fields.items()
+    ]
+    return f"{{{','.join(parts)}}}".encode()
+
+
+def error_body(error: ApiError, request_headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The body of the answer to a request with these headers."""
+    fields = {
+        "_responseCode": error.code,
+        "error": NAMES[error.code],
+        "message": error.message,
+    }
+    if error.reason is not None:
+        fields["reason"] = error.reason
+    nonce = well_formed_nonce(request_headers)
+    if nonce is not None:
+        fields["requestId"] = nonce
+    text = json.dumps(fields, ensure_ascii=False)
+    if error.balance is not None:
+        text = f'{text[:-1]}, "balance": {error.balance}}}'
+    return text
+
+
+async def render_error(request: Request, error: Exception) -> Response:
+    """Answer an ApiError, and leave a line in the log."""
+    assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else
+    log_answer_in(request.scope, error)
+    text = error_body(error, request.scope["headers"])
+    headers = {"retry-after": str(settings().retry_after_seconds)} if error.code == 99 else None
+    return Response(text, error.status, headers, media_type=JSON)
+
+
+async def render_http_exception(request: Request, error: Exception) -> Response:
+    """Answer what Starlette refuses: an unknown path, a wrong method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
+    phrase = HTTPStatus(error.status_code).phrase
+    response = await render_error(request, ApiError(error.status_code, 2, f"{phrase}."))
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+async def render_unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    """Answer what nobody expected; the server logs it with its traceback."""
+    return await render_error(
+        request, ApiError(500, 0, "Something failed here: repeat with the same betId, or ask.")
+    )

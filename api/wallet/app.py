@@ -1,0 +1,118 @@
+"""The wallet as an ASGI app: its routes, its error handlers, its lifespan."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.wallet.answers import render_error, render_http_exception, render_unexpected
+from api.wallet.endpoints import BalanceCall, BetCall, BetStatusCall
+from api.wallet.errors import ApiError
+from api.wallet.gateway import Gateway
+from api.wallet.health import alive, ready
+from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
+from settings import Settings, settings
+
+#: Where a session is in a path.
+SESSION_PATH: Final = "/v1/sessions/{session_id}"
+_BEFORE_SESSION = SESSION_PATH.partition("{")[0]
+_AFTER_SESSION = "/bets/"
+_ENCODED_SLASH = b"%2f"
+
+BETS: dict[str, type[BetCommand]] = {
+    "pay-in": PayIn,
+    "pay-out": PayOut,
+    "pay-in-out": PayInOut,
+    "refund": Refund,
+}
+
+
+def create_app(configured: Settings | None = None) -> Starlette:
+    """The gateway's ASGI app; without settings, those of the environment."""
+    gateway = Gateway(configured or settings())
+    bets = {name: BetCall(gateway, command) for name, command in BETS.items()}
+    app = ShortcutApp(
+        bets,
+        routes=[
+            *[Route(f"{SESSION_PATH}/bets/{name}", bets[name], methods=["POST"]) for name in bets],
+            Route(f"{SESSION_PATH}/balance", BalanceCall(gateway), methods=["GET"]),
+            Route("/v1/bets", BetStatusCall(gateway), methods=["GET"]),
+            Route("/healthz", alive, methods=["GET"]),
+            Route("/readyz", ready, methods=["GET"]),
+        ],
+        exception_handlers={
+            ApiError: render_error,
+            HTTPException: render_http_exception,
+            Exception: render_unexpected,
+        },
+        lifespan=_lifespan,
+    )
+    app.state.gateway = gateway
+    app.router.redirect_slashes = False  # a redirect would be an answer without JSON and a code
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    gateway: Gateway = app.state.gateway
+    await gateway.start()
+    try:
+        yield
+    finally:
+        await gateway.stop()
+
+
+class ShortcutApp(Starlette):
+    """Starlette's app, but for bets, to which its middleware and router cost more than our steps.
+
+    `POST /v1/sessions/{session_id}/bets/{name}` goes straight to its endpoint.
+    The endpoint is the route's own, and is given what the route would give it; its errors are
+    answered as the app's handlers answer them.
+    """
+
+    def __init__(self, bets: Mapping[str, ASGIApp], **parts: Any) -> None:
+        """`bets`: the endpoints by name, which are among the routes too; `parts`: Starlette's."""
+        super().__init__(**parts)
+        self._bets = bets
+        self._shortcut = ServerErrorMiddleware(self._answer, handler=render_unexpected)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live from start to stop."""
+        if _ENCODED_SLASH in (scope.get("raw_path") or b"").lower():
+            # It is data and separates nothing, and no path of ours has a slash as data.
+            scope["app"], scope["endpoint"] = self, _no_such_path
+            await self._shortcut(scope, receive, send)
+            return
+        if scope["type"] == "http" and scope["method"] == "POST" and not scope.get("root_path"):
+            path: str = scope["path"]
+            session_id, found, name = path[len(_BEFORE_SESSION) :].partition(_AFTER_SESSION)
+            if (
+                found
+                and name in self._bets
+                and session_id
+                and "/" not in session_id
+                and path.startswith(_BEFORE_SESSION)
+            ):
+                scope["app"] = self
+                scope["path_params"] = {"session_id": session_id}
+                scope["endpoint"] = self._bets[name]
+                await self._shortcut(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await scope["endpoint"](scope, receive, send)
+        except ApiError as error:
+            response = await render_error(Request(scope), error)
+            await response(scope, receive, send)
+
+
+async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+    raise ApiError(404, 2, "Not Found.")

@@ -1,0 +1,135 @@
+"""Who calls: the signature of a request against the secrets of its provider. Nothing is stored."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from api.wallet.calls import Call
+from api.wallet.coalesced import Coalesced, LookupFailed
+from api.wallet.directory import Directory, Secrets, SecretsLocked
+from api.wallet.errors import ApiError, try_later, unauthorized
+from models.errors import UnsupportedDatabase
+from models.keys import BadKey, NoKey
+from models.ledger.lookup import Lookup
+from settings import Settings
+
+_NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
+# Failed authentications ask for newer secrets; this bounds what a flood of them can cost.
+_SPACING_SECONDS = 0.05
+# What we say ourselves; a driver's message may name hosts and users.
+_TELLABLE = (UnsupportedDatabase, NoKey, BadKey, SecretsLocked)
+_UNREACHABLE = "PostgreSQL cannot be reached or read; the log says why."
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A call whose signature is good."""
+
+    provider_id: int
+    call: Call
+
+
+class Authenticator:
+    """Knows every active secret; at most as old as `directory_max_age_seconds`."""
+
+    def __init__(self, settings: Settings, lookup: Lookup) -> None:
+        self._settings = settings
+        self._secrets: Secrets = {}
+        self._read_at = float("-inf")  # when the reading of `_secrets` began, loop time
+        self._trouble = _UNREACHABLE
+        directory = Directory(settings)
+        self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
+            lambda keys: [(time.monotonic(), directory.decrypted(lookup.secrets()))] * len(keys),
+            lookup.close,
+            _SPACING_SECONDS,
+        )
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to read the secrets anew every so often."""
+        self._keeper = asyncio.create_task(self._keep_fresh())
+
+    async def stop(self) -> None:
+        """Stop reading."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        await self._newest.stop()
+
+    async def authenticate(self, call: Call, within_seconds: float) -> Signed:
+        """The call, if its timestamp is near and its signature good.
+
+        A secret that was just added counts at once: whoever fails is tried again with secrets read
+        since. Raises ApiError: 401, the same for every reason; 503 when secrets cannot be read.
+        """
+        answer_by = time.monotonic() + within_seconds
+        tolerance_ms = self._settings.timestamp_tolerance_seconds * 1000
+        age_ms = time.time() * 1000 - call.stamp_ms
+        if abs(age_ms) > tolerance_ms:
+            raise _out_of_time(age_ms, tolerance_ms)
+        if self._age() > self._settings.directory_max_age_seconds:
+            await self._refresh(answer_by)
+        provider_id = self._signer(call)
+        if provider_id is None:
+            await self._refresh(answer_by)
+            provider_id = self._signer(call)
+        if provider_id is None:
+            raise self._badly_signed(call)
+        return Signed(provider_id, call)
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the secrets are recent enough to judge by."""
+        return self._age() <= self._settings.directory_max_age_seconds
+
+    @property
+    def trouble(self) -> str:
+        """Why nobody can be authenticated, in one line for an operator; "" when they can."""
+        return "" if self.fresh else self._trouble
+
+    def _signer(self, call: Call) -> int | None:
+        """The provider that signed the call; the work is the same whether it exists or not."""
+        counterparty_id = call.counterparty_id.decode()
+        provider_id, secrets = self._secrets.get(counterparty_id, _NOBODY)
+        good = False
+        for secret in secrets:
+            expected = hmac.digest(secret, call.message, "sha256").hex().encode()
+            good |= hmac.compare_digest(expected, call.signature)
+        return provider_id if good and secrets is not _NOBODY[1] else None
+
+    def _badly_signed(self, call: Call) -> ApiError:
+        """For an unknown provider and a wrong signature alike, up to the very same line or none.
+
+        Were they throttled apart, the time of the answer would tell which providers exist.
+        """
+        is_known = call.counterparty_id.decode() in self._secrets
+        detail = "no secret of the provider makes it" if is_known else "the provider is unknown"
+        return unauthorized("the signature is not good", detail)
+
+    async def _refresh(self, answer_by: float) -> None:
+        try:
+            left = max(0.0, answer_by - time.monotonic())
+            self._read_at, self._secrets = await self._newest.get(None, left)
+        except LookupFailed:
+            raise try_later("The providers cannot be looked up at the moment.") from None
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            try:
+                newest = await self._newest.get(None, self._settings.directory_max_age_seconds)
+                self._read_at, self._secrets = newest
+            except LookupFailed as failure:
+                tellable = isinstance(failure.__cause__, _TELLABLE)
+                self._trouble = str(failure) if tellable else _UNREACHABLE
+            await asyncio.sleep(self._settings.directory_refresh_seconds)
+
+    def _age(self) -> float:
+        return time.monotonic() - self._read_at
+
+
+def _out_of_time(age_ms: float, tolerance_ms: float) -> ApiError:
+    cause = "the timestamp is too old" if age_ms > 0 else "the timestamp is too far ahead"
+    detail = "it is %.1f s %s our clock, and may be %.0f s"
+    side = "behind" if age_ms > 0 else "ahead of"
+    return unauthorized(cause, detail, abs(age_ms) / 1000, side, tolerance_ms / 1000)

@@ -1,0 +1,168 @@
+"""The signed calls: what all of them have in common, then each one.
+
+Source: PROTOCOL.md, "Calls".
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from typing import Generic, TypeVar
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from api.wallet.answer_log import BODY
+from api.wallet.answers import JSON, done, exact_json
+from api.wallet.auth import Signed
+from api.wallet.bodies import read_object
+from api.wallet.calls import Call, read_call
+from api.wallet.errors import ApiError, invalid
+from api.wallet.gateway import Gateway
+from api.wallet.load_shedding import STRANGERS
+from models.commands import BetCommand, Place, read_text
+from models.errors import InvalidRequest
+from server.peer import Peer, peer_of
+
+Question = TypeVar("Question")
+
+
+class SignedEndpoint(ABC, Generic[Question]):
+    """An ASGI app that authenticates, reads, claims the nonce, answers.
+
+    Not a function of Starlette's: building its Request and Response would cost a fifth of the
+    gateway's time (docs/adr/0005).
+    """
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    @abstractmethod
+    async def read(self, scope: Scope, signed: Signed, arrived: float) -> Question:
+        """What a signed call asks. Raises ApiError or InvalidRequest; its nonce is claimed then."""
+
+    @abstractmethod
+    async def claim_and_answer(self, signed: Signed, question: Question, arrived: float) -> bytes:
+        """Claim the nonce; the body of the answer, with code 1. Raises ApiError."""
+
+    def session_of_bet(self, scope: Scope) -> str:  # noqa: ARG002
+        """The session whose bet the call is about, of which there may be only so many; or ""."""
+        return ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call. Raises ApiError, which the app renders."""
+        gateway = self.gateway
+        arrived = asyncio.get_running_loop().time()
+        left = gateway.seconds_left(arrived)
+        call = await read_call(scope, receive, gateway.settings.body_bytes_max, left)
+        try:
+            signed = await self._authenticate(call, peer_of(scope), arrived)
+            now = asyncio.get_running_loop().time()
+            session_id = self.session_of_bet(scope)
+            with gateway.load_shedder.admitted(call.counterparty_id, session_id, now):
+                question = await self._read(scope, signed, arrived)
+                body = await self.claim_and_answer(signed, question, arrived)
+        except Exception:
+            scope[BODY] = call.body  # in which the log finds the bet
+            raise
+        headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _authenticate(self, call: Call, peer: Peer, arrived: float) -> Signed:
+        """Wait for the call's turn, then look at its signature."""
+        gateway, provider = self.gateway, call.counterparty_id
+        await gateway.load_shedder.intake.enter(provider if peer.knows(provider) else STRANGERS)
+        left = gateway.seconds_left(arrived)
+        signed = await gateway.authenticator.authenticate(call, left)
+        peer.note(provider)
+        return signed
+
+    async def _read(self, scope: Scope, signed: Signed, arrived: float) -> Question:
+        """The question; a call that is refused here claims its nonce all the same."""
+        try:
+            return await self.read(scope, signed, arrived)
+        except InvalidRequest as error:
+            refusal = invalid(str(error))
+        except ApiError as error:
+            refusal = error
+        await self.gateway.dispatcher.claim(signed, arrived)
+        raise refusal
+
+
+class BetCall(SignedEndpoint[BetCommand]):
+    """The endpoint of one call about a bet, such as pay-in-out."""
+
+    def __init__(self, gateway: Gateway, command_type: type[BetCommand]) -> None:
+        super().__init__(gateway)
+        self._command_type = command_type
+
+    def session_of_bet(self, scope: Scope) -> str:
+        """That of the path."""
+        session_id: str = scope["path_params"]["session_id"]
+        return session_id
+
+    async def read(self, scope: Scope, signed: Signed, arrived: float) -> BetCommand:
+        """The command that a signed call stands for."""
+        body = read_object(signed.call.body)
+        session_id = self.session_of_bet(scope)
+        if "sessionId" in body and read_text(body["sessionId"], "sessionId") != session_id:
+            # The path is not signed: a session in the body, which is, must be the path's.
+            raise InvalidRequest("The sessionId in the body is not the one in the path.")
+        left = self.gateway.seconds_left(arrived)
+        place = await self.gateway.sessions.place(session_id, signed.provider_id, left)
+        return self._command_type.read(body, place)
+
+    async def claim_and_answer(self, signed: Signed, question: BetCommand, arrived: float) -> bytes:
+        """Run the command through the queue, whose script claims the nonce with it."""
+        result = await self.gateway.dispatcher.run(signed, question, arrived)
+        return done(question.answers, result)
+
+
+class QuestionCall(SignedEndpoint[Question]):
+    """A call that only asks; it never waits for a lane."""
+
+    @abstractmethod
+    async def look_up(self, signed: Signed, question: Question, arrived: float) -> bytes:
+        """The body of the answer, with code 1. Raises ApiError."""
+
+    async def claim_and_answer(self, signed: Signed, question: Question, arrived: float) -> bytes:
+        """Claim the nonce, then look up."""
+        await self.gateway.dispatcher.claim(signed, arrived)
+        return await self.look_up(signed, question, arrived)
+
+
+class BalanceCall(QuestionCall[Place]):
+    """GET balance: of a session's player, also after the session ended."""
+
+    async def read(self, scope: Scope, signed: Signed, arrived: float) -> Place:
+        """The place whose balance is asked."""
+        session_id: str = scope["path_params"]["session_id"]
+        left = self.gateway.seconds_left(arrived)
+        return await self.gateway.sessions.place(session_id, signed.provider_id, left)
+
+    async def look_up(self, signed: Signed, question: Place, arrived: float) -> bytes:  # noqa: ARG002
+        """Its currency and balance."""
+        left = self.gateway.seconds_left(arrived)
+        currency, balance = await self.gateway.questions.balance(question.account_id, left)
+        return exact_json({"currency": currency, "balance": balance, "_responseCode": 1})
+
+
+class BetStatusCall(QuestionCall[str]):
+    """GET bets?betId=…: what has become of a bet of the provider that asks."""
+
+    async def read(self, scope: Scope, signed: Signed, arrived: float) -> str:  # noqa: ARG002
+        """The `betId` in the query, exactly one."""
+        try:
+            query = scope["query_string"].decode("ascii")
+            values = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=16)
+        except ValueError:
+            raise InvalidRequest("The query cannot be read.") from None
+        bet_ids = [value for name, value in values if name == "betId"]
+        if len(bet_ids) != 1:
+            raise InvalidRequest("The query must have betId once.")
+        return read_text(bet_ids[0], "betId")
+
+    async def look_up(self, signed: Signed, question: str, arrived: float) -> bytes:
+        """State, amounts and ids, or `in_flight`, or `unknown`."""
+        left = self.gateway.seconds_left(arrived)
+        status = await self.gateway.questions.status(signed.provider_id, question, left)
+        return exact_json(status)

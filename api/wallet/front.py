@@ -1,0 +1,73 @@
+"""The wallet's answers that are made without its app: what is refused before it costs anything."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Final
+
+from api.wallet.answer_log import log_answer
+from api.wallet.answers import JSON, error_body
+from api.wallet.calls import well_formed_nonce
+from api.wallet.errors import OVERLOADED, ApiError, invalid, try_later
+from api.wallet.load_shedding import LoadShedder
+from server.front import Refusal, has_body, response
+from server.http_head import Head
+from server.peer import Peer
+from settings import settings
+
+_NONCE: Final = b"0" * 32
+_OVERLOADED: Final = try_later(OVERLOADED)
+#: Statuses by which the server says that nothing was done, and that the same may be asked later.
+_LATER: Final = (429, 503)
+
+
+class WalletFront:
+    """What the wallet tells the server; see `server.front.Front`."""
+
+    def __init__(self, load_shedder: LoadShedder) -> None:
+        self._load_shedder = load_shedder
+
+    def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:
+        """The answer to a bet that is one too many; None to all else."""
+        # Every POST of the wallet is a bet.
+        if head.method != "POST" or not self._load_shedder.turns_away(head.fields, peer, now):
+            return None
+        log_answer(_OVERLOADED, head.fields, head.path)
+        return turned_away(well_formed_nonce(head.fields), keep=head.keep_alive)
+
+    def refuse(self, refusal: Refusal, head: Head | None) -> bytes:
+        """The answer to what is no request of ours, or comes too late, or finds no room."""
+        status, message = refusal
+        later = status in _LATER
+        error = ApiError(status, 99, message) if later else invalid(message, status)
+        fields, path = (head.fields, head.path) if head else ([], b"")
+        log_answer(error, fields, path)
+        return whole(error, fields, keep=False, with_body=has_body(head))
+
+
+def whole(
+    error: ApiError,
+    headers: Iterable[tuple[bytes, bytes]],
+    *,
+    keep: bool,
+    with_body: bool = True,
+) -> bytes:
+    """The whole response to a request with these headers."""
+    more = []
+    if error.code == 99:
+        more.append(f"retry-after: {settings().retry_after_seconds}")
+    if error.status == 405:
+        more.append("allow: GET, HEAD, POST")
+    body = error_body(error, headers).encode()
+    return response(error.status, body, JSON, more, keep=keep, with_body=with_body)
+
+
+def turned_away(nonce: str | None, *, keep: bool) -> bytes:
+    """The answer to a bet that is turned away: made once, since refusing must be cheap."""
+    made = _made_once(nonce is not None, keep)
+    return made if nonce is None else made.replace(_NONCE, nonce.encode())
+
+
+@cache
+def _made_once(has_nonce: bool, keep: bool) -> bytes:
+    headers = [(b"x-request-id", _NONCE)] if has_nonce else []
+    return whole(_OVERLOADED, headers, keep=keep)

@@ -1,0 +1,99 @@
+"""Answers to what only asks: balances, and what has become of a bet."""
+
+import asyncio
+from decimal import Decimal
+
+from api.wallet.coalesced import Coalesced, LookupFailed
+from api.wallet.errors import try_later
+from broker.flights import flights, forget
+from broker.keys import account_of, flight_key
+from broker.link import Link
+from models.ledger.lookup import BetAnswer, BetQuestion, Lookup
+from settings import Settings
+
+Fields = dict[str, str | int | Decimal | None]
+
+# After its deadline a job's transaction has a second of grace (PROTOCOL.md, rule 5), and clocks of
+# Redis and gateway may be read a moment apart.
+_GRACE_SECONDS = 2.0
+
+
+class Questions:
+    """Asks Redis what is in flight, and PostgreSQL what is recorded."""
+
+    def __init__(self, settings: Settings, link: Link, primary: Lookup, replica: Lookup) -> None:
+        """`replica` answers balances; it may be the primary. Bets are never asked of it."""
+        self._link = link
+        self._flight_ms = int((settings.apply_within_seconds + _GRACE_SECONDS) * 1000)
+        self._bets: Coalesced[BetQuestion, BetAnswer] = Coalesced(primary.bets, primary.close)
+        self._balances: Coalesced[int, tuple[str, Decimal] | None] = Coalesced(
+            replica.balances, replica.close
+        )
+
+    async def balance(self, account_id: int, within_seconds: float) -> tuple[str, Decimal]:
+        """Currency and balance of a player's account. Raises ApiError, 99, if it cannot be read."""
+        try:
+            found = await self._balances.get(account_id, within_seconds)
+        except LookupFailed:
+            found = None
+        if found is None:
+            raise try_later("The balance cannot be read at the moment.")
+        return found
+
+    async def status(self, provider_id: int, bet_id: str, within_seconds: float) -> Fields:
+        """The fields of the answer about one bet.
+
+        A bet is `in_flight` while a job about it may still be applied, and whenever that cannot be
+        excluded. Raises ApiError, 99, when the primary cannot be asked.
+        """
+        answer_by = asyncio.get_running_loop().time() + within_seconds
+        key = flight_key(provider_id, bet_id)
+        in_flight = await flights(self._link, key, within_seconds)
+        if in_flight is None:
+            raise try_later("The queue cannot be asked at the moment.")
+        if any(
+            deadline + self._grace_ms > in_flight.now_ms for deadline in in_flight.jobs.values()
+        ):
+            return _fields(bet_id, "in_flight", None)
+        doubtful = tuple(sorted({account_of(job_id) for job_id in in_flight.jobs}))
+        try:
+            question = BetQuestion(provider_id, bet_id, doubtful)
+            left = max(0.0, answer_by - asyncio.get_running_loop().time())
+            answer = await self._bets.get(question, left)
+        except LookupFailed:
+            raise try_later("The ledger cannot be asked at the moment.") from None
+        if answer.certain and in_flight.jobs:
+            forget(self._link, key, in_flight.jobs)
+        # Redis may have lost the note of a job that still runs: a pay-out of an open bet, or any.
+        forgotten = in_flight.now_ms - in_flight.since_ms < self._flight_ms
+        if forgotten or not answer.certain:
+            return _fields(bet_id, "in_flight", None)
+        return _fields(bet_id, "unknown" if answer.bet is None else answer.bet.state, answer)
+
+    async def stop(self) -> None:
+        """Stop asking."""
+        await self._bets.stop()
+        await self._balances.stop()
+
+    @property
+    def _grace_ms(self) -> int:
+        return int(_GRACE_SECONDS * 1000)
+
+
+def _fields(bet_id: str, state: str, answer: BetAnswer | None) -> Fields:
+    bet = answer.bet if answer is not None else None
+    return {
+        "betId": bet_id,
+        "state": state,
+        "betAmount": bet.stake if bet else None,
+        "winAmount": bet.win if bet else None,
+        "currency": bet.currency if bet else None,
+        "betTransactionId": bet.stake_id if bet else None,
+        "winTransactionId": bet.win_id if bet else None,
+        "refundTransactionId": bet.refund_id if bet else None,
+        "refusedWith": bet.refused_with if bet else None,
+        "reason": bet.reason if bet else None,
+        "createdAt": bet.created_at if bet else None,
+        "updatedAt": bet.updated_at if bet else None,
+        "_responseCode": 1,
+    }

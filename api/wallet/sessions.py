@@ -1,0 +1,51 @@
+"""Sessions: from the id in a path to the account it plays for; judged again in the ledger."""
+
+import re
+from collections.abc import MutableMapping
+
+from cachetools import LRUCache
+
+from api.wallet.coalesced import Coalesced, LookupFailed
+from api.wallet.errors import refused, try_later
+from models.commands import Place
+from models.ledger.lookup import Lookup
+from models.reason import Reason
+from settings import Settings
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Sessions:
+    """Remembers where sessions act, which never changes; whether they ended is not its business."""
+
+    def __init__(self, settings: Settings, lookup: Lookup) -> None:
+        self._places: MutableMapping[str, Place] = LRUCache(settings.sessions_cached_max)
+        self._found: Coalesced[str, Place | None] = Coalesced(lookup.places, lookup.close)
+
+    async def place(self, session_id: str, provider_id: int, within_seconds: float) -> Place:
+        """Where this provider's session acts.
+
+        Raises ApiError: 3 for a session that is unknown or another provider's, 99 when that cannot
+        be found out.
+        """
+        place = self._places.get(session_id)
+        if place is None:
+            place = await self._look_up(session_id, within_seconds)
+        if place is None or place.provider_id != provider_id:
+            raise refused(3, reason=Reason.SESSION_UNKNOWN)
+        return place
+
+    async def stop(self) -> None:
+        """Stop looking up."""
+        await self._found.stop()
+
+    async def _look_up(self, session_id: str, within_seconds: float) -> Place | None:
+        if not _ID.fullmatch(session_id):
+            return None
+        try:
+            place = await self._found.get(session_id, within_seconds)
+        except LookupFailed:
+            raise try_later("The session cannot be looked up at the moment.") from None
+        if place is not None:
+            self._places[session_id] = place
+        return place

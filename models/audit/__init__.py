@@ -1,0 +1,1 @@
+"""Whether the books can be trusted: journal, audit log, seals, verification, reconciliation."""

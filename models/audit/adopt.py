@@ -1,0 +1,109 @@
+"""Vouches for what nothing vouches for: records in no row of the journal, facts in no entry.
+
+They are older than the journal or the audit log, or of an older version. Who does so vouches for
+them as they are now; from then on they cannot be changed unseen.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from sqlalchemy import Connection, insert, text
+
+from models.audit.facts import SUBJECTS, missing
+from models.audit.journal import Strand
+from models.audit.log import ENTRIES_MAX, AuditWriter, Author, Fact
+from models.audit.records import REJECTED_BET, TRANSFER, Kind, Records
+from models.database.transactions import stream, transaction
+from models.keys import Key
+from models.tables import Journal
+
+_PER_ROW = 500
+# Any number of ours but the others': two that adopt at once would add everything twice.
+_LOCK = 5_318_009
+
+_MISSING = {
+    kind: text(f"""
+        select {kind.alias}.id, {kind.line}
+        from {kind.table} {kind.alias} {kind.more}
+        where {kind.only} and not exists (
+            select from (select unnest({kind.column}) as id from journal) j
+            where j.id = {kind.alias}.id
+        )
+        order by {kind.alias}.id
+    """)  # noqa: S608 - ours
+    for kind in (TRANSFER, REJECTED_BET)
+}
+_MICROS = text("select ((extract(epoch from now()) * 1000000)::bigint)::text")
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """What was added; the ids of the transfers are None when there was none."""
+
+    transfers: int
+    first: int | None = None
+    last: int | None = None
+    bets: int = 0  # rejected ones
+    facts: Mapping[str, int] = field(default_factory=dict)  # by plural
+
+
+def adopt(database_url: str, key: Key, author: Author, *, only_count: bool = False) -> Adopted:
+    """Vouch for everything that nothing vouches for, in one transaction.
+
+    `key` signs transfers and rejected bets, the author's key signs facts. Bets may go on meanwhile;
+    operators' commands wait. `only_count` changes nothing and says what would be added.
+    """
+    with transaction(database_url) as session:
+        connection = session.connection()
+        connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        strand = None if only_count else Strand(key)
+        transfers = _adopt(connection, TRANSFER, strand)
+        bets = _adopt(connection, REJECTED_BET, strand)
+        facts = _adopt_facts(connection, None if only_count else author)
+    return Adopted(transfers.found, transfers.first, transfers.last, bets.found, facts)
+
+
+class _Span(NamedTuple):
+    """How many records were found, from which id to which."""
+
+    found: int = 0
+    first: int | None = None
+    last: int | None = None
+
+
+def _adopt(connection: Connection, kind: Kind, strand: Strand | None) -> _Span:
+    """Vouch for all records of a kind, or only count them without a strand."""
+    micros = connection.execute(_MICROS).scalar_one()
+    found = stream(connection, _MISSING[kind], rows_per_fetch=_PER_ROW)
+    span = _Span()
+    for part in found.partitions(_PER_ROW):
+        ids = [id_ for id_, _ in part]
+        span = _Span(span.found + len(ids), span.first or ids[0], ids[-1])
+        if strand is not None:
+            records = Records()._replace(**{kind.column: ids})
+            row = strand.append(records, [line for _, line in part], micros)
+            connection.execute(insert(Journal), row.columns())
+            strand.committed()  # with all the others, or none of them
+    return span
+
+
+def _adopt_facts(connection: Connection, author: Author | None) -> dict[str, int]:
+    """Vouch for every fact that is in no entry, or only count them; how many, by plural."""
+    writer = None if author is None else AuditWriter(connection, author)
+    counts: dict[str, int] = {}
+    found = _missing_facts(connection)
+    while part := list(islice(found, ENTRIES_MAX)):
+        for plural, _ in part:
+            counts[plural] = counts.get(plural, 0) + 1
+        if writer is not None:
+            writer.write([fact for _, fact in part])
+    return counts
+
+
+def _missing_facts(connection: Connection) -> Iterator[tuple[str, Fact]]:
+    for subject in SUBJECTS:
+        query = text(missing(subject))
+        for key, facts in stream(connection, query, subject.actions, rows_per_fetch=ENTRIES_MAX):
+            yield subject.plural, Fact(subject.adopted, key, facts)

@@ -1,0 +1,150 @@
+"""The journal: for each transaction an HMAC over its records, chained to the one before.
+
+Workers sign transfers and rejected bets with the journal key, operators' commands sign entries of
+the audit log with the operator key. What is hashed is text (models/audit/records.py), the same from
+memory and from rows.
+"""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from models.audit.records import Records, bet_line, transfer_line
+from models.database import query
+from models.database.query import BYTEA, INT8, INT8S, TEXT, Query
+from models.database.transactions import Call
+from models.keys import Key
+from models.ledger.state import Bet, Moment, Transfer
+
+#: What the first row of a strand is chained to.
+BEGINNING = bytes(32)
+FINGERPRINT_BYTES = 8
+
+_INSERT = Query(
+    b"insert_journal",
+    "insert into journal (strand, number, key, transfers, fingerprints, hmac)"
+    " values ($1, $2, $3, $4, $5, $6)",
+    (query.UUID, INT8, TEXT, INT8S, BYTEA, BYTEA),
+)
+#: For a batch that rejects bets.
+_INSERT_WITH_BETS = Query(
+    b"insert_journal_of_bets",
+    "insert into journal (strand, number, key, transfers, fingerprints, hmac, bets)"
+    " values ($1, $2, $3, $4, $5, $6, $7)",
+    (*_INSERT.types, INT8S),
+)
+STATEMENTS = (_INSERT, _INSERT_WITH_BETS)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last row of a strand; number 0: there is none yet."""
+
+    strand: UUID
+    number: int
+    hmac: bytes
+
+
+def fingerprints(lines: Iterable[str]) -> bytes:
+    """Eight bytes a record, which tell the one that was edited from the others."""
+    digests = [hashlib.sha256(text.encode()).digest()[:FINGERPRINT_BYTES] for text in lines]
+    return b"".join(digests)
+
+
+def row_hmac(
+    key: Key, head: Head, micros: str, prints: bytes, lines: str, records: Records
+) -> bytes:
+    """The HMAC of the row behind `head`, made at `micros`, that names `records`.
+
+    A row that names transfers only is of version 1, from before rows could name others.
+    """
+    version, sizes = "1", ""
+    if records.bets or records.entries:
+        version, sizes = "2", ",".join([str(len(ids)) for ids in records]) + "|"
+    header = (
+        f"betcore journal {version}|{key.id}|{head.strand}|{head.number + 1}|{head.hmac.hex()}|"
+        f"{micros}|{sizes}{prints.hex()}|"
+    )
+    return hmac.digest(key.secret, (header + lines).encode(), "sha256")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the journal; the columns of its table but for `created_at`, the transaction's."""
+
+    strand: UUID
+    number: int
+    key: str
+    records: Records
+    fingerprints: bytes
+    hmac: bytes
+
+    def to_call(self) -> Call:
+        """The statement of the hot path that inserts it, for a row without entries."""
+        transfers, bets, _ = self.records
+        place = (str(self.strand), self.number, self.key)
+        values = (list(transfers), _bytea(self.fingerprints), _bytea(self.hmac))
+        if bets:
+            return _INSERT_WITH_BETS, (*place, *values, list(bets))
+        return _INSERT, (*place, *values)
+
+    def columns(self) -> dict[str, object]:
+        """Its values by the columns of the table."""
+        transfers, bets, entries = [list(ids) for ids in self.records]
+        return {
+            "strand": self.strand,
+            "number": self.number,
+            "key": self.key,
+            "transfers": transfers,
+            "fingerprints": self.fingerprints,
+            "hmac": self.hmac,
+            "bets": bets or None,
+            "entries": entries or None,
+        }
+
+
+class Strand:
+    """The rows of one writer, one after the other; another writer has another strand."""
+
+    def __init__(self, key: Key, head: Head | None = None) -> None:
+        """Go on behind `head`, if there is one, or begin a new strand."""
+        self._key = key
+        self._head = head or _fresh()
+        self._next: Head | None = None
+
+    def batch(self, transfers: Sequence[Transfer], rejected: Sequence[Bet], moment: Moment) -> Row:
+        """As `append`, of what a transaction of that moment inserts."""
+        lines = [transfer_line(transfer, moment) for transfer in transfers]
+        records = Records([transfer.id for transfer in transfers])
+        if rejected:
+            lines += [bet_line(bet, moment) for bet in rejected]
+            records = Records(records.transfers, [bet.id for bet in rejected])
+        return self.append(records, lines, moment.micros)
+
+    def append(self, records: Records, lines: Sequence[str], micros: str) -> Row:
+        """The row for records of these lines; then say `committed` or `failed`."""
+        prints = fingerprints(lines)
+        mac = row_hmac(self._key, self._head, micros, prints, "".join(lines), records)
+        head = self._next = Head(self._head.strand, self._head.number + 1, mac)
+        return Row(head.strand, head.number, self._key.id, records, prints, mac)
+
+    def committed(self) -> None:
+        """The batch was committed: its row, if it has one, is what the next is chained to."""
+        if self._next is not None:
+            self._head, self._next = self._next, None
+
+    def failed(self) -> None:
+        """Nobody knows what became of the row, if the batch had one: a new strand begins."""
+        if self._next is not None:
+            self._head, self._next = _fresh(), None
+
+
+def _fresh() -> Head:
+    return Head(UUID(bytes=os.urandom(16), version=4), 0, BEGINNING)
+
+
+def _bytea(value: bytes) -> str:
+    return f"\\x{value.hex()}"

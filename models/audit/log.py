@@ -1,0 +1,222 @@
+"""The audit log: every administrative change is recorded with it, and signed, in one transaction.
+
+Whoever changes a provider, secret, player, account, session or currency does it within
+`operation`, and says so by `record`. The entries of all operators are one list, and the rows of
+the journal that vouch for them are one strand: whatever is taken out of its middle is missed.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, insert, text
+from sqlalchemy.dialects.postgresql import JSONB, TEXT
+from sqlmodel import Session
+
+from models.audit.journal import BEGINNING, Head, Strand
+from models.audit.records import Entry, Records, entry_line
+from models.database.transactions import transaction
+from models.errors import InvalidRequest
+from models.keys import Key
+from models.money import plain
+from models.tables import Journal
+from models.times import utc
+
+#: The strand of all rows that vouch for entries.
+STRAND = UUID(int=0)
+#: Of one row of the journal.
+ENTRIES_MAX = 500
+TEXT_MAX = 500  # characters of a note, or of the name of an actor
+_PENDING = "betcore.audit"  # in `Session.info`
+# Any number of ours but the others': who writes entries waits for who does so already.
+_LOCK = 5_318_010
+
+_PLACE = text("""
+    select (select ((extract(epoch from now()) * 1000000)::bigint)::text),
+           (select coalesce(max(id), 0) from audit_log), head.number, head.hmac
+    from (select) one
+    left join lateral (
+        select number, hmac from journal where strand = :strand order by number desc limit 1
+    ) head on true
+""")
+_INSERT = text("""
+    insert into audit_log (id, actor, action, subject_table, subject, facts, note)
+    select new.id, :actor, new.action, new.subject_table, new.subject, new.facts, :note
+    from jsonb_to_recordset(:entries)
+         new(id bigint, action text, subject_table text, subject text, facts jsonb)
+""").bindparams(
+    bindparam("actor", type_=TEXT),
+    bindparam("note", type_=TEXT),
+    bindparam("entries", type_=JSONB),
+)
+
+#: A value of a column; None where there is none.
+Value = str | int | Decimal | datetime | None
+
+
+class Action(StrEnum):
+    """What was done; the part before the dot says to what."""
+
+    CURRENCY_ADDED = "currency.added"
+    CURRENCY_ADOPTED = "currency.adopted"
+    PROVIDER_ADDED = "provider.added"
+    PROVIDER_ADOPTED = "provider.adopted"
+    PROVIDER_SUSPENDED = "provider.suspended"
+    PROVIDER_RESUMED = "provider.resumed"
+    SECRET_ADDED = "secret.added"  # noqa: S105 - the name of an action
+    SECRET_ADOPTED = "secret.adopted"  # noqa: S105
+    SECRET_REVOKED = "secret.revoked"  # noqa: S105
+    SECRET_REENCRYPTED = "secret.reencrypted"  # noqa: S105
+    PLAYER_ADDED = "player.added"
+    PLAYER_ADOPTED = "player.adopted"
+    PLAYER_BLOCKED = "player.blocked"
+    PLAYER_UNBLOCKED = "player.unblocked"
+    ACCOUNT_OPENED = "account.opened"
+    ACCOUNT_ADOPTED = "account.adopted"
+    SESSION_OPENED = "session.opened"
+    SESSION_ADOPTED = "session.adopted"
+    SESSION_CLOSED = "session.closed"
+    QUEUE_SUSPENDED = "queue.suspended"
+    QUEUE_RESUMED = "queue.resumed"
+    QUEUE_REQUEUED = "queue.requeued"
+    DEPOSIT_REQUESTED = "deposit.requested"
+    WITHDRAWAL_REQUESTED = "withdrawal.requested"
+
+    @property
+    def table(self) -> str:
+        """The table of its subject."""
+        return _TABLES[self.partition(".")[0]]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first entry of its subject, with all its facts."""
+        return self.partition(".")[2] in ("added", "opened", "adopted")
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it changes nothing by itself: a worker does, later."""
+        return self.partition(".")[2] == "requested"
+
+
+_TABLES = {
+    "currency": "currency",
+    "provider": "provider",
+    "secret": "provider_secret",
+    "player": "player",
+    "account": "account",
+    "session": "session",
+    "queue": "queue",  # RQ's, in Redis: no table of ours
+    "deposit": "account",
+    "withdrawal": "account",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who changes something, why, and the key that vouches for it."""
+
+    actor: str
+    key: Key = field(repr=False)
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequest when a text cannot be recorded."""
+        for what, value in (("An actor", self.actor), ("A note", self.note)):
+            if value is not None and not (0 < len(value) <= TEXT_MAX and value.isprintable()):
+                raise InvalidRequest(f"{what} has 1 to {TEXT_MAX} printable characters.")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What was done to which row; `facts` are the columns that it set."""
+
+    action: Action
+    subject: str
+    facts: Mapping[str, str]
+
+
+@contextmanager
+def operation(database_url: str, author: Author) -> Iterator[Session]:
+    """One transaction of an operator: whatever the body records is signed before the commit.
+
+    Others who record something wait from then until this commit, and no longer.
+    """
+    with transaction(database_url) as session:
+        pending: list[Fact] = session.info.setdefault(_PENDING, [])
+        yield session
+        if pending:
+            session.flush()
+            AuditWriter(session.connection(), author).write(pending)
+
+
+def record(session: Session, action: Action, subject: object, **facts: Value) -> None:
+    """Note what has been done to a row, by its key: with the change, or not at all.
+
+    Lock the row before a change that depends on nothing else, so that entries are in the order of
+    their commits. Raises ValueError outside an `operation`.
+    """
+    pending: list[Fact] | None = session.info.get(_PENDING)
+    if pending is None:
+        raise ValueError(f"{action} needs an operation, so that somebody answers for it")
+    known = {name: _text(value) for name, value in facts.items() if value is not None}
+    pending.append(Fact(action, str(subject), known))
+
+
+class AuditWriter:
+    """Appends entries, and the rows of the journal that vouch for them.
+
+    It holds a lock until its transaction ends, so that ids and rows count without a gap.
+    """
+
+    def __init__(self, connection: Connection, author: Author) -> None:
+        self._connection = connection
+        self._author = author
+        connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        # A statement of its own: it has to see what was committed until the lock was granted.
+        place = connection.execute(_PLACE, {"strand": STRAND}).one()
+        self._micros, self._last, number, mac = place
+        head = Head(STRAND, number or 0, BEGINNING if mac is None else bytes(mac))
+        self._strand = Strand(author.key, head)
+
+    def write(self, facts: Sequence[Fact]) -> None:
+        """Append these, in order; the commit is the caller's."""
+        for start in range(0, len(facts), ENTRIES_MAX):
+            entries = [
+                Entry(
+                    id=self._last + number,
+                    actor=self._author.actor,
+                    action=fact.action,
+                    table=fact.action.table,
+                    subject=fact.subject,
+                    facts=fact.facts,
+                    note=self._author.note,
+                )
+                for number, fact in enumerate(facts[start : start + ENTRIES_MAX], start=1)
+            ]
+            self._last = entries[-1].id
+            self._insert(entries)
+
+    def _insert(self, entries: Sequence[Entry]) -> None:
+        ids = [entry.id for entry in entries]
+        rows = [
+            {"id": one.id, "action": one.action, "subject_table": one.table}
+            | {"subject": one.subject, "facts": one.facts}
+            for one in entries
+        ]
+        values = {"actor": self._author.actor, "note": self._author.note, "entries": rows}
+        self._connection.execute(_INSERT, values)
+        lines = [entry_line(entry, self._micros) for entry in entries]
+        row = self._strand.append(Records(entries=ids), lines, self._micros)
+        self._connection.execute(insert(Journal), row.columns())
+        self._strand.committed()  # with all the others, or none of them
+
+
+def _text(value: str | int | Decimal | datetime) -> str:
+    """A value as models/audit/facts.py makes it of a row."""
+    if isinstance(value, Decimal):
+        return plain(value)
+    return utc(value) if isinstance(value, datetime) else str(value)

@@ -1,0 +1,38 @@
+"""Statements to prepare, and those that begin and end a transaction.
+
+The types of parameters are given by number. libpq would otherwise have to ask for them.
+"""
+
+from typing import NamedTuple
+
+INT2S, INT4S, INT8S, TEXTS, NUMERICS, DATES = 1005, 1007, 1016, 1009, 1231, 1182
+INT8, TEXT, BYTEA, UUID = 20, 25, 17, 2950
+
+
+class Query(NamedTuple):
+    """A statement to prepare: its name, its SQL, the type numbers of its parameters."""
+
+    name: bytes
+    sql: str
+    types: tuple[int, ...] = ()
+
+
+BEGIN = Query(b"begin", "begin isolation level read committed")
+SNAPSHOT = Query(b"snapshot", "begin isolation level repeatable read, read only")
+COMMIT = Query(b"commit", "commit")
+ROLLBACK = Query(b"rollback", "rollback")
+LIMIT = Query(b"limit", "select set_config('transaction_timeout', $1, true)", (TEXT,))
+
+#: A commit after it is answered once the standby has all that is visible now. What a crash or a
+#: cancelled wait made visible, the standby may not have yet, so nobody may say it before
+#: (docs/FAILOVER.md). It writes to no table. Without a synchronous standby it does nothing.
+REPLICATED = Query(
+    b"replicated",
+    """
+    select case when current_setting('synchronous_standby_names') <> ''
+           then set_config('synchronous_commit', 'on', true)
+                || pg_logical_emit_message(true, 'betcore', '')::text end
+    """,
+)
+
+TRANSACTION = (BEGIN, SNAPSHOT, COMMIT, ROLLBACK, LIMIT, REPLICATED)

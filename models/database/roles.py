@@ -1,0 +1,155 @@
+"""Who may do what in the database: the roles, and every privilege that a migration gives them.
+
+Roles belong to the whole cluster: `models/database/ownership.py` makes them. Privileges belong to
+one database: migrations grant them. A test compares this with the catalog, table by table:
+whoever adds a table or a column decides here who needs it, and grants it in the same migration.
+Nobody may delete or truncate anything (docs/adr/0018).
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+OWNER = "betcore_owner"  # owns everything; only migrations act as it
+GATEWAY = "betcore_gateway"
+WORKER = "betcore_worker"
+OPERATOR = "betcore_operator"
+READER = "betcore_reader"
+ROLES = (OWNER, GATEWAY, WORKER, OPERATOR, READER)
+USERS = ROLES[1:]  # what processes and people log in as; none of them owns anything
+
+
+class Rights(NamedTuple):
+    """The columns of one table that a role may read, give when it inserts, and change.
+
+    Names with spaces between; `ALL` is the table, with every column that it will ever have.
+    """
+
+    select: str = ""
+    insert: str = ""
+    update: str = ""
+
+
+ALL = "*"
+
+_READS = Rights(select=ALL)
+
+#: Table by table: what each role may do there. A role that is not named may do nothing.
+#: Columns that an insert may not give have a default: nobody backdates a row, or opens an account
+#: that has money already.
+RIGHTS: Mapping[str, Mapping[str, Rights]] = {
+    "alembic_version": dict.fromkeys(USERS, _READS),
+    "currency": {
+        GATEWAY: _READS,
+        OPERATOR: Rights(select=ALL, insert="code decimals"),
+        READER: _READS,
+    },
+    "provider": {
+        GATEWAY: Rights(select="id counterparty_id status"),
+        WORKER: Rights(select="id status"),
+        OPERATOR: Rights(select=ALL, insert="counterparty_id name status", update="status"),
+        READER: _READS,
+    },
+    "provider_secret": {
+        GATEWAY: _READS,
+        OPERATOR: Rights(
+            select=ALL,
+            insert="id provider_id key ciphertext revoked_at",
+            update="key ciphertext revoked_at",
+        ),
+        READER: Rights(select="id provider_id created_at revoked_at"),
+    },
+    "player": {
+        GATEWAY: Rights(select="id external_id status"),
+        WORKER: Rights(select="id status"),
+        OPERATOR: Rights(select=ALL, insert="external_id status", update="status"),
+        READER: _READS,
+    },
+    "account": {
+        GATEWAY: _READS,
+        WORKER: Rights(select=ALL, update="balance last_seq"),
+        OPERATOR: Rights(select=ALL, insert="kind player_id provider_id currency"),
+        READER: _READS,
+    },
+    "session": {
+        GATEWAY: _READS,
+        WORKER: _READS,
+        OPERATOR: Rights(
+            select=ALL,
+            insert="id provider_id account_id min_bet max_bet opened_at expires_at",
+            update="closed_at",
+        ),
+        READER: _READS,
+    },
+    "bet": {
+        GATEWAY: _READS,  # what is recorded of a bet is judged as a worker would (rule 8)
+        WORKER: Rights(
+            select=ALL,
+            insert="id provider_id bet_id account_id session_id round_id opened_by state stake win"
+            " odd refused_with reason",
+            update="state win odd updated_at",
+        ),
+        OPERATOR: _READS,
+        READER: _READS,
+    },
+    "transfer": {
+        GATEWAY: Rights(select="id bet kind"),
+        WORKER: Rights(
+            select=ALL,
+            insert="id bet kind debit_account credit_account amount account account_seq"
+            " balance_after reference month",
+        ),
+        OPERATOR: _READS,
+        READER: _READS,
+    },
+    "journal": {
+        WORKER: Rights(insert="strand number key transfers fingerprints hmac bets"),
+        OPERATOR: Rights(
+            select=ALL, insert="strand number key transfers fingerprints hmac bets entries"
+        ),
+        READER: _READS,
+    },
+    "refused_order": {
+        WORKER: Rights(select=ALL, insert="id"),
+        OPERATOR: _READS,
+        READER: _READS,
+    },
+    "journal_start": {OPERATOR: _READS, READER: _READS},
+    "audit_log": {
+        OPERATOR: Rights(select=ALL, insert="id actor action subject_table subject facts note"),
+        READER: _READS,
+    },
+    "audit_start": {OPERATOR: _READS, READER: _READS},
+}
+
+#: Who may draw ids: of bets and transfers, and of secrets, which are encrypted for their id. Keys
+#: that PostgreSQL counts by itself need nothing.
+SEQUENCES: Mapping[str, frozenset[str]] = {
+    "ledger_ids": frozenset({WORKER}),
+    "provider_secret_id_seq": frozenset({OPERATOR}),
+}
+
+#: Who may call each of our functions; triggers run theirs for whoever fires them.
+FUNCTIONS: Mapping[str, frozenset[str]] = {
+    "require_rows(bigint, bigint)": frozenset({WORKER}),
+    "accounts_settled(bigint[])": frozenset({GATEWAY}),
+    "refuse_change()": frozenset(),
+    "account_begins_empty()": frozenset(),
+}
+
+#: Who may make temporary tables: `betcore reconcile` puts a provider's list into one.
+TEMPORARY = frozenset({OPERATOR, READER})
+
+_MAKE_ROLE = """
+do $$ begin
+    create role {role} nologin;
+exception when duplicate_object or unique_violation then null;
+end $$
+"""
+
+
+def make_role(role: str) -> str:
+    """The statement that makes a role which cannot log in; content when there is one.
+
+    Also when the migration of another database of the same cluster is just making it.
+    """
+    return _MAKE_ROLE.format(role=role)

@@ -1,0 +1,1 @@
+"""Who takes part: providers, players with their accounts, sessions, currencies."""

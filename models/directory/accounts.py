@@ -1,0 +1,129 @@
+"""Players and their accounts: made when they are first needed, blocked by operators."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal, TypeVar
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session, col, select
+
+from models.audit.log import Action, record
+from models.commands import CashCommand, Deposit, read_text
+from models.directory.currencies import use_currency
+from models.errors import NotFound
+from models.money import ZERO
+from models.tables import Account, Currency, Player
+
+Item = TypeVar("Item")
+
+PlayerStatus = Literal["active", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerAccount:
+    """Where a player's money is, and how much there is now."""
+
+    account_id: int
+    balance: Decimal
+    decimals: int  # of the account's currency
+
+
+def use_accounts(
+    database: Session, external_ids: Sequence[str], currency: str
+) -> list[PlayerAccount]:
+    """The accounts of these players in one currency; players and accounts are made where missing.
+
+    Raises InvalidRequest when an id cannot be one, and UnknownCurrency.
+    """
+    names = [read_text(external_id, "player") for external_id in external_ids]
+    decimals = use_currency(database, currency).decimals
+    accounts = _accounts(database, names, currency)
+    return [PlayerAccount(*accounts[name], decimals) for name in names]
+
+
+def find_account(database: Session, external_id: str, currency: str) -> PlayerAccount:
+    """The account of a player in a currency; nothing is made. Raises NotFound or InvalidRequest."""
+    player = _find_player(database, external_id)
+    found = database.exec(
+        select(Account, Currency.decimals)
+        .join(Currency, col(Currency.code) == col(Account.currency))
+        .where(Account.player_id == player.id, Account.currency == currency)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(f"The player {external_id!r} has no account in {currency!r}.")
+    account, decimals = found
+    return PlayerAccount(account.id or 0, account.balance or ZERO, decimals)
+
+
+def set_player_status(database: Session, external_id: str, status: PlayerStatus) -> None:
+    """Block a player, or let it play again, from the next bet on; the same again is harmless.
+
+    Raises NotFound or InvalidRequest.
+    """
+    player = _find_player(database, external_id, lock=True)
+    player.status = status
+    action = {"active": Action.PLAYER_UNBLOCKED, "blocked": Action.PLAYER_BLOCKED}[status]
+    record(database, action, player.id, status=status)
+
+
+def request_cash(database: Session, command: CashCommand) -> None:
+    """Record that somebody asks for a deposit or withdrawal; send it after the commit."""
+    is_deposit = isinstance(command, Deposit)
+    action = Action.DEPOSIT_REQUESTED if is_deposit else Action.WITHDRAWAL_REQUESTED
+    record(database, action, command.account_id, reference=command.reference, amount=command.amount)
+
+
+def _find_player(database: Session, external_id: str, *, lock: bool = False) -> Player:
+    name = read_text(external_id, "player")
+    statement = select(Player).where(Player.external_id == name)
+    if lock:
+        statement = statement.with_for_update(key_share=True)
+    found = database.exec(statement).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no player {name!r}.")
+    return found
+
+
+def _accounts(
+    database: Session, external_ids: Sequence[str], currency: str
+) -> dict[str, tuple[int, Decimal]]:
+    """The accounts of these players, made where missing, in sorted order against deadlocks."""
+    found: dict[str, tuple[int, Decimal]] = {}
+    for names in _chunks(sorted(set(external_ids))):
+        players = [{"external_id": name, "status": "active"} for name in names]
+        made = (
+            insert(Player)
+            .on_conflict_do_nothing()
+            .returning(col(Player.id), col(Player.external_id))
+        )
+        for id_, name in database.execute(made, players):
+            record(database, Action.PLAYER_ADDED, id_, externalId=name, status="active")
+        known = select(Player.external_id, Player.id).where(col(Player.external_id).in_(names))
+        ids = dict(database.exec(known).all())
+        # The balance is the database's to say: 0.
+        fresh = [{"kind": "player", "player_id": ids[name], "currency": currency} for name in names]
+        names_by_id = {id_: name for name, id_ in ids.items()}
+        opened = (
+            insert(Account)
+            .on_conflict_do_nothing()
+            .returning(col(Account.id), col(Account.player_id))
+        )
+        for id_, player_id in database.execute(opened, fresh):
+            owner = {"player": player_id, "externalId": names_by_id[player_id]}
+            facts = {"kind": "player", "currency": currency}
+            record(database, Action.ACCOUNT_OPENED, id_, **owner, **facts)
+        accounts = select(col(Account.player_id), col(Account.id), col(Account.balance)).where(
+            col(Account.player_id).in_(ids.values()), Account.currency == currency
+        )
+        of_player = {
+            player_id: (account_id or 0, balance or ZERO)
+            for player_id, account_id, balance in database.exec(accounts)
+        }
+        found |= {name: of_player[ids[name]] for name in names}
+    return found
+
+
+def _chunks(items: Sequence[Item]) -> list[Sequence[Item]]:
+    """In parts: PostgreSQL takes at most 65,535 parameters a statement."""
+    return [items[start : start + 1000] for start in range(0, len(items), 1000)]

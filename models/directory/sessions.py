@@ -1,0 +1,129 @@
+"""Sessions: opened and closed by operators and launches."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from sqlalchemy import func, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import Session as Database
+from sqlmodel import col, select
+
+from models.audit.log import Action, record
+from models.directory.accounts import PlayerAccount, use_accounts
+from models.directory.currencies import use_currency
+from models.directory.providers import find_provider
+from models.errors import InvalidRequest, NotFound
+from models.money import require_decimals
+from models.tables import Account, Session
+
+_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a new session is to be; limits of None are none."""
+
+    counterparty_id: str
+    currency: str
+    min_bet: Decimal | None
+    max_bet: Decimal | None
+    lasts: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was opened, and where its money is."""
+
+    session_id: str
+    account_id: int
+    balance: Decimal
+    decimals: int
+    expires_at: datetime
+
+
+def open_accounts(
+    database: Database, opening: Opening, external_ids: Sequence[str]
+) -> list[PlayerAccount]:
+    """The accounts that such sessions act on, one for each player; no session is opened.
+
+    A player or account that does not exist yet is made; the same player and currency again means
+    the same account. Raises what `open_sessions` raises.
+    """
+    limits = [limit for limit in (opening.min_bet, opening.max_bet) if limit is not None]
+    if len(limits) == 2 and limits[0] > limits[1]:
+        raise InvalidRequest("The minimum bet is above the maximum bet.")
+    if opening.lasts <= timedelta(0):
+        raise InvalidRequest("A session must last longer than no time.")
+    provider = find_provider(database, opening.counterparty_id)
+    currency = use_currency(database, opening.currency)
+    for limit in limits:
+        require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
+    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code}
+    opened = insert(Account).values(house).on_conflict_do_nothing().returning(col(Account.id))
+    for (id_,) in database.execute(opened):
+        facts = {"kind": "house", "provider": provider.id, "currency": currency.code}
+        record(database, Action.ACCOUNT_OPENED, id_, **facts)
+    return use_accounts(database, external_ids, currency.code)
+
+
+def open_sessions(
+    database: Database, opening: Opening, external_ids: Sequence[str]
+) -> list[Opened]:
+    """Open one session for each player, in one transaction of the caller's.
+
+    A player or account that does not exist yet is made; the same player and currency again means
+    the same account. Raises NotFound, UnknownCurrency or InvalidRequest.
+    """
+    accounts = open_accounts(database, opening, external_ids)
+    provider = find_provider(database, opening.counterparty_id)
+    times = select(func.now(), func.clock_timestamp() + opening.lasts)
+    opened_at, expires_at = database.execute(times).one()
+    opened = []
+    rows: list[dict[str, object]] = []
+    for account in accounts:
+        session_id = secrets.token_hex(_ID_BYTES)
+        place = (account.account_id, account.balance, account.decimals)
+        opened.append(Opened(session_id, *place, expires_at))
+        rows.append(
+            {
+                "id": session_id,
+                "provider_id": provider.id,
+                "account_id": account.account_id,
+                "min_bet": opening.min_bet,
+                "max_bet": opening.max_bet,
+                "opened_at": opened_at,
+                "expires_at": expires_at,
+            }
+        )
+        record(
+            database,
+            Action.SESSION_OPENED,
+            session_id,
+            provider=provider.id,
+            account=account.account_id,
+            minBet=opening.min_bet,
+            maxBet=opening.max_bet,
+            openedAt=opened_at,
+            expiresAt=expires_at,
+        )
+    if rows:
+        database.execute(insert(Session), rows)
+    return opened
+
+
+def close_session(database: Database, session_id: str) -> datetime:
+    """Close a session from now on, and say since when it is closed.
+
+    Closing it again changes nothing. Raises NotFound.
+    """
+    now = func.coalesce(col(Session.closed_at), func.clock_timestamp())
+    statement = update(Session).where(col(Session.id) == session_id).values(closed_at=now)
+    closed = database.execute(statement.returning(col(Session.closed_at))).first()
+    if closed is None:
+        raise NotFound(f"There is no session {session_id!r}.")
+    closed_at: datetime = closed[0]
+    record(database, Action.SESSION_CLOSED, session_id, closedAt=closed_at)
+    return closed_at

@@ -1,0 +1,240 @@
+"""The ledger: load -> decide -> write, for a whole batch of commands in one transaction."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from models.audit import journal
+from models.audit.journal import Strand
+from models.commands import BetCommand, CashCommand, Command
+from models.database.query import REPLICATED, TRANSACTION
+from models.database.transactions import BatchConnection, BatchTransaction, Call
+from models.errors import LedgerError
+from models.keys import Key
+from models.ledger import load, write
+from models.ledger.bet_cells import INSUFFICIENT_FUNDS, OPENED_BY, SESSION_CLOSED, Decision
+from models.ledger.load import read_state
+from models.ledger.rules import decide, decide_cash
+from models.ledger.state import Account, Bet, BetState, Booked, State
+from models.ledger.write import writes
+from models.outcome import Outcome
+
+_IDS_PER_COMMAND = 3  # at most: a bet and two transfers
+
+#: All statements of the ledger.
+HOT_PATH = (*TRANSACTION, *load.STATEMENTS, *write.STATEMENTS, *journal.STATEMENTS)
+
+
+class LedgerConnection(BatchConnection):
+    """A connection on which the statements of the ledger are prepared."""
+
+    def __init__(self, database_url: str, *, wait_seconds: float, connect_seconds: int) -> None:
+        """`wait_seconds`: the longest wait for an answer, after which the connection is closed."""
+        super().__init__(
+            database_url, HOT_PATH, wait_seconds=wait_seconds, connect_seconds=connect_seconds
+        )
+
+
+class Ledger:
+    """Applies commands to PostgreSQL, and answers what is already recorded."""
+
+    def __init__(self, connection: LedgerConnection, journal_key: Key | None = None) -> None:
+        """Without `journal_key` it only answers; whoever writes needs one (docs/adr/0010)."""
+        self._connection = connection
+        self._ids = IdBlock()
+        self._strand = None if journal_key is None else Strand(journal_key)
+
+    def apply(
+        self,
+        commands: Sequence[Command],
+        in_time: Callable[[int], bool],
+        seconds_max: float,
+    ) -> list[Outcome | None]:
+        """Apply a batch in order, in one transaction; one outcome a command.
+
+        `in_time(i)` says, once the load has answered, whether command `i` may still be applied;
+        one that may not leaves nothing and has None for an outcome. PostgreSQL ends the
+        transaction after `seconds_max`. Raises what `Pipeline.run` raises; nothing is applied
+        then, except that after LedgerUnavailable the commit may have happened: apply the same
+        commands again, and those that were applied answer with their first ids. Raises
+        ValueError when there is no key for the journal.
+        """
+        if self._strand is None:
+            raise ValueError("a ledger without a key for the journal does not write")
+        try:
+            with self._connection.transaction(seconds_max) as transaction:
+                state = self._load(transaction, commands)
+                outcomes = [
+                    advance(state, command, _decide(state, command)) if in_time(index) else None
+                    for index, command in enumerate(commands)
+                ]
+                transaction.commit(*writes(state), *self.journaled(self._strand, state))
+        except BaseException:
+            # Drawn by a transaction that did not commit: a server that comes back, or its
+            # successor, may give the same block out again.
+            self._ids.discard()
+            self._strand.failed()
+            raise
+        self._strand.committed()
+        return outcomes
+
+    def journaled(self, strand: Strand, state: State) -> list[Call]:
+        """What vouches for the transfers and rejected bets of the batch, if it makes any."""
+        if not state.transfers and not state.rejected:
+            return []
+        assert state.moment is not None  # noqa: S101 - a load that may write has read it
+        return [strand.batch(state.transfers, state.rejected, state.moment).to_call()]
+
+    def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
+        """What the ledger can say of each command without writing; None: nothing is recorded.
+
+        Source: PROTOCOL.md, rule 8. Raises what `Pipeline.run` raises.
+        """
+        with self._connection.snapshot() as snapshot:
+            state = self._load(snapshot, commands, reads_only=True)
+            snapshot.commit((REPLICATED, ()))
+        return [_repeat(state, command) for command in commands]
+
+    def _load(
+        self,
+        transaction: BatchTransaction,
+        commands: Sequence[Command],
+        *,
+        reads_only: bool = False,
+    ) -> State:
+        accounts = load.READ_ACCOUNTS if reads_only else load.LOCK_ACCOUNTS
+        bets = [command for command in commands if isinstance(command, BetCommand)]
+        cash = [command for command in commands if isinstance(command, CashCommand)]
+        account_ids = sorted({command.account_id for command in commands})
+        calls: list[Call] = [
+            (accounts, [account_ids]),
+            (load.SESSIONS, [sorted({bet.session_id for bet in bets})]),
+            (load.BETS, [[bet.provider_id for bet in bets], [bet.bet_id for bet in bets]]),
+        ]
+        if cash:
+            calls.append((load.BOOKED, [[command.reference for command in cash]]))
+            calls.append((load.CASH_ACCOUNTS, [[command.account_id for command in cash]]))
+            calls.append((load.REFUSED_ORDERS, [[command.order_id for command in cash]]))
+        if not reads_only:
+            calls.append((load.MOMENT, ()))
+            # A write, which PostgreSQL refuses in a read-only transaction.
+            if self._ids.left < _IDS_PER_COMMAND * len(commands):
+                calls.append((load.NEXT_IDS, ()))
+        answers = dict(zip((query for query, _ in calls), transaction.load(*calls), strict=True))
+        if load.NEXT_IDS in answers:
+            self._ids.refill(int(answers[load.NEXT_IDS][0][0] or 0))
+        return read_state(self._ids, answers, accounts)
+
+
+class IdBlock(Iterator[int]):
+    """Ids for bets and transfers, drawn from the sequence in blocks."""
+
+    def __init__(self) -> None:
+        self._next = self._end = 0
+
+    @property
+    def left(self) -> int:
+        """How many ids are left in the block."""
+        return self._end - self._next
+
+    def refill(self, start: int) -> None:
+        """Go on with the block that begins at `start`."""
+        self._next, self._end = start, start + load.ID_BLOCK
+
+    def discard(self) -> None:
+        """Forget what is left; ids have gaps."""
+        self._next = self._end = 0
+
+    def __next__(self) -> int:
+        if self._next >= self._end:
+            raise StopIteration
+        self._next += 1
+        return self._next - 1
+
+
+def _decide(state: State, command: Command) -> Decision:
+    account = state.accounts.get(command.account_id)
+    if isinstance(command, BetCommand):
+        bet = state.bets.get((command.provider_id, command.bet_id))
+        return decide(bet, account, state.sessions.get(command.session_id), command)
+    if account is None:
+        raise LedgerError(f"There is no account {command.account_id}.")
+    refused = command.order_id in state.refused_orders
+    return decide_cash(state.booked.get(command.reference), account, command, refused=refused)
+
+
+def advance(state: State, command: Command, decision: Decision) -> Outcome:
+    """Put what was decided into the state, and say what is answered.
+
+    After this point the command must succeed.
+    """
+    account = state.accounts.get(command.account_id)
+    if account is None:
+        return Outcome(decision.code, reason=decision.reason)
+    if isinstance(command, CashCommand):
+        return _move_cash(state, account, command, decision)
+    session = state.sessions.get(command.session_id)
+    if session is None:
+        return Outcome(decision.code, reason=decision.reason)
+    bet = state.bets.get((command.provider_id, command.bet_id))
+    if decision.records is not None:
+        bet = _record(state, bet, command, decision)
+    for kind, amount in decision.moves:
+        state.move(kind, account, session.house_account_id, amount, bet=bet)
+    ids = tuple([bet.ids[kind] for kind in decision.answers]) if bet is not None else ()
+    return Outcome(decision.code, account.balance, ids, decision.reason)
+
+
+def _move_cash(state: State, account: Account, command: CashCommand, decision: Decision) -> Outcome:
+    for kind, amount in decision.moves:
+        cash = state.cash_accounts[account.id]
+        transfer = state.move(kind, account, cash, amount, reference=command.reference)
+        booked = Booked(transfer.id, account.id, kind, amount)
+        state.booked[command.reference] = booked
+    if decision.code == INSUFFICIENT_FUNDS and command.order_id:
+        state.refuse(command.order_id)
+    ids = (state.booked[command.reference].id,) if decision.answers else ()
+    return Outcome(decision.code, account.balance, ids)
+
+
+def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision) -> Bet:
+    """The bet as it is after the decision: a new one, or the recorded one changed."""
+    assert decision.records is not None  # noqa: S101 - the caller has looked
+    if bet is None:
+        is_rejected = decision.records is BetState.REJECTED
+        bet = Bet(
+            id=next(state.ids),
+            provider_id=call.provider_id,
+            bet_id=call.bet_id,
+            account_id=call.account_id,
+            session_id=call.session_id,
+            round_id=call.round_id,
+            opened_by=OPENED_BY[type(call)],
+            state=decision.records,
+            stake=call.stake,
+            win=call.win,
+            odd=call.odd,
+            refused_with=decision.code if is_rejected else None,
+            reason=decision.reason if is_rejected else None,
+        )
+        state.bets[call.provider_id, call.bet_id] = bet
+        if bet.state is BetState.REJECTED:
+            state.rejected.append(bet)
+        return bet
+    bet.state = decision.records
+    bet.changed = True
+    if call.win is not None:
+        bet.win = call.win
+        bet.odd = call.odd
+    return bet
+
+
+def _repeat(state: State, command: Command) -> Outcome | None:
+    """The outcome of a command about something recorded, if it would write nothing."""
+    if isinstance(command, BetCommand):
+        known = (command.provider_id, command.bet_id) in state.bets
+    else:
+        known = command.reference in state.booked
+    if not known:
+        return None
+    decision = _decide(state, command)
+    sayable = decision.is_repeatable and decision.code != SESSION_CLOSED
+    return advance(state, command, decision) if sayable else None

@@ -1,0 +1,223 @@
+"""What a gateway reads outside the ledger's transactions: secrets, places, balances, bets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from models.commands import Place
+from models.database.pipeline import Column, Row, exact, maybe_exact, present, whole
+from models.database.preconditions import Use
+from models.database.prepared_connection import PreparedConnection
+from models.database.query import INT4S, INT8S, REPLICATED, TEXTS, Query
+from models.errors import LedgerContention, LedgerError, LedgerUnavailable
+from models.secret_cipher import Encrypted, SecretRow
+
+_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
+
+#: Every active secret, a row each.
+_SECRETS = Query(
+    b"secrets",
+    """
+    select s.id, p.id, p.counterparty_id, s.key, encode(s.ciphertext, 'hex')
+    from provider p join provider_secret s on s.provider_id = p.id
+    where s.revoked_at is null order by s.id
+    """,
+)
+
+#: Facts of a session that never change.
+_PLACES = Query(
+    b"places",
+    """
+    select s.id, s.provider_id, s.account_id, c.decimals, a.currency, p.external_id
+    from session s,
+         lateral (select player_id, currency from account where id = s.account_id offset 0) a,
+         lateral (select decimals from currency where code = a.currency offset 0) c,
+         lateral (select external_id from player where id = a.player_id offset 0) p
+    where s.id = any($1)
+    """,
+    (TEXTS,),
+)
+
+_BALANCES = Query(
+    b"balances", "select id, currency, balance from account where id = any($1)", (INT8S,)
+)
+
+_BETS = Query(
+    b"recorded_bets",
+    f"""
+    select b.provider_id, b.bet_id, b.state, b.stake, b.win, a.currency,
+           (select id from transfer t where t.bet = b.id and t.kind = 'stake'),
+           (select id from transfer t where t.bet = b.id and t.kind = 'win'),
+           (select id from transfer t where t.bet = b.id and t.kind = 'refund'),
+           b.refused_with, to_char(b.created_at, '{_TIME}'), to_char(b.updated_at, '{_TIME}'),
+           b.reason
+    from unnest($1, $2) wanted(provider_id, bet_id),
+         lateral (select id, provider_id, bet_id, account_id, state, stake, win, refused_with,
+                         reason, created_at, updated_at from bet
+                  where provider_id = wanted.provider_id and bet_id = wanted.bet_id offset 0) b,
+         lateral (select currency from account where id = b.account_id offset 0) a
+    """,  # noqa: S608 - the only thing put in is a constant
+    (INT4S, TEXTS),
+)
+
+#: Waits a moment for whoever holds these rows. A gateway may change nothing, and PostgreSQL lets
+#: only who may change a row lock it: so the function does it (models/tables/triggers.py).
+_SETTLED = Query(b"settled", "select accounts_settled($1)", (INT8S,))
+_LOCK_WITHIN_MS = 300
+
+LOOKUPS = (_SECRETS, _PLACES, _BALANCES, _BETS, _SETTLED)
+
+
+@dataclass(frozen=True, slots=True)
+class BetQuestion:
+    """A bet somebody asks about. `doubtful` are accounts of jobs about it whose end is not known:
+
+    a transaction of theirs may still be open, and has ended once their rows could be locked.
+    """
+
+    provider_id: int
+    bet_id: str
+    doubtful: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedBet:
+    """A bet as it is recorded; ids of transfers it does not have are None."""
+
+    state: str
+    stake: Decimal | None
+    win: Decimal | None
+    currency: str
+    stake_id: str | None
+    win_id: str | None
+    refund_id: str | None
+    refused_with: int | None
+    reason: str | None  # of a 5; None also for one that is older than reasons are
+    created_at: str  # RFC 3339 in UTC
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class BetAnswer:
+    """What is recorded, and whether that is certain: False while a row could not be locked."""
+
+    bet: RecordedBet | None
+    certain: bool
+
+
+class Lookup:
+    """One connection for look-ups, used by one thread; made when needed, again when lost."""
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        connect_seconds: int,
+        answer_seconds: float,
+        may_be_replica: bool = False,
+    ) -> None:
+        """`answer_seconds`: a look-up is given up after this."""
+        self._connection = PreparedConnection(
+            database_url,
+            (*LOOKUPS, REPLICATED),
+            wait_seconds=answer_seconds,
+            connect_seconds=connect_seconds,
+            # Locking a row is a write of its own: nobody needs it on a disk, or on a standby.
+            settings={"lock_timeout": str(_LOCK_WITHIN_MS), "synchronous_commit": "off"},
+            use=Use.READ if may_be_replica else Use.SERVE,
+        )
+
+    def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
+        """Every active secret as it is stored, and where. Raises LedgerError."""
+        return [
+            (
+                SecretRow(whole(row[0]), whole(row[1]), present(row[2])),
+                Encrypted(present(row[3]), bytes.fromhex(present(row[4]))),
+            )
+            for row in self._rows(_SECRETS)
+        ]
+
+    def places(self, session_ids: Sequence[str]) -> list[Place | None]:
+        """Where each session acts; None: there is no such session. Raises LedgerError."""
+        rows = self._rows(_PLACES, list(session_ids))
+        found = {row[0]: _place(row) for row in rows}
+        return [found.get(session_id) for session_id in session_ids]
+
+    def balances(self, account_ids: Sequence[int]) -> list[tuple[str, Decimal] | None]:
+        """Currency and balance of players' accounts; None: a replica does not have it yet.
+
+        Raises LedgerError.
+        """
+        rows = self._rows(_BALANCES, list(account_ids))
+        found = {whole(row[0]): (present(row[1]), exact(row[2])) for row in rows}
+        return [found.get(account_id) for account_id in account_ids]
+
+    def bets(self, questions: Sequence[BetQuestion]) -> list[BetAnswer]:
+        """What is recorded of bets, read after the doubtful accounts' rows were locked once.
+
+        Raises LedgerError.
+        """
+        doubtful = sorted({id_ for question in questions for id_ in question.doubtful})
+        certain = not doubtful or self._could_lock(doubtful)
+        providers = [question.provider_id for question in questions]
+        bet_ids = [question.bet_id for question in questions]
+        rows = self._rows(_BETS, providers, bet_ids)
+        if certain or not all(question.doubtful for question in questions):
+            self._rows(REPLICATED)  # what was read is going to be said
+        found = {(whole(row[0]), present(row[1])): _recorded(row) for row in rows}
+        return [
+            BetAnswer(found.get((q.provider_id, q.bet_id)), certain or not q.doubtful)
+            for q in questions
+        ]
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        self._connection.close()
+
+    def _could_lock(self, account_ids: Sequence[int]) -> bool:
+        """Whether nobody holds these rows."""
+        try:
+            self._rows(_SETTLED, account_ids)
+        except LedgerContention:
+            return False
+        return True
+
+    def _rows(self, query: Query, *parameters: Column) -> list[Row]:
+        try:
+            pipeline = self._connection.pipeline()
+            rows = pipeline.run((query, parameters))[0]
+            if pipeline.warning:
+                raise LedgerUnavailable(pipeline.warning)
+            return rows
+        except LedgerContention:
+            raise
+        except LedgerError:
+            self.close()  # its plans may be out of date, or its server a replica: the next is new
+            raise
+
+
+def _place(row: Row) -> Place:
+    return Place(
+        provider_id=whole(row[1]),
+        session_id=present(row[0]),
+        account_id=whole(row[2]),
+        decimals=whole(row[3]),
+        currency=present(row[4]),
+        player=present(row[5]),
+    )
+
+
+def _recorded(row: Row) -> RecordedBet:
+    return RecordedBet(
+        state=present(row[2]),
+        stake=maybe_exact(row[3]),
+        win=maybe_exact(row[4]),
+        currency=present(row[5]),
+        stake_id=row[6],
+        win_id=row[7],
+        refund_id=row[8],
+        refused_with=None if row[9] is None else int(row[9]),
+        reason=row[12],
+        created_at=present(row[10]),
+        updated_at=present(row[11]),
+    )

@@ -1,0 +1,125 @@
+"""Writes what a batch decided: one statement per table for the whole batch, and its rows.
+
+Where rows are changed, `id = any($1)` says once more by which key (docs/adr/0012).
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
+
+from models.database.pipeline import Column, Value
+from models.database.query import DATES, INT8, INT8S, NUMERICS, TEXTS, Query
+from models.database.transactions import Call
+from models.ledger.columns import BET, names
+from models.ledger.state import State, Transfer
+
+INSERT_BETS = Query(
+    b"insert_bets",
+    f"insert into bet ({names(BET)})"  # noqa: S608 - names of columns, all constants
+    f" select * from unnest({', '.join(f'${n}' for n in range(1, len(BET) + 1))})",
+    tuple(column.array_type for column in BET),
+)
+_bet_row = attrgetter(*(column.name for column in BET))
+
+#: A bet changes only under the lock of its account, so that no guard by state is needed.
+UPDATE_BETS = Query(
+    b"update_bets",
+    """
+    with updated as (
+        update bet b set state = new.state, win = new.win, odd = new.odd, updated_at = now()
+        from unnest($1, $2, $3, $4) new(id, state, win, odd)
+        where b.id = new.id and b.id = any($1)
+        returning 1
+    )
+    select require_rows(count(*), $5) from updated
+    """,
+    (INT8S, TEXTS, NUMERICS, NUMERICS, INT8),
+)
+
+INSERT_TRANSFERS = Query(
+    b"insert_transfers",
+    """
+    insert into transfer (id, bet, kind, debit_account, credit_account, amount, account,
+                          account_seq, balance_after, reference, month)
+    select id, bet, kind, debit, credit, amount, account, seq, balance, reference,
+           coalesce(month, date_trunc('month', now() at time zone 'UTC')::date)
+    from unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+         new(id, bet, kind, debit, credit, amount, account, seq, balance, reference, month)
+    """,
+    (
+        *(INT8S, INT8S, TEXTS, INT8S, INT8S, NUMERICS, INT8S, INT8S, NUMERICS),
+        *(TEXTS, DATES),
+    ),
+)
+
+#: Guarded by the sequence number that was loaded: were the row ever changed behind the lock, fewer
+#: rows than expected would be written, `require_rows` would raise, and the commit behind it in the
+#: same round trip would not happen.
+UPDATE_ACCOUNTS = Query(
+    b"update_accounts",
+    """
+    with updated as (
+        update account a set balance = new.balance, last_seq = new.seq
+        from unnest($1, $2, $3, $4) new(id, loaded_seq, seq, balance)
+        where a.id = new.id and a.last_seq = new.loaded_seq and a.id = any($1)
+        returning 1
+    )
+    select require_rows(count(*), $5) from updated
+    """,
+    (INT8S, INT8S, INT8S, NUMERICS, INT8),
+)
+
+INSERT_REFUSED_ORDERS = Query(
+    b"insert_refused_orders",
+    "insert into refused_order (id) select * from unnest($1)",
+    (TEXTS,),
+)
+
+STATEMENTS = (
+    *(INSERT_BETS, UPDATE_BETS, INSERT_TRANSFERS, UPDATE_ACCOUNTS, INSERT_REFUSED_ORDERS),
+)
+
+
+def writes(state: State) -> list[Call]:
+    """The statements that write what the batch decided; none if it decided nothing new.
+
+    Bets and deposits are inserted in the order of their unique key, so that two batches which
+    record the same ones wait for each other in one direction only.
+    """
+    calls: list[Call] = []
+    new = sorted((key, bet) for key, bet in state.bets.items() if bet.month is None)
+    if new:
+        calls.append((INSERT_BETS, columns([_bet_row(bet) for _, bet in new])))
+    changed = [bet for bet in state.bets.values() if bet.changed and bet.month is not None]
+    if changed:
+        rows = columns([(bet.id, bet.state, bet.win, bet.odd) for bet in changed])
+        calls.append((UPDATE_BETS, [*rows, len(changed)]))
+    if state.transfers:
+        transfers = sorted(state.transfers, key=lambda transfer: transfer.reference or "")
+        calls.append((INSERT_TRANSFERS, columns([_transfer_row(one) for one in transfers])))
+        moved = [a for a in state.accounts.values() if a.seq != a.loaded_seq]
+        accounts = columns([(a.id, a.loaded_seq, a.seq, a.balance) for a in moved])
+        calls.append((UPDATE_ACCOUNTS, [*accounts, len(moved)]))
+    if state.new_refusals:
+        calls.append((INSERT_REFUSED_ORDERS, [state.new_refusals]))
+    return calls
+
+
+def columns(rows: Sequence[Sequence[Value]]) -> list[Column]:
+    """Rows turned into columns, each one array parameter; there is at least one row."""
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _transfer_row(transfer: Transfer) -> tuple[Value, ...]:
+    return (
+        transfer.id,
+        transfer.bet.id if transfer.bet else None,
+        transfer.kind,
+        transfer.debit_account_id,
+        transfer.credit_account_id,
+        transfer.amount,
+        transfer.account_id,
+        transfer.account_seq,
+        transfer.balance_after,
+        transfer.reference,
+        transfer.bet.month if transfer.bet else None,
+    )

@@ -1,0 +1,100 @@
+"""A bet as it is recorded, with its transfers: what an operator is shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlmodel import Session, col, select
+
+from models.commands import read_text
+from models.directory.providers import find_provider
+from models.errors import NotFound
+from models.tables import Account, Bet, Transfer
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTransfer:
+    """One movement of money of a bet."""
+
+    transfer_id: int
+    kind: str
+    amount: Decimal
+    debit_account: int
+    credit_account: int
+    balance_after: Decimal  # of the player's account
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShownBet:
+    """A bet; what does not apply is None. `transfers` are in the order they were made."""
+
+    bet_id: str
+    provider: str  # its `X-Counterparty-Id`
+    state: str
+    opened_by: str
+    stake: Decimal | None
+    win: Decimal | None
+    odd: Decimal | None
+    round_id: str | None
+    currency: str
+    account_id: int
+    session_id: str
+    refused_with: int | None
+    reason: str | None  # which cause a 5 had
+    created_at: datetime
+    updated_at: datetime
+    transfers: tuple[ShownTransfer, ...]
+
+
+def show_bet(session: Session, counterparty_id: str, bet_id: str) -> ShownBet:
+    """The provider's bet. Raises NotFound, or InvalidRequest when the id cannot be one."""
+    provider = find_provider(session, counterparty_id)
+    # One statement, so that a bet is never seen without transfers of the same moment.
+    found = session.exec(
+        select(Bet, Account.currency, Transfer)
+        .join(Account, col(Account.id) == col(Bet.account_id))
+        .outerjoin(Transfer, col(Transfer.bet) == col(Bet.id))
+        .where(Bet.provider_id == provider.id, Bet.bet_id == read_text(bet_id, "betId"))
+        .order_by(col(Transfer.account_seq))
+    ).all()
+    if not found:
+        raise NotFound(f"The provider {counterparty_id!r} has no bet {bet_id!r}.")
+    bet, currency, _ = found[0]
+    return ShownBet(
+        bet_id=bet.bet_id,
+        provider=provider.counterparty_id,
+        state=bet.state,
+        opened_by=bet.opened_by,
+        stake=bet.stake,
+        win=bet.win,
+        odd=bet.odd,
+        round_id=bet.round_id,
+        currency=currency,
+        account_id=bet.account_id,
+        session_id=bet.session_id,
+        refused_with=bet.refused_with,
+        reason=bet.reason,
+        created_at=_recorded(bet.created_at),
+        updated_at=_recorded(bet.updated_at),
+        transfers=tuple([_shown(transfer) for _, _, transfer in found if transfer is not None]),
+    )
+
+
+def _shown(transfer: Transfer) -> ShownTransfer:
+    return ShownTransfer(
+        transfer_id=transfer.id,
+        kind=transfer.kind,
+        amount=transfer.amount,
+        debit_account=transfer.debit_account,
+        credit_account=transfer.credit_account,
+        balance_after=transfer.balance_after,
+        created_at=_recorded(transfer.created_at),
+    )
+
+
+def _recorded(moment: datetime | None) -> datetime:
+    """A time that PostgreSQL fills in: absent only before a row is written."""
+    if moment is None:
+        raise ValueError("a row without the time of its recording")
+    return moment

@@ -1,0 +1,79 @@
+"""What the house made of bets: stakes and wins of a provider, by currency and day."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from sqlalchemy import text
+
+from models.database.transactions import one_moment, stream, transaction
+from models.directory.providers import find_provider
+from models.reports.statement import ALWAYS, Period
+
+#: A bet's transfers count on the day on which they were made: a refund does not change the day of
+#: its stake.
+_RESULT = text("""
+    select provider.counterparty_id, provider.name, a.currency,
+           cast(t.created_at at time zone 'UTC' as date) as day,
+           count(*) filter (where t.kind = 'stake'),
+           coalesce(sum(t.amount) filter (where t.kind = 'stake'), 0),
+           coalesce(sum(t.amount) filter (where t.kind = 'win'), 0),
+           coalesce(sum(t.amount) filter (where t.kind = 'refund'), 0),
+           coalesce(sum(t.amount) filter (where t.kind = 'win_reversal'), 0),
+           sum(case when t.debit_account = t.account then t.amount else -t.amount end)
+    from transfer t
+    join bet on bet.id = t.bet
+    join provider on provider.id = bet.provider_id
+    join account a on a.id = t.account
+    where (cast(:provider as text) is null or provider.counterparty_id = :provider)
+      and (cast(:currency as text) is null or a.currency = :currency)
+      and t.created_at >= coalesce(cast(:since as timestamptz), '-infinity')
+      and t.created_at < coalesce(cast(:until as timestamptz), 'infinity')
+    group by provider.id, a.currency, day
+    order by day, provider.id, a.currency
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class HouseDay:
+    """One provider's bets in one currency on one day (UTC)."""
+
+    provider: str  # its `X-Counterparty-Id`
+    name: str
+    currency: str
+    day: date
+    bets: int  # stakes taken, those of 0 included
+    stakes: Decimal
+    wins: Decimal
+    refunds: Decimal  # stakes given back
+    win_reversals: Decimal  # wins taken back
+    result: Decimal  # gross gaming revenue: all that players paid less all that they were paid
+
+
+def house_result(
+    database_url: str,
+    period: Period = ALWAYS,
+    counterparty_id: str | None = None,
+    currency: str | None = None,
+) -> Iterator[HouseDay]:
+    """The result by day, provider and currency, as it is at one moment. Raises NotFound.
+
+    It reads every transfer, so that its time grows with the ledger.
+    """
+    if counterparty_id is not None:
+        with transaction(database_url) as database:
+            find_provider(database, counterparty_id)
+    values: dict[str, object] = {
+        "provider": counterparty_id,
+        "currency": currency,
+        "since": period.since,
+        "until": period.until,
+    }
+    return _days(database_url, values)
+
+
+def _days(database_url: str, values: dict[str, object]) -> Iterator[HouseDay]:
+    with one_moment(database_url) as database:
+        for row in stream(database.connection(), _RESULT, values):
+            yield HouseDay(*row)

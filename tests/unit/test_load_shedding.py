@@ -1,0 +1,323 @@
+"""What a gateway turns away without asking: a share, a crowd, and more of one session than fit."""
+
+import asyncio
+import threading
+
+import pytest
+
+from api.wallet.load_shedding import STRANGERS, Intake, LoadShedder
+from server.peer import Peer
+from settings import Settings
+from tests.unit.gateway_parts import CLIENT, PLACE, gateway_parts
+
+BODY = b'{"betId":"a","betAmount":1,"winAmount":0}'
+SETTINGS = Settings(loop_lag_max_seconds=0.5, requests_in_flight_max=5, bets_of_session_max=4)
+GREAT, SMALL, NEW = b"great", b"small", b"new"
+OURS = CLIENT.counterparty_id.encode()
+
+
+def known(provider: bytes) -> Peer:
+    """The other end of a connection on which that provider has signed."""
+    peer = Peer()
+    peer.note(provider)
+    return peer
+
+
+def turned_away(shedder: LoadShedder, now: float, provider: bytes = b"", of: int = 300) -> int:
+    headers = [(b"host", b"h"), (b"x-counterparty-id", provider)]
+    return sum(shedder.turns_away(headers, known(provider), now) for _ in range(of))
+
+
+def bets(shedder: LoadShedder, provider: bytes, number: int) -> None:
+    """So many bets of a provider, each answered before the next."""
+    for _ in range(number):
+        shedder.count_in(provider, "a")
+        shedder.count_off(provider, "a")
+
+
+def with_two_providers() -> LoadShedder:
+    """One provider has made 100 bets a moment ago, another has made one."""
+    shedder = LoadShedder(SETTINGS)
+    bets(shedder, GREAT, 100)
+    bets(shedder, SMALL, 1)
+    shedder.pass_time(0.02)
+    return shedder
+
+
+def test_alone_a_provider_is_refused_from_a_quarter_of_the_longest_wait_on() -> None:
+    shedder = LoadShedder(SETTINGS)
+    bets(shedder, GREAT, 100)
+
+    assert turned_away(shedder, 0, GREAT) == 0
+    for thousandths, expected in ((250, 0), (500, 100), (625, 150), (0, 0), (1000, 300)):
+        shedder.note(thousandths, 7)
+        assert abs(turned_away(shedder, 7, GREAT) - expected) <= 1
+
+
+def test_what_redis_said_counts_for_a_moment() -> None:
+    shedder = LoadShedder(SETTINGS)
+    shedder.note(1000, 7)
+
+    assert turned_away(shedder, 7.049, of=1) == 1
+    assert turned_away(shedder, 7.051, of=1) == 0
+
+
+def test_among_others_the_greatest_is_refused_early_so_that_they_wait_little() -> None:
+    shedder = with_two_providers()
+
+    for thousandths, expected in ((50, 0), (150, 150), (250, 300), (1000, 300)):
+        shedder.note(thousandths, 7)
+        assert abs(turned_away(shedder, 7, GREAT) - expected) <= 1
+
+
+def test_who_uses_less_than_another_is_not_refused_while_that_one_is() -> None:
+    shedder = with_two_providers()
+    shedder.note(1000, 7)
+    shedder.note_lag(10)
+
+    assert turned_away(shedder, 7, GREAT) == 300
+    assert turned_away(shedder, 7, SMALL) == turned_away(shedder, 7, NEW) == 0
+    assert turned_away(shedder, 7) == 300  # it says nothing of who it is
+
+
+def test_two_providers_that_use_as_much_are_refused_alike() -> None:
+    shedder = LoadShedder(SETTINGS)
+    bets(shedder, GREAT, 100)
+    bets(shedder, SMALL, 90)
+    bets(shedder, NEW, 50)
+    shedder.pass_time(0.02)
+    shedder.note(150, 7)
+
+    assert abs(turned_away(shedder, 7, GREAT) - 150) <= 1
+    assert abs(turned_away(shedder, 7, SMALL) - 150) <= 1
+    assert turned_away(shedder, 7, NEW) == 0
+
+
+def test_who_has_not_bet_for_long_is_no_other_for_whose_sake_one_is_refused() -> None:
+    shedder = with_two_providers()
+    bets(shedder, GREAT, 10_000)
+    shedder.pass_time(10)
+    shedder.note(250, 7)
+
+    assert turned_away(shedder, 7, GREAT) == 0
+
+
+def test_the_share_grows_with_the_lag_of_the_loop() -> None:
+    shedder = LoadShedder(SETTINGS)
+
+    for lag, expected in ((0.25, 0), (7.0, 300), (0.375, 150), (0.5, 300), (0.0, 0)):
+        shedder.note_lag(lag)
+        assert abs(turned_away(shedder, 0) - expected) <= 1
+
+
+async def test_the_share_grows_with_the_wait_of_the_first_of_ones_own_in_the_intake() -> None:
+    shedder = LoadShedder(SETTINGS)
+    loop = asyncio.get_running_loop()
+    entering = [
+        asyncio.create_task(shedder.intake.enter(GREAT))
+        for _ in range(SETTINGS.admissions_per_script_max + 1)
+    ]
+    await asyncio.sleep(0)
+
+    came = loop.time()
+    assert shedder.intake.waited(GREAT, came + 0.3) >= 0.3
+    for waited, expected in ((0.15, 0), (0.375, 150), (0.6, 300)):
+        assert abs(turned_away(shedder, came + waited, GREAT) - expected) <= 15
+    assert turned_away(shedder, came + 0.6, SMALL) == 0
+    # Whoever names a provider on a connection on which it has not signed waits with strangers.
+    assert not shedder.turns_away([(b"x-counterparty-id", GREAT)], Peer(), came + 0.6)
+
+    await asyncio.gather(*entering)
+    assert turned_away(shedder, came + 0.375, GREAT) == 0
+
+
+def test_a_session_has_enough_when_so_many_of_its_bets_are_under_way_and_no_other_has() -> None:
+    shedder = LoadShedder(SETTINGS)
+    for session in ("a", "a", "a", "a"):
+        assert not shedder.has_enough(GREAT, session, 0)
+        shedder.count_in(GREAT, session)
+
+    assert shedder.has_enough(GREAT, "a", 0)
+    assert not shedder.has_enough(GREAT, "b", 0)
+    shedder.count_off(GREAT, "a")
+    assert not shedder.has_enough(GREAT, "a", 0)
+
+
+def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
+    shedder = LoadShedder(SETTINGS.model_copy(update={"bets_of_session_max": 16}))
+    for _ in range(2):
+        shedder.count_in(GREAT, "a")
+
+    assert not shedder.has_enough(GREAT, "a", 7)
+    shedder.note(320, 7)
+    assert not shedder.has_enough(GREAT, "a", 7)
+    shedder.note(330, 7)
+    assert shedder.has_enough(GREAT, "a", 7)
+    assert not shedder.has_enough(GREAT, "b", 7)
+
+
+def test_even_when_it_is_crowded_a_session_may_have_one_bet() -> None:
+    shedder = LoadShedder(SETTINGS)
+    shedder.note(1000, 7)
+
+    assert not shedder.has_enough(GREAT, "a", 7)
+    shedder.count_in(GREAT, "a")
+    assert shedder.has_enough(GREAT, "a", 7)
+
+
+def test_when_as_many_are_under_way_as_may_be_all_of_that_provider_are_turned_away() -> None:
+    shedder = LoadShedder(SETTINGS)
+    for session in ("a", "b", "c", "b", "c"):
+        assert not shedder.is_full(GREAT)
+        shedder.count_in(GREAT, session)
+
+    assert shedder.is_full(GREAT)
+    assert turned_away(shedder, 0, GREAT) == 300
+    shedder.count_off(GREAT, "b")
+    assert not shedder.is_full(GREAT)
+    assert turned_away(shedder, 0, GREAT) == 0
+
+
+def test_a_provider_that_has_less_than_its_part_is_let_in_though_another_has_all() -> None:
+    shedder = LoadShedder(SETTINGS)
+    for _ in range(5):
+        shedder.count_in(GREAT, "a")
+
+    for _ in range(3):  # of five, the half
+        assert not shedder.is_full(SMALL)
+        shedder.count_in(SMALL, "b")
+    assert shedder.is_full(SMALL)
+    assert not shedder.is_full(NEW)
+
+
+async def test_so_many_are_let_in_at_a_turn_and_in_the_order_in_which_they_came() -> None:
+    intake, let_in = Intake(per_turn=3), list[int]()
+
+    async def come(number: int) -> None:
+        await intake.enter(STRANGERS)
+        let_in.append(number)
+
+    tasks = [asyncio.create_task(come(number)) for number in range(10)]
+    most, before = 0, 0
+    while len(let_in) < len(tasks):
+        await asyncio.sleep(0)
+        most, before = max(most, len(let_in) - before), len(let_in)
+
+    assert let_in == [*range(10)]
+    assert most == 3
+    await asyncio.gather(*tasks)
+
+
+async def test_each_lane_is_let_in_in_turn_however_many_wait_in_another() -> None:
+    intake, let_in = Intake(per_turn=2), list[bytes]()
+
+    async def come(lane: bytes) -> None:
+        await intake.enter(lane)
+        let_in.append(lane)
+
+    lanes = [STRANGERS] * 50 + [GREAT] * 20 + [SMALL]
+    await asyncio.gather(*(come(lane) for lane in lanes))
+
+    assert let_in.index(SMALL) <= 2 + 3
+    assert let_in[:42].count(GREAT) >= 18
+
+
+async def test_who_gave_up_waiting_keeps_nobody_out() -> None:
+    intake = Intake(per_turn=1)
+    first, second, third = (asyncio.create_task(intake.enter(STRANGERS)) for _ in range(3))
+    await asyncio.sleep(0)
+    second.cancel()
+
+    await asyncio.wait_for(third, 10)
+
+    assert first.done()
+    assert second.cancelled()
+    assert intake.is_empty
+
+
+async def test_a_request_is_looked_at_and_counts_once_it_is_let_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entered, let_in, counted = asyncio.Event(), asyncio.Event(), list[bool]()
+
+    async def enter(_: bytes) -> None:
+        entered.set()
+        await let_in.wait()
+
+    async with gateway_parts(bets_of_session_max=1) as gateway:
+        shedder = gateway.load_shedder
+        monkeypatch.setattr(shedder.intake, "enter", enter)
+        become = gateway.link.becomes
+
+        def note() -> object:
+            counted.append(shedder.has_enough(OURS, PLACE.session_id, 0))
+            return become()
+
+        monkeypatch.setattr(gateway.link, "becomes", note)
+        posted = asyncio.create_task(gateway.post(BODY))
+        await asyncio.wait_for(entered.wait(), 10)
+
+        assert not shedder.has_enough(OURS, PLACE.session_id, 0)
+        assert not gateway.nonces()
+        let_in.set()
+
+        assert (await posted).json()["_responseCode"] == 1
+        assert counted == [True]
+        assert len(gateway.nonces()) == 1
+        assert not shedder.has_enough(OURS, PLACE.session_id, 0)
+
+
+async def test_of_many_bets_of_one_session_no_more_than_may_be_are_let_in_and_no_nonce_is_burnt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with gateway_parts(bets_of_session_max=2) as gateway:
+        found, look_up = asyncio.Event(), gateway.sessions.place
+
+        async def place(*question: object) -> object:
+            await found.wait()
+            return await look_up(*question)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(gateway.sessions, "place", place)
+        bodies = [b'{"betId":"%d","betAmount":1,"winAmount":0}' % bet for bet in range(5)]
+        posted = [asyncio.create_task(gateway.post(body)) for body in bodies]
+        ended = asyncio.as_completed(posted)
+
+        assert [(await next(ended)).json()["_responseCode"] for _ in range(3)] == [99, 99, 99]
+        found.set()
+        assert [(await one).json()["_responseCode"] for one in ended] == [1, 1]
+
+        assert len(gateway.nonces()) == 2
+
+
+async def test_requests_without_a_good_signature_keep_no_bet_out_and_delay_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They wait for newer secrets, any number of them; a bet whose secret is known does not."""
+    limits = {"bets_of_session_max": 1, "requests_in_flight_max": 1}
+    async with gateway_parts(directory_max_age_seconds=3600, **limits) as gateway:
+        assert (await gateway.post(BODY)).status_code == 200
+        asked, may_answer = asyncio.Event(), threading.Event()
+        loop, read = asyncio.get_running_loop(), gateway.behind.secrets
+
+        def secrets() -> object:
+            loop.call_soon_threadsafe(asked.set)
+            may_answer.wait(60)
+            return read()
+
+        monkeypatch.setattr(gateway.behind, "secrets", secrets)
+        try:
+            forged = [
+                asyncio.create_task(gateway.post(BODY, sign="0" * 64, **claimed))
+                for claimed in ({}, {"counterparty": "nobody"})
+                for _ in range(100)
+            ]
+            await asyncio.wait_for(asked.wait(), 30)
+
+            for bet in range(5):
+                body = b'{"betId":"%d","betAmount":1,"winAmount":0}' % bet
+                assert (await gateway.post(body)).json()["_responseCode"] == 1
+            assert not any(one.done() for one in forged)
+        finally:
+            may_answer.set()
+        assert {one.status_code for one in await asyncio.gather(*forged)} == {401}
+        assert len(gateway.nonces()) == 6
