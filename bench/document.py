@@ -46,10 +46,13 @@ def document(path: Path = DOCUMENT, folder: Path = FOLDER) -> list[Path]:
 
 
 def _in_markdown(results: Results, picture: Path | None) -> str:
-    machine = "; ".join(f"{name}: {value}" for name, value in results.machine.items())
+    minutes = f"{results.seconds / 60:.0f} minutes"
+    when = f"`{results.mode}` began at {results.began_at} and took {minutes}."
     verified = f"The ledger verified: {results.verified_transfers:,} transfers."
-    when = f"`{results.mode}`, {results.began_at}, in {results.seconds / 60:.0f} minutes."
-    parts = [f"{when} {machine}. {verified}", *(table.markdown() for table in tables(results))]
+    machine = [f"| {name} | {value} |" for name, value in results.machine.items()]
+    machine[:0] = ["| machine | |", "| --- | --- |"]
+    parts = [f"{when} {verified}", "\n".join(machine)]
+    parts += [table.markdown() for table in tables(results)]
     if picture:
-        parts.insert(1, f"![Throughput and latency against connections]({picture.name})")
+        parts.insert(2, f"![Throughput and latency against connections]({picture.name})")
     return "\n\n".join(parts)

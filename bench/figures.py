@@ -26,7 +26,11 @@ class Figure:
     aim: float
     compute: Compute  # None: the benchmark did not look at it
     less_is_better: bool = False
-    unit: str = ""
+    unit: str = "×"
+
+    def asked(self, value: float) -> str:
+        """The limit or the aim as a document shows it."""
+        return f"{'≤' if self.less_is_better else '≥'} {value:g} {self.unit}"
 
     def verdict(self, value: float) -> Verdict:
         """How a measured value compares with what is asked."""
@@ -140,7 +144,14 @@ FIGURES = (
         less_is_better=True,
         unit="ms",
     ),
-    Figure("overload: neither done nor refused", 0, 0, _overload(_others), less_is_better=True),
+    Figure(
+        "overload: neither done nor refused",
+        0,
+        0,
+        _overload(_others),
+        less_is_better=True,
+        unit="requests",
+    ),
     Figure(
         "normal after an overload", 2, 1, _overload(_normal_after), less_is_better=True, unit="s"
     ),

@@ -43,6 +43,7 @@ def tables(results: Results) -> Iterator[Table]:
         _of_points(results),
         _of_costs(results),
         _of_postgres_alone(results),
+        _of_overload_runs(results),
         _of_overloads(results),
     ):
         if table.rows:
@@ -52,19 +53,19 @@ def tables(results: Results) -> Iterator[Table]:
 def _of_figures(results: Results) -> Table:
     rows = []
     for figure, found in figures(results):
-        sign, unit = "≤ " if figure.less_is_better else "", f" {figure.unit}".rstrip()
         rows.append(
             (
                 figure.name,
-                f"{sign}{figure.limit:g}{unit}",
-                f"{sign}{figure.aim:g}{unit}",
-                f"{_short(found.median)}{unit}",
+                figure.asked(figure.limit),
+                figure.asked(figure.aim),
+                f"{_short(found.median)} {figure.unit}",
                 _between(found),
                 {"aim": "ok, aim reached"}.get(verdict := figure.verdict(found.median), verdict),
             )
         )
-    header = ("figure", "at least", "aim", "measured", "from-to", "")
-    return Table(f"What is asked, medians run by run ({results.mode})", header, rows)
+    header = ("figure", "required", "aim", "measured", "from-to", "")
+    title = f"Required and measured: medians of the runs ({results.mode})"
+    return Table(title, header, rows)
 
 
 def _of_points(results: Results) -> Table:
@@ -89,8 +90,7 @@ def _of_points(results: Results) -> Table:
         *("point", "requests/s", "from-to", "p50 ms", "p90 ms", "p99 ms"),
         *("failed", "runs kept", "stolen", "others"),
     )
-    title = "Every point, medians; `others`: the most that other processes took of the machine"
-    return Table(title, header, rows)
+    return Table("Every point: medians of the runs", header, rows)
 
 
 def _of_costs(results: Results) -> Table:
@@ -114,7 +114,8 @@ def _of_costs(results: Results) -> Table:
         *("per bet", *(f"{role} µs" for role in roles), "CPU µs", "memory MB"),
         *("Redis commands", "Redis bytes", "WAL bytes"),
     )
-    return Table("What a bet costs, medians; memory at the end of the last run", header, rows)
+    title = "What a bet costs: medians of the runs, memory at the end of the last run"
+    return Table(title, header, rows)
 
 
 def _of_postgres_alone(results: Results) -> Table:
@@ -124,6 +125,24 @@ def _of_postgres_alone(results: Results) -> Table:
         if values
     ]
     return Table("PostgreSQL alone", ("writes", "bets/s", "runs"), rows)
+
+
+def _of_overload_runs(results: Results) -> Table:
+    rows = [
+        (
+            str(one.repeat + 1),
+            *(f"{rate:,.0f}" for rate in one.capacities),
+            f"{one.generator_cpu_us:.0f}",
+            f"{one.connections:,}",
+            f"{one.steal + one.others:.0%}",
+        )
+        for one in results.overloads
+    ]
+    header = (
+        *("run", "capacity before, requests/s", "capacity after, requests/s"),
+        *("CPU µs per request, generator", "connections", "stolen or taken by others"),
+    )
+    return Table("Overloads: the machine and the load generator", header, rows)
 
 
 def _of_overloads(results: Results) -> Table:
@@ -144,20 +163,10 @@ def _of_overloads(results: Results) -> Table:
                 )
             )
     header = (
-        *("by when a request was due", "sent / capacity", "good/s", "p50 ms", "p99 ms", "max ms"),
+        *("run and part", "sent / capacity", "good/s", "p50 ms", "p99 ms", "max ms"),
         *("99/s", "p50 ms", "p99 ms", "max ms", "others", "sent late, p99 ms"),
     )
-    rates = ", ".join(
-        " / ".join(f"{rate:,.0f}" for rate in one.capacities) for one in results.overloads
-    )
-    costs = ", ".join(f"{one.generator_cpu_us:.0f}" for one in results.overloads)
-    opened = ", ".join(f"{one.connections:,}" for one in results.overloads)
-    shares = ", ".join(f"{one.steal + one.others:.0%}" for one in results.overloads)
-    title = (
-        f"Overloads; capacity just before / after: {rates} a second; the generator took {costs} µs"
-        f" of CPU a request, on {opened} connections; stolen, or taken by others: {shares}"
-    )
-    return Table(title, header, rows)
+    return Table("Overloads: latencies, by when a request was due", header, rows)
 
 
 def _tail(found: Tail | None) -> tuple[str, str, str]:

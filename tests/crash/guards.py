@@ -47,24 +47,24 @@ def _between(kind: str, process: str, server: str, seconds: float = 0.0) -> Faul
 
 GUARDS: Final = {
     "nonce": Guard(
-        "a request that was captured is not worked on again",
+        "a captured request is not worked on again",
         [Fault("kill", WORKERS[0])],
         _rules("a_nonce_is_accepted_once"),
         favourite="replay",
     ),
     "memory": Guard(
-        "nor is it by a Redis that lost its nonces",
+        "a captured request is not worked on by a Redis that lost its nonces",
         [Fault("empty", VALKEY, 0.5)] * 3,
         _rules("a_nonce_is_accepted_once"),
         favourite="replay",
     ),
     "timestamp": Guard(
-        "a stamp is believed for thirty seconds",
+        "a timestamp is valid for 30 s",
         [Fault("kill", WORKERS[0])],
         _rules("a_clock_may_be_thirty_seconds_off"),
     ),
     "durable commit": Guard(
-        "what is answered is on the disk",
+        "an answered bet is on the disk",
         [Fault("crash", POSTGRES, 0.2)] * 4,
         _rules("a_yes_has_its_transfers"),
     ),
@@ -74,12 +74,12 @@ GUARDS: Final = {
         _rules("a_yes_has_its_transfers"),
     ),
     "lost commit": Guard(
-        "a commit that was not answered is no yes",
+        "a commit without a reply is not answered with yes",
         [_between("lose a commit", worker, POSTGRES) for worker in WORKERS],
         _rules("a_yes_has_its_transfers"),
     ),
     "lease": Guard(
-        "who stood still applies nothing that another may have answered",
+        "a worker that stood still applies nothing that another may have answered",
         _at("before load", "stop at a point", 2.8) * 4,
         _rules("a_no_has_none"),
         favourite="win_first",
@@ -90,17 +90,17 @@ GUARDS: Final = {
         _rules("nothing_is_late"),
     ),
     "transaction limit": Guard(
-        "nor is one whose worker stood still within its transaction",
+        "a late job is not applied, also if its worker stood still within the transaction",
         _at("after write", "stop at a point", 12.0)[:2],
         _rules("nothing_is_late"),
     ),
     "unanswered": Guard(
-        "a Redis that forgot cannot say what it had not admitted",
+        "a Redis that lost its data is not believed about what it had not admitted",
         [_between("forget an admission", gateway, VALKEY) for gateway in GATEWAYS * 2],
         _rules("not_admitted_did_nothing"),
     ),
     "confirmed nonce": Guard(
-        "a captured request is told nothing, though its nonce was not confirmed",
+        "a captured request learns nothing, also if its nonce was not confirmed",
         [_between("swallow", gateway, VALKEY, 4.0) for gateway in GATEWAYS * 3],
         _rules("a_nonce_is_accepted_once"),
         favourite="replay",
@@ -111,14 +111,14 @@ GUARDS: Final = {
         _rules("no_job_fails", "nothing_stands_still"),
     ),
     "new strand": Guard(
-        "the journal is not chained to a row that may not be there",
+        "the journal is not chained to a row that may not exist",
         # PostgreSQL ends the transaction meanwhile; then a batch comes that moves nothing.
         _at("after write", "stop at a point", 6.5) * 4,
         _rules("the_ledger_verifies"),
         favourite="too_much",
     ),
     "sweep": Guard(
-        "jobs of a worker that died go on",
+        "the jobs of a dead worker are resumed",
         _at("after take")[:1],
         _rules("nothing_stands_still", "no_job_is_left"),
     ),

@@ -49,7 +49,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 def guards_table(found: Sequence[dict[str, Any]]) -> str:
     """What the oracle said without each guard, the last time that it was tried."""
     last = {one["guard"]: one for one in found}
-    lines = ["| without | it is promised that | seed | rules that spoke, how often |"]
+    lines = ["| disabled guard | what it promises | seed | rules that detected it, how often |"]
     lines.append("|---|---|---|---|")
     for name, guard in GUARDS.items():
         if name in last:

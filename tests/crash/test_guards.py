@@ -14,7 +14,7 @@ from tests.crash.installation import WORKERS
 from tests.crash.oracle import RULES
 from tests.crash.plan import KINDS, Fault
 from tests.crash.points import POINTS, WITHOUT
-from tests.crash.report import BEGIN_GUARDS, END_GUARDS, write
+from tests.crash.report import BEGIN_GUARDS, DOCUMENT, END_GUARDS, write
 from tests.crash.unguarded import REMOVALS
 
 
@@ -53,6 +53,13 @@ def test_what_is_done_without_a_guard_is_noticed(tmp_path: Path) -> None:
 
     spoke = {violation.partition(":")[0] for violation in found["violations"]}
     assert spoke & GUARDS["lost commit"].rules
+
+
+def test_our_own_page_has_the_promises_of_the_code() -> None:
+    page = DOCUMENT.read_text()
+
+    for name, guard in GUARDS.items():
+        assert page.count(f"| {name} | {guard.promise} | ") == 1
 
 
 def test_the_report_says_which_rules_spoke_without_each_guard(tmp_path: Path) -> None:

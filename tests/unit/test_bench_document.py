@@ -14,6 +14,7 @@ from bench.document import (
     NoResults,
     document,
 )
+from bench.figures import FIGURES
 from bench.results import Point, save
 from tests.unit.bench_runs import results, run
 
@@ -32,7 +33,7 @@ def test_the_page_is_filled_again_with_each_new_run(tmp_path: Path) -> None:
     assert written == [page, tmp_path / "performance.png"]
     assert written[1].read_bytes().startswith(b"\x89PNG")
     text = page.read_text()
-    assert text.startswith(f"Before.\n{BEGIN}\n`bench`, 2026-01-01")
+    assert text.startswith(f"Before.\n{BEGIN}\n`bench` began at 2026-01-01")
     assert text.endswith(f"{END}\nAfter.\n")
     assert "](performance.png)" in text
     assert text.count("| ours, 64 connections | 1,064 |") == 1
@@ -46,7 +47,9 @@ def test_an_overload_has_a_place_of_its_own(tmp_path: Path) -> None:
     assert document(page, tmp_path) == [page]
 
     text = page.read_text()
-    assert text.startswith(f"{BEGIN}\nas it was\n{END}\n{OVERLOAD_BEGIN}\n`overload`, 2026-01-01")
+    assert text.startswith(
+        f"{BEGIN}\nas it was\n{END}\n{OVERLOAD_BEGIN}\n`overload` began at 2026-01-01"
+    )
 
 
 def test_without_results_nothing_is_written(tmp_path: Path) -> None:
@@ -60,3 +63,12 @@ def test_our_own_page_has_the_place_to_fill() -> None:
     for begin, end in ((BEGIN, END), (OVERLOAD_BEGIN, OVERLOAD_END)):
         assert text.count(begin) == text.count(end) == 1
         assert text.index(begin) < text.index(end)
+
+
+def test_our_own_page_has_the_limits_of_the_code() -> None:
+    rows = [line.strip("| ").split(" | ") for line in DOCUMENT.read_text().splitlines()]
+    shown = {row[0]: row[1:3] for row in rows if len(row) == 6}
+
+    assert FIGURES
+    for figure in FIGURES:
+        assert shown[figure.name] == [figure.asked(figure.limit), figure.asked(figure.aim)]

@@ -94,7 +94,7 @@ def test_only_what_was_measured_is_in_the_table() -> None:
         "CPU per bet, whole stack",
     ]
     first = next(iter(tables(found)))
-    assert first.rows[0][:4] == ("ours / direct, 64 connections", "2.5", "3.3", "3")
+    assert first.rows[0][:4] == ("ours / direct, 64 connections", "≥ 2.5 ×", "≥ 3.3 ×", "3 ×")
     assert [row[-1] for row in first.rows] == ["ok", "ok, aim reached"]
     assert first.text().splitlines()[1].startswith("figure ")
     assert first.markdown().splitlines()[3] == "| --- | ---: | ---: | ---: | ---: | ---: |"
