@@ -37,6 +37,18 @@ local function lane_of(id)
   return account and (OURS .. ':lane:' .. account)
 end
 
+-- No worker can read an answer with another id in it: such an id was planted.
+local ID_MAX = 128  -- bytes
+local function is_readable(id)
+  return #id <= ID_MAX and not string.find(id, '[^\33-\126]')
+end
+
+-- Fields of a job's hash; none where a key of another kind was planted in its place.
+local function fields_of(id, ...)
+  local found = redis.pcall('HMGET', job_key(id), ...)
+  if not found.err then return unpack(found) end
+end
+
 local function defer(id)
   call('HSET', job_key(id), 'status', 'deferred')
   call('ZADD', DEFERRED, NOW_S, id)
@@ -79,14 +91,14 @@ end
 local function queue_head_if_any(lane, list)
   local head = call('LINDEX', lane, 0)
   while head do
-    local status, data, batch = unpack(call('HMGET', job_key(head), 'status', 'data', 'batch'))
+    local status, data, batch = fields_of(head, 'status', 'data', 'batch')
     if is_held(batch) then return true end
-    if is_open(status, data) then
+    if is_open(status, data) and is_readable(head) then
       forget_failure(head, status)
       enqueue(head, list)
       return true
     end
-    call('LPOP', lane)  -- it was cancelled, or its hash is gone (or only a status is left)
+    call('LPOP', lane)  -- it was cancelled or planted, or its hash is gone (but for a status)
     call('ZREM', DEFERRED, head)
     head = call('LINDEX', lane, 0)
   end
