@@ -7,6 +7,7 @@
 
 local SWEPT_MAX = 10000  -- jobs on the queue
 
+look_at_clock(call('HGET', MEMORY, 'latest'))
 local queued = 0
 
 -- A lost lease returns its whole batch at once: all wait again, then each lane queues its head.

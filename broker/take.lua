@@ -95,6 +95,7 @@ local function take(id)
   take_lane(lane, members, job)
 end
 
+look_at_clock(call('HGET', MEMORY, 'latest'))
 if call('EXISTS', RQ .. ':suspended') == 1 then
   if FIRST ~= '' and call('LREM', INTERMEDIATE, 1, FIRST) > 0 then call('LPUSH', QUEUED, FIRST) end
   return false
