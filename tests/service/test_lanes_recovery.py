@@ -8,18 +8,17 @@ from broker.batches import Batches
 from broker.scripts import common_arguments, source
 from tests.service.processes import until
 from tests.service.queue_world import (
+    FLIGHT,
     QueueWorld,
     Request,
-    decoded,
     finish,
     ids,
+    set_back,
     take,
     wait_until_leases_end,
 )
 
 BRIEF = 0.05  # seconds of a lease that a test waits for
-HOUR_MS = 3_600_000
-FLIGHT = "betcore:flight:of a bet"
 
 #: What may be the first to see that the clock was set back.
 FIRST_LOOKS: dict[str, Callable[[QueueWorld, Batches, str], object]] = {
@@ -308,25 +307,6 @@ def test_after_its_clock_is_set_back_a_dead_worker_of_ours_is_not_shown_until_th
 
     assert 0 < redis.ttl("rq:worker:ours") <= 30
     assert redis.ttl("rq:worker:stock") > 3600
-
-
-def set_back(world: QueueWorld, *others: str) -> None:
-    """Make everything as it is once the clock was set back by an hour.
-
-    `others` are jobs in no lane.
-    """
-    redis = world.redis
-    redis.hset("betcore:memory", "latest", world.now_ms() + HOUR_MS)
-    for batch in decoded(redis.zrange("betcore:leases", 0, -1)):
-        redis.zincrby("betcore:leases", HOUR_MS, batch)
-    lanes = [decoded(redis.lrange(lane, 0, -1)) for lane in redis.smembers("betcore:lanes")]
-    for id_ in [*others, *(id_ for lane in lanes for id_ in lane)]:
-        for field in ("deadline", "queued_ms"):
-            redis.hincrby(f"rq:job:{id_}", field, HOUR_MS)
-        if redis.zscore(FLIGHT, id_) is not None:
-            redis.zincrby(FLIGHT, HOUR_MS, id_)
-    for key in decoded(redis.smembers("rq:workers:bets")):
-        redis.expire(key, redis.ttl(key) + HOUR_MS // 1000)
 
 
 def note_flight(world: QueueWorld, *jobs: str) -> None:
