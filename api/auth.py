@@ -114,7 +114,7 @@ class Authenticator:
         if counterparty_id in self._secrets:
             detail = "no secret of the provider makes it"
         elif counterparty_id in self._directory.locked:
-            detail = "the gateway lacks the key of the provider's secrets"
+            detail = "its secrets have a key that the gateway does not have"
         return unauthorized("the signature is not good", detail)
 
     async def _refresh(self, answer_by: float) -> None:
