@@ -163,9 +163,7 @@ async def test_a_401_for_want_of_the_key_of_a_providers_secrets_says_so_in_the_l
 
     assert answer.status_code == 401
     assert answer.json()["message"] == UNAUTHORIZED
-    said = (
-        'reason="the signature is not good: the gateway lacks the key of the provider\'s secrets"'
-    )
+    said = "the signature is not good: its secrets have a key that the gateway does not have"
     assert said in line(caplog)[1]
 
 
