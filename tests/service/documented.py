@@ -1,4 +1,4 @@
-"""The command lines that README and the documents show, and whether their programs can read them."""
+"""The command lines that README and the documents show, and whether `betcore` can read them."""
 
 import re
 import shlex

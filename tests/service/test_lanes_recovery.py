@@ -297,8 +297,8 @@ def test_after_its_clock_is_set_back_a_dead_worker_of_ours_is_not_shown_until_th
     queue_world: QueueWorld,
 ) -> None:
     redis = queue_world.redis
-    for name, fields in {"ours": {"betcore": "1"}, "stock": {"birth": "x"}}.items():
-        redis.hset(f"rq:worker:{name}", mapping=fields)
+    for name, field in {"ours": "betcore", "stock": "birth"}.items():
+        redis.hset(f"rq:worker:{name}", field, "1")
         redis.expire(f"rq:worker:{name}", 420)
         redis.sadd("rq:workers:bets", f"rq:worker:{name}")
     set_back(queue_world)
