@@ -137,9 +137,9 @@ local function bring_forward(by)
 end
 
 -- Every script that writes when something ends looks first whether the clock was set back, so that
--- nothing by the new clock is there yet. `latest` is the latest time seen, in ms. Returns since when
--- Redis remembers where that has changed: a clock that was ahead made nonces expire that are needed
--- now. What is brought forward ends a little late, as `latest` is noted once a second, never early.
+-- nothing by the new clock is there yet. What is brought forward ends a little late, never early, as
+-- the latest time seen, `latest` (ms), is noted once a second. A clock that was ahead made nonces
+-- expire that are needed now: Redis then remembers since now. Returns that time, if it changed.
 local CLOCK_MS = 1000
 local function look_at_clock(latest)
   latest = tonumber(latest or nil) or 0

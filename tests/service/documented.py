@@ -112,13 +112,20 @@ def _mentioned(name: str, text: str) -> Iterator[Shown]:
             # In the first cell of a row, what follows a command of ours is one too.
             cell = line.split("|")[1] if line.startswith("|") else ""
             before: tuple[str, ...] = ()
+            of_row: list[tuple[str, ...]] = []
             for span in _SPAN.findall(line):
                 if _ours(span):
                     before = next(_commands(span))
+                elif of_row and span.startswith("--"):
+                    words = _with_option(of_row, shlex.split(span))
+                    yield Shown(f"{name}:{number}", span, words, is_whole=False)
+                    continue
                 elif before[:1] == ("betcore",) and f"`{span}`" in cell and span[0].isalpha():
                     before = _continued(before, shlex.split(span))
                 else:
                     continue
+                if before[0] == "betcore" and f"`{span}`" in cell:
+                    of_row.append(before)
                 yield Shown(f"{name}:{number}", span, before, is_whole=False)
 
 
@@ -135,6 +142,12 @@ def _continued(before: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
         if not fault(tried[1:], is_whole=False):
             return tried
     return ("betcore", *words)
+
+
+def _with_option(commands: Sequence[tuple[str, ...]], option: Sequence[str]) -> tuple[str, ...]:
+    """The command of a row of a table that an option in that row is for: one that has it."""
+    together = [(*command, *option) for command in commands]
+    return next((one for one in together if not fault(one[1:], is_whole=False)), together[-1])
 
 
 def fault(words: Sequence[str], *, is_whole: bool) -> str:
