@@ -137,8 +137,8 @@ local function bring_forward(by)
 end
 
 -- Every script that writes when something ends looks first whether the clock was set back, so that
--- nothing by the new clock is there yet. What is brought forward ends a little late, never early, as
--- the latest time seen, `latest` (ms), is noted once a second. A clock that was ahead made nonces
+-- nothing by the new clock is there yet. What is brought forward ends a little late and never early,
+-- as `latest`, the latest time seen (ms), is noted once a second. A clock that was ahead made nonces
 -- expire that are needed now: Redis then remembers since now. Returns that time, if it changed.
 local CLOCK_MS = 1000
 local function look_at_clock(latest)
