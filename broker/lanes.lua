@@ -137,9 +137,10 @@ local function bring_forward(by)
 end
 
 -- Every script that writes when something ends looks first whether the clock was set back, so that
--- nothing by the new clock is there yet. What is brought forward ends a little late and never early,
--- as `latest`, the latest time seen (ms), is noted once a second. A clock that was ahead made nonces
--- expire that are needed now: Redis then remembers since now. Returns that time, if it changed.
+-- nothing by the new clock is there yet. `latest` is the latest time seen, in ms, noted once a
+-- second. So what is brought forward ends a little late, and never early. A clock that was ahead
+-- made nonces expire that are needed now: Redis then remembers since now. Returns that time, if it
+-- has changed.
 local CLOCK_MS = 1000
 local function look_at_clock(latest)
   latest = tonumber(latest or nil) or 0
