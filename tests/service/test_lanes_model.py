@@ -123,7 +123,7 @@ class Lanes(RuleBasedStateMachine):
         assert not worker.renew(batch.id)
         assert self._without_executions() == before
 
-    def _without_executions(self) -> dict[str, bytes | None]:
+    def _without_executions(self) -> dict[str, object]:
         found = self.world.contents().items()
         return {key: dump for key, dump in found if not key.endswith(":executions")}
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from models.db import engine
 from models.migrate import migrate
 from models.ownership import RolesNeeded
-from models.roles import OWNER, ROLES
+from models.roles import OWNER, RIGHTS, ROLES
 from models.verify import verify
 from ops.cli import app
 from ops.embedded import temporary_servers
@@ -123,6 +123,27 @@ def test_an_installation_that_one_login_made_keeps_its_data_and_its_login(
     assert ask(url, "select * from account order by id") == before
     assert ask(bare_of(url, bare), OWNERS) == [(OWNER,)]
     serves(url)
+
+
+@pytest.mark.parametrize("options", ["superuser", "createrole"])
+def test_what_others_keep_in_the_schema_is_no_hindrance_and_stays_as_it_is(
+    bare: str, options: str
+) -> None:
+    url = database(bare, "one", options)
+    others = bare_of(url, bare)
+    ask(others, "create table monitored (at timestamptz); grant select on monitored to public")
+    ask(others, "create view loads as select 1 one; grant select on loads to public")
+    ask(others, "create table theirs (number int)")
+    ask(others, "create function tick() returns int language sql as 'select 1'")
+    privileges = "select relname, relowner, relacl::text from pg_class where relname = any(%s)"
+    before = ask(others, privileges, ["monitored", "loads", "theirs"])
+
+    migrate(url)
+
+    assert ask(others, privileges, ["monitored", "loads", "theirs"]) == before
+    assert ask(url, "select tick()") == [(1,)]
+    ours = "select relname from pg_class where relacl::text ~ '[{,]=' and relname = any(%s)"
+    assert ask(others, ours, list(RIGHTS)) == []  # nothing of ours is the public's
 
 
 def test_two_databases_of_a_cluster_may_be_migrated_at_once(bare: str) -> None:

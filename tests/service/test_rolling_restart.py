@@ -20,6 +20,8 @@ from tests.service.world import World
 class SharedGateway(Process):
     """A gateway as an operator runs it, on a port that it shares with others."""
 
+    _login = "gateway"
+
     def __init__(self, urls: Urls, descriptor: int) -> None:
         command = ("ops.cli", "gateway", "--fd", str(descriptor))
         super().__init__(urls, *command, pass_fds=(descriptor,))

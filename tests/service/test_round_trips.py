@@ -1,7 +1,9 @@
 """What a batch may cost: its round trips are counted, because they are what grouping saves."""
 
 import secrets
+import time
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +13,7 @@ from broker.codec import encode_job
 from broker.keys import reply_stream
 from broker.scripts import source
 from models.commands import Deposit
+from tests.service import keys
 from tests.service.processes import until
 from tests.service.queue_world import QueueWorld, Request
 from tests.service.world import World
@@ -29,9 +32,7 @@ def test_a_batch_costs_a_worker_two_calls_of_redis_and_one_commit(own_world: Wor
         Deposit(account, secrets.token_hex(8), Decimal(1))
         for account in [accounts[0], *accounts * BATCH]
     ]
-    first, *requests = [
-        Request(d.account_id, data=encode_job(d, reply_stream("a gateway"))) for d in deposits
-    ]
+    first, *requests = [ordered(deposit) for deposit in deposits]
 
     with QueueWorld(own_world.urls.redis, flush=False) as queue:
         assert queue.admit(first) == "A"  # Redis learns the scripts
@@ -52,6 +53,13 @@ def test_a_batch_costs_a_worker_two_calls_of_redis_and_one_commit(own_world: Wor
         [deposit.reference for deposit in deposits[1:]],
     )
     assert transactions == [(BATCH,)] * 3
+
+
+def ordered(deposit: Deposit) -> Request:
+    """A deposit as an operator's command admits it."""
+    to, request = reply_stream("a gateway"), Request(deposit.account_id)
+    order = keys.ORDERS.sign(deposit, request.job_id, to, time.time())
+    return replace(request, data=encode_job(deposit, to, order))
 
 
 def _worker_waits(queue: QueueWorld) -> bool:

@@ -242,7 +242,7 @@ def test_a_planted_id_that_is_no_text_does_not_end_a_worker_that_waits_for_one(
 def test_rqs_own_worker_pool_runs_bets(world: World, seats: list[Seat]) -> None:
     before = set(Worker.all_keys(world.redis))
     options = ("-n", "2", "--worker-class", "workers.worker.BatchWorker", "-u", world.urls.redis)
-    with Process(world.urls, "rq.cli", "worker-pool", "bets", *options) as pool:
+    with WorkerPool(world.urls, "rq.cli", "worker-pool", "bets", *options) as pool:
         until(lambda: len(set(Worker.all_keys(world.redis)) - before) == 2, lambda: pool.output)
         with load(world, seats) as running:
             running.wait_for(60, 1)
@@ -253,6 +253,12 @@ def test_rqs_own_worker_pool_runs_bets(world: World, seats: list[Seat]) -> None:
     assert {code for bet in running.bets for code in bet.codes} == {1}
     world.worker()
     check(world, running.bets)
+
+
+class WorkerPool(Process):
+    """RQ's own pool of workers, which log in as workers do."""
+
+    _login = "worker"
 
 
 def load(world: World, seats: list[Seat]) -> Load:

@@ -9,13 +9,27 @@ from sqlalchemy import text
 revision = "0007"
 down_revision = "0006"
 
-NOBODY = (
-    "revoke all on all tables in schema {schema} from public",
-    "revoke all on all sequences in schema {schema} from public",
-    "revoke all on all functions in schema {schema} from public",
-    # Of what later migrations make. Tables and sequences are nobody's from the start.
-    "alter default privileges revoke all on functions from public",
-)
+# Only of what is ours: the schema may hold an extension's views, or tables of somebody else's.
+NOTHING_FOR_PUBLIC = """
+do $$
+declare ours text;
+begin
+    for ours in
+        select case relkind when 'S' then 'sequence ' else 'table ' end || oid::regclass
+        from pg_class
+        where relnamespace = '{schema}'::regnamespace and relkind in ('r', 'p', 'S')
+          and relowner = current_user::regrole
+        union all
+        select 'function ' || oid::regprocedure
+        from pg_proc
+        where pronamespace = '{schema}'::regnamespace and proowner = current_user::regrole
+    loop
+        execute 'revoke all on ' || ours || ' from public';
+    end loop;
+end $$
+"""
+# Of what later migrations make. Tables and sequences are nobody's from the start.
+NOTHING_FOR_PUBLIC_LATER = "alter default privileges revoke all on functions from public"
 
 # Whether nobody is in the midst of a transaction on these accounts: returns once all of them could
 # be locked, without keeping a lock. A subtransaction that is undone gives them back at once.
@@ -103,7 +117,8 @@ def upgrade() -> None:
     """Make two functions and a trigger, and grant; no bet waits for that but for a moment."""
     schema = op.get_bind().execute(text("select quote_ident(current_schema())")).scalar_one()
     functions = (ACCOUNTS_SETTLED, ACCOUNT_BEGINS_EMPTY, ACCOUNT_BEGINS_EMPTY_TRIGGER)
-    for statement in (*functions, *NOBODY, *GRANTS.split(";\n")):
+    nobodys = (NOTHING_FOR_PUBLIC, NOTHING_FOR_PUBLIC_LATER)
+    for statement in (*functions, *nobodys, *GRANTS.split(";\n")):
         op.execute(statement.format(schema=schema))
 
 
