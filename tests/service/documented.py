@@ -12,8 +12,12 @@ from typer.main import get_command
 from ops.cli import app
 
 ROOT = Path(__file__).parents[2]
-#: ADRs are not here: they tell what was so when they were written.
-DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+#: ADRs and the changelog are not here: they tell what was so when they were written.
+DOCUMENTS = [
+    page
+    for page in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
+    if page.name != "CHANGELOG.md"
+]
 PROGRAMS = ("betcore", "make", "rq")
 #: What stands for the placeholders of a document where a command is only read.
 STAND_INS = {"NUMBER": "1", "SECONDS": "60", "TIME": "2026-01-01"}
@@ -65,11 +69,12 @@ def _typed(name: str, text: str) -> Iterator[Shown]:
                 bare = re.sub(r"(^|\s)#.*", "", whole).strip()
                 if bare and not begun:
                     said.append((number, bare))
-        if said and _ONLY_ASSIGNS.match(said[0][1]):
-            script = "\n".join(line for _, line in said)
-            yield Shown(f"{name}:{first}", script, (), is_whole=True)
-            continue
-        for number, bare in said:
+        # From the first line on that only gives variables, it is a script that uses them.
+        alone = next((n for n, (_, one) in enumerate(said) if _ONLY_ASSIGNS.match(one)), len(said))
+        if script := said[alone:]:
+            together = "\n".join(line for _, line in script)
+            yield Shown(f"{name}:{script[0][0]}", together, (), is_whole=True)
+        for number, bare in said[:alone]:
             for words in _commands(bare):
                 yield Shown(f"{name}:{number}", bare, words, is_whole=True)
 
@@ -108,12 +113,12 @@ def _commands(line: str) -> Iterator[tuple[str, ...]]:
 def _mentioned(name: str, text: str) -> Iterator[Shown]:
     """Those in sentences and tables."""
     for first, language, lines in _blocks(text):
-        for number, line in enumerate(lines if language is None else (), start=first):
+        for number, line in _paragraphs(first, lines if language is None else []):
             # In the first cell of a row, what follows a command of ours is one too.
             cell = line.split("|")[1] if line.startswith("|") else ""
             before: tuple[str, ...] = ()
             of_row: list[tuple[str, ...]] = []
-            for span in _SPAN.findall(line):
+            for span in map(str.strip, _SPAN.findall(line)):
                 if _ours(span):
                     before = next(_commands(span))
                 elif of_row and span.startswith("--"):
@@ -127,6 +132,20 @@ def _mentioned(name: str, text: str) -> Iterator[Shown]:
                 if before[0] == "betcore" and f"`{span}`" in cell:
                     of_row.append(before)
                 yield Shown(f"{name}:{number}", span, before, is_whole=False)
+
+
+def _paragraphs(first: int, lines: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Rows of tables, and paragraphs as one line each, as a span may go on in the next line."""
+    begun, joined = first, ""
+    for number, line in enumerate([*lines, ""], start=first):
+        if joined and (not line.strip() or line.startswith("|")):
+            yield begun, joined
+            joined = ""
+        if line.startswith("|"):
+            yield number, line
+        elif line.strip():
+            begun = begun if joined else number
+            joined = f"{joined} {line.strip()}".strip()
 
 
 def _ours(text: str) -> bool:

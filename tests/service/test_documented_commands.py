@@ -220,10 +220,11 @@ WRONG = """
 | `betcore queue suspend`, `resume`, `restart` | a command that is not there |
 
 Type `betcore bet show --nothing`, `betcore provider secret revoke ID NUMBER`, `make nothing`,
-`make run ARGS=--nothing`, `make run NOTHING=1` or `rq nothing`; `betcore bet show` is fine.
+`make run ARGS=--nothing`, `make run NOTHING=1` or `rq nothing`; `betcore bet show` is fine, and `betcore
+bets` is not.
 
 ```sh
-betcore bet show               # not whole
+FOLDER=x betcore bet show      # not whole
 betcore queue info && betcore nothing
 frobnicate --all
 X=1
@@ -240,6 +241,7 @@ def test_what_cannot_be_typed_is_found_wherever_a_document_shows_it() -> None:
     assert sorted(" ".join(shown.words) for shown in wrong) == [
         "betcore bet show",
         "betcore bet show --nothing",
+        "betcore bets",
         "betcore nothing",
         "betcore provider secret revoke ID NUMBER",
         "betcore restart",
