@@ -220,7 +220,8 @@ WRONG = """
 | `betcore queue suspend`, `resume`, `restart` | a command that is not there |
 
 Type `betcore bet show --nothing`, `betcore provider secret revoke ID NUMBER`, `make nothing`,
-`make run ARGS=--nothing`, `make run NOTHING=1` or `rq nothing`; `betcore bet show` is fine, and `betcore
+`make run ARGS=--nothing`, `make run NOTHING=1` or `rq nothing`; `betcore bet show` is fine,
+and `betcore
 bets` is not.
 
 ```sh
