@@ -144,6 +144,19 @@ def test_a_session_has_enough_when_so_many_of_its_bets_are_under_way_and_no_othe
     assert not crowding.has_enough(GREAT, "a", 0)
 
 
+def test_bets_that_another_provider_sends_under_a_session_keep_none_of_its_own_out() -> None:
+    """A path may name any session: whose it is, is known only later."""
+    crowding = Crowding(SETTINGS)
+    for _ in range(4):
+        crowding.count_in(SMALL, "a")
+
+    assert crowding.has_enough(SMALL, "a", 0)
+    assert not crowding.has_enough(GREAT, "a", 0)
+    crowding.count_in(GREAT, "a")
+    crowding.count_off(GREAT, "a")
+    assert crowding.has_enough(SMALL, "a", 0)
+
+
 def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
     crowding = Crowding(SETTINGS.model_copy(update={"bets_of_session_max": 16}))
     for _ in range(2):
