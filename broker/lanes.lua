@@ -37,6 +37,18 @@ local function lane_of(id)
   return account and (OURS .. ':lane:' .. account)
 end
 
+-- No worker can read an answer with another id in it: such an id was planted.
+local ID_MAX = 128  -- bytes
+local function is_readable(id)
+  return #id <= ID_MAX and not string.find(id, '[^\33-\126]')
+end
+
+-- Fields of a job's hash; none where a key of another kind was planted in its place.
+local function fields_of(id, ...)
+  local found = redis.pcall('HMGET', job_key(id), ...)
+  if not found.err then return unpack(found) end
+end
+
 local function defer(id)
   call('HSET', job_key(id), 'status', 'deferred')
   call('ZADD', DEFERRED, NOW_S, id)
@@ -79,14 +91,14 @@ end
 local function queue_head_if_any(lane, list)
   local head = call('LINDEX', lane, 0)
   while head do
-    local status, data, batch = unpack(call('HMGET', job_key(head), 'status', 'data', 'batch'))
+    local status, data, batch = fields_of(head, 'status', 'data', 'batch')
     if is_held(batch) then return true end
-    if is_open(status, data) then
+    if is_open(status, data) and is_readable(head) then
       forget_failure(head, status)
       enqueue(head, list)
       return true
     end
-    call('LPOP', lane)  -- it was cancelled, or its hash is gone (or only a status is left)
+    call('LPOP', lane)  -- it was cancelled or planted, or its hash is gone (but for a status)
     call('ZREM', DEFERRED, head)
     head = call('LINDEX', lane, 0)
   end
@@ -97,16 +109,53 @@ local function queue_head(lane, list)
   if not queue_head_if_any(lane, list) then call('SREM', LANES, lane) end
 end
 
--- A clock that was set ahead made nonces expire that are needed once it is set back: then Redis
--- remembers since now. `latest` is the latest time seen, in ms, noted once a second. Returns since
--- when it remembers where that has changed.
+-- Bring forward by so many ms whatever was to end, or has waited since, by a clock that was ahead.
+-- Otherwise the lease of a dead worker held its players, and jobs could be applied, for as long as
+-- the clock was set back. Only with commands that a gateway's user may run: SRANDMEMBER and LINDEX
+-- in place of SMEMBERS and LRANGE.
+local ALL = 1000000
+local function bring_forward(by)
+  for _, batch in ipairs(call('ZRANGE', LEASES, 0, -1)) do
+    call('ZADD', LEASES, 'XX', 'INCR', -by, batch)
+  end
+  for _, lane in ipairs(call('SRANDMEMBER', LANES, ALL)) do
+    for place = 0, call('LLEN', lane) - 1 do
+      local id = call('LINDEX', lane, place)
+      local deadline, since, flight = fields_of(id, 'deadline', 'queued_ms', 'flight')
+      deadline, since = tonumber(deadline or nil), tonumber(since or nil)
+      if deadline and since then
+        call('HSET', job_key(id), 'deadline', deadline - by, 'queued_ms', since - by)
+        call('ZADD', DEFERRED, 'XX', 'INCR', -math.floor(by / 1000), id)
+        if flight and flight ~= '' then redis.pcall('ZADD', flight, 'XX', 'INCR', -by, id) end
+      end
+    end
+  end
+  -- Whoever lives is there again with its next heartbeat. RQ's own workers beat less often.
+  for _, key in ipairs(call('SRANDMEMBER', RQ .. ':workers:' .. QUEUE, ALL)) do
+    if redis.pcall('HGET', key, 'betcore') == '1' then call('EXPIRE', key, WORKER_TTL, 'LT') end
+  end
+end
+
+-- Every script that writes when something ends looks first whether the clock was set back, so that
+-- nothing by the new clock is there yet. `latest` is the latest time seen, in ms, noted once a
+-- second. So what is brought forward ends a little late, and never early. A clock that was ahead
+-- made nonces expire that are needed now: Redis then remembers since now. Returns that time, if it
+-- has changed.
 local CLOCK_MS = 1000
-local function note_time(latest)
+local function look_at_clock(latest)
   latest = tonumber(latest or nil) or 0
   if NOW_MS < latest - CLOCK_MS then
     call('HSET', MEMORY, 'since', NOW_MS, 'latest', NOW_MS)
+    bring_forward(latest - NOW_MS)
     return NOW_MS
   end
+end
+
+-- The same, and note the latest time.
+local function note_time(latest)
+  local since = look_at_clock(latest)
+  if since then return since end
+  latest = tonumber(latest or nil) or 0
   -- A full server does not take it, and need not: it takes no nonce either.
   if NOW_MS >= latest + CLOCK_MS then redis.pcall('HSET', MEMORY, 'latest', NOW_MS) end
 end

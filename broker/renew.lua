@@ -2,6 +2,7 @@
 
 local BATCH, LEASE_MS = ARGV[5], ARGV[6]
 
+look_at_clock(call('HGET', MEMORY, 'latest'))
 if not call('ZSCORE', LEASES, BATCH) then return 0 end
 call('ZADD', LEASES, 'XX', NOW_MS + LEASE_MS, BATCH)
 return 1

@@ -8,11 +8,12 @@ local function requeue(id)
   if not call('ZSCORE', FAILED, id) then return 'N' end
   local lane = lane_of(id)
   if not lane then return 'X' end
-  local status, data, batch, deadline =
-    unpack(call('HMGET', job_key(id), 'status', 'data', 'batch', 'deadline'))
+  local status, data, batch, deadline, since =
+    fields_of(id, 'status', 'data', 'batch', 'deadline', 'queued_ms')
   if not is_open(status, data) then return 'G' end
   if batch == DONE then return 'A' end
   if (tonumber(deadline or nil) or 0) <= NOW_MS then return 'L' end
+  if (tonumber(since or nil) or 0) > NOW_MS then return 'L' end  -- the clock was set back since
 
   call('ZREM', FAILED, id)
   if call('LPOS', lane, id) then return 'Q' end  -- a foreign worker said that it failed

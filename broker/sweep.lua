@@ -7,6 +7,7 @@
 
 local SWEPT_MAX = 10000  -- jobs on the queue
 
+look_at_clock(call('HGET', MEMORY, 'latest'))
 local queued = 0
 
 -- A lost lease returns its whole batch at once: all wait again, then each lane queues its head.
@@ -20,7 +21,7 @@ for _, batch in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', NOW_MS)) do
       call('SREM', RQ .. ':worker:' .. shown_by .. ':executions', id .. ':' .. batch)
     end
     call('DEL', execution_key(id, batch))
-    local status, data, last = unpack(call('HMGET', job_key(id), 'status', 'data', 'batch'))
+    local status, data, last = fields_of(id, 'status', 'data', 'batch')
     local lane = lane_of(id)
     if last == batch and lane then
       if is_open(status, data) then defer(id) end
@@ -41,7 +42,7 @@ end
 -- gone from here, and takes it from where it is now.
 for _, id in ipairs(call('LRANGE', INTERMEDIATE, 0, -1)) do
   call('LREM', INTERMEDIATE, 1, id)
-  local status, batch = unpack(call('HMGET', job_key(id), 'status', 'batch'))
+  local status, batch = fields_of(id, 'status', 'batch')
   local lane = lane_of(id)
   if not is_held(batch) and (status == 'queued' or (lane and call('LPOS', lane, id))) then
     call('RPUSH', RETURNED, id)

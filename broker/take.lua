@@ -13,7 +13,7 @@ local EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING = ARGV[13], ARGV[14], ARGV[15]
 
 -- Jobs that expired wait in thousands after an outage: one script must not block Redis for all.
 local EXPIRED_MAX = 500
-local ID_MAX, FLIGHT_MAX = 128, 1024  -- bytes
+local FLIGHT_MAX = 1024  -- bytes
 
 -- Whatever has written the hash: nothing longer is a job of ours, and a worker must not read it.
 local DATA_MAX = 16384  -- bytes
@@ -25,7 +25,7 @@ local expired = 0
 
 local function read(id)
   local status, data, deadline, batch, flight =
-    unpack(call('HMGET', job_key(id), 'status', 'data', 'deadline', 'batch', 'flight'))
+    fields_of(id, 'status', 'data', 'deadline', 'batch', 'flight')
   -- What is longer than ours ever is was planted, and must not fill the answer.
   if flight and #flight > FLIGHT_MAX then flight = '' end
   return {status = status, data = data, deadline = tonumber(deadline or nil), batch = batch,
@@ -52,7 +52,7 @@ local function take_lane(lane, members, head)
   for place, id in ipairs(members) do
     local job = place == 1 and head or read(id)
     if is_held(job.batch) then break end
-    if not is_open(job.status, job.data) then
+    if not (is_open(job.status, job.data) and is_readable(id)) then
       call('LREM', lane, 1, id)
       call('ZREM', DEFERRED, id)
     elseif (job.deadline or 0) <= NOW_MS then
@@ -70,8 +70,7 @@ local function take_lane(lane, members, head)
 end
 
 local function take(id)
-  -- No worker could read the answer: such an id is none of ours, nor of RQ's.
-  if #id > ID_MAX or string.find(id, '[^\32-\126]') then return end
+  if not is_readable(id) then return end
   local job = read(id)
   local lane = lane_of(id)
   if not lane then  -- not a job of ours: it fails
@@ -96,6 +95,7 @@ local function take(id)
   take_lane(lane, members, job)
 end
 
+look_at_clock(call('HGET', MEMORY, 'latest'))
 if call('EXISTS', RQ .. ':suspended') == 1 then
   if FIRST ~= '' and call('LREM', INTERMEDIATE, 1, FIRST) > 0 then call('LPUSH', QUEUED, FIRST) end
   return false

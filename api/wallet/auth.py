@@ -39,9 +39,10 @@ class Authenticator:
         self._secrets: Secrets = {}
         self._read_at = float("-inf")  # when the reading of `_secrets` began, loop time
         self._trouble = _UNREACHABLE
-        directory = Directory(settings)
+        self._directory = Directory(settings)
+        decrypted = self._directory.decrypted
         self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
-            lambda keys: [(time.monotonic(), directory.decrypted(lookup.secrets()))] * len(keys),
+            lambda keys: [(time.monotonic(), decrypted(lookup.secrets()))] * len(keys),
             lookup.close,
             _SPACING_SECONDS,
         )
@@ -88,6 +89,11 @@ class Authenticator:
         """Why nobody can be authenticated, in one line for an operator; "" when they can."""
         return "" if self.fresh else self._trouble
 
+    @property
+    def warnings(self) -> list[str]:
+        """Which providers cannot be authenticated, though others can; lines for an operator."""
+        return self._directory.warnings
+
     def _signer(self, call: Call) -> int | None:
         """The provider that signed the call; the work is the same whether it exists or not."""
         counterparty_id = call.counterparty_id.decode()
@@ -103,8 +109,12 @@ class Authenticator:
 
         Were they throttled apart, the time of the answer would tell which providers exist.
         """
-        is_known = call.counterparty_id.decode() in self._secrets
-        detail = "no secret of the provider makes it" if is_known else "the provider is unknown"
+        counterparty_id = call.counterparty_id.decode()
+        detail = "the provider is unknown"
+        if counterparty_id in self._secrets:
+            detail = "no secret of the provider makes it"
+        elif counterparty_id in self._directory.locked:
+            detail = "its secrets have a key that the gateway does not have"
         return unauthorized("the signature is not good", detail)
 
     async def _refresh(self, answer_by: float) -> None:

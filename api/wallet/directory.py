@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
+from logs.warning_throttle import Reminder
 from models.errors import BetcoreError
 from models.keys import BadKey, NoKey, Purpose, require_ring
 from models.secret_cipher import Encrypted, SecretCipher, SecretRow, Undecryptable
@@ -35,6 +36,9 @@ class Directory:
         self._told: set[Stored] = set()
         self._told_at = float("-inf")
         self._refusal: BetcoreError | None = None
+        self._reminder = Reminder(_LOG)
+        #: For each provider of which no secret can be decrypted for want of a key: the key's id.
+        self.locked: Mapping[str, str] = {}
         try:
             self._cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
         except (NoKey, BadKey) as error:
@@ -57,7 +61,21 @@ class Directory:
             if isinstance(secret, bytes):
                 of_provider = found.setdefault(row.counterparty_id, (row.provider_id, []))
                 of_provider[1].append(secret)
+        self.locked = {
+            row.counterparty_id: encrypted.key
+            for row, encrypted in stored
+            if row.counterparty_id not in found and not self._cipher.knows(encrypted.key)
+        }
+        self._reminder.say(self.warnings)
         return found
+
+    @property
+    def warnings(self) -> list[str]:
+        """Which providers cannot sign in for want of a key, and the cure: a line for each key."""
+        of_key: dict[str, list[str]] = {}
+        for provider, key in self.locked.items():
+            of_key.setdefault(key, []).append(provider)
+        return [_cannot_sign_in(key, of_key[key]) for key in sorted(of_key)[:_TOLD_MAX]]
 
     def _decrypt(self, stored: Stored) -> bytes | Undecryptable:
         row, encrypted = stored
@@ -78,3 +96,15 @@ class Directory:
             _LOG.warning("%s is not accepted: %s", who, bad[one])
         if len(fresh) > _TOLD_MAX:
             _LOG.warning("%d more secrets are not accepted", len(fresh) - _TOLD_MAX)
+
+
+def _cannot_sign_in(key: str, providers: Sequence[str]) -> str:
+    names = ", ".join(map(repr, providers[:_TOLD_MAX]))
+    more = len(providers) - _TOLD_MAX
+    return (
+        f"Every request of these providers is answered with 401: {names}"
+        f"{f' and {more} more' if more > 0 else ''}. Their secrets are encrypted with the key"
+        f" {key!r:.40}, which this gateway does not have. Add the key to"
+        f" {Purpose.SECRETS.old_variable} and restart the gateway, then run"
+        " `betcore provider secret reencrypt`."
+    )

@@ -61,7 +61,7 @@ class Gateway:
     @property
     def warnings(self) -> list[str]:
         """What should be changed, a line each, though requests are admitted."""
-        return self.link.warnings
+        return [*self.link.warnings, *self.authenticator.warnings]
 
     @property
     def ready(self) -> bool:

@@ -23,6 +23,9 @@ _UNDER_WAY = (
     "betcore:batch:",
     "betcore:returned",
 )
+#: Where tests note jobs about one bet.
+FLIGHT = "betcore:flight:of a bet"
+HOUR_MS = 3_600_000
 ANSWER: dict[str, object] = {"code": 1, "balance": "9", "ids": ["1", "2"]}
 
 
@@ -176,6 +179,25 @@ def wait_until_leases_end(world: QueueWorld) -> None:
     )
     last = max((ends for _, ends in leases), default=0.0)
     until(lambda: world.now_ms() > last)
+
+
+def set_back(world: QueueWorld, *others: str) -> None:
+    """Make everything in Redis as it is once its clock was set back by an hour.
+
+    What it wrote before is an hour ahead then. `others` are jobs in no lane.
+    """
+    redis = world.redis
+    redis.hset("betcore:memory", "latest", world.now_ms() + HOUR_MS)
+    for batch in decoded(redis.zrange("betcore:leases", 0, -1)):
+        redis.zincrby("betcore:leases", HOUR_MS, batch)
+    lanes = [decoded(redis.lrange(lane, 0, -1)) for lane in redis.smembers("betcore:lanes")]
+    for id_ in [*others, *(id_ for lane in lanes for id_ in lane)]:
+        for field_ in ("deadline", "queued_ms"):
+            redis.hincrby(f"rq:job:{id_}", field_, HOUR_MS)
+        if redis.zscore(FLIGHT, id_) is not None:
+            redis.zincrby(FLIGHT, HOUR_MS, id_)
+    for key in decoded(redis.smembers("rq:workers:bets")):
+        redis.expire(key, redis.ttl(key) + HOUR_MS // 1000)
 
 
 def take(worker: Batches, first: str = "") -> Batch:

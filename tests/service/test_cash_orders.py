@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,12 +27,16 @@ from tests.service.ledger_world import (
     by_id,
     job,
     ledger_on,
+    locked,
     run,
+    running,
     sit,
+    until_waiting,
 )
 from tests.service.processes import until
 from tests.service.queue_world import QueueWorld, Request
 from tests.service.world import Seat, World
+from workers.jobs import EXPIRED
 from workers.jobs import run as run_batch
 
 COMMAND = Withdrawal(7, "a reference", Decimal("10.50"))
@@ -164,6 +169,26 @@ def test_an_order_lasts_for_seconds_by_clocks_that_differ_by_less_than_thirty(
 
     for apart in (-29, 29):
         assert code_of(ledger, job(withdrawer.deposit(1), now=time.time() + apart)) == 1
+
+
+def test_an_order_ends_its_job_whatever_deadline_redis_was_told(
+    ledger: Ledger, ledger_world: World, withdrawer: LedgerSeat
+) -> None:
+    """Whoever holds the deadline of a captured order back would choose when it is run."""
+    assert code_of(ledger, job(withdrawer.deposit(1))) == 1  # it is connected
+
+    with locked(ledger_world, withdrawer.account_id) as other:
+        seconds_left = 3  # of the order; its job has a minute
+        captured = job(withdrawer.deposit(5), 60, now=time.time() - 34 + seconds_left)
+        order_ends = time.monotonic() + seconds_left
+        with running(partial(run, ledger, [captured])) as ends:
+            until_waiting(ledger_world)
+            until(lambda: time.monotonic() > order_ends)
+            other.rollback()
+
+    (end,) = ends.result()
+    assert (end.result, end.failure, end.expired) == (None, EXPIRED, True)
+    assert balance_of(ledger_world, withdrawer) == 11
 
 
 CHANGES: dict[str, dict[str, Any]] = {

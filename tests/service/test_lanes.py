@@ -2,8 +2,12 @@
 
 import time
 
+import pytest
+
 from broker.batches import FinishedJob
 from tests.service.queue_world import ANSWER, QueueWorld, Request, finish, ids, take
+
+STREAMS = ("betcore:replies:one", "betcore:replies:two")
 
 
 def test_a_batch_is_the_head_of_a_lane_and_those_behind_it(queue_world: QueueWorld) -> None:
@@ -230,3 +234,111 @@ def test_while_suspended_nothing_is_taken_and_everything_stays_queued(
     assert queue_world.started() == set()
     queue_world.redis.delete("rq:suspended")
     assert ids(take(worker)) == jobs
+
+
+UNREADABLE = {
+    "bytes that are no text": b"\xff\xfe",
+    "one in a lane's form with bytes behind it": b"7-ab\xff",
+    "a line": b"7-ab\n",
+    "spaces": b"7 - ab",
+    "nothing printable": b"\0",
+    "very long": b"7-" + b"a" * 100_000,
+}
+
+
+@pytest.mark.parametrize("which", UNREADABLE)
+def test_a_planted_id_that_no_worker_can_read_harms_no_batch(
+    queue_world: QueueWorld, which: str
+) -> None:
+    planted, redis = UNREADABLE[which], queue_world.redis
+    jobs = queue_world.admit_jobs(8, 2)
+    redis.hset(
+        name=b"rq:job:" + planted,
+        mapping={"status": "queued", "data": "x", "deadline": queue_world.now_ms() + 60_000},
+    )
+    for place in ("rq:queue:bets", "betcore:returned:bets"):
+        redis.lpush(place, planted)
+    for lane in (7, 8, 9):
+        redis.lpush(f"betcore:lane:{lane}", planted)
+        redis.sadd("betcore:lanes", f"betcore:lane:{lane}")
+    redis.rpush("betcore:lane:8", planted)  # behind good ones too
+    jobs += queue_world.admit_jobs(9, 1)
+    worker = queue_world.worker()
+
+    taken: list[str] = []
+    for _ in range(3):
+        worker.sweep()
+        if (batch := take(worker)).jobs:
+            taken += ids(batch)
+            assert finish(worker, batch)
+
+    assert sorted(taken) == sorted(jobs)
+    redis.delete(b"rq:job:" + planted)
+    assert queue_world.under_way() == set()
+
+
+def test_a_key_of_another_kind_in_the_place_of_a_job_stops_no_lane(queue_world: QueueWorld) -> None:
+    jobs = [id_ for account in (1, 2) for id_ in queue_world.admit_jobs(account, 2)]
+    redis, worker = queue_world.redis, queue_world.worker()
+    assert queue_world.pop_one() == jobs[0]
+    for planted in jobs[::2]:  # one is on the intermediate list, one on the queue; both are heads
+        redis.delete(f"rq:job:{planted}")
+        redis.set(f"rq:job:{planted}", "a text")
+
+    for _ in range(2):
+        worker.sweep()
+        if (batch := take(worker)).jobs:
+            assert set(ids(batch)) <= set(jobs[1::2])
+            assert finish(worker, batch)
+
+    assert [queue_world.status(id_) for id_ in jobs[1::2]] == ["finished"] * 2
+    assert queue_world.under_way() == set()
+
+
+def test_a_planted_place_for_a_note_that_is_longer_than_ours_is_not_handed_out(
+    queue_world: QueueWorld,
+) -> None:
+    one, two = queue_world.admit_jobs(7, 2)
+    queue_world.redis.hset(f"rq:job:{one}", "flight", "x" * 1024)
+    queue_world.redis.hset(f"rq:job:{two}", "flight", "x" * 1_000_000)
+
+    batch = take(queue_world.worker())
+
+    assert [len(job.flight_key) for job in batch.jobs] == [1024, 0]
+
+
+def test_keys_of_another_kind_where_notes_and_replies_go_keep_no_batch_from_being_finished(
+    queue_world: QueueWorld,
+) -> None:
+    jobs = queue_world.admit_jobs(7, 2)
+    (late,) = queue_world.admit_jobs(8, 1, budget_ms=0)
+    redis, worker = queue_world.redis, queue_world.worker()
+    redis.set("a text", "x")
+    for id_ in (*jobs, late):
+        redis.hset(f"rq:job:{id_}", "flight", "a text")
+
+    batch = take(worker)
+    assert ids(batch) == jobs
+    ends = [FinishedJob(id_, stream, ANSWER) for id_, stream in zip(jobs, STREAMS, strict=True)]
+    redis.set(STREAMS[0], "x")
+    assert worker.finish(batch, ends, time.time())
+
+    assert redis.xlen(STREAMS[1]) == 1
+    assert [queue_world.status(id_) for id_ in (*jobs, late)] == ["finished"] * 2 + ["failed"]
+    assert queue_world.under_way() == set()
+
+
+def test_a_job_that_was_applied_is_not_run_again_whoever_puts_it_on_the_queue(
+    queue_world: QueueWorld,
+) -> None:
+    """A stock worker said that it failed, and `rq requeue` lets it wait once more."""
+    (applied,) = queue_world.admit_jobs(7, 1)
+    worker = queue_world.worker()
+    assert finish(worker, take(worker))
+    queue_world.redis.hset(f"rq:job:{applied}", "status", "queued")
+    queue_world.redis.persist(f"rq:job:{applied}")
+    queue_world.redis.rpush("rq:queue:bets", applied)
+
+    assert take(worker).jobs == ()
+
+    assert queue_world.under_way() == set()

@@ -160,7 +160,7 @@ async def test_a_message_that_is_no_reply_does_not_end_the_link(
     queue_world: QueueWorld, quick_settings: Settings
 ) -> None:
     async with running(quick_settings) as link:
-        for message in ("no JSON", "7", '{"a":1}', "[[[1],2]]", "[1]"):
+        for message in ("no JSON", "7", '{"a":1}', "[[[1],2]]", "[1]", "[" * 100_000):
             queue_world.redis.xadd(link.stream, {"d": message})
         request = admission(link)
         waiting = link.submit(request)

@@ -123,6 +123,33 @@ def test_what_is_not_accepted_is_named_in_the_log(world: World) -> None:
     assert signed_as(victim, victim.secret, world.seat(victim)) == 200
 
 
+def test_a_provider_whose_secrets_have_a_key_that_is_not_given_is_named_with_the_cure(
+    world: World,
+) -> None:
+    locked, other = world.provider(), world.provider()
+    seat = world.seat(locked)
+    world.execute(
+        "update provider_secret set key = 'deadbeef' where provider_id = %s",
+        world.provider_row(locked),
+    )
+    gateway = world.gateways[0]
+    line = (
+        f"Every request of these providers is answered with 401: {locked.counterparty_id!r}."
+        " Their secrets are encrypted with the key 'deadbeef', which this gateway does not have."
+        " Add the key to BETCORE_SECRETS_KEYS_OLD and restart the gateway,"
+        " then run `betcore provider secret reencrypt`."
+    )
+
+    until(lambda: line in gateway.output, lambda: gateway.output)
+    assert line in httpx.get(f"{gateway.url}/readyz").json()["warnings"]
+    assert signed_as(locked, locked.secret, seat) == 401
+    assert signed_as(other, other.secret, world.seat(other)) == 200
+
+    Desk(world, "").documents("provider", "secret", "add", locked.counterparty_id)
+
+    until(lambda: "deadbeef" not in httpx.get(f"{gateway.url}/readyz").text)
+
+
 def test_a_revoked_secret_is_erased(world: World) -> None:
     desk = Desk(world, world.provider().counterparty_id)
     (listed,) = desk.documents("provider", "secret", "list", desk.provider)

@@ -27,7 +27,7 @@ from settings import Settings
 from tests.service import keys
 from tests.service.link_world import admission, eventually, replica, running
 from tests.service.processes import common_environment, until
-from tests.service.queue_world import QueueWorld, Request
+from tests.service.queue_world import QueueWorld, Request, set_back
 from tests.service.world import World
 from workers.surroundings import Surroundings
 
@@ -124,8 +124,8 @@ def test_after_a_clock_that_was_ahead_is_set_back_memory_begins_anew(
     assert queue_world.admit(captured) == "A"
     until(lambda: queue_world.now_ms() > (captured.stamp_ms or 0))
     queue_world.redis.delete(captured.nonce_key)  # as it expired
-    ahead = queue_world.now_ms() + 3_600_000
-    queue_world.redis.hset("betcore:memory", "latest", ahead)  # as seen at that time
+    set_back(queue_world)
+    ahead = int(queue_world.redis.hget("betcore:memory", "latest") or 0)
 
     assert queue_world.admit(replace(captured, token=secrets.token_hex(16))) == "F"
 

@@ -223,6 +223,22 @@ def test_a_gateway_that_is_killed_has_its_admitted_bets_applied_once(
     check(world, bets + others.bets)
 
 
+def test_a_planted_id_that_is_no_text_does_not_end_a_worker_that_waits_for_one(
+    world: World, seats: list[Seat]
+) -> None:
+    only = world.worker()
+    queue = "rq:queue:bets"
+
+    for _ in range(3):  # it may have been sweeping, and not waiting, when the first one came
+        world.redis.rpush(queue, b"\xff\xfe")
+        until(lambda: not world.redis.exists(queue, f"{queue}:intermediate"), lambda: only.output)
+
+    bet = random_bet(random.Random(1), seats[0])
+    assert ask(bet, world.gateways[0].url) == 1
+    assert only.alive
+    check(world, [bet])
+
+
 def test_rqs_own_worker_pool_runs_bets(world: World, seats: list[Seat]) -> None:
     before = set(Worker.all_keys(world.redis))
     options = ("-n", "2", "--worker-class", "workers.worker.BatchWorker", "-u", world.urls.redis)

@@ -15,6 +15,7 @@ from api.wallet.answer_log import sum_up
 from broker.admission import Result, Verdict
 from models.outcome import Outcome
 from models.reason import Reason
+from models.secret_cipher import Encrypted, SecretRow
 from tests.unit.gateway_parts import CLIENT, PLACE, GatewayParts, gateway_parts
 
 BODY = b'{"betId":"bet 17","betAmount":1,"winAmount":0}'
@@ -149,6 +150,21 @@ async def test_a_401_says_in_the_log_alone_which_check_failed(
     found, _, rest = rest.partition("' request=")
     assert len(found) == len(reason)
     assert all(a == b or (b == "N" and a.isdigit()) for a, b in zip(found, reason, strict=True))
+
+
+async def test_a_401_for_want_of_the_key_of_a_providers_secrets_says_so_in_the_log(
+    gateway: GatewayParts, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [stored] = gateway.behind.secrets()
+    locked = (SecretRow(2, 8, "locked"), Encrypted("another key", b"x"))
+    monkeypatch.setattr(gateway.behind, "secrets", lambda: [stored, locked])
+
+    answer = await gateway.post(BODY, counterparty="locked")
+
+    assert answer.status_code == 401
+    assert answer.json()["message"] == UNAUTHORIZED
+    said = "the signature is not good: its secrets have a key that the gateway does not have"
+    assert said in line(caplog)[1]
 
 
 async def test_a_header_that_is_there_twice_is_named(

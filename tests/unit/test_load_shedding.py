@@ -143,6 +143,19 @@ def test_a_session_has_enough_when_so_many_of_its_bets_are_under_way_and_no_othe
     assert not shedder.has_enough(GREAT, "a", 0)
 
 
+def test_bets_that_another_provider_sends_under_a_session_keep_none_of_its_own_out() -> None:
+    """A path may name any session: whose it is, is known only later."""
+    shedder = LoadShedder(SETTINGS)
+    for _ in range(4):
+        shedder.count_in(SMALL, "a")
+
+    assert shedder.has_enough(SMALL, "a", 0)
+    assert not shedder.has_enough(GREAT, "a", 0)
+    shedder.count_in(GREAT, "a")
+    shedder.count_off(GREAT, "a")
+    assert shedder.has_enough(SMALL, "a", 0)
+
+
 def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
     shedder = LoadShedder(SETTINGS.model_copy(update={"bets_of_session_max": 16}))
     for _ in range(2):
