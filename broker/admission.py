@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from models.deadline import Deadline
+
 #: A worker's result as it came: `Outcome.to_json()`.
 Result = dict[str, Any]
 
@@ -26,25 +28,44 @@ class Verdict(Enum):
     UNKNOWN = "unknown"  # no result in time: it may be applied, or not
 
 
+@dataclass(frozen=True, slots=True)
+class NonceClaim:
+    """The nonce that a request claims, so that it is never admitted again."""
+
+    key: str
+    expires_ms: int  # Unix time by Redis's clock
+    stamp_ms: int  # when the request says it was made, Unix time
+    signature: bytes = NO_SIGNATURE  # tells the very same request from another one
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """The job that a request becomes."""
+
+    account_id: int
+    description: str  # for people
+    data: str  # as broker/codec.py encodes it
+    flight_key: str = ""  # where to note that a job about this bet is in flight; "": nowhere
+
+
+def new_token() -> str:
+    """What tells one admission from all others; the job's id is made of it."""
+    return os.urandom(16).hex()
+
+
 @dataclass(slots=True, eq=False)
 class Admission:
-    """A request to admit. `data` of None claims the nonce and queues nothing.
+    """A request to admit, and how far it has got. Without a job it claims the nonce only.
 
-    `apply_by` and `answer_by` are times of the event loop: the first becomes the job's deadline,
-    at the second the future is resolved with whatever is known.
+    `apply_by` becomes the job's deadline. At `answer_by` the future is resolved with whatever is
+    known.
     """
 
-    nonce_key: str
-    nonce_expires_ms: int  # Unix time by Redis's clock
-    stamp_ms: int  # when the request says it was made, Unix time
-    apply_by: float
-    answer_by: float
-    signature: bytes = NO_SIGNATURE
-    account_id: int | None = None
-    description: str = ""
-    data: str = ""
-    flight_key: str = ""  # where to note that a job about this bet is in flight; '': nowhere
-    token: str = field(default_factory=lambda: os.urandom(16).hex())
+    claim: NonceClaim
+    apply_by: Deadline
+    answer_by: Deadline
+    job: NewJob | None = None
+    token: str = field(default_factory=new_token)
     sent: bool = False  # a script that may have run carried it
     unanswered: bool = False  # and such a script's answer was lost: an earlier one may have run
     admitted: bool = False  # Redis has said so: the nonce is this request's alone
@@ -70,19 +91,16 @@ class Admission:
         """Resolve without a result: what was never sent was certainly not admitted."""
         self.resolve(Verdict.UNKNOWN if self.sent else Verdict.NOT_ADMITTED)
 
-    def arguments(self, now: float) -> tuple[str | bytes | int, ...]:
+    def arguments(self) -> tuple[str | bytes | int, ...]:
         """Its ten arguments of `admit.lua`."""
-        budget_ms = int((self.apply_by - now) * 1000)
-        account = "" if self.account_id is None else self.account_id
+        claim, job = self.claim, self.job
         return (
-            self.nonce_key,
-            self.signature,
+            claim.key,
+            claim.signature,
             self.token,
-            self.stamp_ms,
-            self.nonce_expires_ms,
-            account,
-            self.description,
-            self.data,
-            budget_ms,
-            self.flight_key,
+            claim.stamp_ms,
+            claim.expires_ms,
+            *(("", "", "") if job is None else (job.account_id, job.description, job.data)),
+            int(self.apply_by.seconds_left() * 1000),
+            "" if job is None else job.flight_key,
         )

@@ -1,6 +1,5 @@
 """The worker's side of the queue: take a batch, keep its lease, finish it, keep lanes moving."""
 
-import time
 import zlib
 from base64 import b64encode
 from collections import defaultdict
@@ -13,6 +12,7 @@ from broker.codec import encode_result
 from broker.keys import token_of
 from broker.registered import Attendance, read_attendance
 from broker.scripts import common_arguments, source
+from models.deadline import Deadline
 from settings import Settings
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ _STARTED_TTL_SECONDS = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class TakenJob:
-    """A job of a batch; `expires_at` is its deadline as a time of `time.monotonic()`.
+    """A job of a batch.
 
-    Counted from before the take was sent, so that it is never later than Redis's.
+    Its deadline is counted from before the take was sent, so it is never later than Redis's.
     """
 
     id: str
     data: bytes
-    expires_at: float
+    deadline: Deadline
     flight_key: bytes = b""  # where it is noted that it may still change its bet; empty: nowhere
 
 
@@ -91,12 +91,12 @@ class Batches:
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS, first, repr(now)]
         # Thousands may have expired after a long stretch without workers, and none did anything.
         arguments += [self._settings.result_ttl_seconds, *_failure(expired)]
-        sent_at = time.monotonic()
+        sent_at = Deadline.within(0)
         rows = self._take(args=arguments)
         if rows is None:
             return None
         jobs = [
-            TakenJob(id_.decode(), data, sent_at + int(ms) / 1000, flight_key)
+            TakenJob(id_.decode(), data, sent_at.later(int(ms) / 1000), flight_key)
             for id_, data, ms, flight_key in rows
             if ms != b""
         ]

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from broker.link import Link
 from broker.scripts import common_arguments, source
 from logs.warning_throttle import WarningThrottle
+from models.deadline import Deadline
 
 _LOG = logging.getLogger("betcore.flights")
 _LOG.addFilter(WarningThrottle())
@@ -28,10 +29,10 @@ class Flights:
     jobs: dict[str, int]
 
 
-async def flights(link: Link, key: str, within_seconds: float) -> Flights | None:
+async def flights(link: Link, key: str, deadline: Deadline) -> Flights | None:
     """The jobs noted under a flight key; None when Redis cannot be asked."""
     try:
-        async with asyncio.timeout(within_seconds):
+        async with asyncio.timeout(deadline.seconds_left()):
             answer = await link.ask("EVAL", _SCRIPT, 0, *common_arguments(""), key)
     except (RedisError, TimeoutError) as error:
         _LOG.warning("Redis cannot be asked what is in flight: %s", error)

@@ -8,6 +8,7 @@ waits for those any longer.
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -126,24 +127,22 @@ class Link:
 
     def _flush(self) -> None:
         self._flush_is_due = False
-        loop = asyncio.get_running_loop()
         while self._queue and self._wire is not None and self._wire.usable:
-            now = loop.time()
             batch: list[Admission] = []
             while self._queue and len(batch) < self._settings.admissions_per_script_max:
                 admission = self._queue.popleft()
-                if not admission.future.done() and admission.apply_by > now:
+                if not admission.future.done() and not admission.apply_by.passed:
                     batch.append(admission)
             if batch:
-                self._send(self._wire, batch, now)
+                self._send(self._wire, batch)
 
-    def _send(self, wire: Wire, batch: list[Admission], now: float) -> None:
+    def _send(self, wire: Wire, batch: list[Admission]) -> None:
         arguments: list[str | bytes | int] = [*common_arguments(self._settings.queue_name)]
         arguments += self._job_arguments
         for admission in batch:
             admission.sent = True
-            arguments += admission.arguments(now)
-        self._sent_at.append(now)
+            arguments += admission.arguments()
+        self._sent_at.append(time.monotonic())
         answer = wire.call("EVALSHA", self._admit_sha, 0, *arguments)
         answer.add_done_callback(partial(self._answered, wire, batch))
 
@@ -243,14 +242,12 @@ class Link:
 
     async def _keep_time(self) -> None:
         """Give up what is late, and a connection that does not answer."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(_GIVE_UP_EVERY_SECONDS)
-            now = loop.time()
             # Not in order: a request that waited long for a look-up is submitted late, due early.
-            for admission in [a for a in self._waiting.values() if a.answer_by <= now]:
+            for admission in [a for a in self._waiting.values() if a.answer_by.passed]:
                 del self._waiting[admission.token]
                 admission.give_up()
-            late = now - self._patience_seconds
+            late = time.monotonic() - self._patience_seconds
             if self._wire is not None and self._sent_at and self._sent_at[0] < late:
                 self._wire.abort()

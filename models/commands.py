@@ -111,7 +111,7 @@ class PayIn(BetCommand):
     """Take a stake; its outcome comes later."""
 
     __slots__ = ()
-    function = "workers.jobs.pay_in"
+    function = "bets.pay_in"
     answers = ("betTransactionId",)
     has_stake = True
 
@@ -120,7 +120,7 @@ class PayOut(BetCommand):
     """Pay the win of a stake that was taken; 0: the bet is lost."""
 
     __slots__ = ()
-    function = "workers.jobs.pay_out"
+    function = "bets.pay_out"
     answers = ("winTransactionId",)
     has_win = True
 
@@ -129,7 +129,7 @@ class PayInOut(BetCommand):
     """Take a stake and pay its win, both or neither (PROTOCOL.md, rule 2)."""
 
     __slots__ = ()
-    function = "workers.jobs.pay_in_out"
+    function = "bets.pay_in_out"
     answers = ("betTransactionId", "winTransactionId")
     has_stake = True
     has_win = True
@@ -139,7 +139,7 @@ class Refund(BetCommand):
     """Undo a bet, whatever has become of it; an unknown one can then never be taken."""
 
     __slots__ = ()
-    function = "workers.jobs.refund"
+    function = "bets.refund"
     answers = ("refundTransactionId",)
 
 
@@ -187,21 +187,24 @@ class Deposit(CashCommand):
     """Put money from outside into a player's account."""
 
     __slots__ = ()
-    function = "workers.jobs.deposit"
+    function = "cash.deposit"
 
 
 class Withdrawal(CashCommand):
     """Take money out of a player's account, if it is there."""
 
     __slots__ = ()
-    function = "workers.jobs.withdrawal"
+    function = "cash.withdrawal"
 
 
 Command = BetCommand | CashCommand
 
 #: All that the queue may run, by the name a job carries; a worker imports nothing a job names.
+_COMMANDS = (PayIn, PayOut, PayInOut, Refund, Deposit, Withdrawal)
+#: The commands by the function that a job names, and by what the release before this one named it.
 COMMANDS: dict[str, type[BetCommand] | type[CashCommand]] = {
-    command.function: command for command in (PayIn, PayOut, PayInOut, Refund, Deposit, Withdrawal)
+    **{command.function: command for command in _COMMANDS},
+    **{f"workers.jobs.{command.function.rpartition('.')[2]}": command for command in _COMMANDS},
 }
 
 

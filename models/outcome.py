@@ -1,8 +1,11 @@
 """What the ledger answers to a command; it travels back to the gateway as JSON."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, Self
 
+from models.codes import Code
 from models.money import plain
 from models.reason import Reason
 
@@ -14,7 +17,7 @@ class Outcome:
     `ids` are in the order in which the command's `answers` names them. `reason` is of code 3 or 5.
     """
 
-    code: int
+    code: Code
     balance: Decimal | None = None
     ids: tuple[int, ...] = ()
     reason: Reason | None = None
@@ -29,3 +32,14 @@ class Outcome:
         if self.reason is not None:
             values["reason"] = self.reason
         return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The outcome that `to_json` wrote. Raises KeyError, ValueError or TypeError."""
+        balance, reason = values["balance"], values.get("reason")  # an older worker sends no reason
+        return cls(
+            Code(values["code"]),
+            None if balance is None else Decimal(balance),
+            tuple([int(id_) for id_ in values["ids"]]),
+            None if reason is None else Reason(reason),
+        )

@@ -8,7 +8,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from broker.admission import Admission, Result, Verdict
+from broker.admission import Admission, NewJob, NonceClaim, Result, Verdict, new_token
 from broker.codec import describe, encode_job
 from broker.conditions import UnfitRedis
 from broker.keys import OURS, job_id
@@ -16,10 +16,11 @@ from broker.link import Link
 from broker.orders import Orders
 from broker.permissions import GATEWAY, require_fit
 from broker.redis_url import BadRedisUrl, connect_redis
+from models.codes import Code
 from models.commands import CashCommand
+from models.deadline import COMMIT_GRACE_SECONDS, Deadline
 from models.errors import BetcoreError
 from models.keys import Purpose, require_ring
-from models.ledger.bet_cells import BET_CONFLICT, DONE, INSUFFICIENT_FUNDS
 from models.money import plain
 from settings import Settings
 
@@ -27,7 +28,6 @@ _IN_FLIGHT_MAX = 256
 # The stamp and the nonce of an operator's job protect nothing: its order does (broker/orders.py).
 # Ahead, so that a clock somewhat behind Redis's admits it all the same.
 _NONCE_SECONDS = 300
-_GRACE_SECONDS = 1.0  # a commit under way at the deadline may end this much later
 _AGAIN_AFTER_SECONDS = 0.1
 _FAILURES_MAX = 3  # of one command, in workers that answered
 
@@ -143,19 +143,19 @@ async def _book(
             f"A worker refused {_named(command)}: {result['refused']} Repeat it with the same"
             " reference (--reference) when that is mended; no money is moved twice."
         )
-    if result["code"] == BET_CONFLICT:
+    if result["code"] == Code.BET_CONFLICT:
         raise ReferenceConflict(
             f"The reference {command.reference!r} already stands for another deposit or "
             "withdrawal, of another account or amount. This one was not made: give it a reference "
             "of its own."
         )
-    if result["code"] == INSUFFICIENT_FUNDS:
+    if result["code"] == Code.INSUFFICIENT_FUNDS:
         raise InsufficientFunds(
             f"The account holds {result['balance']}, which does not cover {_named(command)} of "
             f"{plain(command.amount)}: this moved nothing. To try again, use the same reference: "
             f"--reference {command.reference!r}."
         )
-    if result["code"] != DONE:
+    if result["code"] != Code.DONE:
         raise CashError(f"Code {result['code']} to {_named(command)}.")
     return result
 
@@ -172,7 +172,7 @@ async def _until_known(
             return result
         if result in _UNAVAILABLE:
             raise QueueUnavailable(_UNAVAILABLE[result])
-        in_time = asyncio.get_running_loop().time() < admission.apply_by
+        in_time = not admission.apply_by.passed
         failures += result is Verdict.UNKNOWN and in_time  # a job that fails is answered at once
         if failures >= _FAILURES_MAX:
             raise CashError(
@@ -183,22 +183,17 @@ async def _until_known(
 
 
 def _admission(link: Link, settings: Settings, orders: Orders, command: CashCommand) -> Admission:
-    now = time.time()
+    now, token = time.time(), new_token()
     expires_ms = int((now + _NONCE_SECONDS) * 1000)
-    apply_by = asyncio.get_running_loop().time() + settings.apply_within_seconds
-    admission = Admission(
-        nonce_key="",
-        nonce_expires_ms=expires_ms,
-        stamp_ms=expires_ms,
+    apply_by = Deadline.within(settings.apply_within_seconds)
+    order = orders.sign(command, job_id(command.account_id, token), link.stream, now)
+    return Admission(
+        NonceClaim(f"{OURS}:nonce:operator:{token}", expires_ms, expires_ms),
         apply_by=apply_by,
-        answer_by=apply_by + _GRACE_SECONDS,
-        account_id=command.account_id,
-        description=describe(command),
+        answer_by=apply_by.later(COMMIT_GRACE_SECONDS),
+        job=NewJob(command.account_id, describe(command), encode_job(command, link.stream, order)),
+        token=token,
     )
-    order = orders.sign(command, job_id(command.account_id, admission.token), link.stream, now)
-    admission.data = encode_job(command, link.stream, order)
-    admission.nonce_key = f"{OURS}:nonce:operator:{admission.token}"
-    return admission
 
 
 def _named(command: CashCommand) -> str:

@@ -5,6 +5,7 @@ that a poisoned job fails alone; after a lost connection or a deadlock the whole
 again. A job past its deadline is not applied, and the deadline is what ends every repetition.
 """
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +16,10 @@ from broker.batches import FinishedJob, TakenJob
 from broker.codec import BadJob, Work, decode_job
 from broker.orders import BadOrder, Orders
 from logs.warning_throttle import WarningThrottle
+from models.codes import Code
 from models.commands import CashCommand
+from models.deadline import COMMIT_GRACE_SECONDS, Deadline
 from models.errors import BetTaken, LedgerContention, LedgerUnavailable
-from models.ledger.bet_cells import UNKNOWN
 from models.ledger.ledger import Ledger
 from models.outcome import Outcome
 from workers.job_log import JOB_LOG
@@ -27,8 +29,6 @@ _LOG = logging.getLogger("betcore.jobs")
 _LOG.addFilter(WarningThrottle())
 _AGAIN_AFTER_SECONDS = 0.1  # between tries while PostgreSQL is away
 _CONTENTION_TRIES = 10  # of a single job; each time another transaction has got further
-#: PostgreSQL ends a transaction this long after the batch's least remainder (PROTOCOL.md, rule 5).
-GRACE_SECONDS = 1.0
 
 EXPIRED = "DeadlineExpired: the job's deadline passed before it could be applied."
 
@@ -86,8 +86,8 @@ def _in_time(task: _Task, orders: Orders | None) -> _Task:
     """The task, too late at the latest when its order is: Redis may be told another deadline."""
     if task.work.order is None or orders is None:
         return task
-    order_ends = time.monotonic() + orders.seconds_left(task.work.order, time.time())
-    job = replace(task.job, expires_at=min(task.job.expires_at, order_ends))
+    order_ends = Deadline.within(orders.seconds_left(task.work.order, time.time()))
+    job = replace(task.job, deadline=min(task.job.deadline, order_ends))
     return task._replace(job=job)
 
 
@@ -95,14 +95,14 @@ def _apply(
     ledger: Ledger, tasks: Sequence[_Task], is_held: Callable[[], bool]
 ) -> Iterator[FinishedJob]:
     """Apply together what is in time, again and again until it is applied, fails or expires."""
-    for attempt in range(1_000_000):
-        now = time.monotonic()
-        yield from (_expired(task) for task in tasks if task.job.expires_at <= now)
-        tasks = [task for task in tasks if task.job.expires_at > now]
+    for attempt in itertools.count():
+        now = Deadline.within(0)
+        yield from (_expired(task) for task in tasks if task.job.deadline <= now)
+        tasks = [task for task in tasks if task.job.deadline > now]
         if not tasks:
             return
         try:
-            yield from _apply_once(ledger, tasks, now, is_held)
+            yield from _apply_once(ledger, tasks, is_held)
             return
         except LeaseLost:
             raise
@@ -124,16 +124,16 @@ def _apply(
 
 
 def _apply_once(
-    ledger: Ledger, tasks: Sequence[_Task], now: float, is_held: Callable[[], bool]
+    ledger: Ledger, tasks: Sequence[_Task], is_held: Callable[[], bool]
 ) -> Iterator[FinishedJob]:
     def in_time(index: int) -> bool:
         if not is_held():
             raise LeaseLost
-        return tasks[index].job.expires_at > time.monotonic()
+        return not tasks[index].job.deadline.passed
 
-    least = min(task.job.expires_at for task in tasks) - now
+    least = min(task.job.deadline for task in tasks).seconds_left()
     commands = [task.work.command for task in tasks]
-    outcomes = ledger.apply(commands, in_time, least + GRACE_SECONDS)
+    outcomes = ledger.apply(commands, in_time, least + COMMIT_GRACE_SECONDS)
     for task, outcome in zip(tasks, outcomes, strict=True):
         if outcome is None:
             yield _expired(task)
@@ -152,5 +152,5 @@ def _failed(task: _Task, failure: str) -> FinishedJob:
 
 def _no_order(job: TakenJob, work: Work, why: str) -> FinishedJob:
     """It fails; whoever waits is told why, with the code of an outcome that is not known."""
-    answer = Outcome(UNKNOWN).to_json() | {"refused": why}
+    answer = Outcome(Code.UNKNOWN).to_json() | {"refused": why}
     return FinishedJob(job.id, work.reply_to, None, f"BadOrder: {why}", answer=answer)

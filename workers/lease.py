@@ -8,6 +8,7 @@ from collections.abc import Callable
 from redis.exceptions import RedisError
 
 from logs.warning_throttle import WarningThrottle
+from models.deadline import Deadline
 from models.errors import BetcoreError
 
 _LOG = logging.getLogger("betcore.lease")
@@ -34,10 +35,10 @@ class LeaseKeeper(threading.Thread):
         self._lease_seconds = lease_seconds
         self._ended = threading.Event()
         self._held_until = 0.0  # by time.monotonic(), and never later than by Redis
-        self._batch: tuple[str, float] | None = None  # one assignment is atomic
+        self._batch: tuple[str, Deadline] | None = None  # one assignment is atomic
 
-    def hold(self, batch: str, until: float) -> None:
-        """Renew this batch's lease from now on, but not after `until` (`time.monotonic()`)."""
+    def hold(self, batch: str, until: Deadline) -> None:
+        """Renew this batch's lease from now on, but not after `until`."""
         self._batch = (batch, until)
 
     def release(self) -> None:
@@ -56,7 +57,7 @@ class LeaseKeeper(threading.Thread):
         """The thread's body."""
         while not self._ended.wait(self._every_seconds):
             held, asked_at = self._batch, time.monotonic()
-            if held is None or held[1] < asked_at:
+            if held is None or held[1].passed:
                 continue
             batch = held[0]
             try:

@@ -17,11 +17,12 @@ from broker.batches import Batch, Batches, FinishedJob
 from broker.orders import Orders
 from broker.permissions import WORKER, require_fit
 from logs.warning_throttle import WarningThrottle
+from models.deadline import COMMIT_GRACE_SECONDS
 from models.errors import BetcoreError
 from models.keys import Purpose, require_distinct, require_ring
 from models.ledger.ledger import Ledger, LedgerConnection
 from workers.job_log import JOB_LOG
-from workers.jobs import EXPIRED, GRACE_SECONDS, run
+from workers.jobs import EXPIRED, run
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.presence import PresentWorker
 from workers.surroundings import Surroundings
@@ -142,8 +143,8 @@ class BatchWorker(PresentWorker):
         """Run a batch to its end; nothing that a job or a server does leaves this method."""
         if batch is None:
             return
-        last = max(job.expires_at for job in batch.jobs)
-        self._lease.hold(batch.id, last + GRACE_SECONDS)
+        last = max(job.deadline for job in batch.jobs)
+        self._lease.hold(batch.id, last.later(COMMIT_GRACE_SECONDS))
         try:
             self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held, self._orders))
         except LeaseLost:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,16 +12,19 @@ from starlette.responses import Response
 from api.wallet.answer_log import log_answer_in
 from api.wallet.calls import well_formed_nonce
 from api.wallet.errors import NAMES, ApiError
+from models.codes import Code
 from models.money import plain
+from models.outcome import Outcome
 from settings import settings
 
 JSON = "application/json; charset=utf-8"
 
 
-def done(names: Sequence[str], result: Mapping[str, Any]) -> bytes:
+def done(names: Sequence[str], outcome: Outcome) -> bytes:
     """The body of code 1: transaction ids under their names, and the balance, exactly."""
-    ids = "".join([f'"{name}":"{id_}",' for name, id_ in zip(names, result["ids"], strict=True)])
-    return f'{{{ids}"balance":{result["balance"]},"_responseCode":1}}'.encode()
+    assert outcome.balance is not None  # noqa: S101 - with code 1 the player is known
+    ids = "".join([f'"{name}":"{id_}",' for name, id_ in zip(names, outcome.ids, strict=True)])
+    return f'{{{ids}"balance":{plain(outcome.balance)},"_responseCode":1}}'.encode()
 
 
 def exact_json(fields: Mapping[str, object]) -> bytes:
@@ -48,7 +50,7 @@ def error_body(error: ApiError, request_headers: Iterable[tuple[bytes, bytes]]) 
         fields["requestId"] = nonce
     text = json.dumps(fields, ensure_ascii=False)
     if error.balance is not None:
-        text = f'{text[:-1]}, "balance": {error.balance}}}'
+        text = f'{text[:-1]}, "balance": {plain(error.balance)}}}'
     return text
 
 
@@ -57,7 +59,11 @@ async def render_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)  # noqa: S101 - registered for nothing else
     log_answer_in(request.scope, error)
     text = error_body(error, request.scope["headers"])
-    headers = {"retry-after": str(settings().retry_after_seconds)} if error.code == 99 else None
+    headers = (
+        {"retry-after": str(settings().retry_after_seconds)}
+        if error.code == Code.TRY_LATER
+        else None
+    )
     return Response(text, error.status, headers, media_type=JSON)
 
 
@@ -65,7 +71,7 @@ async def render_http_exception(request: Request, error: Exception) -> Response:
     """Answer what Starlette refuses: an unknown path, a wrong method."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for nothing else
     phrase = HTTPStatus(error.status_code).phrase
-    response = await render_error(request, ApiError(error.status_code, 2, f"{phrase}."))
+    response = await render_error(request, ApiError(error.status_code, Code.INVALID, f"{phrase}."))
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response
@@ -74,5 +80,6 @@ async def render_http_exception(request: Request, error: Exception) -> Response:
 async def render_unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """Answer what nobody expected; the server logs it with its traceback."""
     return await render_error(
-        request, ApiError(500, 0, "Something failed here: repeat with the same betId, or ask.")
+        request,
+        ApiError(500, Code.UNKNOWN, "Something failed here: repeat with the same betId, or ask."),
     )

@@ -16,6 +16,7 @@ from api.wallet.endpoints import BalanceCall, BetCall, BetStatusCall
 from api.wallet.errors import ApiError
 from api.wallet.gateway import Gateway
 from api.wallet.health import alive, ready
+from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from settings import Settings, settings
 
@@ -115,4 +116,4 @@ class ShortcutApp(Starlette):
 
 
 async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
-    raise ApiError(404, 2, "Not Found.")
+    raise ApiError(404, Code.INVALID, "Not Found.")

@@ -10,6 +10,7 @@ from api.wallet.calls import Call
 from api.wallet.coalesced import Coalesced, LookupFailed
 from api.wallet.directory import Directory, Secrets, SecretsLocked
 from api.wallet.errors import ApiError, try_later, unauthorized
+from models.deadline import Deadline
 from models.errors import UnsupportedDatabase
 from models.keys import BadKey, NoKey
 from models.ledger.lookup import Lookup
@@ -58,22 +59,21 @@ class Authenticator:
             self._keeper.cancel()
         await self._newest.stop()
 
-    async def authenticate(self, call: Call, within_seconds: float) -> Signed:
+    async def authenticate(self, call: Call, deadline: Deadline) -> Signed:
         """The call, if its timestamp is near and its signature good.
 
         A secret that was just added counts at once: whoever fails is tried again with secrets read
         since. Raises ApiError: 401, the same for every reason; 503 when secrets cannot be read.
         """
-        answer_by = time.monotonic() + within_seconds
         tolerance_ms = self._settings.timestamp_tolerance_seconds * 1000
         age_ms = time.time() * 1000 - call.stamp_ms
         if abs(age_ms) > tolerance_ms:
             raise _out_of_time(age_ms, tolerance_ms)
         if self._age() > self._settings.directory_max_age_seconds:
-            await self._refresh(answer_by)
+            await self._refresh(deadline)
         provider_id = self._signer(call)
         if provider_id is None:
-            await self._refresh(answer_by)
+            await self._refresh(deadline)
             provider_id = self._signer(call)
         if provider_id is None:
             raise self._badly_signed(call)
@@ -117,17 +117,18 @@ class Authenticator:
             detail = "its secrets have a key that the gateway does not have"
         return unauthorized("the signature is not good", detail)
 
-    async def _refresh(self, answer_by: float) -> None:
+    async def _refresh(self, deadline: Deadline) -> None:
         try:
-            left = max(0.0, answer_by - time.monotonic())
-            self._read_at, self._secrets = await self._newest.get(None, left)
+            self._read_at, self._secrets = await self._newest.get(None, deadline)
         except LookupFailed:
             raise try_later("The providers cannot be looked up at the moment.") from None
 
     async def _keep_fresh(self) -> None:
         while True:
             try:
-                newest = await self._newest.get(None, self._settings.directory_max_age_seconds)
+                newest = await self._newest.get(
+                    None, Deadline.within(self._settings.directory_max_age_seconds)
+                )
                 self._read_at, self._secrets = newest
             except LookupFailed as failure:
                 tellable = isinstance(failure.__cause__, _TELLABLE)

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope
 
 from api.wallet.answer_log import BODY
 from api.wallet.errors import ApiError, invalid, try_later, unauthorized
+from models.deadline import Deadline
 
 _COUNTERPARTY = re.compile(rb"[!-~]{1,64}")
 _TIMESTAMP = re.compile(rb"[0-9]{1,16}")
@@ -45,14 +46,14 @@ class Call:
         return b".".join((self.body, *parts) if self.body else parts)
 
 
-async def read_call(scope: Scope, receive: Receive, bytes_max: int, within_seconds: float) -> Call:
+async def read_call(scope: Scope, receive: Receive, bytes_max: int, deadline: Deadline) -> Call:
     """Read a request's body, then the form of its headers.
 
     Raises ApiError: 413 for a body over `bytes_max`, 503 for one that does not come in time, 401
     for a header that is missing, malformed or there twice.
     """
     headers = _headers(scope)
-    body = await _body(scope, receive, bytes_max, within_seconds)
+    body = await _body(scope, receive, bytes_max, deadline)
     if headers is None:
         scope[BODY] = body
         raise unauthorized(_what_is_wrong(scope))
@@ -95,12 +96,12 @@ def _what_is_wrong(scope: Scope) -> str:
     return "a header is missing or malformed"
 
 
-async def _body(scope: Scope, receive: Receive, bytes_max: int, within_seconds: float) -> bytes:
+async def _body(scope: Scope, receive: Receive, bytes_max: int, deadline: Deadline) -> bytes:
     _refuse_announced(scope, bytes_max)
     body: bytes = b""
     try:
         # Around the first part too: a body may be announced and never come.
-        async with asyncio.timeout(within_seconds):
+        async with asyncio.timeout(deadline.seconds_left()):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 from logs.warning_throttle import WarningThrottle
+from models.deadline import Deadline
 from models.errors import BetcoreError
 
 Key = TypeVar("Key")
@@ -43,13 +44,13 @@ class Coalesced(Generic[Key, Value]):
         self._asked: list[tuple[Key, asyncio.Future[Value]]] = []
         self._loading: asyncio.Task[None] | None = None
 
-    async def get(self, key: Key, within_seconds: float) -> Value:
+    async def get(self, key: Key, deadline: Deadline) -> Value:
         """The value of one key. Raises LookupFailed, also when it takes too long."""
         answer: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
         self._asked.append((key, answer))
         if self._loading is None:
             self._loading = asyncio.create_task(self._keep_loading())
-        await asyncio.wait((answer,), timeout=within_seconds)
+        await asyncio.wait((answer,), timeout=deadline.seconds_left())
         if not answer.done():
             answer.cancel()
             raise LookupFailed

@@ -19,6 +19,7 @@ from api.wallet.errors import ApiError, invalid
 from api.wallet.gateway import Gateway
 from api.wallet.load_shedding import STRANGERS
 from models.commands import BetCommand, Place, read_text
+from models.deadline import Deadline
 from models.errors import InvalidRequest
 from server.peer import Peer, peer_of
 
@@ -36,11 +37,13 @@ class SignedEndpoint(ABC, Generic[Question]):
         self.gateway = gateway
 
     @abstractmethod
-    async def read(self, scope: Scope, signed: Signed, arrived: float) -> Question:
+    async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:
         """What a signed call asks. Raises ApiError or InvalidRequest; its nonce is claimed then."""
 
     @abstractmethod
-    async def claim_and_answer(self, signed: Signed, question: Question, arrived: float) -> bytes:
+    async def claim_and_answer(
+        self, signed: Signed, question: Question, deadline: Deadline
+    ) -> bytes:
         """Claim the nonce; the body of the answer, with code 1. Raises ApiError."""
 
     def session_of_bet(self, scope: Scope) -> str:  # noqa: ARG002
@@ -50,16 +53,15 @@ class SignedEndpoint(ABC, Generic[Question]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call. Raises ApiError, which the app renders."""
         gateway = self.gateway
-        arrived = asyncio.get_running_loop().time()
-        left = gateway.seconds_left(arrived)
-        call = await read_call(scope, receive, gateway.settings.body_bytes_max, left)
+        deadline = gateway.new_deadline()
+        call = await read_call(scope, receive, gateway.settings.body_bytes_max, deadline)
         try:
-            signed = await self._authenticate(call, peer_of(scope), arrived)
+            signed = await self._authenticate(call, peer_of(scope), deadline)
             now = asyncio.get_running_loop().time()
             session_id = self.session_of_bet(scope)
             with gateway.load_shedder.admitted(call.counterparty_id, session_id, now):
-                question = await self._read(scope, signed, arrived)
-                body = await self.claim_and_answer(signed, question, arrived)
+                question = await self._read(scope, signed, deadline)
+                body = await self.claim_and_answer(signed, question, deadline)
         except Exception:
             scope[BODY] = call.body  # in which the log finds the bet
             raise
@@ -67,24 +69,23 @@ class SignedEndpoint(ABC, Generic[Question]):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _authenticate(self, call: Call, peer: Peer, arrived: float) -> Signed:
+    async def _authenticate(self, call: Call, peer: Peer, deadline: Deadline) -> Signed:
         """Wait for the call's turn, then look at its signature."""
         gateway, provider = self.gateway, call.counterparty_id
         await gateway.load_shedder.intake.enter(provider if peer.knows(provider) else STRANGERS)
-        left = gateway.seconds_left(arrived)
-        signed = await gateway.authenticator.authenticate(call, left)
+        signed = await gateway.authenticator.authenticate(call, deadline)
         peer.note(provider)
         return signed
 
-    async def _read(self, scope: Scope, signed: Signed, arrived: float) -> Question:
+    async def _read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:
         """The question; a call that is refused here claims its nonce all the same."""
         try:
-            return await self.read(scope, signed, arrived)
+            return await self.read(scope, signed, deadline)
         except InvalidRequest as error:
             refusal = invalid(str(error))
         except ApiError as error:
             refusal = error
-        await self.gateway.dispatcher.claim(signed, arrived)
+        await self.gateway.dispatcher.claim(signed, deadline)
         raise refusal
 
 
@@ -100,56 +101,57 @@ class BetCall(SignedEndpoint[BetCommand]):
         session_id: str = scope["path_params"]["session_id"]
         return session_id
 
-    async def read(self, scope: Scope, signed: Signed, arrived: float) -> BetCommand:
+    async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> BetCommand:
         """The command that a signed call stands for."""
         body = read_object(signed.call.body)
         session_id = self.session_of_bet(scope)
         if "sessionId" in body and read_text(body["sessionId"], "sessionId") != session_id:
             # The path is not signed: a session in the body, which is, must be the path's.
             raise InvalidRequest("The sessionId in the body is not the one in the path.")
-        left = self.gateway.seconds_left(arrived)
-        place = await self.gateway.sessions.place(session_id, signed.provider_id, left)
+        place = await self.gateway.sessions.place(session_id, signed.provider_id, deadline)
         return self._command_type.read(body, place)
 
-    async def claim_and_answer(self, signed: Signed, question: BetCommand, arrived: float) -> bytes:
+    async def claim_and_answer(
+        self, signed: Signed, question: BetCommand, deadline: Deadline
+    ) -> bytes:
         """Run the command through the queue, whose script claims the nonce with it."""
-        result = await self.gateway.dispatcher.run(signed, question, arrived)
-        return done(question.answers, result)
+        outcome = await self.gateway.dispatcher.run(signed, question, deadline)
+        return done(question.answers, outcome)
 
 
 class QuestionCall(SignedEndpoint[Question]):
     """A call that only asks; it never waits for a lane."""
 
     @abstractmethod
-    async def look_up(self, signed: Signed, question: Question, arrived: float) -> bytes:
+    async def look_up(self, signed: Signed, question: Question, deadline: Deadline) -> bytes:
         """The body of the answer, with code 1. Raises ApiError."""
 
-    async def claim_and_answer(self, signed: Signed, question: Question, arrived: float) -> bytes:
+    async def claim_and_answer(
+        self, signed: Signed, question: Question, deadline: Deadline
+    ) -> bytes:
         """Claim the nonce, then look up."""
-        await self.gateway.dispatcher.claim(signed, arrived)
-        return await self.look_up(signed, question, arrived)
+        await self.gateway.dispatcher.claim(signed, deadline)
+        return await self.look_up(signed, question, deadline)
 
 
 class BalanceCall(QuestionCall[Place]):
     """GET balance: of a session's player, also after the session ended."""
 
-    async def read(self, scope: Scope, signed: Signed, arrived: float) -> Place:
+    async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Place:
         """The place whose balance is asked."""
         session_id: str = scope["path_params"]["session_id"]
-        left = self.gateway.seconds_left(arrived)
-        return await self.gateway.sessions.place(session_id, signed.provider_id, left)
+        return await self.gateway.sessions.place(session_id, signed.provider_id, deadline)
 
-    async def look_up(self, signed: Signed, question: Place, arrived: float) -> bytes:  # noqa: ARG002
+    async def look_up(self, signed: Signed, question: Place, deadline: Deadline) -> bytes:  # noqa: ARG002
         """Its currency and balance."""
-        left = self.gateway.seconds_left(arrived)
-        currency, balance = await self.gateway.questions.balance(question.account_id, left)
+        currency, balance = await self.gateway.questions.balance(question.account_id, deadline)
         return exact_json({"currency": currency, "balance": balance, "_responseCode": 1})
 
 
 class BetStatusCall(QuestionCall[str]):
     """GET bets?betId=…: what has become of a bet of the provider that asks."""
 
-    async def read(self, scope: Scope, signed: Signed, arrived: float) -> str:  # noqa: ARG002
+    async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> str:  # noqa: ARG002
         """The `betId` in the query, exactly one."""
         try:
             query = scope["query_string"].decode("ascii")
@@ -161,8 +163,7 @@ class BetStatusCall(QuestionCall[str]):
             raise InvalidRequest("The query must have betId once.")
         return read_text(bet_ids[0], "betId")
 
-    async def look_up(self, signed: Signed, question: str, arrived: float) -> bytes:
+    async def look_up(self, signed: Signed, question: str, deadline: Deadline) -> bytes:
         """State, amounts and ids, or `in_flight`, or `unknown`."""
-        left = self.gateway.seconds_left(arrived)
-        status = await self.gateway.questions.status(signed.provider_id, question, left)
+        status = await self.gateway.questions.status(signed.provider_id, question, deadline)
         return exact_json(status)

@@ -3,34 +3,38 @@
 Source: PROTOCOL.md, "`_responseCode` and HTTP status".
 """
 
+from decimal import Decimal
 from typing import Final
 
+from models.codes import Code
 from models.reason import Reason
 
 #: `error` of each code.
 NAMES: Final = {
-    0: "unknown_outcome",
-    2: "invalid_request",
-    3: "session_closed",
-    4: "insufficient_funds",
-    5: "not_allowed",
-    6: "bet_not_found",
-    7: "bet_conflict",
-    8: "unauthorized",
-    99: "try_later",
+    Code.UNKNOWN: "unknown_outcome",
+    Code.INVALID: "invalid_request",
+    Code.SESSION_CLOSED: "session_closed",
+    Code.INSUFFICIENT_FUNDS: "insufficient_funds",
+    Code.NOT_ALLOWED: "not_allowed",
+    Code.BET_NOT_FOUND: "bet_not_found",
+    Code.BET_CONFLICT: "bet_conflict",
+    Code.UNAUTHORIZED: "unauthorized",
+    Code.TRY_LATER: "try_later",
 }
 
 #: What the ledger refuses with: always 402, and one sentence each.
 REFUSALS: Final = {
-    3: "The session is unknown, closed or expired, so it takes no new bet.",
-    4: "The balance does not cover the stake.",
-    5: "The stake is outside the session's limits, or the player or provider may not bet now.",
-    6: "This bet was never accepted.",
-    7: "This betId already stands for something else.",
+    Code.SESSION_CLOSED: "The session is unknown, closed or expired, so it takes no new bet.",
+    Code.INSUFFICIENT_FUNDS: "The balance does not cover the stake.",
+    Code.NOT_ALLOWED: (
+        "The stake is outside the session's limits, or the player or provider may not bet now."
+    ),
+    Code.BET_NOT_FOUND: "This bet was never accepted.",
+    Code.BET_CONFLICT: "This betId already stands for something else.",
 }
 
 #: What the ledger refuses with where it knows which cause of a 3 or 5 it is: a sentence each.
-CAUSES: Final[dict[str | None, str]] = {
+CAUSES: Final[dict[Reason | None, str]] = {
     Reason.SESSION_UNKNOWN: "There is no such session, so it takes no bet.",
     Reason.SESSION_CLOSED: "The session was closed, so it takes no new bet.",
     Reason.SESSION_EXPIRED: "The session has expired, so it takes no new bet.",
@@ -50,14 +54,14 @@ class ApiError(Exception):
     def __init__(
         self,
         status: int,
-        code: int,
+        code: Code,
         message: str,
         *,
-        balance: str | None = None,
-        reason: str | None = None,
+        balance: Decimal | None = None,
+        reason: Reason | None = None,
         why: tuple[object, ...] = (),
     ) -> None:
-        """`balance` is the player's, as a JSON number, where the player is known.
+        """`balance` is the player's, where the player is known.
 
         `reason` is the cause of a 3 or 5. `why` is for the log alone, where the message may not
         say it: the cause, and a detail of it: a text with `%` for each value that follows it.
@@ -73,10 +77,10 @@ class ApiError(Exception):
 
 def invalid(message: str, status: int = 402) -> ApiError:
     """The body or path cannot be read as this call."""
-    return ApiError(status, 2, message)
+    return ApiError(status, Code.INVALID, message)
 
 
-def refused(code: int, balance: str | None = None, reason: str | None = None) -> ApiError:
+def refused(code: Code, balance: Decimal | None = None, reason: Reason | None = None) -> ApiError:
     """The ledger said no, or would; `reason` is a `Reason`, where the code has one."""
     message = CAUSES.get(reason) or REFUSALS[code]
     return ApiError(402, code, message, balance=balance, reason=reason)
@@ -87,23 +91,27 @@ def unauthorized(*why: object) -> ApiError:
 
     `why` is for the log: see ApiError.
     """
-    return ApiError(401, 8, "The request could not be authenticated.", why=why)
+    return ApiError(401, Code.UNAUTHORIZED, "The request could not be authenticated.", why=why)
 
 
 def try_later(message: str) -> ApiError:
     """This request was certainly not admitted."""
-    return ApiError(503, 99, message)
+    return ApiError(503, Code.TRY_LATER, message)
 
 
 def unknown_outcome() -> ApiError:
     """It may be applied, or not."""
     return ApiError(
-        504, 0, "The outcome is not known yet: repeat with the same betId, ask, or refund."
+        504,
+        Code.UNKNOWN,
+        "The outcome is not known yet: repeat with the same betId, ask, or refund.",
     )
 
 
 def sent_again() -> ApiError:
     """The very same request, nonce and signature, was received before."""
     return ApiError(
-        409, 0, "This very request was received before: repeat it with a new X-Request-Id."
+        409,
+        Code.UNKNOWN,
+        "This very request was received before: repeat it with a new X-Request-Id.",
     )

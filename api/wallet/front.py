@@ -9,6 +9,7 @@ from api.wallet.answers import JSON, error_body
 from api.wallet.calls import well_formed_nonce
 from api.wallet.errors import OVERLOADED, ApiError, invalid, try_later
 from api.wallet.load_shedding import LoadShedder
+from models.codes import Code
 from server.front import Refusal, has_body, response
 from server.http_head import Head
 from server.peer import Peer
@@ -38,7 +39,7 @@ class WalletFront:
         """The answer to what is no request of ours, or comes too late, or finds no room."""
         status, message = refusal
         later = status in _LATER
-        error = ApiError(status, 99, message) if later else invalid(message, status)
+        error = ApiError(status, Code.TRY_LATER, message) if later else invalid(message, status)
         fields, path = (head.fields, head.path) if head else ([], b"")
         log_answer(error, fields, path)
         return whole(error, fields, keep=False, with_body=has_body(head))
@@ -53,7 +54,7 @@ def whole(
 ) -> bytes:
     """The whole response to a request with these headers."""
     more = []
-    if error.code == 99:
+    if error.code == Code.TRY_LATER:
         more.append(f"retry-after: {settings().retry_after_seconds}")
     if error.status == 405:
         more.append("allow: GET, HEAD, POST")

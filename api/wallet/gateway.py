@@ -9,6 +9,7 @@ from api.wallet.load_shedding import LoadShedder
 from api.wallet.questions import Questions
 from api.wallet.sessions import Sessions
 from broker.link import Link
+from models.deadline import Deadline
 from models.ledger.ledger import Ledger, LedgerConnection
 from models.ledger.lookup import Lookup
 from settings import Settings
@@ -68,12 +69,13 @@ class Gateway:
         """Whether a request could be authenticated and admitted now."""
         return not self.trouble
 
-    def seconds_left(self, arrived: float) -> float:
-        """How long a request that arrived then (loop time) may still wait for a look-up."""
+    def new_deadline(self) -> Deadline:
+        """Until when a request that has just come may wait for a look-up or a worker.
+
+        After it there is time to ask the primary what is recorded.
+        """
         settings = self.settings
-        spent = asyncio.get_running_loop().time() - arrived
-        available = settings.answer_within_seconds - settings.ask_primary_within_seconds
-        return max(0.0, available - spent)
+        return Deadline.within(settings.answer_within_seconds - settings.ask_primary_within_seconds)
 
     def _lookup(self, replica_url: str = "") -> Lookup:
         return Lookup(

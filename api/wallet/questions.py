@@ -1,6 +1,5 @@
 """Answers to what only asks: balances, and what has become of a bet."""
 
-import asyncio
 from decimal import Decimal
 
 from api.wallet.coalesced import Coalesced, LookupFailed
@@ -8,14 +7,14 @@ from api.wallet.errors import try_later
 from broker.flights import flights, forget
 from broker.keys import account_of, flight_key
 from broker.link import Link
+from models.deadline import COMMIT_GRACE_SECONDS, Deadline
 from models.ledger.lookup import BetAnswer, BetQuestion, Lookup
 from settings import Settings
 
 Fields = dict[str, str | int | Decimal | None]
 
-# After its deadline a job's transaction has a second of grace (PROTOCOL.md, rule 5), and clocks of
-# Redis and gateway may be read a moment apart.
-_GRACE_SECONDS = 2.0
+# The clocks of Redis and gateway may be read a second apart.
+_GRACE_SECONDS = COMMIT_GRACE_SECONDS + 1.0
 
 
 class Questions:
@@ -30,25 +29,24 @@ class Questions:
             replica.balances, replica.close
         )
 
-    async def balance(self, account_id: int, within_seconds: float) -> tuple[str, Decimal]:
+    async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
         """Currency and balance of a player's account. Raises ApiError, 99, if it cannot be read."""
         try:
-            found = await self._balances.get(account_id, within_seconds)
+            found = await self._balances.get(account_id, deadline)
         except LookupFailed:
             found = None
         if found is None:
             raise try_later("The balance cannot be read at the moment.")
         return found
 
-    async def status(self, provider_id: int, bet_id: str, within_seconds: float) -> Fields:
+    async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:
         """The fields of the answer about one bet.
 
         A bet is `in_flight` while a job about it may still be applied, and whenever that cannot be
         excluded. Raises ApiError, 99, when the primary cannot be asked.
         """
-        answer_by = asyncio.get_running_loop().time() + within_seconds
         key = flight_key(provider_id, bet_id)
-        in_flight = await flights(self._link, key, within_seconds)
+        in_flight = await flights(self._link, key, deadline)
         if in_flight is None:
             raise try_later("The queue cannot be asked at the moment.")
         if any(
@@ -58,8 +56,7 @@ class Questions:
         doubtful = tuple(sorted({account_of(job_id) for job_id in in_flight.jobs}))
         try:
             question = BetQuestion(provider_id, bet_id, doubtful)
-            left = max(0.0, answer_by - asyncio.get_running_loop().time())
-            answer = await self._bets.get(question, left)
+            answer = await self._bets.get(question, deadline)
         except LookupFailed:
             raise try_later("The ledger cannot be asked at the moment.") from None
         if answer.certain and in_flight.jobs:

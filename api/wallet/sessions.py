@@ -7,7 +7,9 @@ from cachetools import LRUCache
 
 from api.wallet.coalesced import Coalesced, LookupFailed
 from api.wallet.errors import refused, try_later
+from models.codes import Code
 from models.commands import Place
+from models.deadline import Deadline
 from models.ledger.lookup import Lookup
 from models.reason import Reason
 from settings import Settings
@@ -22,7 +24,7 @@ class Sessions:
         self._places: MutableMapping[str, Place] = LRUCache(settings.sessions_cached_max)
         self._found: Coalesced[str, Place | None] = Coalesced(lookup.places, lookup.close)
 
-    async def place(self, session_id: str, provider_id: int, within_seconds: float) -> Place:
+    async def place(self, session_id: str, provider_id: int, deadline: Deadline) -> Place:
         """Where this provider's session acts.
 
         Raises ApiError: 3 for a session that is unknown or another provider's, 99 when that cannot
@@ -30,20 +32,20 @@ class Sessions:
         """
         place = self._places.get(session_id)
         if place is None:
-            place = await self._look_up(session_id, within_seconds)
+            place = await self._look_up(session_id, deadline)
         if place is None or place.provider_id != provider_id:
-            raise refused(3, reason=Reason.SESSION_UNKNOWN)
+            raise refused(Code.SESSION_CLOSED, reason=Reason.SESSION_UNKNOWN)
         return place
 
     async def stop(self) -> None:
         """Stop looking up."""
         await self._found.stop()
 
-    async def _look_up(self, session_id: str, within_seconds: float) -> Place | None:
+    async def _look_up(self, session_id: str, deadline: Deadline) -> Place | None:
         if not _ID.fullmatch(session_id):
             return None
         try:
-            place = await self._found.get(session_id, within_seconds)
+            place = await self._found.get(session_id, deadline)
         except LookupFailed:
             raise try_later("The session cannot be looked up at the moment.") from None
         if place is not None:

@@ -18,6 +18,7 @@ from bench.contenders.front import RedisPyNonces, RivalDispatcher, RivalGateway,
 from bench.contenders.serving import serve_inherited
 from broker.admission import Result
 from models.commands import BetCommand
+from models.deadline import Deadline
 from models.errors import LedgerUnavailable
 from settings import Settings, settings
 
@@ -62,10 +63,10 @@ class DirectQuestions(Questions):
         # Not our parent's: nothing is in flight, and nothing is grouped.
         self._dispatcher = dispatcher
 
-    async def balance(self, account_id: int, within_seconds: float) -> tuple[str, Decimal]:
+    async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
         """Currency and balance of a player's account. Raises ApiError, 99."""
         try:
-            async with self._dispatcher.pool.connection(within_seconds) as connection:
+            async with self._dispatcher.pool.connection(deadline.seconds_left()) as connection:
                 cursor = await connection.execute(_BALANCE, (account_id,))
                 row = await cursor.fetchone()
         except (psycopg.OperationalError, PoolTimeout):

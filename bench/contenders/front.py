@@ -33,8 +33,11 @@ from api.wallet.gateway import Gateway
 from bench.contenders.serving import report_ready
 from broker.admission import Result
 from broker.keys import nonce_key
+from models.codes import Code
 from models.commands import BetCommand
+from models.deadline import Deadline
 from models.errors import LedgerError
+from models.outcome import Outcome
 from settings import Settings
 
 #: redis-py's own limit of 100 connections would refuse the requests of 128 clients.
@@ -76,7 +79,7 @@ class RivalDispatcher(Dispatcher, ABC):
     async def apply(self, command: BetCommand) -> Result:
         """The outcome of a command, as `Outcome.to_json`. Raises LedgerError or RedisError."""
 
-    async def claim(self, signed: Signed, arrived: float) -> None:  # noqa: ARG002
+    async def claim(self, signed: Signed, deadline: Deadline) -> None:  # noqa: ARG002
         """Claim the nonce of a request. Raises ApiError when it was used before."""
         settings, call = self._settings, signed.call
         lasts = settings.timestamp_tolerance_seconds + settings.nonce_margin_seconds
@@ -89,18 +92,18 @@ class RivalDispatcher(Dispatcher, ABC):
         if old is not None:
             raise sent_again() if old == signature else unauthorized("nonce used before")
 
-    async def run(self, signed: Signed, command: BetCommand, arrived: float) -> Result:
+    async def run(self, signed: Signed, command: BetCommand, deadline: Deadline) -> Outcome:
         """The outcome of a command with code 1. Raises ApiError for every other."""
-        await self.claim(signed, arrived)
-        left = arrived + self._settings.answer_within_seconds - asyncio.get_running_loop().time()
+        await self.claim(signed, deadline)
+        until = deadline.later(self._settings.ask_primary_within_seconds)
         try:
-            async with asyncio.timeout(max(0.0, left)):
-                result = await self.apply(command)
+            async with asyncio.timeout(until.seconds_left()):
+                outcome = Outcome.from_json(await self.apply(command))
         except (LedgerError, RedisError, OSError):  # a TimeoutError is an OSError
             raise unknown_outcome() from None
-        if result["code"] != 1:
-            raise refused(result["code"], result["balance"], result.get("reason"))
-        return result
+        if outcome.code is not Code.DONE:
+            raise refused(outcome.code, outcome.balance, outcome.reason)
+        return outcome
 
     async def stop(self) -> None:
         """Nothing asks here."""

@@ -24,6 +24,7 @@ from bench.contenders.tuned_ledger import TunedLedger
 from broker.admission import Result
 from broker.wire import Wire, connect
 from models.commands import BetCommand
+from models.deadline import Deadline
 from models.errors import LedgerUnavailable
 from settings import Settings, settings
 
@@ -71,7 +72,7 @@ class TunedQuestions(Questions):
         # Not our parent's: nothing is in flight, and nothing is grouped.
         self._dispatcher = dispatcher
 
-    async def balance(self, account_id: int, within_seconds: float) -> tuple[str, Decimal]:  # noqa: ARG002
+    async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:  # noqa: ARG002
         """Currency and balance of a player's account. Raises ApiError, 99."""
         try:
             return await self._dispatcher.ledger.balance(account_id)

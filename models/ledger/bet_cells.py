@@ -7,19 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, Refund
 from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Session
 from models.money import ZERO, add, subtract
 from models.reason import Reason
-
-# `_responseCode`s that the ledger decides (PROTOCOL.md).
-UNKNOWN: Final = 0  # decided by nobody: how it ended is not known
-DONE: Final = 1
-SESSION_CLOSED: Final = 3
-INSUFFICIENT_FUNDS: Final = 4
-NOT_ALLOWED: Final = 5
-BET_NOT_FOUND: Final = 6
-BET_CONFLICT: Final = 7
 
 #: Who may be the first to record a bet.
 OPENED_BY: Final = {PayIn: OpenedBy.PAY_IN, PayInOut: OpenedBy.PAY_IN_OUT, Refund: OpenedBy.REFUND}
@@ -32,7 +24,7 @@ class Decision:
     `answers` are the kinds of the transfers whose ids the answer names, in its order.
     """
 
-    code: int
+    code: Code
     answers: tuple[Kind, ...] = ()
     moves: tuple[tuple[Kind, Decimal], ...] = ()
     records: BetState | None = None  # the state of the bet after this; None: it stays as it is
@@ -61,14 +53,14 @@ class Case:
         return self.bet
 
 
-CONFLICT: Final = Decision(BET_CONFLICT)
+CONFLICT: Final = Decision(Code.BET_CONFLICT)
 
 
 def take(case: Case) -> Decision:
     """take → `open`; refused with 4 or 5 → `rejected`; with 3, not recorded"""
     stake = case.call.stake or ZERO
     return _refusal(case, stake) or Decision(
-        DONE, (Kind.STAKE,), ((Kind.STAKE, stake),), BetState.OPEN
+        Code.DONE, (Kind.STAKE,), ((Kind.STAKE, stake),), BetState.OPEN
     )
 
 
@@ -78,7 +70,7 @@ refused only while the provider is suspended: 5, not recorded"""
     stake, win = case.call.stake or ZERO, case.call.win or ZERO
     is_owed = stake == ZERO and win > ZERO
     return (_refusal_of_owed(case) if is_owed else _refusal(case, stake)) or Decision(
-        DONE,
+        Code.DONE,
         (Kind.STAKE, Kind.WIN),
         ((Kind.STAKE, stake), (Kind.WIN, win)),
         BetState.SETTLED,
@@ -88,57 +80,57 @@ refused only while the provider is suspended: 5, not recorded"""
 def pay(case: Case) -> Decision:
     """pay → `settled`"""
     win = case.call.win or ZERO
-    return Decision(DONE, (Kind.WIN,), ((Kind.WIN, win),), BetState.SETTLED)
+    return Decision(Code.DONE, (Kind.WIN,), ((Kind.WIN, win),), BetState.SETTLED)
 
 
 def give_back(case: Case) -> Decision:
     """give back → `refunded`"""
     stake = case.recorded.stake or ZERO
-    return Decision(DONE, (Kind.REFUND,), ((Kind.REFUND, stake),), BetState.REFUNDED)
+    return Decision(Code.DONE, (Kind.REFUND,), ((Kind.REFUND, stake),), BetState.REFUNDED)
 
 
 def reverse(case: Case) -> Decision:
     """take the win back and give the stake back → `refunded`; 7 if balance + stake − win < 0"""  # noqa: RUF002
     stake, win = case.recorded.stake or ZERO, case.recorded.win or ZERO
     if subtract(add(case.account.balance, stake), win) < ZERO:
-        return Decision(BET_CONFLICT, lasts=False)
+        return Decision(Code.BET_CONFLICT, lasts=False)
     moves = ((Kind.REFUND, stake), (Kind.WIN_REVERSAL, win))
-    return Decision(DONE, (Kind.REFUND,), moves, BetState.REFUNDED)
+    return Decision(Code.DONE, (Kind.REFUND,), moves, BetState.REFUNDED)
 
 
 def tombstone(case: Case) -> Decision:  # noqa: ARG001
     """1, tombstone → `cancelled`"""
-    return Decision(DONE, (Kind.REFUND,), ((Kind.REFUND, ZERO),), BetState.CANCELLED)
+    return Decision(Code.DONE, (Kind.REFUND,), ((Kind.REFUND, ZERO),), BetState.CANCELLED)
 
 
 def mark(case: Case) -> Decision:
     """1, a zero mark (a repeat gives the first mark's id), stays `rejected`"""
     marked = Kind.REFUND in case.recorded.ids
-    return Decision(DONE, (Kind.REFUND,), () if marked else ((Kind.REFUND, ZERO),))
+    return Decision(Code.DONE, (Kind.REFUND,), () if marked else ((Kind.REFUND, ZERO),))
 
 
 def same_refund(case: Case) -> Decision:  # noqa: ARG001
     """1, the first id"""
-    return Decision(DONE, (Kind.REFUND,))
+    return Decision(Code.DONE, (Kind.REFUND,))
 
 
 def repeat_stake(case: Case) -> Decision:
     """same data: 1; else 7"""
     same = case.recorded.stake == case.call.stake and _is_of_its_round(case)
-    return Decision(DONE, (Kind.STAKE,)) if same else CONFLICT
+    return Decision(Code.DONE, (Kind.STAKE,)) if same else CONFLICT
 
 
 def repeat_win(case: Case) -> Decision:
     """same data: 1; else 7"""
     same = case.recorded.win == case.call.win
-    return Decision(DONE, (Kind.WIN,)) if same else CONFLICT
+    return Decision(Code.DONE, (Kind.WIN,)) if same else CONFLICT
 
 
 def repeat_both(case: Case) -> Decision:
     """same data: 1; else 7"""
     amounts = (case.recorded.stake, case.recorded.win)
     same = amounts == (case.call.stake, case.call.win) and _is_of_its_round(case)
-    return Decision(DONE, (Kind.STAKE, Kind.WIN)) if same else CONFLICT
+    return Decision(Code.DONE, (Kind.STAKE, Kind.WIN)) if same else CONFLICT
 
 
 def refuse_again(case: Case) -> Decision:
@@ -146,12 +138,16 @@ def refuse_again(case: Case) -> Decision:
     bet, call = case.recorded, case.call
     first = (bet.opened_by, bet.stake, bet.win)
     same = first == (OPENED_BY[type(call)], call.stake, call.win) and _is_of_its_round(case)
-    return Decision(bet.refused_with or NOT_ALLOWED, reason=bet.reason) if same else CONFLICT
+    return (
+        Decision(Code(bet.refused_with or Code.NOT_ALLOWED), reason=bet.reason)
+        if same
+        else CONFLICT
+    )
 
 
 def not_found(case: Case) -> Decision:  # noqa: ARG001
     """6, not recorded"""
-    return Decision(BET_NOT_FOUND)
+    return Decision(Code.BET_NOT_FOUND)
 
 
 def conflict(case: Case) -> Decision:  # noqa: ARG001
@@ -163,14 +159,14 @@ def _refusal(case: Case, stake: Decimal) -> Decision | None:
     """The checks on a new bet, in the order of PROTOCOL.md; None: it may be taken."""
     session = case.session
     if session.closed:
-        return Decision(SESSION_CLOSED, reason=Reason.SESSION_CLOSED)
+        return Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_CLOSED)
     if session.expired:
-        return Decision(SESSION_CLOSED, reason=Reason.SESSION_EXPIRED)
+        return Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_EXPIRED)
     reason = _why_not_allowed(session, stake)
     if reason is not None:
-        return Decision(NOT_ALLOWED, records=BetState.REJECTED, reason=reason)
+        return Decision(Code.NOT_ALLOWED, records=BetState.REJECTED, reason=reason)
     if stake > case.account.balance:
-        return Decision(INSUFFICIENT_FUNDS, records=BetState.REJECTED)
+        return Decision(Code.INSUFFICIENT_FUNDS, records=BetState.REJECTED)
     return None
 
 
@@ -193,7 +189,7 @@ def _refusal_of_owed(case: Case) -> Decision | None:
     """
     if not case.session.provider_suspended:
         return None
-    return Decision(NOT_ALLOWED, lasts=False, reason=Reason.PROVIDER_SUSPENDED)
+    return Decision(Code.NOT_ALLOWED, lasts=False, reason=Reason.PROVIDER_SUSPENDED)
 
 
 def _is_of_its_round(case: Case) -> bool:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 
 from models.audit import journal
 from models.audit.journal import Strand
+from models.codes import Code
 from models.commands import BetCommand, CashCommand, Command
 from models.database.query import REPLICATED, TRANSACTION
 from models.database.transactions import BatchConnection, BatchTransaction, Call
 from models.errors import LedgerError
 from models.keys import Key
 from models.ledger import load, write
-from models.ledger.bet_cells import INSUFFICIENT_FUNDS, OPENED_BY, SESSION_CLOSED, Decision
+from models.ledger.bet_cells import OPENED_BY, Decision
 from models.ledger.load import read_state
 from models.ledger.rules import decide, decide_cash
 from models.ledger.state import Account, Bet, BetState, Booked, State
@@ -189,7 +190,7 @@ def _move_cash(state: State, account: Account, command: CashCommand, decision: D
         transfer = state.move(kind, account, cash, amount, reference=command.reference)
         booked = Booked(transfer.id, account.id, kind, amount)
         state.booked[command.reference] = booked
-    if decision.code == INSUFFICIENT_FUNDS and command.order_id:
+    if decision.code == Code.INSUFFICIENT_FUNDS and command.order_id:
         state.refuse(command.order_id)
     ids = (state.booked[command.reference].id,) if decision.answers else ()
     return Outcome(decision.code, account.balance, ids)
@@ -236,5 +237,5 @@ def _repeat(state: State, command: Command) -> Outcome | None:
     if not known:
         return None
     decision = _decide(state, command)
-    sayable = decision.is_repeatable and decision.code != SESSION_CLOSED
+    sayable = decision.is_repeatable and decision.code != Code.SESSION_CLOSED
     return advance(state, command, decision) if sayable else None

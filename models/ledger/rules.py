@@ -8,16 +8,10 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
+from models.codes import Code
 from models.commands import BetCommand, CashCommand, Deposit, PayIn, PayInOut, PayOut, Refund
 from models.ledger import bet_cells as cells
-from models.ledger.bet_cells import (
-    CONFLICT,
-    DONE,
-    INSUFFICIENT_FUNDS,
-    SESSION_CLOSED,
-    Case,
-    Decision,
-)
+from models.ledger.bet_cells import CONFLICT, Case, Decision
 from models.ledger.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
 from models.reason import Reason
 
@@ -56,7 +50,7 @@ def decide(
         or session.provider_id != call.provider_id
         or session.account_id != account.id
     ):
-        return Decision(SESSION_CLOSED, reason=Reason.SESSION_UNKNOWN)
+        return Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_UNKNOWN)
     if bet is not None and bet.account_id != account.id:
         return CONFLICT
     cell = TABLE[row_of(bet)][type(call)]
@@ -74,10 +68,10 @@ def decide_cash(
     if booked is not None:
         first = (booked.kind, booked.account_id, booked.amount)
         same = first == (kind, command.account_id, command.amount)
-        return Decision(DONE, (kind,)) if same else CONFLICT
+        return Decision(Code.DONE, (kind,)) if same else CONFLICT
     if refused or (kind is Kind.WITHDRAWAL and command.amount > account.balance):
-        return Decision(INSUFFICIENT_FUNDS)
-    return Decision(DONE, (kind,), ((kind, command.amount),))
+        return Decision(Code.INSUFFICIENT_FUNDS)
+    return Decision(Code.DONE, (kind,), ((kind, command.amount),))
 
 
 def row_of(bet: Bet | None) -> Row:

@@ -50,16 +50,16 @@ def _reach(point: str) -> None:
 def _wrap_admit() -> None:
     send, answered = Link._send, Link._answered
 
-    def sending(self: Link, wire: Wire, batch: list[Admission], now: float) -> None:
-        if any(admission.data for admission in batch):
+    def sending(self: Link, wire: Wire, batch: list[Admission]) -> None:
+        if any(admission.job for admission in batch):
             _reach("before admit")
-        send(self, wire, batch, now)
+        send(self, wire, batch)
 
     def answering(self: Link, wire: Wire, batch: list[Admission], answer: Any) -> None:
         if not answer.cancelled() and answer.exception() is None:
             letters, _ = answer.result()
             both = zip(batch, letters, strict=True)
-            if any(admission.data and letter == _ADMITTED for admission, letter in both):
+            if any(admission.job and letter == _ADMITTED for admission, letter in both):
                 _reach("after admit")
         answered(self, wire, batch, answer)
 

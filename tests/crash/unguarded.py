@@ -93,7 +93,7 @@ def _deadline() -> None:
         batch = take(self, *arguments)
         if batch is None:
             return None
-        late = [replace(job, expires_at=job.expires_at + _LONG_SECONDS) for job in batch.jobs]
+        late = [replace(job, deadline=job.deadline.later(_LONG_SECONDS)) for job in batch.jobs]
         return replace(batch, jobs=tuple(late))
 
     _set(Batches, "take", taking)

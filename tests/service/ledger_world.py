@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
 from functools import partial
-from time import monotonic, time
+from time import time
 from typing import Any, TypeVar
 
 import psycopg
@@ -18,6 +18,7 @@ from broker.codec import encode_job
 from broker.keys import job_id
 from embedded import Urls
 from models.commands import CashCommand, Command, Deposit, PayInOut
+from models.deadline import Deadline
 from models.ledger.ledger import Ledger, LedgerConnection
 from models.outcome import Outcome
 from tests.service import keys
@@ -165,7 +166,7 @@ def job(command: Command, seconds: float = 5, *, signed: bool = True, now: float
     if signed and isinstance(command, CashCommand):
         order = keys.ORDERS.sign(command, id_, STREAM, now or time())
     data = json.dumps(json.loads(encode_job(command, STREAM, order))).encode()
-    return TakenJob(id_, data, monotonic() + seconds)
+    return TakenJob(id_, data, Deadline.within(seconds))
 
 
 #: Runs a batch as a worker does.

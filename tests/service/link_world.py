@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from typing import Any
 
-from broker.admission import Admission
+from broker.admission import NO_SIGNATURE, Admission, NewJob, NonceClaim
 from broker.batches import FinishedJob
 from broker.codec import decode_job, encode_job
 from broker.link import Link
 from models.commands import Deposit
+from models.deadline import Deadline
 from settings import Settings
 from tests.service.patience import SOON
 from tests.service.processes import until
@@ -43,23 +44,24 @@ async def running(settings: Settings, redis_url: str = "") -> AsyncIterator[Link
 def admission(link: Link, account: int | None = 7, **fields: Any) -> Admission:
     """A request to deposit on that account, None: only a nonce's claim; 30 s to apply and answer.
 
-    `apply_within`, `answer_within`: seconds; the other fields are Admission's.
+    `apply_within`, `answer_within`: seconds; other fields are those of Admission and NonceClaim.
     """
-    loop_now, now_ms = asyncio.get_running_loop().time(), int(time.time() * 1000)
-    apply_within = fields.pop("apply_within", 30)
-    answer_within = fields.pop("answer_within", 30)
-    made = Admission(
-        nonce_key=f"betcore:nonce:1:{secrets.token_hex(16)}",
-        nonce_expires_ms=now_ms + 60_000,
-        stamp_ms=now_ms + 1000,  # after an empty Redis began to remember
-        apply_by=loop_now + apply_within,
-        answer_by=loop_now + answer_within,
-        account_id=account,
-        data="" if account is None else job_data(link, account),
+    now_ms = int(time.time() * 1000)
+    job = fields.pop("job", None if account is None else new_job(link, account))
+    within = (fields.pop("apply_within", 30), fields.pop("answer_within", 30))
+    claim = NonceClaim(
+        fields.pop("nonce_key", f"betcore:nonce:1:{secrets.token_hex(16)}"),
+        expires_ms=now_ms + 60_000,
+        stamp_ms=fields.pop("stamp_ms", now_ms + 1000),  # after an empty Redis began to remember
+        signature=fields.pop("signature", NO_SIGNATURE),
     )
-    for name, value in fields.items():
-        setattr(made, name, value)
-    return made
+    apply_by, answer_by = map(Deadline.within, within)
+    return Admission(claim, apply_by=apply_by, answer_by=answer_by, job=job, **fields)
+
+
+def new_job(link: Link, account: int) -> NewJob:
+    """A deposit."""
+    return NewJob(account, "", job_data(link, account))
 
 
 def job_data(link: Link, account: int) -> str:
@@ -87,7 +89,8 @@ def result_of(job_id: str) -> dict[str, object]:
 
 def job_id(admitted: Admission) -> str:
     """The id of the job that a request becomes."""
-    return f"{admitted.account_id}-{admitted.token}"
+    assert admitted.job is not None
+    return f"{admitted.job.account_id}-{admitted.token}"
 
 
 async def eventually(holds: Callable[[], bool], seconds: float = SOON) -> float:

@@ -40,7 +40,7 @@ class Request:
     stamp_ms: int | None = None  # None: a second ahead, so that an empty Redis admits it
     expires_ms: int | None = None  # None: a minute after the stamp
     budget_ms: int = 60_000
-    data: str = '["workers.jobs.pay_in_out",null,[{},""],{}]'
+    data: str = '["bets.pay_in_out",null,[{},""],{}]'
 
     @property
     def job_id(self) -> str:

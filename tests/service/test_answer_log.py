@@ -10,6 +10,7 @@ import pytest
 from rq.suspension import resume, suspend
 
 from broker.batches import TakenJob
+from models.deadline import Deadline
 from tests.service.breakable import frozen
 from tests.service.ledger_world import job, ledger_on, sit
 from tests.service.processes import BoundedGatewayProcess, until
@@ -133,7 +134,7 @@ def test_a_job_that_a_worker_finds_too_late_or_cannot_run_is_named(
     ledger_world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     [seat] = sit(ledger_world, "10")
-    late, foreign = job(seat.bet(1, 0, "late"), -0.001), TakenJob("7-x", b"[]\n", 1e12)
+    late, foreign = job(seat.bet(1, 0, "late"), -0.001), TakenJob("7-x", b"[]\n", Deadline(1e12))
     JOB_LOG.sum_up(everything=True)  # what the tests before this one left
     caplog.clear()
     caplog.set_level(logging.INFO)

@@ -5,7 +5,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from time import monotonic
 
 import psycopg
 import pytest
@@ -34,7 +33,7 @@ from workers.jobs import EXPIRED
 def test_a_job_that_rq_compressed_is_ours_all_the_same(ledger_world: World) -> None:
     [seat] = sit(ledger_world, "10")
     plain = job(seat.bet(1))
-    compressed = TakenJob(plain.id, zlib.compress(plain.data), plain.expires_at)
+    compressed = TakenJob(plain.id, zlib.compress(plain.data), plain.deadline)
 
     with ledger_on(ledger_world) as ledger:
         first, again = run(ledger, [compressed]), run(ledger, [plain])
@@ -69,7 +68,7 @@ def test_a_job_whose_deadline_passes_in_the_wait_for_its_player_is_not_applied(
         running(partial(run, ledger, [late, good])) as ends,
     ):
         until_waiting(ledger_world)
-        until(lambda: monotonic() > late.expires_at)
+        until(lambda: late.deadline.passed)
         other.rollback()
 
     assert by_id(ends.result())[late.id].failure == EXPIRED

@@ -5,12 +5,12 @@ import pickle
 import zlib
 from collections.abc import Callable
 from decimal import Decimal
-from time import monotonic
 
 import pytest
 
 from broker.batches import FinishedJob, TakenJob
 from models.commands import Command
+from models.deadline import Deadline
 from tests.service.ledger_world import (
     STREAM,
     LedgerSeat,
@@ -45,7 +45,7 @@ POISONS: dict[str, Callable[[LedgerSeat], Command]] = {
     "reference with NUL": lambda seat: seat.deposit(1, "a\0b"),
 }
 
-FUNCTION = "workers.jobs.deposit"
+FUNCTION = "cash.deposit"
 VALUES: dict[str, object] = {"account": 1, "reference": "r", "amount": "1"}
 
 
@@ -68,8 +68,8 @@ NOT_OURS = {
     "half of something compressed": zlib.compress(encoded())[:-4],
     "brackets without end": b"[" * 100_000,
     "a number": b"1",
-    "text": b'"workers.jobs.deposit"',
-    "too short": b'["workers.jobs.deposit", null, []]',
+    "text": b'"cash.deposit"',
+    "too short": b'["cash.deposit", null, []]',
     "another function": b'["os.system", null, ["true"], {}]',
     "another function in our form": encoded("os.system"),
     "a function that is a list": encoded([FUNCTION]),
@@ -126,7 +126,7 @@ def test_a_job_that_is_not_ours_fails_as_that_and_the_others_are_applied(
     ledger_world: World, which: str
 ) -> None:
     [seat] = sit(ledger_world, "10")
-    ours, foreign = job(seat.bet(1)), TakenJob("foreign", NOT_OURS[which], monotonic() + 5)
+    ours, foreign = job(seat.bet(1)), TakenJob("foreign", NOT_OURS[which], Deadline.within(5))
 
     with ledger_on(ledger_world) as ledger:
         ends = by_id(run(ledger, [foreign, ours]))

@@ -61,7 +61,7 @@ def test_a_taken_job_knows_how_long_it_may_still_be_applied(queue_world: QueueWo
     admitted_at = time.monotonic()
     (job,) = take(queue_world.worker()).jobs
 
-    assert 3 < job.expires_at - admitted_at < 4.002  # Redis counts whole milliseconds
+    assert 3 < job.deadline.at - admitted_at < 4.002  # Redis counts whole milliseconds
     assert job.data == Request.data.encode()
 
 

@@ -20,7 +20,7 @@ from tests.service.queue_world import (
 )
 from workers.jobs import run
 
-OURS = "workers.jobs.deposit"
+OURS = "cash.deposit"
 NOT_OURS = "os.system"
 
 
@@ -204,9 +204,9 @@ def test_a_foreign_job_of_a_lost_batch_ends_failed_too(queue_world: QueueWorld) 
         b"[" * 8000,
         b"x is not compressed",
         b"\xff\xfe",
-        b'["workers.jobs.deposit",null,[{},""],{}]',
-        b'["workers.jobs.deposit",null,[{"account":7,"reference":"r","amount":"1"},"rq:queues"],{}]',
-        b'[["workers.jobs.deposit"],null,[{},""],{}]',
+        b'["cash.deposit",null,[{},""],{}]',
+        b'["cash.deposit",null,[{"account":7,"reference":"r","amount":"1"},"rq:queues"],{}]',
+        b'[["cash.deposit"],null,[{},""],{}]',
     ],
 )
 def test_a_job_that_cannot_be_read_fails_alone(queue_world: QueueWorld, data: bytes) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from models.codes import Code
 from models.commands import Command
 from models.errors import LedgerError
 from models.outcome import Outcome
@@ -53,8 +54,8 @@ def test_commands_about_one_bet_see_each_other_within_a_batch(ledger_world: Worl
     assert (first.code, repeat, changed, elsewhere) == (
         1,
         first,
-        Outcome(7, Decimal(7)),
-        Outcome(7, Decimal(10)),
+        Outcome(Code.BET_CONFLICT, Decimal(7)),
+        Outcome(Code.BET_CONFLICT, Decimal(10)),
     )
     assert recorded_rows(ledger_world, seat) == (1, 3)
     assert recorded_rows(ledger_world, other) == (0, 1)
@@ -69,9 +70,12 @@ def test_a_refusal_is_repeated_for_ever_whatever_the_balance_is_by_then(
     in_one_batch = apply(ledger_world, too_much, seat.deposit(10), too_much)
     later = apply(ledger_world, too_much, seat.bet(2, 4, too_much.bet_id))
 
-    assert in_one_batch[0] == Outcome(4, Decimal(1))
-    assert in_one_batch[2] == Outcome(4, Decimal(11))
-    assert later == [Outcome(4, Decimal(11)), Outcome(7, Decimal(11))]
+    assert in_one_batch[0] == Outcome(Code.INSUFFICIENT_FUNDS, Decimal(1))
+    assert in_one_batch[2] == Outcome(Code.INSUFFICIENT_FUNDS, Decimal(11))
+    assert later == [
+        Outcome(Code.INSUFFICIENT_FUNDS, Decimal(11)),
+        Outcome(Code.BET_CONFLICT, Decimal(11)),
+    ]
     assert balance_of(ledger_world, seat) == 11
     assert recorded_rows(ledger_world, seat) == (1, 2)
 
@@ -202,7 +206,10 @@ def test_a_session_that_expires_while_its_player_is_locked_takes_no_new_bet(
         until(lambda: ledger_world.rows(expired, seat.session_id) == [(True,)])
         other.rollback()
 
-    assert outcomes.result() == [Outcome(3, Decimal(10), reason=Reason.SESSION_EXPIRED)] * 2
+    assert (
+        outcomes.result()
+        == [Outcome(Code.SESSION_CLOSED, Decimal(10), reason=Reason.SESSION_EXPIRED)] * 2
+    )
     assert ledger_world.ledger.recorded([bet]) == [None]
     assert recorded_rows(ledger_world, seat) == (0, 1)
 
@@ -218,7 +225,7 @@ def test_a_closed_session_takes_no_new_bet_and_still_answers_for_its_old_ones(
 
     assert apply(ledger_world, old, seat.bet(1)) == [
         first,
-        Outcome(3, Decimal(11), reason=Reason.SESSION_CLOSED),
+        Outcome(Code.SESSION_CLOSED, Decimal(11), reason=Reason.SESSION_CLOSED),
     ]
 
 

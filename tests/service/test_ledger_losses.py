@@ -11,6 +11,7 @@ from time import monotonic
 
 import pytest
 
+from models.codes import Code
 from models.errors import LedgerError, LedgerUnavailable
 from models.ledger.ledger import Ledger, LedgerConnection
 from models.outcome import Outcome
@@ -164,7 +165,7 @@ def test_the_limit_of_one_transaction_is_not_that_of_the_next(ledger_world: Worl
             until_waiting(ledger_world)
             other.rollback()
 
-        assert outcomes.result() == [Outcome(1, Decimal(97), ids_of(ledger_world, seat))]
+        assert outcomes.result() == [Outcome(Code.DONE, Decimal(97), ids_of(ledger_world, seat))]
 
 
 def test_a_server_that_does_not_answer_is_given_up(ledger_world: World) -> None:

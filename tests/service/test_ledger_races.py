@@ -10,6 +10,7 @@ from itertools import chain
 
 import pytest
 
+from models.codes import Code
 from models.commands import Command, PayInOut
 from models.errors import BetTaken, LedgerContention
 from models.ledger.ledger import Ledger, LedgerConnection
@@ -73,7 +74,7 @@ def test_one_bet_id_of_two_players_at_once_is_the_first_ones_and_the_other_is_to
             outcomes.result()
         assert recorded_rows(ledger_world, other) == (0, 1)
         again = ledger.apply([theirs, mine], in_time, 5)
-    assert again[0] == Outcome(7, Decimal(10))
+    assert again[0] == Outcome(Code.BET_CONFLICT, Decimal(10))
     assert again[1:] == ledger_world.ledger.recorded([mine])
     assert balance_of(ledger_world, seat) == 7
     assert recorded_rows(ledger_world, seat) == (1, 3)
@@ -90,7 +91,7 @@ def test_one_reference_for_two_players_at_once_is_paid_once(ledger_world: World)
 
         with pytest.raises(BetTaken):
             outcomes.result()
-        assert ledger.apply([theirs], in_time, 5) == [Outcome(7, Decimal(0))]
+        assert ledger.apply([theirs], in_time, 5) == [Outcome(Code.BET_CONFLICT, Decimal(0))]
         assert ledger.apply([mine], in_time, 5) == ledger.recorded([mine])
     assert balance_of(ledger_world, other) == 0
     assert balance_of(ledger_world, seat) == 5

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from models.codes import Code
 from models.commands import Command
 from models.errors import LedgerError
 from models.outcome import Outcome
@@ -32,7 +33,11 @@ def test_what_is_recorded_is_said_with_the_first_ids_and_the_present_balance(
         said = fresh.recorded([taken, refused, seat.bet(4, 2, taken.bet_id)])
 
     present = Decimal(5)
-    assert said == [Outcome(1, present, first.ids), Outcome(4, present), Outcome(7, present)]
+    assert said == [
+        Outcome(Code.DONE, present, first.ids),
+        Outcome(Code.INSUFFICIENT_FUNDS, present),
+        Outcome(Code.BET_CONFLICT, present),
+    ]
 
 
 def test_what_is_not_recorded_is_not_said_whatever_the_rules_would_say(
@@ -79,8 +84,11 @@ def test_a_deposit_is_made_once_per_reference_in_a_batch_and_later(ledger_world:
         other.deposit("12.5", deposit.reference),
     )
 
-    assert first == again == later[0] == Outcome(1, Decimal("12.5"), first.ids)
-    assert later[1:] == [Outcome(7, Decimal("12.5")), Outcome(7, Decimal(0))]
+    assert first == again == later[0] == Outcome(Code.DONE, Decimal("12.5"), first.ids)
+    assert later[1:] == [
+        Outcome(Code.BET_CONFLICT, Decimal("12.5")),
+        Outcome(Code.BET_CONFLICT, Decimal(0)),
+    ]
     assert balance_of(ledger_world, seat) == Decimal("12.5")
     assert balance_of(ledger_world, other) == 0
 

@@ -60,7 +60,7 @@ async def test_what_redis_refuses_is_answered_at_once(queue_world: QueueWorld) -
     async with running(queue_world.settings) as link:
         first = admission(link)
         link.submit(first)
-        same: dict[str, Any] = {"nonce_key": first.nonce_key}
+        same: dict[str, Any] = {"nonce_key": first.claim.key}
         claim = admission(link, account=None)
         duplicate = admission(link, **same)
         reused = admission(link, **same, signature=secrets.token_bytes(32))

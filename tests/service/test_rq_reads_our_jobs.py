@@ -25,11 +25,11 @@ EVER_OF_A_JOB = ("rq:job:", "rq:results:", "rq:finished:", "rq:failed:", "rq:exe
 def test_a_queued_job_is_on_the_queue_with_all_that_rq_knows_of_a_job(
     queue_world: QueueWorld,
 ) -> None:
-    (id_,) = queue_world.admit_jobs(7, 1, data='["workers.jobs.pay_in_out",null,[{"a":1},"r"],{}]')
+    (id_,) = queue_world.admit_jobs(7, 1, data='["bets.pay_in_out",null,[{"a":1},"r"],{}]')
 
     job = fetch(queue_world, id_)
     assert job.get_status() is JobStatus.QUEUED
-    assert (job.func_name, job.args, job.kwargs) == ("workers.jobs.pay_in_out", [{"a": 1}, "r"], {})
+    assert (job.func_name, job.args, job.kwargs) == ("bets.pay_in_out", [{"a": 1}, "r"], {})
     assert (job.origin, job.description, job.timeout) == ("bets", "a bet", 5)
     assert (job.result_ttl, job.failure_ttl) == (60, 86_400)
     assert job.created_at is not None

@@ -5,6 +5,7 @@ from typing import cast
 
 from redis import Redis
 
+from models.deadline import Deadline
 from tests.service.breakable import frozen
 from tests.service.processes import Process, until
 from tests.service.queue_world import QueueWorld, Request, finish, take
@@ -51,7 +52,7 @@ def test_a_lease_is_not_renewed_once_its_last_job_is_too_late() -> None:
     keeper.start()
     try:
         ends = time.monotonic() + 0.3
-        keeper.hold("late", ends)
+        keeper.hold("late", Deadline(ends))
         until(lambda: len(renewed) > 3)
         until(lambda: time.monotonic() > ends + 0.2)
         before = len(renewed)

@@ -17,6 +17,7 @@ from api.wallet.sessions import Sessions
 from broker.admission import Admission, Result, Verdict
 from broker.link import Link
 from broker.scripts import common_arguments, source
+from models.codes import Code
 from models.commands import Place
 from models.errors import LedgerUnavailable
 from models.keys import Purpose
@@ -37,7 +38,7 @@ PLACE = Place(
     currency="EUR",
     player="anna",
 )
-DONE = Outcome(1, Decimal(5), (8, 9))
+DONE = Outcome(Code.DONE, Decimal(5), (8, 9))
 SECRET = "example-secret-not-real=="
 CLIENT = ProviderClient("", "933a215f-a9e6-4f88-9d91-52a87cd50499", SECRET, httpx.Client())
 _ROW = SecretRow(1, PLACE.provider_id, CLIENT.counterparty_id)
@@ -95,8 +96,7 @@ class ScriptedLink:
 
 def admit(redis: FakeRedis, *admissions: Admission) -> list[bytes]:
     """The letters that `admit.lua` answers to some requests of one tick."""
-    now = asyncio.get_running_loop().time()
-    arguments = [value for admission in admissions for value in admission.arguments(now)]
+    arguments = [value for admission in admissions for value in admission.arguments()]
     script = source("admit")
     limits = ("5", "60", "86400", "3600000", "20000")
     letters, waited = redis.eval(script, 0, *common_arguments("bets"), *limits, *arguments)

@@ -93,7 +93,7 @@ class InstantLink:
     stream = "betcore:replies:this"
 
     def submit(self, admission: Admission) -> asyncio.Future[Any]:
-        admission.resolve(DONE.to_json() if admission.data else Verdict.CLAIMED)
+        admission.resolve(DONE.to_json() if admission.job else Verdict.CLAIMED)
         return admission.future
 
 

@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from api.wallet.answer_log import sum_up
 from broker.admission import Result, Verdict
+from models.codes import Code
 from models.outcome import Outcome
 from models.reason import Reason
 from models.secret_cipher import Encrypted, SecretRow
@@ -59,13 +60,13 @@ async def test_success_leaves_no_line(
 @pytest.mark.parametrize(
     ("outcome", "reason"),
     [
-        (Outcome(3, Decimal(5), (), Reason.SESSION_EXPIRED), "session_expired"),
-        (Outcome(3, Decimal(5), (), Reason.SESSION_CLOSED), "session_closed"),
-        (Outcome(4, Decimal(5)), "The balance does not cover the stake."),
-        (Outcome(5, Decimal(5), (), Reason.PLAYER_BLOCKED), "player_blocked"),
-        (Outcome(5, Decimal(5), (), Reason.ABOVE_LIMIT), "above_limit"),
-        (Outcome(6, Decimal(5)), "This bet was never accepted."),
-        (Outcome(7, Decimal(5)), "This betId already stands for something else."),
+        (Outcome(Code.SESSION_CLOSED, Decimal(5), (), Reason.SESSION_EXPIRED), "session_expired"),
+        (Outcome(Code.SESSION_CLOSED, Decimal(5), (), Reason.SESSION_CLOSED), "session_closed"),
+        (Outcome(Code.INSUFFICIENT_FUNDS, Decimal(5)), "The balance does not cover the stake."),
+        (Outcome(Code.NOT_ALLOWED, Decimal(5), (), Reason.PLAYER_BLOCKED), "player_blocked"),
+        (Outcome(Code.NOT_ALLOWED, Decimal(5), (), Reason.ABOVE_LIMIT), "above_limit"),
+        (Outcome(Code.BET_NOT_FOUND, Decimal(5)), "This bet was never accepted."),
+        (Outcome(Code.BET_CONFLICT, Decimal(5)), "This betId already stands for something else."),
     ],
 )
 async def test_a_refusal_of_the_ledger_says_which_request_and_why_at_info(

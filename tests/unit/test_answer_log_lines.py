@@ -8,6 +8,7 @@ import pytest
 from api.wallet import answer_log
 from api.wallet.answer_log import log_answer, sum_up
 from api.wallet.errors import ApiError, invalid, refused, try_later, unauthorized
+from models.codes import Code
 from models.reason import Reason
 from tests.unit.gateway_parts import CLIENT, SECRET
 
@@ -42,7 +43,10 @@ def test_of_a_flood_nothing_is_put_together_that_is_not_written(
 
 def test_kinds_do_not_hide_each_other(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(50):
-        for error in (refused(5, None, Reason.ABOVE_LIMIT), refused(5, None, Reason.BELOW_LIMIT)):
+        for error in (
+            refused(Code.NOT_ALLOWED, None, Reason.ABOVE_LIMIT),
+            refused(Code.NOT_ALLOWED, None, Reason.BELOW_LIMIT),
+        ):
             log_answer(error)
         log_answer(unauthorized("X-Sign is missing"))
         log_answer(unauthorized("the timestamp is too old", "it is %.1f s", time.monotonic()))
@@ -91,7 +95,7 @@ def test_a_bet_that_is_asked_about_is_found_in_the_query(caplog: pytest.LogCaptu
     log_answer(try_later("x"), (), "/v1/bets", b"betId=a%20b&c=d")
     log_answer(try_later("x"), (), "/v1/bets", b"a=1&" * 20)
     log_answer(try_later("x"), (), "/v1/sessions/s/bets/pay-in", b"", b'{"betId":417}')
-    log_answer(ApiError(503, 99, "x"), (), "", b"", b'{"betId":["a"]}')
+    log_answer(ApiError(503, Code.TRY_LATER, "x"), (), "", b"", b'{"betId":["a"]}')
 
     assert [text.partition("provider=- ")[2] for text in lines(caplog)] == [
         "session='s' bet=-",

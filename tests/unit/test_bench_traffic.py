@@ -11,6 +11,7 @@ from api.wallet.auth import Authenticator
 from api.wallet.calls import read_call
 from bench.people import people_of
 from bench.traffic import MIX, Signed, sign_traffic
+from models.deadline import Deadline
 from models.keys import Purpose
 from models.ledger.lookup import Lookup
 from settings import Settings
@@ -29,8 +30,8 @@ async def test_the_gateway_accepts_what_is_signed() -> None:
     try:
         for signed in first_of_each.values():
             scope, body = parsed(signed)
-            call = await read_call(scope, receiving(body), 1000, 1)
-            accepted = await authenticator.authenticate(call, 1)
+            call = await read_call(scope, receiving(body), 1000, Deadline.within(1))
+            accepted = await authenticator.authenticate(call, Deadline.within(1))
             assert accepted.provider_id == PLACE.provider_id
     finally:
         await authenticator.stop()

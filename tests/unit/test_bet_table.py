@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from models.ledger.bet_cells import Decision
 from models.ledger.rules import COLUMNS, TABLE, Row, decide
@@ -106,7 +107,7 @@ def test_a_session_that_is_unknown_or_another_providers_is_3_for_every_call(
     for unusable in (None, strangers):
         decision = decide(bet, account, unusable, command)
 
-        assert decision == Decision(3, reason=Reason.SESSION_UNKNOWN)
+        assert decision == Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +152,7 @@ def test_a_refund_of_a_rejected_bet_gives_the_first_mark_again() -> None:
     assert bet is not None
     bet.ids[Kind.REFUND] = 5
 
-    assert decide(bet, account, session, call) == Decision(1, (Kind.REFUND,))
+    assert decide(bet, account, session, call) == Decision(Code.DONE, (Kind.REFUND,))
 
 
 @pytest.mark.parametrize(("first", "again"), [(PayIn, PayInOut), (PayInOut, PayIn)])

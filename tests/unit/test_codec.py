@@ -28,6 +28,13 @@ def test_a_job_is_read_as_it_was_written_compressed_or_not() -> None:
     assert decode_job(data) == decode_job(zlib.compress(data)) == Work(BET, "betcore:replies:x")
 
 
+def test_a_job_of_the_release_before_is_read_by_the_name_that_it_had_there() -> None:
+    data = encode_job(BET, "").replace("bets.pay_in_out", "workers.jobs.pay_in_out")
+
+    assert "workers.jobs" in data
+    assert decode_job(data.encode()) == Work(BET, "")
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -40,7 +47,7 @@ def test_a_job_is_read_as_it_was_written_compressed_or_not() -> None:
         b"[" * 50_000_000,
         b"x",
         changed(account=10**4000),
-        b'["workers.jobs.pay_in_out",null,[{"account":' + b"9" * 15_000 + b'},""],{}]',
+        b'["bets.pay_in_out",null,[{"account":' + b"9" * 15_000 + b'},""],{}]',
         changed(account=2**63),
         changed(account=-1),
         changed(account=True),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from models.codes import Code
 from models.commands import (
     COMMANDS,
     BetCommand,
@@ -181,8 +182,8 @@ def test_what_the_queue_carries_is_what_the_version_before_reads_and_writes() ->
     names = {"provider", "session", "account", "bet", "round", "stake", "win", "odd"}
 
     assert set(pay_in_out(currency="EUR", userId="anna").to_job()) == names
-    assert set(Outcome(1, Decimal(5), (8,)).to_json()) == {"code", "balance", "ids"}
-    refused = Outcome(5, Decimal(5), (), Reason.ABOVE_LIMIT).to_json()
+    assert set(Outcome(Code.DONE, Decimal(5), (8,)).to_json()) == {"code", "balance", "ids"}
+    refused = Outcome(Code.NOT_ALLOWED, Decimal(5), (), Reason.ABOVE_LIMIT).to_json()
     assert json.loads(json.dumps(refused)) == {
         "code": 5,
         "balance": "5",

@@ -14,8 +14,10 @@ from fakeredis import FakeRedis
 from api.wallet.auth import Authenticator
 from api.wallet.calls import Call
 from api.wallet.errors import ApiError
-from broker.admission import Admission, Result, Verdict
+from broker.admission import Admission, NewJob, NonceClaim, Result, Verdict
 from broker.keys import nonce_key
+from models.codes import Code
+from models.deadline import Deadline
 from models.errors import UnsupportedDatabase
 from models.keys import Purpose
 from models.ledger.lookup import Lookup
@@ -65,10 +67,10 @@ async def test_the_protocols_own_signatures_are_good_and_no_other_is(
         replace(good, counterparty_id=counterparty.upper()),
     ]
 
-    assert (await authenticator.authenticate(good, 5)).provider_id == 7
+    assert (await authenticator.authenticate(good, Deadline.within(5))).provider_id == 7
     for call in altered:
         with pytest.raises(ApiError) as refused:
-            await authenticator.authenticate(call, 5)
+            await authenticator.authenticate(call, Deadline.within(5))
         assert (refused.value.status, refused.value.code) == (401, 8)
     await authenticator.stop()
 
@@ -172,10 +174,10 @@ async def test_a_request_without_a_result_is_99_only_if_it_was_not_admitted(
 @pytest.mark.parametrize(
     ("recorded", "status", "code"),
     [
-        (Outcome(1, Decimal(5), (8, 9)), 200, 1),
-        (Outcome(4, None), 402, 4),
-        (Outcome(5, None), 402, 5),
-        (Outcome(7, None), 402, 7),
+        (Outcome(Code.DONE, Decimal(5), (8, 9)), 200, 1),
+        (Outcome(Code.INSUFFICIENT_FUNDS, None), 402, 4),
+        (Outcome(Code.NOT_ALLOWED, None), 402, 5),
+        (Outcome(Code.BET_CONFLICT, None), 402, 7),
     ],
 )
 async def test_without_a_reply_the_record_speaks(
@@ -190,7 +192,7 @@ async def test_without_a_reply_the_record_speaks(
 
 
 async def test_a_result_is_answered_in_the_order_of_its_ids(gateway: GatewayParts) -> None:
-    gateway.link.becomes = lambda: Outcome(1, Decimal("1588.50"), (8, 9)).to_json()
+    gateway.link.becomes = lambda: Outcome(Code.DONE, Decimal("1588.50"), (8, 9)).to_json()
 
     answer = await gateway.post(BODY)
 
@@ -221,24 +223,27 @@ async def test_a_request_in_hand_is_counted_and_counted_off_again() -> None:
             assert (await gateway.post(body)).json()["_responseCode"] != 99
 
 
+JOB = NewJob(42, "", "[]")
+
+
 def admission(nonce: str, **changed: Any) -> Admission:
     """One that claims its nonce and queues nothing, unless it is changed."""
     now_ms = int(time.time() * 1000)
-    usual: dict[str, Any] = {
-        "nonce_key": nonce_key(7, nonce),
-        "nonce_expires_ms": now_ms + 60_000,
-        "stamp_ms": now_ms,
-        "apply_by": asyncio.get_running_loop().time() + 4,
-        "answer_by": asyncio.get_running_loop().time() + 5,
-    }
-    return Admission(**usual | changed)
+    claim = NonceClaim(nonce_key(7, nonce), expires_ms=now_ms + 60_000, stamp_ms=now_ms)
+    job = changed.pop("job", None)
+    return Admission(
+        replace(claim, **changed),
+        apply_by=Deadline.within(4),
+        answer_by=Deadline.within(5),
+        job=job,
+    )
 
 
 async def test_a_nonce_is_claimed_once_whatever_the_script_is_sent_for() -> None:
     with FakeRedis() as redis:
         redis.hset(MEMORY, "since", 0)
-        first = admission("a" * 32, signature=b"\xff" * 32, account_id=42, data="[]")
-        same = admission("A" * 32, signature=b"\xff" * 32, account_id=42, data="[]")
+        first = admission("a" * 32, signature=b"\xff" * 32, job=JOB)
+        same = admission("A" * 32, signature=b"\xff" * 32, job=JOB)
         other = admission("A" * 32, signature=bytes(32))
 
         assert admit(redis, first, same, other) == [b"A", b"D", b"R"]
@@ -251,13 +256,12 @@ async def test_a_nonce_is_claimed_once_whatever_the_script_is_sent_for() -> None
 async def test_one_refused_request_of_a_tick_leaves_the_others_alone() -> None:
     with FakeRedis() as redis:
         redis.hset(MEMORY, "since", 1)
-        bet: dict[str, Any] = {"account_id": 42, "data": "[]"}
         letters = admit(
             redis,
-            admission("0" * 32, stamp_ms=0, **bet),
-            admission("1" * 32, **bet),
+            admission("0" * 32, stamp_ms=0, job=JOB),
+            admission("1" * 32, job=JOB),
             admission("1" * 32, signature=b"x" * 32),
-            admission("2" * 32, **bet),
+            admission("2" * 32, job=JOB),
             admission("3" * 32),
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from models.codes import Code
 from models.commands import BetCommand, Deposit, PayIn, PayInOut
 from models.ledger.bet_cells import Decision
 from models.ledger.rules import decide, decide_cash
@@ -59,7 +60,7 @@ CAUSES = {
     "above_limit": 5,
     "money": 4,
 }
-UNKNOWN = Decision(3, reason=Reason.SESSION_UNKNOWN)
+UNKNOWN = Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_UNKNOWN)
 PAY_IN, PAY_IN_OUT, REFUND = OpenedBy.PAY_IN, OpenedBy.PAY_IN_OUT, OpenedBy.REFUND
 
 # The rows of the table that are recorded: what the bet is, and the code of the same call again.
@@ -131,7 +132,7 @@ def test_the_same_call_about_a_recorded_bet_is_answered_as_the_table_says_and_mo
     for balance, session in product(BALANCES, SESSIONS):
         decision = decide(bet, replace(ACCOUNT, balance=balance), session, SAME_DATA[same])
 
-        assert decision == Decision(code, answers, reason=bet.reason), (balance, session)
+        assert decision == Decision(Code(code), answers, reason=bet.reason), (balance, session)
 
 
 @pytest.mark.parametrize("other", OTHER_DATA)
@@ -140,7 +141,9 @@ def test_other_data_about_a_recorded_bet_is_always_a_conflict(row: str, other: s
     for balance, session in product(BALANCES, SESSIONS):
         account = replace(ACCOUNT, balance=balance)
 
-        assert decide(ROWS[row][0], account, session, OTHER_DATA[other]) == Decision(7)
+        assert decide(ROWS[row][0], account, session, OTHER_DATA[other]) == Decision(
+            Code.BET_CONFLICT
+        )
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -148,7 +151,7 @@ def test_a_bet_of_another_account_is_a_conflict_whatever_became_of_it(row: str) 
     bet = replace(ROWS[row][0], account_id=43)
 
     for session in SESSIONS:
-        assert decide(bet, ACCOUNT, session, CALL) == Decision(7)
+        assert decide(bet, ACCOUNT, session, CALL) == Decision(Code.BET_CONFLICT)
 
 
 def test_a_late_repeat_comes_with_a_new_session_and_is_the_same_bet() -> None:
@@ -156,7 +159,7 @@ def test_a_late_repeat_comes_with_a_new_session_and_is_the_same_bet() -> None:
 
     decision = decide(RECORDED, ACCOUNT, session, replace(CALL, session_id="a new one"))
 
-    assert decision == Decision(1, (Kind.STAKE, Kind.WIN))
+    assert decision == Decision(Code.DONE, (Kind.STAKE, Kind.WIN))
 
 
 @pytest.mark.parametrize("bet", [None, *[bet for bet, _ in ROWS.values()]])
@@ -189,13 +192,15 @@ def test_a_new_bet_is_checked_in_the_order_of_the_protocol(against: set[str]) ->
 
     if first is None:
         moves = ((Kind.STAKE, STAKE), (Kind.WIN, WIN))
-        assert decision == Decision(1, (Kind.STAKE, Kind.WIN), moves, BetState.SETTLED)
+        assert decision == Decision(Code.DONE, (Kind.STAKE, Kind.WIN), moves, BetState.SETTLED)
     elif first == "money":
-        assert decision == Decision(4, records=BetState.REJECTED)
+        assert decision == Decision(Code.INSUFFICIENT_FUNDS, records=BetState.REJECTED)
     elif CAUSES[first] == 3:
-        assert decision == Decision(3, reason=Reason(first))
+        assert decision == Decision(Code.SESSION_CLOSED, reason=Reason(first))
     else:
-        assert decision == Decision(5, records=BetState.REJECTED, reason=Reason(first))
+        assert decision == Decision(
+            Code.NOT_ALLOWED, records=BetState.REJECTED, reason=Reason(first)
+        )
     assert decision.is_repeatable == (decision.code == 3)
 
 
@@ -206,8 +211,8 @@ def test_a_win_without_a_stake_is_refused_by_a_suspended_provider_alone_and_not_
 ) -> None:
     call = replace(CALL, stake=Decimal(stake), win=Decimal(win))
     moves = ((Kind.STAKE, Decimal(0)), (Kind.WIN, Decimal(win)))
-    paid = Decision(1, (Kind.STAKE, Kind.WIN), moves, BetState.SETTLED)
-    waits = Decision(5, lasts=False, reason=Reason.PROVIDER_SUSPENDED)
+    paid = Decision(Code.DONE, (Kind.STAKE, Kind.WIN), moves, BetState.SETTLED)
+    waits = Decision(Code.NOT_ALLOWED, lasts=False, reason=Reason.PROVIDER_SUSPENDED)
 
     for balance, session in product(BALANCES, SESSIONS):
         decision = decide(None, replace(ACCOUNT, balance=balance), session, call)
@@ -231,7 +236,7 @@ def test_all_else_is_checked_as_a_stake_is(call: BetCommand) -> None:
 
     assert decide(None, ACCOUNT, ended, call).code == 3
     assert decide(None, ACCOUNT, blocked, call) == Decision(
-        5, records=BetState.REJECTED, reason=Reason.PLAYER_BLOCKED
+        Code.NOT_ALLOWED, records=BetState.REJECTED, reason=Reason.PLAYER_BLOCKED
     )
 
 
@@ -277,17 +282,19 @@ def test_limits_hold_at_their_edges(
 def test_the_win_does_not_pay_for_the_stake() -> None:
     call = replace(CALL, stake=Decimal("10.01"), win=Decimal(1000))
 
-    assert decide(None, ACCOUNT, SESSION, call) == Decision(4, records=BetState.REJECTED)
+    assert decide(None, ACCOUNT, SESSION, call) == Decision(
+        Code.INSUFFICIENT_FUNDS, records=BetState.REJECTED
+    )
 
 
 @pytest.mark.parametrize(
     ("booked", "decision"),
     [
-        (None, Decision(1, (Kind.DEPOSIT,), ((Kind.DEPOSIT, Decimal("5.5")),))),
-        (Booked(1, 42, Kind.DEPOSIT, Decimal("5.50")), Decision(1, (Kind.DEPOSIT,))),
-        (Booked(1, 43, Kind.DEPOSIT, Decimal("5.5")), Decision(7)),
-        (Booked(1, 42, Kind.DEPOSIT, Decimal("5.51")), Decision(7)),
-        (Booked(1, 42, Kind.REFUND, Decimal("5.5")), Decision(7)),
+        (None, Decision(Code.DONE, (Kind.DEPOSIT,), ((Kind.DEPOSIT, Decimal("5.5")),))),
+        (Booked(1, 42, Kind.DEPOSIT, Decimal("5.50")), Decision(Code.DONE, (Kind.DEPOSIT,))),
+        (Booked(1, 43, Kind.DEPOSIT, Decimal("5.5")), Decision(Code.BET_CONFLICT)),
+        (Booked(1, 42, Kind.DEPOSIT, Decimal("5.51")), Decision(Code.BET_CONFLICT)),
+        (Booked(1, 42, Kind.REFUND, Decimal("5.5")), Decision(Code.BET_CONFLICT)),
     ],
 )
 def test_a_deposit_is_made_once_per_reference(booked: Booked | None, decision: Decision) -> None:
