@@ -13,8 +13,10 @@ from urllib.parse import parse_qsl, urlsplit
 from redis import Connection, Redis
 from redis import ConnectionPool as RedisPool
 from redis.asyncio.connection import RedisSSLContext
+from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from models.errors import BetcoreError
 
@@ -86,6 +88,11 @@ def tls_context(options: Options) -> ssl.SSLContext | None:
         return RedisSSLContext(**(defaults | of_tls)).get()
     except (OSError, ValueError, TypeError, RedisError) as error:
         raise BadRedisUrl(f"REDIS_URL: TLS cannot be used as it says: {error}.") from error
+
+
+def no_retry() -> Retry:
+    """For a command that must not be sent again: one without an answer may have been run."""
+    return Retry(NoBackoff(), 0)
 
 
 def connect_redis(url: str, **more: Any) -> Redis:

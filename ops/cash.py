@@ -5,8 +5,6 @@ import time
 from collections.abc import Sequence
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from broker.admission import Admission, NewJob, NonceClaim, Result, Verdict, new_token
 from broker.codec import describe, encode_job
@@ -15,7 +13,7 @@ from broker.keys import OURS, job_id
 from broker.link import Link
 from broker.orders import Orders
 from broker.permissions import GATEWAY, require_fit
-from broker.redis_url import BadRedisUrl, connect_redis
+from broker.redis_url import BadRedisUrl, connect_redis, no_retry
 from models.codes import Code
 from models.commands import CashCommand
 from models.deadline import COMMIT_GRACE_SECONDS, Deadline
@@ -91,7 +89,7 @@ def _require_redis(settings: Settings) -> None:
             settings.redis_url,
             socket_connect_timeout=settings.redis_connect_within_seconds,
             socket_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
+            retry=no_retry(),
         ) as connection:
             require_fit(connection, settings.queue_name, GATEWAY)
     except UnfitRedis as error:

@@ -4,34 +4,16 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import chain, islice
 
+from models.exact_json import exact_json
 from models.money import plain
 from models.times import utc
 
 #: A spreadsheet takes a cell that begins so for a formula, and runs it.
 _FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r]")
-
-
-def exact_json(value: object) -> str:
-    """A value as JSON on one line: a Decimal becomes the very number, a time RFC 3339 in UTC.
-
-    Takes what `json.dumps` takes, and tuples. Raises TypeError for everything else.
-    """
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, datetime):
-        return json.dumps(utc(value))
-    if isinstance(value, date):
-        return json.dumps(value.isoformat())
-    if isinstance(value, Mapping):
-        items = [f"{json.dumps(name)}: {exact_json(item)}" for name, item in value.items()]
-        return "{" + ", ".join(items) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join([exact_json(item) for item in value]) + "]"
-    return json.dumps(value, ensure_ascii=False)
 
 
 def json_pieces(

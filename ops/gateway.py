@@ -44,7 +44,9 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
                 waiter.cancel()
 
     app.router.lifespan_context = lifespan
-    serve_http(app, listener, bounds, front=WalletFront(gateway.load_shedder))
+    serve_http(
+        app, listener, bounds, front=WalletFront(gateway.load_shedder, settings.retry_after_seconds)
+    )
 
 
 async def _report_ready(gateway: Gateway, on_ready: Callable[[], None]) -> None:

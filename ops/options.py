@@ -10,7 +10,8 @@ from uuid import uuid4
 import typer
 
 from models.errors import BetcoreError
-from ops.documents import csv_lines, exact_json, json_pieces, table_lines, text
+from models.exact_json import exact_json
+from ops.documents import csv_lines, json_pieces, table_lines, text
 from ops.durations import read_time
 
 if TYPE_CHECKING:

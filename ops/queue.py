@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from broker.bounded import BoundedParser
 from broker.conditions import UnfitRedis
 from broker.keys import RQ
 from broker.permissions import require_fit
-from broker.redis_url import connect_redis
+from broker.redis_url import connect_redis, no_retry
 from broker.registered import Attendance, printable, read_attendance
 from broker.scripts import common_arguments, source
 from models.errors import BetcoreError
@@ -144,7 +142,7 @@ def queue_of(settings: Settings) -> Iterator[RqQueue]:
         settings.redis_url,
         socket_connect_timeout=settings.redis_connect_within_seconds,
         socket_timeout=_WITHIN_SECONDS,
-        retry=Retry(NoBackoff(), 0),
+        retry=no_retry(),
         parser_class=BoundedParser,
     ) as redis:
         yield RqQueue(redis, settings.queue_name)

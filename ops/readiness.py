@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 from rq import Queue, Worker
 
-from broker.redis_url import connect_redis
+from broker.redis_url import connect_redis, no_retry
 from ops.probe import silence
 from ops.supervisor import Child
 from settings import Settings
@@ -43,7 +41,6 @@ def _not_ready(children: Sequence[Child], settings: Settings) -> Iterator[str]:
 
 def _registered(settings: Settings) -> set[str]:
     """The names of the workers that RQ knows on our queue."""
-    no_retry = Retry(NoBackoff(), 0)
     try:
         with connect_redis(
             settings.redis_url, socket_timeout=_ANSWER_WITHIN_SECONDS, retry=no_retry

@@ -7,13 +7,12 @@ import logging
 import time
 from typing import Any
 
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 from rq import SimpleWorker
 from rq.worker_registration import clean_worker_registry, register
 
 from broker.bounded import BoundedParser
+from broker.redis_url import no_retry
 from broker.registered import MARK, MARKED
 from logs.warning_throttle import WarningThrottle
 from settings import Settings, settings
@@ -37,7 +36,7 @@ class PresentWorker(SimpleWorker):
         super().__init__(*args, **kwargs)
         self.settings: Settings = settings()
         # A command that got no answer is ours to judge: redis-py must not send it again.
-        self.connection.set_retry(Retry(NoBackoff(), 0))
+        self.connection.set_retry(no_retry())
         # RQ only raises the time that redis-py gives Redis, and has connected by now; ours is less.
         pool = self.connection.connection_pool
         pool.connection_kwargs.update(dict.fromkeys(_TIMEOUTS, self.connection_timeout))

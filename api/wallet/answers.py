@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -13,9 +12,9 @@ from api.wallet.answer_log import log_answer_in
 from api.wallet.calls import well_formed_nonce
 from api.wallet.errors import NAMES, ApiError
 from models.codes import Code
+from models.exact_json import exact_json
 from models.money import plain
 from models.outcome import Outcome
-from settings import settings
 
 JSON = "application/json; charset=utf-8"
 
@@ -27,13 +26,9 @@ def done(names: Sequence[str], outcome: Outcome) -> bytes:
     return f'{{{ids}"balance":{plain(outcome.balance)},"_responseCode":1}}'.encode()
 
 
-def exact_json(fields: Mapping[str, object]) -> bytes:
-    """A JSON object whose numbers are exact: a Decimal is written as the number it is."""
-    parts = [
-        f"{json.dumps(name)}:{plain(value) if isinstance(value, Decimal) else json.dumps(value)}"
-        for name, value in fields.items()
-    ]
-    return f"{{{','.join(parts)}}}".encode()
+def found(fields: Mapping[str, object]) -> bytes:
+    """The body of code 1 to a question."""
+    return exact_json(fields, comma=",", colon=":").encode()
 
 
 def error_body(error: ApiError, request_headers: Iterable[tuple[bytes, bytes]]) -> str:
@@ -60,7 +55,7 @@ async def render_error(request: Request, error: Exception) -> Response:
     log_answer_in(request.scope, error)
     text = error_body(error, request.scope["headers"])
     headers = (
-        {"retry-after": str(settings().retry_after_seconds)}
+        {"retry-after": str(request.app.state.gateway.settings.retry_after_seconds)}
         if error.code == Code.TRY_LATER
         else None
     )

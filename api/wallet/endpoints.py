@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope, Send
 
 from api.wallet.answer_log import BODY
-from api.wallet.answers import JSON, done, exact_json
+from api.wallet.answers import JSON, done, found
 from api.wallet.auth import Signed
 from api.wallet.bodies import read_object
 from api.wallet.calls import Call, read_call
@@ -145,7 +145,7 @@ class BalanceCall(QuestionCall[Place]):
     async def look_up(self, signed: Signed, question: Place, deadline: Deadline) -> bytes:  # noqa: ARG002
         """Its currency and balance."""
         currency, balance = await self.gateway.questions.balance(question.account_id, deadline)
-        return exact_json({"currency": currency, "balance": balance, "_responseCode": 1})
+        return found({"currency": currency, "balance": balance, "_responseCode": 1})
 
 
 class BetStatusCall(QuestionCall[str]):
@@ -166,4 +166,4 @@ class BetStatusCall(QuestionCall[str]):
     async def look_up(self, signed: Signed, question: str, deadline: Deadline) -> bytes:
         """State, amounts and ids, or `in_flight`, or `unknown`."""
         status = await self.gateway.questions.status(signed.provider_id, question, deadline)
-        return exact_json(status)
+        return found(status)

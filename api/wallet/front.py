@@ -1,7 +1,6 @@
 """The wallet's answers that are made without its app: what is refused before it costs anything."""
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Final
 
 from api.wallet.answer_log import log_answer
@@ -13,7 +12,6 @@ from models.codes import Code
 from server.front import Refusal, has_body, response
 from server.http_head import Head
 from server.peer import Peer
-from settings import settings
 
 _NONCE: Final = b"0" * 32
 _OVERLOADED: Final = try_later(OVERLOADED)
@@ -24,8 +22,19 @@ _LATER: Final = (429, 503)
 class WalletFront:
     """What the wallet tells the server; see `server.front.Front`."""
 
-    def __init__(self, load_shedder: LoadShedder) -> None:
+    def __init__(self, load_shedder: LoadShedder, retry_after_seconds: int) -> None:
+        """`retry_after_seconds`: told with code 99."""
         self._load_shedder = load_shedder
+        self._retry_after = f"retry-after: {retry_after_seconds}"
+        #: The answer to a bet that is turned away, since refusing must be cheap: by whether it has
+        #: a nonce, and whether the connection is kept.
+        self._turned_away = {
+            (has_nonce, keep): self._whole(
+                _OVERLOADED, [(b"x-request-id", _NONCE)] if has_nonce else [], keep=keep
+            )
+            for has_nonce in (True, False)
+            for keep in (True, False)
+        }
 
     def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:
         """The answer to a bet that is one too many; None to all else."""
@@ -33,7 +42,9 @@ class WalletFront:
         if head.method != "POST" or not self._load_shedder.turns_away(head.fields, peer, now):
             return None
         log_answer(_OVERLOADED, head.fields, head.path)
-        return turned_away(well_formed_nonce(head.fields), keep=head.keep_alive)
+        nonce = well_formed_nonce(head.fields)
+        made = self._turned_away[nonce is not None, head.keep_alive]
+        return made if nonce is None else made.replace(_NONCE, nonce.encode())
 
     def refuse(self, refusal: Refusal, head: Head | None) -> bytes:
         """The answer to what is no request of ours, or comes too late, or finds no room."""
@@ -42,33 +53,21 @@ class WalletFront:
         error = ApiError(status, Code.TRY_LATER, message) if later else invalid(message, status)
         fields, path = (head.fields, head.path) if head else ([], b"")
         log_answer(error, fields, path)
-        return whole(error, fields, keep=False, with_body=has_body(head))
+        return self._whole(error, fields, keep=False, with_body=has_body(head))
 
-
-def whole(
-    error: ApiError,
-    headers: Iterable[tuple[bytes, bytes]],
-    *,
-    keep: bool,
-    with_body: bool = True,
-) -> bytes:
-    """The whole response to a request with these headers."""
-    more = []
-    if error.code == Code.TRY_LATER:
-        more.append(f"retry-after: {settings().retry_after_seconds}")
-    if error.status == 405:
-        more.append("allow: GET, HEAD, POST")
-    body = error_body(error, headers).encode()
-    return response(error.status, body, JSON, more, keep=keep, with_body=with_body)
-
-
-def turned_away(nonce: str | None, *, keep: bool) -> bytes:
-    """The answer to a bet that is turned away: made once, since refusing must be cheap."""
-    made = _made_once(nonce is not None, keep)
-    return made if nonce is None else made.replace(_NONCE, nonce.encode())
-
-
-@cache
-def _made_once(has_nonce: bool, keep: bool) -> bytes:
-    headers = [(b"x-request-id", _NONCE)] if has_nonce else []
-    return whole(_OVERLOADED, headers, keep=keep)
+    def _whole(
+        self,
+        error: ApiError,
+        headers: Iterable[tuple[bytes, bytes]],
+        *,
+        keep: bool,
+        with_body: bool = True,
+    ) -> bytes:
+        """The whole response to a request with these headers."""
+        more = []
+        if error.code == Code.TRY_LATER:
+            more.append(self._retry_after)
+        if error.status == 405:
+            more.append("allow: GET, HEAD, POST")
+        body = error_body(error, headers).encode()
+        return response(error.status, body, JSON, more, keep=keep, with_body=with_body)

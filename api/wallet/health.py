@@ -3,14 +3,14 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.wallet.answers import JSON, exact_json
+from api.wallet.answers import JSON, found
 from api.wallet.errors import try_later
 from api.wallet.gateway import Gateway
 
 
 async def alive(request: Request) -> Response:  # noqa: ARG001
     """200 as long as the process answers."""
-    return Response(exact_json({"status": "alive", "_responseCode": 1}), media_type=JSON)
+    return Response(found({"status": "alive", "_responseCode": 1}), media_type=JSON)
 
 
 async def ready(request: Request) -> Response:
@@ -24,4 +24,4 @@ async def ready(request: Request) -> Response:
     said: dict[str, object] = {"status": "ready", "_responseCode": 1}
     if gateway.warnings:
         said["warnings"] = gateway.warnings
-    return Response(exact_json(said), media_type=JSON)
+    return Response(found(said), media_type=JSON)

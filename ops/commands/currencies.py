@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from models.exact_json import exact_json
 from models.money import DECIMALS_MAX
-from ops.documents import exact_json, table
+from ops.documents import table
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit
 
 app = typer.Typer(

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.exact_json import exact_json
 from models.keys import KeyRing, Purpose, find_ring, require_ring
-from ops.documents import exact_json
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, find_settings
 from ops.progress import Progress
 

@@ -3,12 +3,10 @@
 from typing import Any, Final
 
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.client import Pipeline
-from redis.retry import Retry
 
 from broker.bounded import BoundedParser
-from broker.redis_url import redis_pool
+from broker.redis_url import no_retry, redis_pool
 
 REDIS_WAIT_SECONDS = 2  # for a connection, and for one answer
 
@@ -65,7 +63,7 @@ def connect(redis_url: str) -> ReadOnlyRedis:
         redis_url,
         socket_connect_timeout=REDIS_WAIT_SECONDS,
         socket_timeout=REDIS_WAIT_SECONDS,
-        retry=Retry(NoBackoff(), 0),
+        retry=no_retry(),
         parser_class=BoundedParser,
     )
     return ReadOnlyRedis(connection_pool=pool)

@@ -63,7 +63,7 @@ class Served:
             keep_alive_seconds=keep_alive,
             known_keep_alive_seconds=keep_alive,
         )
-        self.server = Watched(config, listener, bounds, WalletFront(load_shedder))
+        self.server = Watched(config, listener, bounds, WalletFront(load_shedder, 1))
 
     @property
     def connections(self) -> int:

@@ -106,7 +106,7 @@ class Connections:
         self._app = app
         self._bounds = bounds or Bounds()
         self._crowd = Crowd()
-        self._front = WalletFront(load_shedder or LoadShedder(Settings()))
+        self._front = WalletFront(load_shedder or LoadShedder(Settings()), 1)
         self.seen: list[Seen] = []
         self.state = ServerState()
 

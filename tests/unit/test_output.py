@@ -15,7 +15,7 @@ LAUNCHER = ROOT / "betcore_launcher.py"
 NAME = "Zürich → 😀 \udcff"  # with a byte that is no UTF-8, as a file name may have
 PRINTING = f"""
 import csv, sys, typer
-from ops.documents import exact_json
+from models.exact_json import exact_json
 from ops.output import print_anything
 print_anything()
 typer.echo(exact_json({{"name": {NAME!a}}}))
