@@ -43,7 +43,7 @@ def _registered(settings: Settings) -> set[str]:
     """The names of the workers that RQ knows on our queue."""
     try:
         with connect_redis(
-            settings.redis_url, socket_timeout=_ANSWER_WITHIN_SECONDS, retry=no_retry
+            settings.redis_url, socket_timeout=_ANSWER_WITHIN_SECONDS, retry=no_retry()
         ) as redis:
             keys = Worker.all_keys(queue=Queue(settings.queue_name, connection=redis))
     except RedisError:

@@ -171,6 +171,22 @@ def test_money_is_never_a_binary_float() -> None:
     assert_none(faults(), "amounts are Decimal; only a constant such as infinity may be converted")
 
 
+def test_the_map_of_the_architecture_names_every_file_of_a_bets_way_and_no_other() -> None:
+    page = (ROOT / "docs/ARCHITECTURE.md").read_text()
+    rows = re.findall(r"^\| (`[^|]+`) \| [^|]+ \|$", page, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`([a-z_/]+\.(?:py|lua))`", row)}
+    folders = ("server", "api/wallet", "broker", "workers", "models/ledger")
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for folder in folders
+        for path in (ROOT / folder).iterdir()
+        if path.suffix in (".py", ".lua") and path.name != "__init__.py"
+    }
+
+    assert sorted(there - named) == []
+    assert sorted(name for name in named if not (ROOT / name).is_file()) == []
+
+
 def test_no_module_is_too_long() -> None:
     long = {path: len(lines(path)) for path in files(".py", ".lua")}
     faults = (f"{where(p)}: {n} lines" for p, n in long.items() if n > MODULE_LINES_MAX)

@@ -17,13 +17,7 @@ P90_WORDS_MAX = 28
 WORDS_MAX = 40
 LINE_CHARACTERS_MAX = 100
 
-#: Pages whose sentences may be longer than the limits, and why.
-NOT_YET_PLAIN = {
-    "docs/ARCHITECTURE.md": "is rewritten together with the folders that it describes",
-}
-
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PLAIN = [page for page in PAGES if page.relative_to(ROOT).as_posix() not in NOT_YET_PLAIN]
 
 _CODE_SPAN = re.compile(r"`[^`]+`")
 _LONG_SPAN = re.compile(r"`[^`]{80,}`")  # such as a body in JSON: nowhere to break a line
@@ -63,7 +57,7 @@ def words(sentence: str) -> int:
     return len(_WORD.findall(sentence))
 
 
-@pytest.mark.parametrize("page", PLAIN, ids=_name)
+@pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_sentences_are_short(page: Path) -> None:
     said = list(sentences(page.read_text()))
     ordered = sorted(words(sentence) for sentence in said)
@@ -74,7 +68,7 @@ def test_sentences_are_short(page: Path) -> None:
     assert ordered[int(len(ordered) * 0.9)] <= P90_WORDS_MAX
 
 
-@pytest.mark.parametrize("page", PLAIN, ids=_name)
+@pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_lines_are_short(page: Path) -> None:
     lines = (_LONG_SPAN.sub("Code", _LINK.sub(r"\1", line)) for line in _lines(page))
     long = [
@@ -105,10 +99,6 @@ def test_every_path_that_contributors_are_told_exists() -> None:
 
     assert paths
     assert [path for path in paths if not (ROOT / path).exists()] == []
-
-
-def test_pages_that_are_not_yet_plain_are_pages() -> None:
-    assert set(NOT_YET_PLAIN) <= {_name(page) for page in PAGES}
 
 
 def test_what_counts_as_a_sentence() -> None:
