@@ -1,4 +1,4 @@
-"""Jobs in flight: which of those admitted about a bet may still be applied."""
+"""Jobs in flight: which admitted jobs about a bet may still be applied."""
 
 import asyncio
 import logging
@@ -20,7 +20,8 @@ _SCRIPT = source("flights")
 class Flights:
     """Jobs about one bet that may still be applied, by id, with their deadlines (Unix ms).
 
-    `now_ms` and `since_ms`, the time now and since when Redis remembers, are by Redis's clock.
+    `now_ms` is the time now, and `since_ms` is since when Redis remembers. Both are by Redis's
+    clock.
     """
 
     now_ms: int
@@ -29,7 +30,10 @@ class Flights:
 
 
 async def flights(link: Link, key: str, within_seconds: float) -> Flights | None:
-    """The jobs noted under a flight key; None when Redis cannot be asked."""
+    """The jobs noted under a flight key.
+
+    Returns None when Redis gives no answer within `within_seconds`.
+    """
     try:
         async with asyncio.timeout(within_seconds):
             answer = await link.ask("EVAL", _SCRIPT, 0, *common_arguments(""), key)
@@ -43,5 +47,8 @@ async def flights(link: Link, key: str, within_seconds: float) -> Flights | None
 
 
 def forget(link: Link, key: str, job_ids: Iterable[str]) -> None:
-    """Note that these jobs can no longer change the bet; at worst somebody finds it out again."""
+    """Note that these jobs can no longer change the bet.
+
+    If it fails, a later caller checks them again.
+    """
     link.ask("ZREM", key, *job_ids).add_done_callback(lambda answer: answer.exception())
