@@ -4,9 +4,9 @@
 -- ARGV: the four common arguments, then:
 -- - timeout, result ttl and failure ttl (s),
 -- - the longest wait (ms), and the number of jobs on the queue that stops admission,
--- - 10 per request: nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce
---   expiry (ms), account ('' claims the nonce only), description, data, budget (ms until the
---   deadline), and flight key (lists the jobs about the same bet, or '').
+-- - 10 per request: nonce key, signature (32 bytes), token (32 characters), stamp (ms),
+-- - nonce expiry (ms), account ('' claims the nonce only), description, data,
+-- - budget (ms until the deadline), and flight key (lists the jobs about the same bet, or '').
 --
 -- Returns a letter per request, and how long the first job on the queue has waited, in thousandths
 -- of the longest wait. The letters:

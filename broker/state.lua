@@ -1,7 +1,9 @@
 -- The state of the queue. ARGV: the four common arguments.
 --
--- Returns numbers: ms until a suspension ends (-1: never, -2: there is none); jobs queued,
--- deferred, started, finished, failed; and how many ms the oldest job has waited (-1: none waits).
+-- Returns numbers:
+-- - ms until a suspension ends (-1: never, -2: there is none),
+-- - jobs queued, deferred, started, finished, failed,
+-- - how many ms the oldest job has waited (-1: none waits).
 
 -- When the wait of a job began. `queued_ms` is the last time when it was put on the queue. The wait
 -- of a job that a foreign worker had taken began earlier.

@@ -1,7 +1,7 @@
 -- Who works on our queue. ARGV: the four common arguments.
 --
--- Returns whether RQ is suspended (1 or 0), and a row per registered worker: name, host, pid,
--- version of RQ, state, birth, last heartbeat, and the mark that only our workers carry.
+-- Returns whether RQ is suspended (1 or 0), and a row per registered worker. A row has name, host,
+-- pid, version of RQ, state, birth, last heartbeat, and the mark that only our workers carry.
 --
 -- Anyone who can write to Redis can register any worker. So rows and texts are bounded.
 
