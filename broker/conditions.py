@@ -38,7 +38,7 @@ def judge(info: Mapping[str, object]) -> Conditions:
     if policy is None or limit is None:
         raise UnfitRedis(
             "Redis does not tell its maxmemory and maxmemory_policy in INFO, so nobody knows "
-            "whether it evicts keys: use a Redis that does."
+            "whether it evicts keys: use a Redis that tells them."
         )
     warnings = []
     if policy != "noeviction":

@@ -5,8 +5,9 @@
 -- - started at (s), time now (s), working time (s),
 -- - reply stream length, reply stream ttl (s), number of replies,
 -- - 2 per reply: stream, payload,
--- - 5 per job: id, its flight key (or ''), '1' and its result in base64, and how long the job is
---   kept (s); a failed job has exc_info and exc_string instead of '1' and the result.
+-- - 5 per job: id, its flight key (or ''), '1', its result in base64, how long it is kept (s).
+--
+-- A failed job has exc_info and exc_string of its failure instead of '1' and its result.
 --
 -- Returns 1, or 0 when the lease was lost. Then the script touches no job: another worker has them.
 

@@ -70,13 +70,13 @@ class Orders:
         apart = self._clocks_apart_ms
         if left_ms < -apart:
             raise BadOrder(
-                f"It was to be run {-left_ms / 1000:.0f} s ago at the latest: it is an old one, or"
-                " the clocks of this worker and of who ordered it are apart."
+                f"Its time ended {-left_ms / 1000:.0f} s ago: the order is old, or the clocks of"
+                " this worker and of the operator's command differ."
             )
         if left_ms > self._lasts_ms + apart:
             raise BadOrder(
                 f"It lasts for another {left_ms / 1000:.0f} s, which is too long: the clocks, or"
-                " BETCORE_APPLY_WITHIN_SECONDS, of this worker and of who ordered it are apart."
+                " BETCORE_APPLY_WITHIN_SECONDS, of worker and operator's command differ."
             )
 
     def _form(self, command: CashCommand, job_id: str, reply_to: str, expires_ms: int) -> bytes:

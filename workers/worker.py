@@ -171,7 +171,7 @@ class BatchWorker(PresentWorker):
         if self._is_due("sweep", self.settings.sweep_seconds):
             queued = self._batches.sweep()
             if queued:
-                _LOG.warning("%d lanes stood still and go on", queued)
+                _LOG.warning("%d lanes stood still and were queued again", queued)
 
     # Beginning and end.
 

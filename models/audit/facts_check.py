@@ -40,8 +40,8 @@ def _difference(subject: Subject, key: str, present: Facts | None, said: Facts |
         return f"{name} was deleted: the audit log has it."
     if said is None:
         return (
-            f"{name} is in no entry of the audit log: it was inserted, or is of a version without"
-            " an audit log."
+            f"{name} is in no entry of the audit log: it was inserted, or a version without an"
+            " audit log made it."
         )
     names = sorted(name for name in {*present, *said} if present.get(name) != said.get(name))
     changes = [

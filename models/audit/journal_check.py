@@ -176,8 +176,8 @@ def _coverage(connection: Connection, kind: Kind) -> Iterator[str]:
             yield f"{name} is in no row of the journal: it was inserted."
         else:
             yield (
-                f"{name} is in no row of the journal: it was inserted, or is a worker's of a"
-                " version without a journal."
+                f"{name} is in no row of the journal: it was inserted, or a worker of a version"
+                " without a journal wrote it."
             )
 
 

@@ -168,7 +168,7 @@ def read_seal(text_: str, keys: KeyRing) -> Seal:
                 f"The seal was made with the key {document['key']!s:.40}, not given here."
             )
         if not hmac.compare_digest(given.encode(), _hmac(document, key.secret).encode()):
-            raise BadSeal("The seal was edited: its HMAC is another.")
+            raise BadSeal("The seal was edited: its HMAC does not match.")
         heads = [
             SealedHead(
                 UUID(head["strand"]),

@@ -137,7 +137,7 @@ class _Vouching:
                 )
         for what, table, needs in _WHOLES:
             if _is_empty(self._connection, table) and _holds(self._connection, needs):
-                yield f"The {what} is empty, although there is what must be in it: it was emptied."
+                yield f"The {what} is empty, although rows must be in it: it was emptied."
 
     def problems(self) -> Iterator[str]:
         """A sentence for everything that nothing vouches for, or that differs from what does."""
@@ -174,8 +174,8 @@ class _Vouching:
                 ]
                 yield (
                     f"{''.join(empty)}Nothing vouches for {found.said()}. `betcore ledger adopt`"
-                    f" vouches for what is older as it is now; --unvouched {found.total} accepts"
-                    " it."
+                    f" vouches for the older ones as they are now; --unvouched {found.total}"
+                    " accepts them."
                 )
         elif stated != found.total:
             yield (

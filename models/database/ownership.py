@@ -94,7 +94,7 @@ def act_as_owner(connection: Connection) -> None:
         statements = "; ".join(statements_needed(connection))
         raise RolesNeeded(
             "This login may not prepare the database for a migration. An administrator has to run"
-            f" there, once: {statements} (`betcore migrate --print-roles` prints the same)."
+            f" this there once: {statements} (`betcore migrate --print-roles` prints the same)."
         ) from error
 
 

@@ -48,7 +48,7 @@ READ_ONLY = (
 )
 _UNCHECKED = (
     "session_replication_role is %s, so that PostgreSQL checks no foreign key and no trigger:"
-    " take it away with `alter role ... reset session_replication_role`, or `alter database ...`."
+    " remove it with `alter role ... reset session_replication_role`, or `alter database ...`."
 )
 _OLDER = "The tables are of revision {found}; this version needs {known}: run `betcore migrate`."
 UNKNOWN_REVISION = (
@@ -62,8 +62,8 @@ _ELSEWHERE = (
 )
 
 _NO_ROLE = (
-    "The login {login} may not use the tables of betcore: an administrator grants it the role of"
-    " what it is for, such as `grant betcore_gateway to {login}`."
+    "The login {login} may not use the tables of betcore: an administrator must grant it the role"
+    " for its purpose, such as `grant betcore_gateway to {login}`."
 )
 _SUPERUSER = (
     "this process logs in to PostgreSQL as the superuser {login}, who may do anything there: give"

@@ -56,7 +56,7 @@ def open_accounts(
     if len(limits) == 2 and limits[0] > limits[1]:
         raise InvalidRequest("The minimum bet is above the maximum bet.")
     if opening.lasts <= timedelta(0):
-        raise InvalidRequest("A session must last longer than no time.")
+        raise InvalidRequest("A session must last longer than 0 s.")
     provider = find_provider(database, opening.counterparty_id)
     currency = use_currency(database, opening.currency)
     for limit in limits:
