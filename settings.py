@@ -87,7 +87,7 @@ class Settings(BaseSettings):
 
     # Authentication (PROTOCOL.md, "Every request").
     timestamp_tolerance_seconds: float = 30  # a request stamped further back or ahead is refused
-    nonce_margin_seconds: float = 30  # a nonce is kept longer by this: covers clocks that differ
+    nonce_margin_seconds: float = 30  # kept longer by this: gateways' and Redis's clocks differ
     directory_max_age_seconds: float = 2  # a revocation or suspension takes effect within this
     directory_refresh_seconds: float = 0.5  # how often a gateway reloads providers and secrets
 

@@ -1,12 +1,11 @@
 -- Admit the requests of one event-loop tick. Each is admitted with nonce, lane, job and queue, or
 -- not at all.
 --
--- ARGV: the four common arguments, then:
--- - timeout, result ttl and failure ttl (s),
--- - the longest wait (ms), and the number of jobs on the queue that stops admission,
--- - 10 per request: nonce key, signature (32 bytes), token (32 characters), stamp (ms),
--- - nonce expiry (ms), account ('' claims the nonce only), description, data,
--- - budget (ms until the deadline), and flight key (lists the jobs about the same bet, or '').
+-- ARGV: the four common arguments, timeout, result ttl and failure ttl (s), the longest wait (ms),
+-- and the number of jobs on the queue that stops admission. Then 10 per request:
+-- - nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce expiry (ms),
+-- - account ('' claims the nonce only), description, data,
+-- - budget (ms until the deadline), flight key (lists the jobs about the same bet, or '').
 --
 -- Returns a letter per request, and how long the first job on the queue has waited, in thousandths
 -- of the longest wait. The letters:
@@ -25,10 +24,10 @@ local TIMEOUT, RESULT_TTL, FAILURE_TTL = ARGV[5], ARGV[6], ARGV[7]
 local WAIT_MAX_MS, JOBS_MAX = tonumber(ARGV[8]), tonumber(ARGV[9])
 
 -- How long the first job on the queue has waited, in thousandths of the longest wait: at most 1000.
--- It is also 1000 when JOBS_MAX jobs wait. Gateways derive from it the share that they refuse. Only
--- the wait on the queue counts, and not the wait behind other jobs of a player. Otherwise one busy
--- player would keep everybody else out. A job without that time, such as a foreign one, has not
--- waited.
+-- It is also 1000 when JOBS_MAX jobs or more wait. Gateways derive from it the share that they
+-- refuse. Only the wait on the queue counts, and not the wait behind other jobs of a player.
+-- Otherwise one busy player would keep everybody else out. A job without that time, such as a
+-- foreign one, has not waited.
 local function crowding()
   local first = call('LINDEX', QUEUED, 0)
   if not first then return 0 end

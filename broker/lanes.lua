@@ -100,7 +100,7 @@ local function queue_head_if_any(lane, list)
       enqueue(head, list)
       return true
     end
-    -- It was cancelled or planted, or its hash is gone (but for a status).
+    -- It was cancelled or planted, or its hash is gone (except for a status).
     call('LPOP', lane)
     call('ZREM', DEFERRED, head)
     head = call('LINDEX', lane, 0)

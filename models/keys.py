@@ -1,4 +1,4 @@
-"""The keys outside the database: write access to the database lets nobody forge or decrypt."""
+"""Keys kept outside the database: with write access to it alone nobody can forge or decrypt."""
 
 import base64
 import binascii

@@ -61,8 +61,7 @@ class PresentWorker(SimpleWorker):
             try:
                 with self.connection.pipeline(transaction=False) as beat:
                     super().heartbeat(_WORKER_TTL_SECONDS, beat)
-                    # Not a field of the heartbeat: the request for suspension writes that field
-                    # too.
+                    # Not a field of the heartbeat: the check for suspension writes that field too.
                     beat.hexists(self.key, "birth")
                     known = beat.execute()[-1]
                 if not known:

@@ -1,4 +1,4 @@
-"""The audit log: one transaction records and signs every administrative change together with it.
+"""The audit log: an administrative change and its signed entry are one transaction.
 
 Code that changes a provider, secret, player, account, session or currency does it within
 `operation`, and reports it by `record`. The entries of all operators are one list. The rows of the

@@ -90,7 +90,7 @@ class Seal:
     version: int = _VERSION
 
     def covers(self, found: Unvouched) -> bool:
-        """Whether nothing of any kind is unvouched for now that was vouched for then."""
+        """Whether no kind has more unvouched records now than at the time of the seal."""
         return not any(self.grown(found))
 
     def grown(self, found: Unvouched) -> Iterator[tuple[str, int, int]]:
@@ -223,7 +223,7 @@ def _gone(connection: Connection, head: SealedHead) -> Iterator[str]:
 
 
 def _signed_since(connection: Connection, seal: Seal) -> Iterator[str]:
-    """What keys that were already replaced signed after the seal."""
+    """Rows after the seal that were signed with keys already replaced at the time of the seal."""
     sealed = {
         "strands": [head.strand for head in seal.heads],
         "numbers": [head.number for head in seal.heads],

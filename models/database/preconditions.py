@@ -30,7 +30,7 @@ class Use(Enum):
     READ = "balances"  # as SERVE, but it may be a replica
     OPERATE = "commands"  # any server the operator names, and exactly this version's tables
     MIGRATE = "tables"  # a server that takes writes, with any tables or none
-    START = "a server"  # of a server during its setup: nothing is checked
+    START = "a server"  # a server during its setup; nothing is checked
 
     @property
     def writes(self) -> bool:

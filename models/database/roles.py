@@ -150,7 +150,6 @@ end $$
 def make_role(role: str) -> str:
     """The statement that makes a role which cannot log in. It accepts a role that exists.
 
-    It also accepts that a migration of another database of the same cluster makes the role just
-    now.
+    It also accepts a role that a migration of another database of the same cluster is just making.
     """
     return _MAKE_ROLE.format(role=role)

@@ -64,8 +64,7 @@ def engine(database_url: str, use: Use = Use.OPERATE) -> Engine:
         connection.autocommit = False
         return connection
 
-    # A process migrates once. Another process would take a connection that is kept for a user at
-    # work.
+    # A process migrates once. A connection that it kept would look like a user at work.
     pool = NullPool if use is Use.MIGRATE else QueuePool
     made = create_engine("postgresql+psycopg://", poolclass=pool, pool_pre_ping=True)
     event.listen(made, "do_connect", connected)
@@ -139,7 +138,7 @@ class BatchConnection:
     ) -> None:
         """`queries` are prepared. `wait_seconds` is the longest wait for an answer.
 
-        Then the connection is closed.
+        After that wait the connection is closed.
         """
         self._connection = PreparedConnection(
             database_url, queries, wait_seconds=wait_seconds, connect_seconds=connect_seconds

@@ -14,7 +14,7 @@ from models.database.query import INT4S, INT8S, TEXTS, Query
 from models.ledger.columns import BET, names
 from models.ledger.state import Account, Bet, Booked, Kind, Moment, Session, State
 
-#: The order by id prevents that two batches with common accounts wait for each other in a circle.
+#: The order by id keeps two batches with common accounts from waiting for each other in a circle.
 #: `no key` lets bets and transfers refer to the row meanwhile.
 LOCK_ACCOUNTS = Query(
     b"lock_accounts",

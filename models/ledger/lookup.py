@@ -102,7 +102,7 @@ class RecordedBet:
 class BetAnswer:
     """What is recorded, and whether that is certain.
 
-    It is False while a row could not be locked.
+    `certain` is False if a row could not be locked.
     """
 
     bet: RecordedBet | None
@@ -112,7 +112,7 @@ class BetAnswer:
 class Lookup:
     """One connection for look-ups, used by one thread.
 
-    It is made at its first use and when lost.
+    It is made at its first use, and again after it was lost.
     """
 
     def __init__(

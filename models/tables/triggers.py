@@ -40,8 +40,8 @@ for each statement execute function refuse_change()
 
 #: Returns when nobody is within a transaction on these accounts: it could lock all of them. It
 #: keeps no lock, because a subtransaction that is undone releases it. It runs as its owner, so that
-#: a caller needs no right to change an account. So it looks up names only in PostgreSQL's own
-#: schema and in the schema of our tables.
+#: a caller needs no right to change an account. For that reason it looks up names only in
+#: PostgreSQL's own schema and in the schema of our tables.
 ACCOUNTS_SETTLED = """
 create function accounts_settled(ids bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
