@@ -1,7 +1,7 @@
-"""Starts `betcore` with its own modules, whatever else is named `settings`, `api` or `models`.
+"""Starts `betcore` with its own modules, even if others are named `settings`, `api` or `models`.
 
-This is the only module of ours whose name must be unique. The current folder, PYTHONPATH and other
-installed distributions may have modules named as ours (docs/adr/0019).
+Only this module needs a unique name. The current folder, PYTHONPATH and other installed
+distributions may have modules with the names of ours (docs/adr/0019).
 """
 
 import os
@@ -19,7 +19,7 @@ _HERE = str(Path(__file__).resolve().parent)
 
 
 class OursFirst:
-    """A finder that is asked before all others; it knows our top-level modules and no others."""
+    """A finder that Python asks before all others. It knows only our top-level modules."""
 
     @classmethod
     def find_spec(
@@ -28,7 +28,7 @@ class OursFirst:
         path: Sequence[str] | None = None,  # noqa: ARG003
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
-        """Where our module of this name is; None for any other module."""
+        """Where our module of this name is, or None for any other module."""
         return PathFinder.find_spec(name, [_HERE], target) if name in OURS else None
 
 

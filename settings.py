@@ -1,7 +1,8 @@
-"""Every setting, one line each, with its unit; read from the environment.
+"""Every setting, one line each, with its unit. The values come from the environment.
 
-`DATABASE_URL` and `REDIS_URL` keep their common names; every other one is `BETCORE_` and its name
-in capitals, such as `BETCORE_BATCH_JOBS_MAX=64`. An empty variable means the default.
+`DATABASE_URL` and `REDIS_URL` keep their common names. The variable of every other setting is
+`BETCORE_` and its name in capitals, such as `BETCORE_BATCH_JOBS_MAX=64`. An empty variable means
+the default.
 """
 
 import difflib
@@ -18,8 +19,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 _LOG = logging.getLogger("betcore.settings")
 _PREFIX = "BETCORE_"
-_ELSEWHERE = frozenset(["BETCORE_DATA_DIR"])  # read by the command line: `--data-dir`
-# What Kubernetes sets in every container for each Service, such as one named `betcore-gateway`.
+_ELSEWHERE = frozenset(["BETCORE_DATA_DIR"])  # the command line reads it: `--data-dir`
+# Kubernetes sets these in every container for each Service, such as one named `betcore-gateway`.
 # Docker's old links do the same.
 _OF_A_SERVICE = re.compile(
     r"BETCORE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
@@ -36,11 +37,11 @@ _MAY_BE_0 = frozenset(
 
 
 class BadSettings(Exception):  # noqa: N818  # the name reads as the fact it states
-    """Settings that cannot be read; the text has one line for each of them."""
+    """The settings cannot be read. The text has one line for each faulty variable."""
 
 
 class Settings(BaseSettings):
-    """The settings of one process; frozen, so that nothing changes behind its back.
+    """The settings of one process. They are frozen, so that no code can change them.
 
     `repr=False` marks a secret: its value is never shown.
     """
@@ -58,7 +59,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[Any, ...]:
-        """Called by pydantic: arguments first, then the environment without what Kubernetes set."""
+        """The sources for pydantic: arguments, then the environment without that of Kubernetes."""
 
         def of_ours() -> dict[str, Any]:
             found = env_settings().items()
@@ -77,61 +78,62 @@ class Settings(BaseSettings):
                 raise ValueError(f"Input should be {at_least}")
         return value
 
-    # Where the servers are. Empty: the embedded ones of `betcore up`.
+    # Addresses of the servers. An empty one means the embedded server of `betcore up`.
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     redis_url: str = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
     database_read_url: str = Field(
         "", validation_alias=AliasChoices("DATABASE_READ_URL", "database_read_url")
-    )  # a replica that may answer balances; empty: the primary does
+    )  # a replica that may answer balances; empty: the primary answers them
 
     # Authentication (PROTOCOL.md, "Every request").
-    timestamp_tolerance_seconds: float = 30  # older or further ahead is refused
-    nonce_margin_seconds: float = 30  # kept on top: covers clocks of gateways and Redis apart
-    directory_max_age_seconds: float = 2  # a revoked secret or suspended provider acts by then
-    directory_refresh_seconds: float = 0.5  # how often a gateway reads providers and secrets anew
+    timestamp_tolerance_seconds: float = 30  # a request stamped further back or ahead is refused
+    nonce_margin_seconds: float = 30  # kept longer by this: gateways' and Redis's clocks differ
+    directory_max_age_seconds: float = 2  # a revocation or suspension takes effect within this
+    directory_refresh_seconds: float = 0.5  # how often a gateway reloads providers and secrets
 
     # One request (PROTOCOL.md, rule 5).
-    answer_within_seconds: float = 5  # from arrival to answer; clients give up at 7
-    ask_primary_within_seconds: float = 0.5  # of the above, kept back to ask PostgreSQL at the end
-    apply_within_seconds: float = 4  # from admission to commit; later the job is not applied
-    body_bytes_max: int = 16 * 1024  # a longer body is 413
-    connections_max: int = 16_384  # of one gateway; above it a new one is refused
-    request_arrives_within_seconds: float = 10  # all of it, or the connection is closed
-    requests_in_flight_max: int = 2_000  # in one gateway; above it 503 with code 99
-    bets_of_session_max: int = 128  # of them, of one session; while crowded an eighth; above it 99
+    answer_within_seconds: float = 5  # from arrival to answer; clients give up after 7 s
+    ask_primary_within_seconds: float = 0.5  # of the above, reserved to ask PostgreSQL at the end
+    apply_within_seconds: float = 4  # from admission to commit; a later job is not applied
+    body_bytes_max: int = 16 * 1024  # a longer body is refused with 413
+    connections_max: int = 16_384  # per gateway; above it a new connection is refused
+    request_arrives_within_seconds: float = 10  # the whole request; otherwise the connection closes
+    requests_in_flight_max: int = 2_000  # per gateway; above it 503 with code 99
+    bets_of_session_max: int = 128  # in flight per session; one eighth under load; above it code 99
     retry_after_seconds: int = 1  # the `Retry-After` of a 503
 
     # Redis, from a gateway.
     redis_connect_within_seconds: float = 2
     redis_patience_seconds: float = 2  # a script unanswered for longer: the connection is dropped
-    reply_block_seconds: float = 5  # one wait for replies, after which the gateway asks again
+    reply_block_seconds: float = 5  # one wait for replies; then the gateway asks again
 
     # Gateway process.
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8000, le=65_535)
-    admissions_per_script_max: int = 32  # requests in one script, and let in at one turn
-    loop_lag_max_seconds: float = Field(0.5, gt=0)  # loop or intake so late: 99; from half, a share
-    sessions_cached_max: int = 200_000  # entries of some 300 bytes
+    admissions_per_script_max: int = 32  # requests per script, and let in per turn of the loop
+    loop_lag_max_seconds: float = Field(0.5, gt=0)  # loop or intake lag: 99; from half, a share
+    sessions_cached_max: int = 200_000  # entries of about 300 bytes
 
     # Queue and worker.
     queue_name: str = "bets"
-    batch_jobs_max: int = Field(48, ge=1, le=300)  # jobs in one transaction, if so many wait
+    batch_jobs_max: int = Field(48, ge=1, le=300)  # jobs per transaction, if so many wait
     lease_seconds: float = 2  # a worker that does not renew within this loses its batch
-    lease_renewals_per_lease: int = 4  # how often it renews in that time
+    lease_renewals_per_lease: int = 4  # how often a worker renews within one lease
     sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still
     queue_wait_max_seconds: float = Field(0.6, ge=0.01)  # of the first: 99; from a quarter, a share
-    queue_jobs_max: int = 20_000  # waiting; above it 503 with code 99
+    queue_jobs_max: int = 20_000  # waiting jobs; above it 503 with code 99
     result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job: 2 KB each
     failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a job that failed otherwise
-    reply_stream_messages_max: int = 1_000  # per gateway; older ones are only needed on reconnect
+    reply_stream_messages_max: int = 1_000  # per gateway; only a reconnect needs older ones
     reply_stream_ttl_seconds: int = 60  # after the last reply to a gateway that is gone
 
     # PostgreSQL.
     connect_timeout_seconds: int = 2
-    statement_wait_seconds: float = 6  # longest wait for one answer of PostgreSQL in a worker
+    statement_wait_seconds: float = 6  # a worker's longest wait for one answer of PostgreSQL
 
-    # Keys (docs/adr/0010, 0017): at least 32 bytes in hex or base64. Empty: that of `betcore up`,
-    # otherwise none. Replaced ones are separated by commas; what is older is still read by them.
+    # Keys (docs/adr/0010, 0017): at least 32 bytes in hex or base64. Empty: the key of
+    # `betcore up`, otherwise none. Commas separate replaced keys, which still verify or decrypt
+    # older data.
     journal_key: str = Field("", repr=False)  # of workers: vouches for transfers
     journal_keys_old: str = Field("", repr=False)
     operator_key: str = Field("", repr=False)  # of workers and operators' commands
@@ -140,7 +142,7 @@ class Settings(BaseSettings):
     secrets_keys_old: str = Field("", repr=False)
 
     # Operators' commands.
-    actor: str = ""  # who runs them, as the audit log has it; empty: user and host
+    actor: str = ""  # who runs them, as the audit log names it; empty: user and host
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"
@@ -148,12 +150,12 @@ class Settings(BaseSettings):
     dashboard_user: str = "operator"
     dashboard_password: str = Field(
         "", repr=False
-    )  # empty: one is made and printed at the first `betcore up`
+    )  # empty: the first `betcore up` makes one and prints it
 
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once. Logs a line for each `BETCORE_` that is no setting.
+    """The settings of this process, read once. It logs each `BETCORE_` variable that is no setting.
 
     Raises BadSettings, which names every variable that cannot be read.
     """
@@ -167,12 +169,12 @@ def settings() -> Settings:
 
 
 def misspelt(environment: Mapping[str, str]) -> list[str]:
-    """A line for each variable that looks like a setting and is none, with the nearest setting."""
+    """One line per variable that looks like a setting and is none, with the nearest setting."""
     return [_unknown(name) for name in sorted(environment) if _is_unknown(name, environment[name])]
 
 
 def known(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the variables of `misspelt`, for processes started by this one."""
+    """The environment without the variables of `misspelt`, for processes that this one starts."""
     return {name: value for name, value in environment.items() if not _is_unknown(name, value)}
 
 
@@ -182,7 +184,7 @@ def variables() -> set[str]:
 
 
 def _variable(field: str) -> str:
-    """The environment variable of a field; a name in capitals is one already."""
+    """The environment variable of a field. A name in capitals is already a variable."""
     named = Settings.model_fields[field].validation_alias if field.islower() else field
     if isinstance(named, AliasChoices):
         return str(named.choices[0])
@@ -206,7 +208,7 @@ def _unknown(name: str) -> str:
 
 
 def _said(variable: str, error: Any) -> str:
-    """What is wrong with a variable, with its value unless that is a secret."""
+    """What is wrong with a variable. The text shows the value, unless that is a secret."""
     field = next(name for name in Settings.model_fields if _variable(name) == variable)
     expected = error["msg"].removeprefix("Value error, ").partition(", unable to")[0]
     shown = f", not {error['input']!r}" if Settings.model_fields[field].repr else ""

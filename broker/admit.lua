@@ -1,25 +1,33 @@
--- Admit the requests of one event-loop tick: nonce, lane, job and queue, all or nothing for each.
+-- Admit the requests of one event-loop tick. Each is admitted with nonce, lane, job and queue, or
+-- not at all.
 --
--- ARGV: the common four, timeout, result ttl, failure ttl (seconds), longest wait (ms) and most
---   jobs on the queue before none is admitted, then 10 a request:
---   nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce expiry (ms),
---   account ('' claims the nonce only), description, data, budget (ms until the deadline),
---   flight key (where jobs about the same bet are noted, or '').
--- Returns a letter for each request, and for how long the first in the queue has waited, in
--- thousandths of the longest wait:
---   A admitted, C nonce claimed, S suspended, O overloaded, F stamped before Redis remembers,
---   D the very same request again, R its nonce was used by another request.
+-- ARGV: the four common arguments, timeout, result ttl and failure ttl (s), the longest wait (ms),
+-- and the number of jobs on the queue that stops admission. Then 10 per request:
+-- - nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce expiry (ms),
+-- - account ('' claims the nonce only), description, data,
+-- - budget (ms until the deadline), flight key (lists the jobs about the same bet, or '').
 --
--- The nonce's value is signature, token, letter: a script sent again (its reply was lost) finds
--- its own token and answers the same without doing anything twice.
+-- Returns a letter per request, and how long the first job on the queue has waited, in thousandths
+-- of the longest wait. The letters:
+-- - A: admitted
+-- - C: nonce claimed
+-- - S: suspended
+-- - O: overloaded
+-- - F: stamped before Redis remembers
+-- - D: the very same request again
+-- - R: another request used its nonce.
+--
+-- The value of the nonce is signature, token, letter. A gateway sends a script again when the reply
+-- was lost. The script then finds its own token and gives the same answer, with no second effect.
 
 local TIMEOUT, RESULT_TTL, FAILURE_TTL = ARGV[5], ARGV[6], ARGV[7]
 local WAIT_MAX_MS, JOBS_MAX = tonumber(ARGV[8]), tonumber(ARGV[9])
 
--- How long the first in the queue has waited, in thousandths of the longest wait: at most 1000,
--- and 1000 too when so many wait. Gateways make of it the share that they refuse.
--- The queue's own wait counts, not the time behind others of a player: one busy player must not
--- keep everybody else out. A job that has no such time, as a foreign one, has not waited.
+-- How long the first job on the queue has waited, in thousandths of the longest wait: at most 1000.
+-- It is also 1000 when JOBS_MAX jobs or more wait. Gateways derive from it the share that they
+-- refuse. Only the wait on the queue counts, and not the wait behind other jobs of a player.
+-- Otherwise one busy player would keep everybody else out. A job without that time, such as a
+-- foreign one, has not waited.
 local function crowding()
   local first = call('LINDEX', QUEUED, 0)
   if not first then return 0 end

@@ -18,8 +18,8 @@ from settings import Settings
 if TYPE_CHECKING:
     from redis import Redis
 
-#: RQ moves a started job elsewhere once its score has passed, job by job and past the lanes. Ours
-#: are recovered by their lease instead, so RQ is given a time that never comes.
+#: RQ moves a started job elsewhere when its score has passed. It does so job by job, outside the
+#: lanes. The lease recovers our jobs instead, so RQ gets a time that never comes.
 _STARTED_TTL_SECONDS = 24 * 3600
 
 
@@ -43,22 +43,22 @@ class Batch:
     id: str
     started_at: float  # Unix time
     jobs: tuple[TakenJob, ...]
-    #: Of jobs past their deadline, which were ended and not taken: id and data of the first ones,
-    #: and how many there were.
+    #: Jobs past their deadline, which the take ended: id and data of the first ones, and the number
+    #: of all.
     expired: tuple[tuple[str, bytes], ...] = ()
     expired_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FinishedJob:
-    """How a job ended; `result` of None means it failed, as `failure` says."""
+    """How a job ended. A `result` of None means that it failed; `failure` says why."""
 
     id: str
     reply_to: str
     result: dict[str, object] | None
     failure: str = ""
-    expired: bool = False  # it failed for want of time and did nothing: soon forgotten
-    answer: dict[str, object] | None = None  # what who waits is told of a job that failed
+    expired: bool = False  # too late to be applied; RQ keeps it only briefly
+    answer: dict[str, object] | None = None  # the answer to the caller of a failed job
 
 
 class Batches:
@@ -81,15 +81,16 @@ class Batches:
         self._lease_ms = int(settings.lease_seconds * 1000)
 
     def take(self, now: float, first: str = "", expired: str = "") -> Batch | None:
-        """Take up to `batch_jobs_max` jobs; `first` is an id that waits on the intermediate list.
+        """Take at most `batch_jobs_max` jobs. `first` is an id on the intermediate list.
 
-        `now` is Unix time, `expired` the text of the failure of a job past its deadline. Returns
-        None while RQ is suspended.
+        `now` is Unix time. `expired` is the failure text of a job past its deadline. Returns None
+        while RQ is suspended.
         """
         batch = uuid4().hex
         arguments = [*self._common(), *self._worker, batch, self._settings.batch_jobs_max]
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS, first, repr(now)]
-        # Thousands may have expired after a long stretch without workers, and none did anything.
+        # After a long time without workers thousands may have expired, and none of them had an
+        # effect.
         arguments += [self._settings.result_ttl_seconds, *_failure(expired)]
         sent_at = Deadline.within(0)
         rows = self._take(args=arguments)
@@ -105,13 +106,14 @@ class Batches:
         return Batch(batch, now, tuple(jobs), named, int(late[0][3]) if late else 0)
 
     def renew(self, batch_id: str) -> bool:
-        """Prolong a lease; False when it was lost."""
+        """Prolong a lease. Returns False when it was lost."""
         return bool(self._renew(args=[*self._common(), batch_id, self._lease_ms]))
 
     def finish(self, batch: Batch, jobs: Sequence[FinishedJob], now: float) -> bool:
-        """Record results, send replies, let lanes go on; False when the lease was lost.
+        """Record results, send replies and let lanes go on. Returns False when the lease was lost.
 
-        Then no job is touched: whoever has them now will answer. Sending it again is harmless.
+        Then no job is touched: the worker that has the jobs now will answer. A repeated call is
+        harmless.
         """
         settings = self._settings
         arguments = [*self._common(), *self._worker, batch.id, batch.jobs[0].id]
@@ -133,7 +135,10 @@ class Batches:
         return bool(self._finish(args=arguments))
 
     def sweep(self) -> int:
-        """Return lost batches and queue heads that nobody holds; how many heads were queued."""
+        """Return lost batches and queue heads that nobody holds.
+
+        Returns how many heads were queued.
+        """
         return int(self._sweep(args=self._common()))
 
     def attendance(self) -> Attendance:
@@ -141,7 +146,10 @@ class Batches:
         return read_attendance(self._workers(args=self._common()))
 
     def tidy(self) -> int:
-        """Undo what foreign workers wrote of jobs that were applied; how many they were."""
+        """Undo what foreign workers wrote about jobs that were applied.
+
+        Returns how many jobs it changed.
+        """
         return int(self._tidy(args=self._common()))
 
     def _common(self) -> list[str | bytes | int]:
@@ -149,7 +157,7 @@ class Batches:
 
 
 def _replies(jobs: Iterable[FinishedJob]) -> dict[str, str]:
-    """One message for each stream that waits: `[[token, result or null], …]`."""
+    """One message per stream: `[[token, result or null], …]`."""
     by_stream: dict[str, list[object]] = defaultdict(list)
     for job in jobs:
         if job.reply_to:
@@ -158,6 +166,6 @@ def _replies(jobs: Iterable[FinishedJob]) -> dict[str, str]:
 
 
 def _failure(text: str) -> tuple[bytes, bytes]:
-    """A failure's text in RQ's two forms: compressed, and that in base64."""
+    """A failure's text in RQ's two forms: compressed, and the compressed bytes in base64."""
     compressed = zlib.compress(text.encode())
     return compressed, b64encode(compressed)

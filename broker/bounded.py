@@ -1,6 +1,6 @@
-"""A reader of Redis's answers that takes no more than it can hold, whatever was put there.
+"""A reader of Redis's answers with a limit of bytes per answer, whatever anyone stored in Redis.
 
-For redis-py: give `parser_class=BoundedParser` to a connection pool.
+redis-py uses it when a connection pool has `parser_class=BoundedParser`.
 """
 
 from typing import Any, Final
@@ -8,19 +8,19 @@ from typing import Any, Final
 from redis._parsers import _HiredisParser
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-#: The longest answer to one command; what ours ask for is far shorter.
+#: The longest answer to one command. Answers to our commands are far shorter.
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
 class AnswerTooLong(RedisConnectionError):  # noqa: N818
-    """Redis holds more under one key than anything of ours would: the connection is given up."""
+    """A key in Redis holds more than betcore ever stores in one. The connection is dropped."""
 
     def __init__(self) -> None:
         super().__init__(f"an answer of Redis is longer than {ANSWER_BYTES_MAX} bytes")
 
 
 class BoundedParser(_HiredisParser):
-    """redis-py's parser, with a bound for each answer."""
+    """redis-py's parser, with a limit per answer."""
 
     def on_connect(self, connection: Any, **kwargs: Any) -> None:
         """Called by redis-py."""
@@ -35,7 +35,7 @@ class BoundedParser(_HiredisParser):
 
 
 class _Reader:
-    """hiredis's reader, counting what it is fed."""
+    """hiredis's reader, which counts the bytes that it gets."""
 
     def __init__(self, reader: Any) -> None:
         self.left = ANSWER_BYTES_MAX

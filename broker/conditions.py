@@ -1,6 +1,6 @@
-"""What a Redis must be like for money to be safe with it, judged by what its INFO says.
+"""The conditions that Redis must meet to be safe for money, judged by its INFO.
 
-INFO alone: managed services forbid CONFIG, and a process of ours has no business there.
+Only INFO is used: managed services forbid CONFIG, and our processes need no access to it.
 """
 
 from collections.abc import Mapping
@@ -18,16 +18,16 @@ _FORBIDDEN = (
 
 
 class UnfitRedis(BetcoreError):  # noqa: N818
-    """This Redis cannot be used; the text is one line that names the cause and the cure."""
+    """This Redis cannot be used. The text is one line that names the cause and the cure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What INFO says of a server that can be used."""
+    """What INFO says about a server that can be used."""
 
     run_id: str
     evicted_keys: int  # since it started
-    warnings: tuple[str, ...]  # what should be changed, each in one line; nothing is wrong yet
+    warnings: tuple[str, ...]  # what to change, one line each; nothing is wrong yet
 
 
 def judge(info: Mapping[str, object]) -> Conditions:
@@ -38,7 +38,7 @@ def judge(info: Mapping[str, object]) -> Conditions:
     if policy is None or limit is None:
         raise UnfitRedis(
             "Redis does not tell its maxmemory and maxmemory_policy in INFO, so nobody knows "
-            "whether it evicts keys: use a Redis that does."
+            "whether it evicts keys: use a Redis that tells them."
         )
     warnings = []
     if policy != "noeviction":
@@ -68,12 +68,12 @@ def parse_info(text: str) -> dict[str, str]:
 
 
 def is_forbidden(error: Exception) -> bool:
-    """Whether Redis said that this user may not run a command, or that there is none such."""
+    """Whether Redis said that this user may not run a command, or that no such command exists."""
     return any(sign in str(error) for sign in _FORBIDDEN)
 
 
 def refused(error: Exception) -> UnfitRedis:
-    """What to say when Redis does not let this user look, or run our scripts."""
+    """The error for a Redis that does not let this user read INFO, or run our scripts."""
     return UnfitRedis(
         f"Redis refuses what betcore needs: {' '.join(str(error).split())}. Give the user of "
         "REDIS_URL the rights that docs/OPERATIONS.md lists."

@@ -1,11 +1,15 @@
 -- Finish a batch, if its lease is still held: replies, RQ's results and registries, next in lane.
 --
--- ARGV: the common four, worker name, worker key, batch, the id that stands for it in RQ's eyes,
---   started at (s), time now (s), working time (s), reply stream length, reply stream ttl (s),
---   number of replies, then 2 a reply: stream, payload; then 5 a job: id, its flight key (or ''),
---   '1' and its result in base64 (or exc_info and exc_string of its failure), and how long it is
---   kept (s).
--- Returns 1, or 0 when the lease was lost: then no job is touched, another worker has them.
+-- ARGV: the four common arguments, then:
+-- - worker name, worker key, batch, and the id that represents the batch in RQ,
+-- - started at (s), time now (s), working time (s),
+-- - reply stream length, reply stream ttl (s), number of replies,
+-- - 2 per reply: stream, payload,
+-- - 5 per job: id, its flight key (or ''), '1', its result in base64, how long it is kept (s).
+--
+-- A failed job has exc_info and exc_string of its failure instead of '1' and its result.
+--
+-- Returns 1, or 0 when the lease was lost. Then the script touches no job: another worker has them.
 
 local WORKER, WORKER_KEY, BATCH, SHOWN, STARTED_AT, ENDED_AT = unpack(ARGV, 5, 10)
 local WORKING_TIME, STREAM_LENGTH, STREAM_TTL = unpack(ARGV, 11, 13)
@@ -17,7 +21,7 @@ if not call('ZSCORE', LEASES, BATCH) then return 0 end
 local position = 15
 for _ = 1, REPLIES do
   local stream = ARGV[position]
-  -- A key of another kind in its place must not keep the batch from being finished.
+  -- If a key of another type was planted here, the batch must still finish.
   redis.pcall('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', ARGV[position + 1])
   redis.pcall('EXPIRE', stream, STREAM_TTL)
   position = position + 2
@@ -55,7 +59,7 @@ for i = position, #ARGV, 5 do
   end
 end
 
--- One SREM for all of them. Were the script to fail before it, the sweep would find them empty.
+-- One SREM for all of them. If the script failed before it, the sweep would find the empty lanes.
 local emptied = {}
 for _, lane in ipairs(lanes) do
   if not queue_head_if_any(lane) then emptied[#emptied + 1] = lane end
@@ -64,7 +68,7 @@ if #emptied > 0 then call('SREM', LANES, unpack(emptied)) end
 
 if #finished > 0 then call('ZADD', FINISHED, unpack(finished)) end
 call('ZREM', STARTED, unpack(started))
--- Given up last: a script that fails half-way (a key of another type) leaves a lease to run out.
+-- The lease ends last. If a script fails half-way (a key of another type), the lease runs out.
 call('ZREM', LEASES, BATCH)
 call('DEL', batch_key(BATCH), execution_key(SHOWN, BATCH))
 call('HINCRBY', WORKER_KEY, 'successful_job_count', succeeded)

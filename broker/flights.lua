@@ -1,7 +1,8 @@
--- Which jobs about a bet may still be applied. ARGV: the common four, flight key.
--- Returns the time now (ms), since when Redis remembers (ms), and a list: id and deadline (ms) of
--- each job. A list in a list, because `unpack` takes no more than 8,000: a bet may be repeated more
--- often than that while no worker runs.
+-- Which jobs about a bet may still be applied. ARGV: the four common arguments, flight key.
+--
+-- Returns the time now (ms), since when Redis remembers (ms), and a list of the jobs: id and
+-- deadline (ms) of each. The jobs are a nested list, because `unpack` takes at most 8,000 values. A
+-- bet may be repeated more often than that while no worker runs.
 
 local KEY = ARGV[5]
 

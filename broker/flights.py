@@ -1,4 +1,4 @@
-"""Jobs in flight: which of those admitted about a bet may still be applied."""
+"""Jobs in flight: which admitted jobs about a bet may still be applied."""
 
 import asyncio
 import logging
@@ -21,7 +21,8 @@ _SCRIPT = source("flights")
 class Flights:
     """Jobs about one bet that may still be applied, by id, with their deadlines (Unix ms).
 
-    `now_ms` and `since_ms`, the time now and since when Redis remembers, are by Redis's clock.
+    `now_ms` is the time now, and `since_ms` is since when Redis remembers. Both are by Redis's
+    clock.
     """
 
     now_ms: int
@@ -30,7 +31,10 @@ class Flights:
 
 
 async def flights(link: Link, key: str, deadline: Deadline) -> Flights | None:
-    """The jobs noted under a flight key; None when Redis cannot be asked."""
+    """The jobs noted under a flight key.
+
+    Returns None when Redis gives no answer by the deadline.
+    """
     try:
         async with asyncio.timeout(deadline.seconds_left()):
             answer = await link.ask("EVAL", _SCRIPT, 0, *common_arguments(""), key)
@@ -44,5 +48,8 @@ async def flights(link: Link, key: str, deadline: Deadline) -> Flights | None:
 
 
 def forget(link: Link, key: str, job_ids: Iterable[str]) -> None:
-    """Note that these jobs can no longer change the bet; at worst somebody finds it out again."""
+    """Note that these jobs can no longer change the bet.
+
+    If it fails, a later caller checks them again.
+    """
     link.ask("ZREM", key, *job_ids).add_done_callback(lambda answer: answer.exception())

@@ -1,16 +1,16 @@
-"""The names of our keys in Redis, and of RQ's that we write ourselves."""
+"""The names of our keys in Redis, and of the keys of RQ that we write ourselves."""
 
 from rq.defaults import RQ_KEY_PREFIX
 
-#: Every key of ours begins with this; RQ's begin with `RQ_KEY_PREFIX`.
+#: The prefix of all our keys. RQ's keys begin with `RQ_KEY_PREFIX`.
 OURS = "betcore"
 RQ = RQ_KEY_PREFIX
-#: Every stream of replies begins with this.
+#: The prefix of all reply streams.
 REPLIES = f"{OURS}:replies:"
 
 
 def nonce_key(provider_id: int, nonce: str) -> str:
-    """Where a provider's nonce is kept; upper and lower case are the same nonce."""
+    """The key of a provider's nonce. Upper and lower case are the same nonce."""
     return f"{OURS}:nonce:{provider_id}:{nonce.lower()}"
 
 
@@ -20,7 +20,7 @@ def reply_stream(gateway_id: str) -> str:
 
 
 def flight_key(provider_id: int, bet_id: str) -> str:
-    """Where the jobs about one bet are noted that may still be applied, by their deadlines."""
+    """The key that lists the jobs about one bet that may still be applied, by their deadlines."""
     return f"{OURS}:flight:{provider_id}:{bet_id}"
 
 
@@ -30,10 +30,10 @@ def job_id(account_id: int, token: str) -> str:
 
 
 def account_of(job_id: str) -> int:
-    """The account in whose lane a job of ours is."""
+    """The account whose lane contains this job of ours."""
     return int(job_id.partition("-")[0])
 
 
 def token_of(job_id: str) -> str:
-    """The token of the request that became this job: ids are `account-token`."""
+    """The token of the request that became this job. Ids are `account-token`."""
     return job_id.rpartition("-")[2]

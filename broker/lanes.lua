@@ -1,10 +1,12 @@
--- Shared by every script below it: keys, the clock, and the lanes.
+-- Common start of every script: keys, the clock, and the lanes.
 --
--- A lane is a Redis list of job ids, one lane an account: the per-player lock. The job at its head
--- holds the player and is the only one of the lane on RQ's queue; those behind it are RQ-deferred.
--- A worker takes the head and its direct successors; `finish` removes them and queues the new head.
+-- A lane is a Redis list of job ids, one lane per account. It is the per-player lock. The job at
+-- its head holds the player, and only that job of the lane is on RQ's queue. The jobs behind the
+-- head are deferred in RQ. A worker takes the head and its direct successors. `finish` removes them
+-- and queues the new head.
 --
--- ARGV of every script begins: prefix of RQ's keys, prefix of ours, queue name, ISO time of now.
+-- ARGV of every script begins with four common arguments: prefix of RQ's keys, prefix of our keys,
+-- queue name, ISO time of now.
 
 local RQ, OURS, QUEUE, ISO = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local QUEUED = RQ .. ':queue:' .. QUEUE
@@ -13,13 +15,13 @@ local DEFERRED = RQ .. ':deferred:' .. QUEUE
 local STARTED = RQ .. ':wip:' .. QUEUE
 local FINISHED = RQ .. ':finished:' .. QUEUE
 local FAILED = RQ .. ':failed:' .. QUEUE
-local RETURNED = OURS .. ':returned:' .. QUEUE  -- what the sweep brought back; only `take` reads it
-local LANES = OURS .. ':lanes'    -- the lanes that are not empty
+local RETURNED = OURS .. ':returned:' .. QUEUE  -- from the sweep; only `take` reads it
+local LANES = OURS .. ':lanes'  -- the lanes that are not empty
 local LEASES = OURS .. ':leases'  -- batch -> when its worker loses it, in ms
 local MEMORY = OURS .. ':memory'  -- which Redis this is, since when it remembers, its birth (ms)
-local WORKER_TTL = 30             -- seconds; as its heartbeat's: what is killed goes by itself
-local FLIGHT_TTL = 24 * 3600      -- seconds; a job whose end was never learnt is noted for so long
-local DONE = 'done'               -- the batch of a job that was applied, in place of its name
+local WORKER_TTL = 30  -- seconds; as the heartbeat's: a killed worker expires
+local FLIGHT_TTL = 24 * 3600  -- seconds; how long a job without a known end is noted
+local DONE = 'done'  -- replaces the batch's name in a job that was applied
 local call = redis.call
 
 local time = call('TIME')
@@ -30,20 +32,20 @@ local function job_key(id) return RQ .. ':job:' .. id end
 local function batch_key(batch) return OURS .. ':batch:' .. batch end
 local function execution_key(id, batch) return RQ .. ':execution:' .. id .. ':' .. batch end
 
--- Ids of ours carry their account: `account-token`. A foreign job, such as one with an id of RQ's
--- (a UUID, which may begin with digits alone), has no lane.
+-- Our ids contain their account: `account-token`. A foreign job has no lane. Its id may be one of
+-- RQ's: a UUID, whose first part may have only digits.
 local function lane_of(id)
   local account = string.match(id, '^(%d+)%-%x+$')
   return account and (OURS .. ':lane:' .. account)
 end
 
--- No worker can read an answer with another id in it: such an id was planted.
+-- No worker can read an answer that contains another kind of id. Such an id was planted.
 local ID_MAX = 128  -- bytes
 local function is_readable(id)
   return #id <= ID_MAX and not string.find(id, '[^\33-\126]')
 end
 
--- Fields of a job's hash; none where a key of another kind was planted in its place.
+-- Fields of a job's hash. There are none if a key of another type was planted in its place.
 local function fields_of(id, ...)
   local found = redis.pcall('HMGET', job_key(id), ...)
   if not found.err then return unpack(found) end
@@ -60,9 +62,9 @@ local function enqueue(id, list)
   call('RPUSH', list or QUEUED, id)
 end
 
--- A worker of stock RQ on our queue writes statuses too: `started`, then `failed`. So a job of a
--- lane is done only when one of our scripts has taken it off its lane, and it is in hand only while
--- the batch that took it holds its lease.
+-- A worker of stock RQ on our queue also writes statuses: `started`, then `failed`. So the status
+-- does not decide. A job of a lane is done when one of our scripts has taken it off its lane. It is
+-- in hand while the batch that took it holds its lease.
 local function is_open(status, data)
   return data and status and status ~= 'canceled' and status ~= 'stopped'
 end
@@ -78,16 +80,16 @@ local function is_held(batch)
   return batch and call('ZSCORE', LEASES, batch)
 end
 
--- A job that ended, or never began, can no longer change its bet. Without this it stays noted, and
--- whoever asks about the bet makes sure first that no transaction of the job's is left.
+-- A job that ended, or never began, can no longer change its bet. Without this call the job stays
+-- noted. Whoever asks about the bet must then check that no transaction of the job is left.
 local function land(id, flight)
-  -- A planted name may be that of a key of another kind: that must not end the script.
+  -- A planted name may belong to a key of another type, which must not end the script.
   if flight and flight ~= '' then redis.pcall('ZREM', flight, id) end
 end
 
--- Queue the head of a lane, on a list other than RQ's where one is named; a head that can no longer
--- run is removed first. One in hand is left to the batch that holds it. Returns whether the lane
--- has a head: one that has none is the caller's to take off LANES.
+-- Queue the head of a lane, on `list` if given and otherwise on RQ's queue. A head that can no
+-- longer run is removed first. A head in hand is left to the batch that holds it. Returns whether
+-- the lane has a head. If it has none, the caller removes the lane from LANES.
 local function queue_head_if_any(lane, list)
   local head = call('LINDEX', lane, 0)
   while head do
@@ -98,7 +100,8 @@ local function queue_head_if_any(lane, list)
       enqueue(head, list)
       return true
     end
-    call('LPOP', lane)  -- it was cancelled or planted, or its hash is gone (but for a status)
+    -- It was cancelled or planted, or its hash is gone (except for a status).
+    call('LPOP', lane)
     call('ZREM', DEFERRED, head)
     head = call('LINDEX', lane, 0)
   end
@@ -109,10 +112,10 @@ local function queue_head(lane, list)
   if not queue_head_if_any(lane, list) then call('SREM', LANES, lane) end
 end
 
--- Bring forward by so many ms whatever was to end, or has waited since, by a clock that was ahead.
--- Otherwise the lease of a dead worker held its players, and jobs could be applied, for as long as
--- the clock was set back. Only with commands that a gateway's user may run: SRANDMEMBER and LINDEX
--- in place of SMEMBERS and LRANGE.
+-- After the clock was set back, move by `by` ms every end and every start of a wait that the old
+-- clock set. Otherwise the lease of a dead worker would hold its players for as long as the clock
+-- was set back, and jobs could be applied for as long. It uses only commands that a gateway's user
+-- may run: SRANDMEMBER and LINDEX instead of SMEMBERS and LRANGE.
 local ALL = 1000000
 local function bring_forward(by)
   for _, batch in ipairs(call('ZRANGE', LEASES, 0, -1)) do
@@ -130,16 +133,16 @@ local function bring_forward(by)
       end
     end
   end
-  -- Whoever lives is there again with its next heartbeat. RQ's own workers beat less often.
+  -- A living worker reappears with its next heartbeat. RQ's own workers send theirs less often.
   for _, key in ipairs(call('SRANDMEMBER', RQ .. ':workers:' .. QUEUE, ALL)) do
     if redis.pcall('HGET', key, 'betcore') == '1' then call('EXPIRE', key, WORKER_TTL, 'LT') end
   end
 end
 
--- Every script that writes when something ends looks first whether the clock was set back, so that
--- nothing by the new clock is there yet. `latest` is the latest time seen, in ms, noted once a
--- second. So what is brought forward ends a little late, and never early. A clock that was ahead
--- made nonces expire that are needed now: Redis then remembers since now. Returns that time, if it
+-- Every script that writes an expiry calls this first. So when the clock was set back, Redis holds
+-- no time by the new clock yet. `latest` is the latest time seen, in ms, noted once per second. So
+-- a time that is moved comes a little late, and never early. While the clock was ahead, nonces
+-- expired that are needed now. Redis therefore remembers only from now on. Returns that time, if it
 -- has changed.
 local CLOCK_MS = 1000
 local function look_at_clock(latest)
@@ -151,16 +154,16 @@ local function look_at_clock(latest)
   end
 end
 
--- The same, and note the latest time.
+-- Check the clock in the same way, and note the latest time.
 local function note_time(latest)
   local since = look_at_clock(latest)
   if since then return since end
   latest = tonumber(latest or nil) or 0
-  -- A full server does not take it, and need not: it takes no nonce either.
+  -- A full server refuses this write. That is safe, because it accepts no nonce either.
   if NOW_MS >= latest + CLOCK_MS then redis.pcall('HSET', MEMORY, 'latest', NOW_MS) end
 end
 
--- Record a failure as RQ does. `exc_info` is the text compressed, `exc_string` that in base64.
+-- Record a failure as RQ does. `exc_info` is the compressed text, `exc_string` the same in base64.
 local function fail(id, worker, batch, started, ended, ttl, exc_info, exc_string)
   local results = RQ .. ':results:' .. id
   call('HSET', job_key(id), 'status', 'failed', 'ended_at', ISO, 'last_heartbeat', ISO,

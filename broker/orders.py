@@ -1,9 +1,9 @@
 """Orders of operators: jobs that move cash carry an HMAC by a key that gateways do not have.
 
-Whoever may write to Redis can put any job on the queue, or run an old one again. So an order is
-bound to everything it says, to its job and to who waits for it, and it lasts only for seconds.
-Within these, the ledger decides it once: what it booked it does not book again, and what it
-refused it refuses again, however much money there is by then.
+Anyone who may write to Redis can put any job on the queue, or run an old one again. So an order is
+bound to its whole content, to its job and to its reply stream, and it lasts only for seconds.
+Within these, the ledger decides it once. What the ledger booked, it does not book again. What it
+refused, it refuses again, however much money there is by then.
 """
 
 import hmac
@@ -21,11 +21,11 @@ _LABEL = "cash orders 1"
 
 
 class BadOrder(BetcoreError):  # noqa: N818
-    """The job is no order of an operator, or one that is over."""
+    """The job is no order of an operator, or its order has ended."""
 
 
 class Orders:
-    """Signs orders with the key in use, and checks them with every key of the ring."""
+    """Signs orders with the current key, and checks them with every key of the ring."""
 
     def __init__(self, ring: KeyRing, settings: Settings) -> None:
         self._key = ring.current
@@ -35,13 +35,13 @@ class Orders:
         self._clocks_apart_ms = settings.timestamp_tolerance_seconds * 1000
 
     def sign(self, command: CashCommand, job_id: str, reply_to: str, now: float) -> Order:
-        """Vouch for a command as one job, whose result goes to `reply_to`; `now` is Unix time."""
+        """Sign a command as one job, whose result goes to `reply_to`. `now` is Unix time."""
         expires_ms = int(now * 1000 + self._lasts_ms)
         form = self._form(command, job_id, reply_to, expires_ms)
         return Order(expires_ms, self._key.id, _hmac(self._secrets[self._key.id], form))
 
     def checked(self, job_id: str, work: Work, now: float) -> CashCommand:
-        """The command of a job, named by its order, if an operator gave it; `now` is Unix time.
+        """The command of a job, named by its order, if an operator gave it. `now` is Unix time.
 
         Raises BadOrder with a reason that an operator can act on.
         """
@@ -54,7 +54,7 @@ class Orders:
                 f"It is signed with the key {order.key!r:.40}, which the worker does not have:"
                 f" {Purpose.OPERATOR.variable} must be the same for workers and commands."
             )
-        given = order.hmac.encode(errors="replace")  # a planted one may be no text at all
+        given = order.hmac.encode(errors="replace")  # a planted one may contain lone surrogates
         form = self._form(command, job_id, work.reply_to, order.expires_ms)
         if not hmac.compare_digest(given, _hmac(secret, form).encode()):
             raise BadOrder("Its signature is not for this job, which somebody changed or copied.")
@@ -62,25 +62,25 @@ class Orders:
         return replace(command, order_id=token_of(job_id))
 
     def seconds_left(self, order: Order, now: float) -> float:
-        """For how long an order that was checked may still be run; `now` is Unix time."""
+        """How many seconds a checked order may still run. `now` is Unix time."""
         return (order.expires_ms + self._clocks_apart_ms) / 1000 - now
 
     def _require_now(self, left_ms: float) -> None:
-        """Raises BadOrder unless the order is from now, by clocks that may differ somewhat."""
+        """Raises BadOrder unless the order is recent, by clocks that may differ a little."""
         apart = self._clocks_apart_ms
         if left_ms < -apart:
             raise BadOrder(
-                f"It was to be run {-left_ms / 1000:.0f} s ago at the latest: it is an old one, or"
-                " the clocks of this worker and of who ordered it are apart."
+                f"Its time ended {-left_ms / 1000:.0f} s ago: the order is old, or the clocks of"
+                " this worker and of the operator's command differ."
             )
         if left_ms > self._lasts_ms + apart:
             raise BadOrder(
                 f"It lasts for another {left_ms / 1000:.0f} s, which is too long: the clocks, or"
-                " BETCORE_APPLY_WITHIN_SECONDS, of this worker and of who ordered it are apart."
+                " BETCORE_APPLY_WITHIN_SECONDS, of worker and operator's command differ."
             )
 
     def _form(self, command: CashCommand, job_id: str, reply_to: str, expires_ms: int) -> bytes:
-        """All that an order says, in one form."""
+        """The whole content of an order, in one canonical form."""
         said = [self._queue, command.function, command.to_job(), job_id, reply_to, expires_ms]
         return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
 

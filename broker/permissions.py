@@ -1,6 +1,6 @@
-"""The commands of Redis that each kind of process needs, and how it finds out that it may run them.
+"""The commands of Redis that each kind of process needs, and a test that it may run them.
 
-`probe.lua` tries them; what a user may not do is then said at the start, and not by a bet.
+`probe.lua` tests them. So a process reports a missing right when it starts, and not at a bet.
 """
 
 from collections.abc import Sequence
@@ -15,31 +15,31 @@ from broker.scripts import common_arguments, source
 if TYPE_CHECKING:
     from redis import Redis
 
-#: What the scripts of a gateway run, and XREAD and ZREM, which it runs itself.
+#: The commands of a gateway's scripts, and XREAD and ZREM, which it runs itself.
 GATEWAY: Final = (
     *("EXISTS", "EXPIRE", "GET", "HGET", "HMGET", "HSET", "LINDEX", "LLEN", "RPUSH"),
     *("SADD", "SRANDMEMBER", "XREAD", "ZADD", "ZCARD", "ZRANGE", "ZREM"),
 )
-#: What the scripts of a worker run, and BLMOVE, which it runs itself; RQ's code runs some more.
+#: The commands of a worker's scripts, and BLMOVE, which it runs itself. RQ's code runs some more.
 WORKER: Final = (
     *("BLMOVE", "EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HINCRBY", "HINCRBYFLOAT", "HMGET"),
     *("HSET", "LINDEX", "LLEN", "LPOP", "LPOS", "LPUSH", "LRANGE", "LREM", "RPUSH", "SADD"),
     *("SMEMBERS", "SRANDMEMBER", "SREM", "XADD", "ZADD", "ZRANGE", "ZRANGEBYSCORE", "ZREM"),
-    *("ZREMRANGEBYSCORE", "ZSCORE", "DEL"),  # DEL last: it takes the key that the others try
+    *("ZREMRANGEBYSCORE", "ZSCORE", "DEL"),  # DEL last: it removes the key that the others need
 )
 
 
 def require_permissions(answer: Sequence[bytes]) -> None:
-    """Judge what `probe.lua` answered. Raises UnfitRedis, naming the command and the key."""
+    """Judge the answer of `probe.lua`. Raises UnfitRedis, which names the command and the key."""
     if answer:
         command, key, why = map(printable, answer)
         raise refused(Exception(f"{command} on {key.rpartition(':probe:')[0]}:*: {why}"))
 
 
 def require_fit(connection: "Redis", queue: str, commands: Sequence[str] = ()) -> Conditions:
-    """What INFO says of a server that can be used, by a user who may run these commands.
+    """What INFO says about a Redis that can be used, by a user who may run these commands.
 
-    Raises UnfitRedis, or RedisError when it cannot be asked.
+    Raises UnfitRedis, or RedisError when Redis cannot be asked.
     """
     try:
         conditions = judge(connection.info())

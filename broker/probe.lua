@@ -1,8 +1,11 @@
--- Try whether this user may run the commands that our scripts run. ARGV: the common four, then the
--- commands. Returns {} when all is allowed, else the first refusal: command, key, Redis's words.
+-- Test whether this user may run the commands of our scripts. ARGV: the four common arguments, then
+-- the commands.
 --
--- It leaves nothing behind: a key of text is made for a moment, on which every other command that
--- would write fails for its type, which it only does once it is allowed.
+-- Returns {} when all are allowed. Otherwise it returns the first refusal: command, key, Redis's
+-- words.
+--
+-- It leaves nothing behind. It makes a key of type string for a moment. Every other command that
+-- would write fails on that type. But Redis checks the type only after it has allowed the command.
 
 local ARGUMENTS = {
   BLMOVE = {'', 'LEFT', 'RIGHT', '0'}, DEL = {}, EXISTS = {}, EXPIRE = {'1'}, GET = {},
@@ -21,7 +24,7 @@ local function try(command, key)
   return redis.pcall(command, key, unpack(arguments))
 end
 
--- Other errors, as of a server that is full, are of the moment, and no matter of rights. The second
+-- Other errors, such as those of a full server, pass and say nothing about rights. The second
 -- wording is that of Redis 7.0.
 local function is_forbidden(answer)
   return type(answer) == 'table' and answer.err

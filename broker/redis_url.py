@@ -1,8 +1,8 @@
-"""REDIS_URL, read in one place, for the gateway's own connections and for those of redis-py.
+"""Reads REDIS_URL in one place, for the gateway's own connections and for those of redis-py.
 
-Redis-py hands every option of a URL to its connections, where one that is unknown is a TypeError
-long after the start. The gateway's own connections (`broker/wire.py`) would ignore it. So only
-options that both obey are taken, and all others are refused.
+redis-py passes every option of a URL to its connections. There an unknown option is a TypeError,
+long after the start. The gateway's own connections (`broker/wire.py`) would ignore it. So this
+module accepts only options that both obey, and refuses all others.
 """
 
 import ssl
@@ -38,7 +38,7 @@ _ABOVE_0 = ("socket_timeout", "socket_connect_timeout")
 _BOOLEANS = ("socket_keepalive", "ssl_check_hostname")
 _BOOLEAN = frozenset(["true", "false", "yes", "no", "t", "f", "y", "n", "1", "0"])
 
-Options = dict[str, Any]  # the arguments of a connection, as redis-py names them
+Options = dict[str, Any]  # the arguments of a connection, by redis-py's names
 
 
 class BadRedisUrl(BetcoreError):  # noqa: N818
@@ -48,11 +48,11 @@ class BadRedisUrl(BetcoreError):  # noqa: N818
 def read_redis_url(url: str) -> Options:
     """The arguments of a connection, for redis-py: host, port, db and so on.
 
-    Raises BadRedisUrl, without the URL, since that may hold a password.
+    Raises BadRedisUrl. Its text is without the URL, which may hold a password.
     """
     try:
         parts = urlsplit(url)
-        # A character of the password may have ended the address: another server would be asked.
+        # A character of the password may have ended the address. Then we would ask another server.
         if parts.fragment or ("@" in parts.query + parts.path and "@" not in parts.netloc):
             raise BadRedisUrl(
                 "REDIS_URL cannot be read: in a user name or password, write / as %2F, ? as %3F "
@@ -73,16 +73,16 @@ def read_redis_url(url: str) -> Options:
 
 
 def tls_context(options: Options) -> ssl.SSLContext | None:
-    """How to speak TLS with the server of these options; None when they ask for none.
+    """The TLS context for the server of these options, or None when they name no TLS.
 
-    It is made by redis-py, as for its own connections. Raises BadRedisUrl when that fails.
+    redis-py makes it, as for its own connections. Raises BadRedisUrl when that fails.
     """
     if not _is_tls(options):
         return None
     of_tls = {name.removeprefix("ssl_"): value for name, value in options.items() if name in _TLS}
     if not Path(of_tls.get("ca_path") or ".").is_dir():
         raise BadRedisUrl("REDIS_URL: ssl_ca_path is not a folder.")
-    # As redis-py's TLS connection defaults them.
+    # The defaults of redis-py's TLS connection.
     defaults: Options = {"cert_reqs": "required", "check_hostname": True}
     try:
         return RedisSSLContext(**(defaults | of_tls)).get()
@@ -96,7 +96,7 @@ def no_retry() -> Retry:
 
 
 def connect_redis(url: str, **more: Any) -> Redis:
-    """A redis-py client, which connects when it is used; what the URL says goes before `more`.
+    """A redis-py client, which connects at its first use. Options of the URL override `more`.
 
     Raises BadRedisUrl.
     """
@@ -104,7 +104,7 @@ def connect_redis(url: str, **more: Any) -> Redis:
 
 
 def redis_pool(url: str, **more: Any) -> RedisPool:
-    """The connections of a redis-py client, as in `connect_redis`."""
+    """The connection pool of a redis-py client, as in `connect_redis`."""
     return RedisPool(**({"connection_class": Connection} | more | read_redis_url(url)))
 
 

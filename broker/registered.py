@@ -1,13 +1,13 @@
-"""The workers that are registered on our queue, and which of them are not ours.
+"""The workers that are registered on our queue, and which of them are foreign.
 
-A worker of stock RQ takes bets and fails them. What it takes comes back (`sweep.lua`), late.
+A worker of stock RQ takes bets and fails them. The sweep (`sweep.lua`) returns them, late.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-#: The field of RQ's worker record that ours have, and its value.
+#: The field of RQ's worker record that marks a worker as ours, and its value.
 MARK = "betcore"
 MARKED = "1"
 
@@ -16,14 +16,17 @@ SUSPENDED = "The queue is suspended, so bets are refused: `betcore queue resume`
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A worker as RQ's record of it says; texts may be anything, but are short and printable."""
+    """A worker as RQ's record describes it.
+
+    Anyone may have written the texts, but they are short and printable.
+    """
 
     name: str
     host: str
     pid: str
     version: str  # of RQ
     state: str
-    since: str  # when it started, as RQ writes a time
+    since: str  # when it started, in RQ's format of time
     seen: str  # its last heartbeat
     ours: bool
 
@@ -40,16 +43,16 @@ class Attendance:
 
     @property
     def foreign(self) -> list[Registered]:
-        """Those that are not ours."""
+        """The workers that are not ours."""
         return [worker for worker in self.workers if not worker.ours]
 
     @property
     def only_foreign(self) -> bool:
-        """Whether nobody brings back what foreign workers take: bets are then hurt."""
+        """Whether no worker of ours can return what foreign workers take. Bets then suffer."""
         return bool(self.workers) and not any(worker.ours for worker in self.workers)
 
     def warning(self, queue: str) -> str:
-        """What is wrong with who works here, in one line; "" when nothing is."""
+        """What is wrong with the registered workers, in one line, or "" when nothing is."""
         if not self.foreign:
             return ""
         names = ", ".join(map(str, self.foreign[:5]))
@@ -66,20 +69,20 @@ class Attendance:
 
 
 def read_attendance(answer: Sequence[Any]) -> Attendance:
-    """What `workers.lua` answered."""
+    """The answer of `workers.lua`, decoded."""
     suspended, rows = answer
     workers = sorted((registered(row) for row in rows), key=lambda worker: worker.name)
     return Attendance(bool(suspended), tuple(workers))
 
 
 def registered(values: Iterable[bytes | str | None]) -> Registered:
-    """A worker by eight values: those of a row of `workers.lua`."""
+    """A worker from the eight values of a row of `workers.lua`."""
     name, host, pid, version, state, since, seen, mark = (printable(value) for value in values)
     return Registered(name, host, pid, version, state, since, seen, mark == MARKED)
 
 
 def printable(value: bytes | str | None, characters_max: int = 100) -> str:
-    """A text from Redis that can be shown and logged, whoever has written it."""
+    """A text from Redis that is safe to show and log, whoever has written it."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else value or ""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[
         :characters_max

@@ -1,10 +1,10 @@
 -- Note which Redis this is. One that is new, restarted or failed over may have forgotten nonces,
--- and so may one that evicted keys: it remembers since now, and requests stamped earlier are not
--- admitted (PROTOCOL.md).
+-- and so may one that evicted keys. Then it remembers only from now on, and requests stamped
+-- earlier are not admitted (PROTOCOL.md).
 --
--- ARGV: the common four, run id of the server, how many keys it has evicted. Returns when this
--- memory began, empty, in ms: it is another one where everything was lost, and the same after a
--- restart that kept the data.
+-- ARGV: the four common arguments, run id of the server, how many keys it has evicted. Returns when
+-- this memory began, empty, in ms. That changes when everything was lost, and stays the same after
+-- a restart that kept the data.
 
 local RUN_ID, EVICTED = ARGV[5], ARGV[6] or '0'
 local run_id, evicted, since, born, latest =

@@ -1,4 +1,5 @@
--- Prolong a lease that is still held. ARGV: the common four, batch, lease (ms). Returns 1 or 0.
+-- Prolong a lease that is still held. ARGV: the four common arguments, batch, lease (ms). Returns
+-- 1, or 0 when the lease was lost.
 
 local BATCH, LEASE_MS = ARGV[5], ARGV[6]
 

@@ -1,8 +1,14 @@
--- Let failed jobs wait again, each at the end of its lane, as if it came now; its deadline stays.
--- ARGV: the common four, then ids. Returns a letter for each: Q it waits again, N it is not among
--- the failed, G it is gone, X it is not a job of ours, A it was applied, L it is too late.
+-- Requeue failed jobs, each at the end of its lane, as if it arrived now. Its deadline stays.
 --
--- In one step: a job is never on no list.
+-- ARGV: the four common arguments, then ids. Returns a letter per id:
+-- - Q: it waits again
+-- - N: it is not among the failed jobs
+-- - G: it is gone
+-- - X: it is no job of ours
+-- - A: it was applied
+-- - L: it is too late.
+--
+-- One atomic step does it all, so that every job is always on a list.
 
 local function requeue(id)
   if not call('ZSCORE', FAILED, id) then return 'N' end
@@ -16,7 +22,7 @@ local function requeue(id)
   if (tonumber(since or nil) or 0) > NOW_MS then return 'L' end  -- the clock was set back since
 
   call('ZREM', FAILED, id)
-  if call('LPOS', lane, id) then return 'Q' end  -- a foreign worker said that it failed
+  if call('LPOS', lane, id) then return 'Q' end  -- a foreign worker marked it as failed
   call('HDEL', job_key(id), 'exc_info')
   call('PERSIST', job_key(id))
   if call('RPUSH', lane, id) > 1 then

@@ -1,9 +1,12 @@
--- How the queue is. ARGV: the common four.
--- Returns numbers: ms until a suspension ends (-1: never, -2: there is none); jobs queued,
--- deferred, started, finished, failed; for how many ms the oldest has waited (-1: none waits).
+-- The state of the queue. ARGV: the four common arguments.
+--
+-- Returns numbers:
+-- - ms until a suspension ends (-1: never, -2: there is none),
+-- - jobs queued, deferred, started, finished, failed,
+-- - how many ms the oldest job has waited (-1: none waits).
 
--- Since when the first of these waits. `queued_ms` is of the last time it was put on the queue: for
--- one that a foreign worker had taken, its wait began earlier.
+-- When the wait of a job began. `queued_ms` is the last time when it was put on the queue. The wait
+-- of a job that a foreign worker had taken began earlier.
 local function since(id)
   return id and tonumber(call('HGET', job_key(id), 'queued_ms') or nil)
 end

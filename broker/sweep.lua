@@ -1,16 +1,18 @@
--- Make every lane move again: return batches whose lease ran out, queue heads that nobody holds.
+-- Make every lane move again: return batches whose lease ran out, and queue heads that nobody
+-- holds.
 --
--- Each worker runs it twice a second, under no lock: it is one atomic step, and does nothing
--- where nothing is wrong. ARGV: the common four. Returns how many heads it queued.
+-- Each worker runs it twice per second, without a lock. It is one atomic step, and does nothing
+-- when nothing is wrong. ARGV: the four common arguments. Returns how many heads it queued.
 --
--- What it brings back goes on a list of ours, where no worker of stock RQ takes it once more.
+-- What it returns goes on a list of ours, where no worker of stock RQ can take it again.
 
 local SWEPT_MAX = 10000  -- jobs on the queue
 
 look_at_clock(call('HGET', MEMORY, 'latest'))
 local queued = 0
 
--- A lost lease returns its whole batch at once: all wait again, then each lane queues its head.
+-- A lost lease returns its whole batch at once. All its jobs wait again, then each lane queues its
+-- head.
 for _, batch in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', NOW_MS)) do
   local lanes = {}
   call('ZREM', LEASES, batch)
@@ -37,9 +39,9 @@ for _, batch in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', NOW_MS)) do
   call('DEL', batch_key(batch))
 end
 
--- Who took an id from RQ's queue and did not get further: a worker of ours that died between BLMOVE
--- and `take`, or a worker of stock RQ, at any moment. One of ours that has not died finds the id
--- gone from here, and takes it from where it is now.
+-- These ids were taken from RQ's queue, and got no further. Their taker is a worker of ours that
+-- died between BLMOVE and `take`, or a worker of stock RQ at any moment. A worker of ours that
+-- still lives finds the id gone from here, and takes it from where it is now.
 for _, id in ipairs(call('LRANGE', INTERMEDIATE, 0, -1)) do
   call('LREM', INTERMEDIATE, 1, id)
   local status, batch = fields_of(id, 'status', 'batch')
@@ -52,11 +54,12 @@ end
 call('ZREMRANGEBYSCORE', FINISHED, 0, NOW_S)
 call('ZREMRANGEBYSCORE', FAILED, 0, NOW_S)
 
--- Ours have a score a day ahead: these are of stock workers that died.
+-- Our entries have a score one day ahead. The expired ones belong to stock workers that died.
 call('ZREMRANGEBYSCORE', STARTED, 0, NOW_S)
 
--- After an outage hundreds of thousands may wait. They are worked off first: to look through them
--- all, 2 us each, twice a second for each worker, would leave Redis no time for anything else.
+-- After an outage hundreds of thousands of jobs may wait. Workers process them first. A check of
+-- all of them takes 2 us per job, twice per second and worker: Redis would have no time for
+-- anything else.
 if call('LLEN', QUEUED) + call('LLEN', RETURNED) > SWEPT_MAX then return queued end
 
 local held = {}

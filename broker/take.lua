@@ -1,24 +1,27 @@
--- Take up to N jobs into one batch, started as RQ starts them, under one lease.
+-- Take at most N jobs into one batch under one lease. RQ sees them as started.
 --
--- ARGV: the common four, worker name, worker key, batch, N, lease (ms), started-registry ttl (s),
---   first (an id that BLMOVE put on the intermediate list, or ''), time now (s), ttl (s) and
---   exc_info and exc_string of an expired job.
--- Returns `false` when RQ is suspended, else a row a job: id, data, ms until its deadline,
---   flight key (or ''). After them a row for each of the first jobs that expired: id, data, '' and
---   how many expired in all.
+-- ARGV: the four common arguments, then:
+-- - worker name, worker key, batch, N, lease (ms), started-registry ttl (s),
+-- - first (an id that BLMOVE put on the intermediate list, or ''), time now (s),
+-- - ttl (s), exc_info and exc_string of an expired job.
+--
+-- Returns `false` when RQ is suspended. Otherwise it returns one row per job: id, data, ms until
+-- its deadline, flight key (or ''). Then follows one row for each of the first jobs that expired:
+-- id, data, '' and how many expired in all.
 
 local WORKER, WORKER_KEY, BATCH, N = ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 local LEASE_MS, STARTED_TTL, FIRST, STARTED_AT = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local EXPIRED_TTL, EXPIRED_INFO, EXPIRED_STRING = ARGV[13], ARGV[14], ARGV[15]
 
--- Jobs that expired wait in thousands after an outage: one script must not block Redis for all.
+-- After an outage thousands of expired jobs may wait. One script must not block Redis for all of
+-- them.
 local EXPIRED_MAX = 500
 local FLIGHT_MAX = 1024  -- bytes
 
--- Whatever has written the hash: nothing longer is a job of ours, and a worker must not read it.
+-- Anyone may have written the hash. Longer data is no job of ours, and a worker must not read it.
 local DATA_MAX = 16384  -- bytes
 
-local EXPIRED_SHOWN = 5  -- to be named in the worker's log
+local EXPIRED_SHOWN = 5  -- rows for the worker's log
 
 local rows, ids, scores, late = {}, {}, {}, {}
 local expired = 0
@@ -26,7 +29,7 @@ local expired = 0
 local function read(id)
   local status, data, deadline, batch, flight =
     fields_of(id, 'status', 'data', 'deadline', 'batch', 'flight')
-  -- What is longer than ours ever is was planted, and must not fill the answer.
+  -- A longer value than any of ours was planted, and must not fill the answer.
   if flight and #flight > FLIGHT_MAX then flight = '' end
   return {status = status, data = data, deadline = tonumber(deadline or nil), batch = batch,
     flight = flight}
@@ -35,7 +38,7 @@ end
 local function readable(data) return #data <= DATA_MAX and data or '' end
 
 local function start(id, job, deadline)
-  -- At the first, so that a second copy of it finds it in hand.
+  -- The first job takes the lease, so that a second copy of the job finds it in hand.
   if #ids == 0 then call('ZADD', LEASES, NOW_MS + LEASE_MS, BATCH) end
   forget_failure(id, job.status)
   call('HSET', job_key(id), 'status', 'started', 'started_at', ISO, 'last_heartbeat', ISO,
@@ -46,7 +49,7 @@ local function start(id, job, deadline)
   rows[#rows + 1] = {id, readable(job.data), deadline - NOW_MS, job.flight or ''}
 end
 
--- Take these of a lane: its head, the job that was read already, and those behind it.
+-- Take the given members of a lane: its head, which was read already, and the jobs behind it.
 local function take_lane(lane, members, head)
   local before = #rows
   for place, id in ipairs(members) do
@@ -81,7 +84,7 @@ local function take(id)
   local members = call('LRANGE', lane, 0, N - #rows - 1)  -- as far as the batch has room
   if members[1] ~= id then
     if not call('LPOS', lane, id) then  -- in no lane, as after a requeue
-      -- A second copy, gone, or applied already, whatever a worker of another kind made of it.
+      -- It is a second copy, gone, or applied already, whatever a foreign worker wrote about it.
       if job.status ~= 'queued' or not job.data or job.batch == DONE then return end
       call('RPUSH', lane, id)
       call('SADD', LANES, lane)
@@ -113,13 +116,13 @@ if #rows > 0 then
   call('ZADD', STARTED, unpack(scores))
   call('ZREM', DEFERRED, unpack(ids))
   call('SET', batch_key(BATCH), table.concat(ids, ' '))
-  -- RQ shows what a worker is doing by its executions: the first job stands for the batch.
+  -- RQ shows what a worker does by its executions. The first job represents the batch there.
   local shown = execution_key(ids[1], BATCH)
   call('HSET', shown, 'id', BATCH, 'job_id', ids[1], 'created_at', STARTED_AT,
     'last_heartbeat', STARTED_AT, 'worker_name', WORKER)
   call('EXPIRE', shown, STARTED_TTL)
   call('SADD', WORKER_KEY .. ':executions', ids[1] .. ':' .. BATCH)
-  call('EXPIRE', WORKER_KEY .. ':executions', STARTED_TTL)  -- a worker may die before it beats
+  call('EXPIRE', WORKER_KEY .. ':executions', STARTED_TTL)  -- a worker may die before its heartbeat
   call('HSET', WORKER_KEY, 'state', 'busy')
   call('EXPIRE', WORKER_KEY, WORKER_TTL)
 end

@@ -1,7 +1,7 @@
--- Show as finished again what was applied, and then marked as failed by a worker of stock RQ that
--- had taken it before it came back. ARGV: the common four. Returns how many.
+-- Show applied jobs as finished again. A worker of stock RQ had taken them before they came back,
+-- and marked them as failed later. ARGV: the four common arguments. Returns how many it changed.
 
-local LOOKED_AT_MAX = 200  -- of those that failed last
+local LOOKED_AT_MAX = 200  -- the most recent failures
 
 local mended = 0
 for _, id in ipairs(call('ZRANGE', FAILED, 0, LOOKED_AT_MAX - 1, 'REV')) do

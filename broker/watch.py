@@ -1,4 +1,4 @@
-"""A gateway's eye on its Redis: fit for use when it connects, and every second while it runs."""
+"""A gateway's check of its Redis: when it connects, and every second while it runs."""
 
 import asyncio
 import hashlib
@@ -15,47 +15,47 @@ from logs.warning_throttle import Reminder
 
 _EVERY_SECONDS = 1.0
 _PROBE, _REMEMBER, _WORKERS = map(source, ("probe", "remember", "workers"))
-_PROBE_SHA = hashlib.sha1(_PROBE.encode()).hexdigest()  # noqa: S324  # as Redis names a script
+_PROBE_SHA = hashlib.sha1(_PROBE.encode()).hexdigest()  # noqa: S324 # Redis's name of a script
 _NOBODY = Attendance(suspended=False, workers=())
 
 
 class Watch:
-    """Looks at the Redis of one gateway."""
+    """Checks the Redis of one gateway."""
 
     def __init__(self, queue: str, within_seconds: float) -> None:
-        """`within_seconds` is how long one look may take."""
+        """`within_seconds` is the time limit of one check."""
         self._queue = queue
         self._within_seconds = within_seconds
         self._reminder = Reminder(logging.getLogger("betcore.redis"))
         self._attendance = _NOBODY
         self._warnings: tuple[str, ...] = ()
-        self.unfit = ""  # why this Redis cannot be used, as the last look said
+        self.unfit = ""  # why the last check found Redis unusable
 
     @property
     def refusing(self) -> str:
-        """Why no bet may be admitted, in one line, though Redis can be used; "" when it may."""
+        """Why no bet may be admitted although Redis can be used, in one line; otherwise ""."""
         attendance = self._attendance
         return attendance.warning(self._queue) if attendance.only_foreign else ""
 
     @property
     def trouble(self) -> str:
-        """Why a bet would be refused, in one line; "" when it would not."""
+        """Why a bet would be refused, in one line, or "" when it would not."""
         return self.unfit or self.refusing or (SUSPENDED if self._attendance.suspended else "")
 
     @property
     def warnings(self) -> list[str]:
-        """What is not as it should be and keeps no bet out, a line each."""
+        """What should be corrected but refuses no bet, one line each."""
         foreign = self._attendance.warning(self._queue)
         return [*self._warnings, *([foreign] if foreign and not self.refusing else [])]
 
     async def meet(self, wire: Wire) -> int:
-        """Look at a new connection; when the memory of this Redis began, in ms.
+        """Check a new connection. Returns when the memory of this Redis began, in ms.
 
         Raises UnfitRedis, RedisError or TimeoutError: no request may be admitted there.
         """
         try:
             async with asyncio.timeout(self._within_seconds):
-                # All at once, as a failover waits for it.
+                # All at once, because a failover waits for it.
                 common = common_arguments(self._queue)
                 questions = (
                     wire.call("INFO"),
@@ -67,16 +67,16 @@ class Watch:
                 require_permissions(forbidden)
                 return await self._look(wire, conditions)
         except redis_errors.ResponseError as error:
-            if not is_forbidden(error):  # but of the moment, as while it loads its file
+            if not is_forbidden(error):  # of the moment, as while Redis loads its file
                 raise
             raise self._note(refused(error)) from error
         except UnfitRedis as error:
             raise self._note(error) from None
 
     async def keep(self, wire: Wire) -> None:
-        """Look again and again until the connection is lost.
+        """Check every second until the connection is lost.
 
-        Raises as `meet` as soon as the server cannot be used any more.
+        Raises as `meet` does, as soon as the server can no longer be used.
         """
         while not (await asyncio.wait([wire.lost], timeout=_EVERY_SECONDS))[0]:
             try:

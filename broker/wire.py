@@ -1,8 +1,8 @@
-"""One asyncio connection to Redis on which commands are pipelined: sent at once, answered in order.
+"""One asyncio connection to Redis that pipelines commands: it sends at once, and answers in order.
 
 redis-py's asyncio client takes a connection out of a pool for each command and waits for its
-answer, which costs the gateway a fifth of its throughput (docs/adr/0005). Reading URLs stays
-redis-py's, parsing stays hiredis's.
+answer. That costs the gateway a fifth of its throughput (docs/adr/0005). redis-py still reads URLs,
+and hiredis still parses answers.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Answer = Any  # what Redis answers: bytes, int, None, or a list of these
 
 
 class Wire(asyncio.Protocol):
-    """A connection; use `connect`. When it is lost, every answer still awaited fails."""
+    """A connection, made by `connect`. When it is lost, every answer still awaited fails."""
 
     def __init__(self) -> None:
         self._reader = hiredis.Reader(replyError=redis_errors.ResponseError)
@@ -44,7 +44,7 @@ class Wire(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        """Whether a command could still be sent."""
+        """Whether the connection can still send a command."""
         return self._transport is not None and not self._transport.is_closing()
 
     def abort(self) -> None:
@@ -84,7 +84,7 @@ class Wire(asyncio.Protocol):
 
 
 def patience_seconds(settings: Settings) -> float:
-    """How long an answer may take before the connection is dropped: the shorter of two limits.
+    """Seconds without an answer until the connection is dropped: the shorter of two limits.
 
     Raises BadRedisUrl.
     """

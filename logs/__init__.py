@@ -1,1 +1,1 @@
-"""How every process of ours writes its log; knows nothing of bets."""
+"""How every process of betcore writes its log. This package knows nothing of bets."""

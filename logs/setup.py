@@ -1,4 +1,4 @@
-"""How our processes log: on stderr, one line each, in UTC, without colours."""
+"""The format of our logs: on stderr, one line per message, in UTC, without colours."""
 
 import logging
 import sys
@@ -8,11 +8,11 @@ _FORMAT = "%(asctime)s.%(msecs)03dZ {who} %(levelname)s %(message)s"
 
 
 def log_as(who: str) -> None:
-    """Log what this process has to say as `who`, such as `worker-1`."""
+    """Send the log of this process to stderr under the name `who`, such as `worker-1`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine(_FORMAT.format(who=who), "%Y-%m-%dT%H:%M:%S"))
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    # What they say at INFO of each start and stop, we say ourselves, once.
+    # At INFO these libraries report each start and stop. Our own messages report them once.
     for chatty in ("uvicorn", "rq", "alembic", "httpx"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

@@ -1,19 +1,19 @@
-"""Text from outside as a line of a log may show it: quoted, on one line, and not too long."""
+"""Text from outside in the form that is safe in a log: quoted, on one line, and not too long."""
 
 from typing import Final
 
-#: Characters shown of one value. A `betId`, the longest that is ours, has as many.
+#: Characters shown per value. The longest of our own values, a `betId`, has this many.
 MOST: Final = 128
 
 
 def shown(value: object) -> str:
-    """A value in single quotes; `-` for None.
+    """A value in single quotes, or `-` for None.
 
-    Whatever could begin a line, move the cursor or reverse what follows is escaped, as `repr` does.
+    As `repr` does, it escapes whatever could begin a line, move the cursor or reverse the text.
     """
     if value is None:
         return "-"
     text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-    # `repr` takes the other quotes for a text with these in it, unless it has both.
+    # The added double quote makes `repr` choose single quotes, unless the text has both kinds.
     quoted = "'" + repr('"' + text[:MOST])[2:]
     return quoted if len(text) <= MOST else f"{quoted}…"

@@ -1,4 +1,4 @@
-"""Says the same thing a few times in a while, and then how often it was not said."""
+"""Lets a repeated message pass a few times per window of time, and counts the rest."""
 
 import time
 from collections.abc import Callable, Hashable
@@ -16,26 +16,29 @@ class _Window:
 
 
 class Throttle(Generic[Key]):
-    """Lets each key pass a few times in each window of time, and counts the rest.
+    """Lets each key pass a few times per window of time, and counts the rest.
 
-    A window begins with the first one after the window before. There are as many windows as there
-    are keys: use keys that no outsider can choose.
+    A window begins with the first message after the previous window. There are as many windows as
+    there are keys: use keys that no outsider can choose.
     """
 
     def __init__(self, every_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`every_seconds`: how long a window is."""
+        """`every_seconds` is the length of a window."""
         self.every_seconds = every_seconds
         self._clock = clock
         self._windows: dict[Key, _Window] = {}
 
     def lets(self, key: Key, most: int) -> bool:
-        """Whether to say it: it is one of the first `most` of its window. Else it is counted."""
+        """Whether to log it: it is one of the first `most` of its window.
+
+        Otherwise it is counted.
+        """
         now = self._clock()
         window = self._windows.get(key)
         if window is None:
             window = self._windows[key] = _Window(now)
         elif now - window.began >= self.every_seconds:
-            window.began, window.said = now, 0  # what is unsaid is told with those of this window
+            window.began, window.said = now, 0  # `unsaid` stays: it is reported with this window
         if window.said < most:
             window.said += 1
             return True
@@ -43,14 +46,14 @@ class Throttle(Generic[Key]):
         return False
 
     def skip(self, key: Key, count: int) -> None:
-        """Count as many that are not said."""
+        """Count this many messages as not logged."""
         window = self._windows.setdefault(key, _Window(self._clock()))
         window.unsaid += count
 
     def ended(self, *, everything: bool = False) -> list[tuple[Key, int]]:
-        """The keys that were not said, and how often: of windows that ended, or of all of them.
+        """Each key with suppressed messages and their number, of ended windows or of `everything`.
 
-        They are told once, and forgotten.
+        Each number is returned once, and then forgotten.
         """
         if not self._windows:
             return []

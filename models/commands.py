@@ -1,7 +1,7 @@
-"""Commands: what a caller asks of the ledger. Imperative, frozen, valid by construction.
+"""Commands: what a caller asks of the ledger. They are frozen, and valid by construction.
 
-A command is read from a request's body once, at the edge; nothing inside checks its form again.
-It becomes JSON (`to_job`) to travel through the queue, and itself again (`from_job`) in a worker.
+The gateway reads a command from the body of a request, once. No inner code checks its form again. A
+command becomes JSON (`to_job`) for the queue, and a command again (`from_job`) in a worker.
 """
 
 import re
@@ -24,7 +24,7 @@ JobValue = str | int | None
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a command acts: found from the session's id, and never changing for it."""
+    """Where a command acts. The session's id determines it, and it never changes."""
 
     provider_id: int
     session_id: str
@@ -36,9 +36,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class BetCommand:
-    """A call about one bet; each subclass says which amounts it has and which ids it answers."""
+    """A call about one bet. Each subclass defines which amounts it has and which ids it answers."""
 
-    #: The name under which a job runs it.
+    #: The name under which a job runs the command.
     function: ClassVar[str]
     #: The names of the transaction ids in the answer, in the order of `Outcome.ids`.
     answers: ClassVar[tuple[str, ...]]
@@ -53,14 +53,14 @@ class BetCommand:
     stake: Decimal | None = None
     win: Decimal | None = None
     odd: Decimal | None = None
-    player: str = field(default="", compare=False)  # its id, for people; no job carries it
+    player: str = field(default="", compare=False)  # its id, for people; no job contains it
 
     @classmethod
     def read(cls, body: Mapping[str, object], place: Place) -> Self:
         """Read the body of one call.
 
-        Raises InvalidRequest, naming the field; also when the body claims another currency or
-        player than those of the place.
+        Raises InvalidRequest, which names the field. It also does so when the body claims another
+        currency or player than those of the place.
         """
         _require_claims(body, place)
         odd = body.get("winOdd") if cls.has_win else None
@@ -77,7 +77,7 @@ class BetCommand:
         )
 
     def to_job(self) -> dict[str, JobValue]:
-        """The command as JSON values; amounts as text, so that nothing is a binary float."""
+        """The command as JSON values. Amounts are text, so that none becomes a binary float."""
         return {
             "provider": self.provider_id,
             "session": self.session_id,
@@ -108,7 +108,7 @@ class BetCommand:
 
 
 class PayIn(BetCommand):
-    """Take a stake; its outcome comes later."""
+    """Take a stake. Its outcome comes later."""
 
     __slots__ = ()
     function = "bets.pay_in"
@@ -117,7 +117,7 @@ class PayIn(BetCommand):
 
 
 class PayOut(BetCommand):
-    """Pay the win of a stake that was taken; 0: the bet is lost."""
+    """Pay the win of a stake that was taken. A win of 0 means that the bet is lost."""
 
     __slots__ = ()
     function = "bets.pay_out"
@@ -126,7 +126,7 @@ class PayOut(BetCommand):
 
 
 class PayInOut(BetCommand):
-    """Take a stake and pay its win, both or neither (PROTOCOL.md, rule 2)."""
+    """Take a stake and pay its win: both or neither (PROTOCOL.md, rule 2)."""
 
     __slots__ = ()
     function = "bets.pay_in_out"
@@ -136,7 +136,7 @@ class PayInOut(BetCommand):
 
 
 class Refund(BetCommand):
-    """Undo a bet, whatever has become of it; an unknown one can then never be taken."""
+    """Undo a bet, whatever has become of it. An unknown bet can then never be taken."""
 
     __slots__ = ()
     function = "bets.refund"
@@ -145,7 +145,7 @@ class Refund(BetCommand):
 
 @dataclass(frozen=True, slots=True)
 class CashCommand:
-    """Money between a player's account and the world outside, once per reference."""
+    """Money between a player's account and the outside world, once per reference."""
 
     function: ClassVar[str]
     answers: ClassVar[tuple[str, ...]] = ("transferId",)
@@ -153,12 +153,12 @@ class CashCommand:
     account_id: int
     reference: str
     amount: Decimal
-    #: Names the order by which it is run, of which there may be several for one reference.
+    #: Names the order that runs the command. One reference may have several orders.
     order_id: str = ""
 
     @classmethod
     def read(cls, account_id: int, reference: str, amount: str, decimals: int) -> Self:
-        """Read what an operator typed. Raises InvalidRequest, naming the field."""
+        """Read what an operator typed. Raises InvalidRequest, which names the field."""
         return cls(
             account_id=account_id,
             reference=read_text(reference, "reference"),
@@ -166,7 +166,7 @@ class CashCommand:
         )
 
     def to_job(self) -> dict[str, JobValue]:
-        """The command as JSON values; the order is the job itself."""
+        """The command as JSON values, without `order_id`: the job itself is the order."""
         return {
             "account": self.account_id,
             "reference": self.reference,
@@ -191,7 +191,7 @@ class Deposit(CashCommand):
 
 
 class Withdrawal(CashCommand):
-    """Take money out of a player's account, if it is there."""
+    """Take money out of a player's account, if the balance covers it."""
 
     __slots__ = ()
     function = "cash.withdrawal"
@@ -199,9 +199,9 @@ class Withdrawal(CashCommand):
 
 Command = BetCommand | CashCommand
 
-#: All that the queue may run, by the name a job carries; a worker imports nothing a job names.
 _COMMANDS = (PayIn, PayOut, PayInOut, Refund, Deposit, Withdrawal)
-#: The commands by the function that a job names, and by what the release before this one named it.
+#: Every command that the queue may run, by the name in a job: that of this release, and that of the
+#: release before. So a job cannot name code to import.
 COMMANDS: dict[str, type[BetCommand] | type[CashCommand]] = {
     **{command.function: command for command in _COMMANDS},
     **{f"workers.jobs.{command.function.rpartition('.')[2]}": command for command in _COMMANDS},
@@ -209,9 +209,9 @@ COMMANDS: dict[str, type[BetCommand] | type[CashCommand]] = {
 
 
 def read_text(value: object, name: str) -> str:
-    """Read 1 to 128 code points without control characters; a JSON integer is taken as its text.
+    """Read text of 1 to 128 code points without control characters. A JSON integer counts as text.
 
-    Source: PROTOCOL.md, "Types". Raises InvalidRequest, naming the field.
+    Source: PROTOCOL.md, "Types". Raises InvalidRequest, which names the field.
     """
     is_text = type(value) is str or (type(value) is JsonNumber and _INTEGER.fullmatch(value))
     if not is_text or not isinstance(value, str) or not 0 < len(value) <= _TEXT_MAX:
@@ -222,7 +222,7 @@ def read_text(value: object, name: str) -> str:
 
 
 def _require_claims(body: Mapping[str, object], place: Place) -> None:
-    """Refuse a body that says of itself that it is not for this place (PROTOCOL.md, "Claims")."""
+    """Refuse a body that claims another currency or player (PROTOCOL.md, "Claims")."""
     currency = body.get("currency")
     if currency is not None and (type(currency) is not str or currency != place.currency):
         raise InvalidRequest("The currency in the body is not the session's.")

@@ -20,7 +20,7 @@ class BetcoreError(Exception):
         super().__init__(message or self.__doc__)
 
 
-class InvalidRequest(BetcoreError):  # noqa: N818 - named for what the caller did
+class InvalidRequest(BetcoreError):  # noqa: N818 - the name says what the caller did
     """The body cannot be read as this call."""
 
 
@@ -39,7 +39,7 @@ class AlreadyExists(BetcoreError):  # noqa: N818
 class LedgerError(BetcoreError):
     """The ledger could not apply a batch."""
 
-    sqlstate = ""  # what PostgreSQL calls it, if it was PostgreSQL
+    sqlstate = ""  # PostgreSQL's SQLSTATE, if it reported the error
 
 
 class LedgerUnavailable(LedgerError):  # noqa: N818

@@ -1,4 +1,4 @@
-"""The keys that are kept outside the database, so that who can write there cannot forge or read."""
+"""Keys kept outside the database: with write access to it alone nobody can forge or decrypt."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ _MAKE_ONE = "`openssl rand -hex 32` makes one"
 
 
 class BadKey(BetcoreError):  # noqa: N818
-    """A key cannot be read, or is the key of another purpose as well."""
+    """A key cannot be read, or it is also the key of another purpose."""
 
 
 class NoKey(BetcoreError):  # noqa: N818
@@ -28,15 +28,15 @@ class NoKey(BetcoreError):  # noqa: N818
 
 
 class Purpose(StrEnum):
-    """What a key is for; each purpose has a key of its own, which other processes hold."""
+    """The purpose of a key. Each purpose has its own key, and other processes hold it."""
 
     JOURNAL = "journal"  # workers: vouches for transfers
-    OPERATOR = "operator"  # operators' commands and workers: vouches for what an operator orders
+    OPERATOR = "operator"  # operators' commands and workers: vouches for operators' orders
     SECRETS = "secrets"  # gateways and operators' commands: encrypts the providers' secrets
 
     @property
     def setting(self) -> str:
-        """The name of its setting, such as `journal_key`."""
+        """The name of the key's setting, such as `journal_key`."""
         return f"{self}_key"
 
     @property
@@ -46,7 +46,7 @@ class Purpose(StrEnum):
 
     @property
     def variable(self) -> str:
-        """The environment variable of its setting."""
+        """The environment variable of the key's setting."""
         return f"BETCORE_{self.setting.upper()}"
 
     @property
@@ -56,7 +56,7 @@ class Purpose(StrEnum):
 
     @property
     def holders(self) -> str:
-        """Which processes need it, as a message says it."""
+        """The processes that need the key, in the words of a message."""
         return _HOLDERS[self]
 
 
@@ -69,9 +69,9 @@ _HOLDERS = {
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key and its id: rows name the key they were made with by that, which does not tell it.
+    """A key and its id. Rows name the key that made them by this id, which does not reveal the key.
 
-    The same bytes have another id for each purpose.
+    The same bytes have a different id for each purpose.
     """
 
     purpose: Purpose
@@ -85,7 +85,10 @@ class Key:
 
     @classmethod
     def read(cls, purpose: Purpose, text: str, variable: str) -> Self:
-        """The key in hex or base64, at least 32 bytes. Raises BadKey, not telling it."""
+        """The key in hex or base64, at least 32 bytes.
+
+        Raises BadKey, whose text does not reveal the key.
+        """
         given = text.strip()
         try:
             if _HEX.fullmatch(given):
@@ -101,8 +104,11 @@ class Key:
         return cls(purpose, secret)
 
     def derive(self, label: str) -> bytes:
-        """A key of 32 bytes for one use, by HKDF (RFC 5869): it tells nothing of the others."""
-        # Only whoever uses a key pays for the import.
+        """A key of 32 bytes for one use, by HKDF (RFC 5869).
+
+        It reveals nothing about the other keys.
+        """
+        # Only processes that use a key pay for the import.
         from cryptography.hazmat.primitives.hashes import SHA256
         from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -111,16 +117,16 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The key in use, and the replaced ones by which what is older is still read."""
+    """The current key, and the replaced keys, which still verify or decrypt older data."""
 
     current: Key
     by_id: Mapping[str, Key]
 
     @classmethod
     def read(cls, purpose: Purpose, current: str, old: str = "") -> Self:
-        """The keys of the two variables of a purpose; replaced ones are separated by commas.
+        """The keys of the two variables of a purpose. Commas separate replaced keys.
 
-        Raises BadKey, naming the variable.
+        Raises BadKey, which names the variable.
         """
         newest = Key.read(purpose, current, purpose.variable)
         others = [part for part in old.split(",") if part.strip()]
@@ -129,7 +135,7 @@ class KeyRing:
 
 
 def find_ring(settings: "Settings", purpose: Purpose) -> KeyRing | None:
-    """The keys that the settings give for a purpose; None without one. Raises BadKey."""
+    """The keys that the settings give for a purpose, or None without one. Raises BadKey."""
     current: str = getattr(settings, purpose.setting)
     if not current.strip():
         return None
@@ -137,7 +143,7 @@ def find_ring(settings: "Settings", purpose: Purpose) -> KeyRing | None:
 
 
 def require_ring(settings: "Settings", purpose: Purpose) -> KeyRing:
-    """As `find_ring`. Raises NoKey when the settings give none, naming the variable."""
+    """As `find_ring`. Raises NoKey, which names the variable, when the settings give no key."""
     ring = find_ring(settings, purpose)
     if ring is None:
         raise NoKey(
@@ -148,7 +154,7 @@ def require_ring(settings: "Settings", purpose: Purpose) -> KeyRing:
 
 
 def require_distinct(settings: "Settings") -> None:
-    """Raises BadKey when one key serves two purposes: its holders could do more than is theirs."""
+    """Raises BadKey when one key has two purposes: its holders could then do more than intended."""
     known: dict[bytes, Purpose] = {}
     for purpose in Purpose:
         ring = find_ring(settings, purpose)

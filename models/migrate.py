@@ -1,4 +1,4 @@
-"""Brings the database to the newest schema, by Alembic; the functions and triggers are here too."""
+"""Upgrades the database to the newest schema, by Alembic, with its functions and triggers."""
 
 from pathlib import Path
 
@@ -16,18 +16,20 @@ from models.keys import KeyRing
 from models.secret_cipher import SecretCipher
 
 _FOLDER = Path(__file__).parent / "migrations"
-# Any number; the same in every process that migrates, so that they take turns.
+# Any number will do. Every process that migrates uses the same one, so that they take turns.
 _LOCK = 5_318_008
 
 
 def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
-    """Upgrade to the newest revision and return its name; does nothing when it is there already.
+    """Upgrade to the newest revision and return its name. It does nothing at the newest revision.
 
-    Acts as `betcore_owner`, and makes that role and the others where they are missing. Processes
+    It acts as `betcore_owner`, and makes that role and the others where they are missing. Processes
     that migrate at the same time take turns. `secret_keys` encrypt secrets of providers that an
-    older version left in plain text. Raises NoKey when there are such and no keys,
-    sqlalchemy.exc.OperationalError when PostgreSQL cannot be reached, UnsupportedDatabase when it
-    is not as we need it, RolesNeeded when an administrator has to make the roles.
+    older version left in plain text.
+
+    Raises NoKey when there are such secrets and no keys. Raises sqlalchemy.exc.OperationalError
+    when PostgreSQL cannot be reached, and UnsupportedDatabase when it does not meet our conditions.
+    Raises RolesNeeded when an administrator has to make the roles.
     """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))
@@ -50,9 +52,9 @@ def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
 
 
 def roles_needed(database_url: str) -> list[str]:
-    """What an administrator has to run in this database before its user can migrate; may be none.
+    """The statements that an administrator must run here before its user can migrate; may be none.
 
-    Raises what `migrate` raises, but for RolesNeeded.
+    Raises what `migrate` raises, except RolesNeeded.
     """
     with engine(database_url, Use.MIGRATE).connect() as connection:
         return statements_needed(connection)

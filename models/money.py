@@ -1,4 +1,4 @@
-"""Exact money: reading amounts from JSON, adding them, writing them back; nothing ever rounds."""
+"""Exact money: reads amounts from JSON, adds them and writes them back. It never rounds."""
 
 import re
 from decimal import (
@@ -13,24 +13,25 @@ from decimal import (
 
 from models.errors import InvalidRequest
 
-#: Wider than `numeric(48, 18)`, so that a legal sum is exact; whatever is not exact raises.
+#: Wider than `numeric(48, 18)`, so that every legal sum is exact. An inexact result raises.
 EXACT = Context(
     prec=60, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero, FloatOperation]
 )
 #: Every amount on the wire is below this (PROTOCOL.md, "Types").
 AMOUNT_LIMIT = Decimal(10) ** 15
-#: What `numeric(…, 18)` can hold; a currency never has more decimals.
+#: What `numeric(…, 18)` can hold. No currency has more decimals.
 DECIMALS_MAX = 18
 
 ZERO = Decimal(0)
-_EXPONENT_MAX = 30  # of an amount given as a string, either sign
+_EXPONENT_MAX = 30  # of an amount given as a string, with either sign
 _DIGITS_MAX = 33  # 15 before the point, 18 behind it
-# Nothing is tried twice (`++`, `*+`): with backtracking, 16 KiB of zeros would take a second.
+# The quantifiers are possessive (`++`, `*+`), so that the pattern never backtracks. Otherwise 16
+# KiB of zeros would take a second.
 _STRING = re.compile(r"[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?(?=[0-9])0*+([0-9]{0,2}))?")
 
 
 class JsonNumber(str):
-    """The characters of a number in JSON, kept as they came: only a named field is ever read."""
+    """The characters of a JSON number, as they arrived. Only named fields are converted."""
 
     __slots__ = ()
 
@@ -38,8 +39,8 @@ class JsonNumber(str):
 def read_amount(value: object, name: str, decimals_max: int = DECIMALS_MAX) -> Decimal:
     """Read a JSON number (`JsonNumber`) or a decimal string as an exact amount, without rounding.
 
-    Zero or more, below 10^15, at most `decimals_max` decimals, where trailing zeros do not count.
-    Source: PROTOCOL.md, "Types". Raises InvalidRequest, naming the field.
+    The amount is zero or more, below 10^15, and has at most `decimals_max` decimals. Trailing zeros
+    do not count. Source: PROTOCOL.md, "Types". Raises InvalidRequest, which names the field.
     """
     if type(value) is str:
         match = _STRING.fullmatch(value)
@@ -49,7 +50,7 @@ def read_amount(value: object, name: str, decimals_max: int = DECIMALS_MAX) -> D
         raise InvalidRequest(f"{name} must be a number, zero or more.")
     try:
         amount = Decimal(value)
-    except InvalidOperation:  # an exponent beyond all bounds
+    except InvalidOperation:  # an exponent beyond all limits
         raise InvalidRequest(f"{name} is not a number we can hold.") from None
     if amount >= AMOUNT_LIMIT:
         raise InvalidRequest(f"{name} must be below 10^15.")
@@ -57,15 +58,16 @@ def read_amount(value: object, name: str, decimals_max: int = DECIMALS_MAX) -> D
 
 
 def require_decimals(amount: Decimal, decimals_max: int, name: str) -> Decimal:
-    """The same amount, if it has at most `decimals_max` decimals; trailing zeros do not count.
+    """The same amount, if it has at most `decimals_max` decimals. Trailing zeros do not count.
 
-    Raises InvalidRequest, naming the field.
+    Raises InvalidRequest, which names the field.
     """
     if not amount:
         return ZERO
     if -decimals_max <= int(amount.as_tuple().exponent) <= 0:
         return amount
-    # Beyond these two bounds it has too many decimals, and might be no number of `EXACT`'s.
+    # Beyond either limit the amount has too many decimals, and `EXACT` might not be able to hold
+    # it.
     near = amount.adjusted() >= -decimals_max and _digits(amount) <= _DIGITS_MAX
     trimmed = EXACT.normalize(amount) if near else None
     if trimmed is None or int(trimmed.as_tuple().exponent) < -decimals_max:
@@ -74,12 +76,12 @@ def require_decimals(amount: Decimal, decimals_max: int, name: str) -> Decimal:
 
 
 def add(left: Decimal, right: Decimal) -> Decimal:
-    """The exact sum. Raises decimal.Inexact rather than round."""
+    """The exact sum. Raises decimal.Inexact instead of rounding."""
     return EXACT.add(left, right)
 
 
 def subtract(left: Decimal, right: Decimal) -> Decimal:
-    """The exact difference. Raises decimal.Inexact rather than round."""
+    """The exact difference. Raises decimal.Inexact instead of rounding."""
     return EXACT.subtract(left, right)
 
 
@@ -87,12 +89,12 @@ def plain(amount: Decimal) -> str:
     """The amount as a JSON number: no exponent, no trailing zeros, never `-0`."""
     if not amount:
         return "0"
-    text = str(amount)  # twice as fast as `format`, and the same unless it has an exponent
+    text = str(amount)  # twice as fast as `format`; the same without an exponent
     if "E" in text:
         text = format(amount, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _digits(amount: Decimal) -> int:
-    """How many digits are left when trailing zeros are gone."""
+    """How many digits remain without trailing zeros."""
     return len("".join(map(str, amount.as_tuple().digits)).rstrip("0"))

@@ -1,4 +1,4 @@
-"""What the ledger answers to a command; it travels back to the gateway as JSON."""
+"""The ledger's answer to a command. It travels back to the gateway as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from models.reason import Reason
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The `_responseCode`, the player's balance where the player is known, the ids of transfers.
+    """The `_responseCode`, the balance if the player is known, and the ids of transfers.
 
-    `ids` are in the order in which the command's `answers` names them. `reason` is of code 3 or 5.
+    `ids` are in the order of the command's `answers`. `reason` belongs to code 3 or 5.
     """
 
     code: Code
@@ -23,7 +23,10 @@ class Outcome:
     reason: Reason | None = None
 
     def to_json(self) -> dict[str, object]:
-        """The outcome as JSON values; the balance as text, so that nothing is a binary float."""
+        """The outcome as JSON values.
+
+        The balance is text, so that it never becomes a binary float.
+        """
         values: dict[str, object] = {
             "code": self.code,
             "balance": None if self.balance is None else plain(self.balance),

@@ -1,8 +1,8 @@
-"""Small files with secrets in the data folder, for our eyes only.
+"""Small files with secrets in the data folder, for our account only.
 
-A file that another account made, or may read or write, holds no secret: whoever chose a key knows
-it. So it is refused, not read. Root is no exception: it reads only what root wrote, so that nobody
-chooses a key for a command that is run with `sudo`.
+If another account made a file, or may read or write it, then the file holds no secret: whoever
+chose a key knows it. So this module refuses it, and does not read it. Root is no exception: it
+reads only what root wrote. So nobody can choose a key for a command that runs with `sudo`.
 """
 
 import os
@@ -16,15 +16,15 @@ _BYTES_MAX = 64 * 1024
 
 
 class PrivateFileRefused(BetcoreError):  # noqa: N818
-    """A file for secrets could have been written or read by somebody else."""
+    """Another account could have read or written a file for secrets."""
 
 
 def read_private(path: Path) -> str | None:
-    """What is in the file; None when there is none.
+    """The text of the file, or None when there is no file.
 
     Raises PrivateFileRefused for a file that is not ours alone, or that cannot be one of ours.
     """
-    # Not through a link, which may lead anywhere; not waiting, as opening a FIFO would.
+    # It follows no link, which may lead anywhere, and does not block, as opening a FIFO would.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         descriptor = os.open(path, flags)
@@ -48,7 +48,7 @@ def read_private(path: Path) -> str | None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write the file, mode 0600: whole or not at all, also when the machine stops just after."""
+    """Write the file with mode 0600, whole or not at all, even if the machine stops just after."""
     part = path.with_name(f"{path.name}.tmp")
     part.unlink(missing_ok=True)
     with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:

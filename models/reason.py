@@ -1,10 +1,13 @@
-"""Why a bet is refused with code 3 or 5, which each have several causes."""
+"""Why a bet is refused with code 3 or 5. Each of these codes has several causes."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The causes, in the order of PROTOCOL.md, "Reasons": of several, the first one is given."""
+    """The causes, in the order of PROTOCOL.md, "Reasons".
+
+    If several apply, the first one is given.
+    """
 
     SESSION_UNKNOWN = "session_unknown"  # or another provider's: the two look the same
     SESSION_CLOSED = "session_closed"
@@ -15,7 +18,7 @@ class Reason(StrEnum):
     ABOVE_LIMIT = "above_limit"
 
 
-#: Those of code 5. Only they are recorded with a bet, because a 3 records none.
+#: The reasons of code 5. Only they are recorded with a bet, because code 3 records no bet.
 RECORDED = (
     Reason.PLAYER_BLOCKED,
     Reason.PROVIDER_SUSPENDED,

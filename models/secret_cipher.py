@@ -1,8 +1,8 @@
-"""Encrypts the providers' secrets, each bound to its row: elsewhere it is no secret of anybody.
+"""Encrypts the providers' secrets. Each is bound to its row, and decrypts in no other row.
 
-AES-256-GCM under a key derived from the secrets key, which the database does not know. So whoever
-reads the database can sign nothing, and whoever writes there becomes no provider: neither by a
-new row, nor by a row that is moved to another provider, nor by a provider that is renamed.
+AES-256-GCM uses a key derived from the secrets key, which the database does not know. So nobody can
+sign with read access to the database. Nobody can become a provider with write access: not by a new
+row, nor by a row moved to another provider, nor by a renamed provider.
 """
 
 import os
@@ -20,33 +20,33 @@ _NONCE_BYTES = 12
 
 
 class Undecryptable(BetcoreError):  # noqa: N818
-    """What is in the row is no secret that an operator put there."""
+    """The content of the row is no secret that an operator put there."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretRow:
-    """The row that a secret is bound to, and whose it is."""
+    """The row to which a secret is bound, and its owner."""
 
     secret_id: int
     provider_id: int
     counterparty_id: str
 
     def form(self) -> bytes:
-        """What its ciphertext is authenticated with."""
+        """The data with which its ciphertext is authenticated."""
         said = f"{self.secret_id}|{self.provider_id}|{self.counterparty_id}"
         return f"betcore provider secret 1|{said}".encode()
 
 
 @dataclass(frozen=True, slots=True)
 class Encrypted:
-    """A secret as the database holds it."""
+    """A secret in the form that the database holds."""
 
     key: str  # the id of the key
-    ciphertext: bytes  # behind its nonce
+    ciphertext: bytes  # after its nonce
 
 
 class SecretCipher:
-    """Encrypts with the key in use, and decrypts with every key of the ring."""
+    """Encrypts with the current key, and decrypts with every key of the ring."""
 
     def __init__(self, ring: KeyRing) -> None:
         self.current = ring.current.id
@@ -55,7 +55,7 @@ class SecretCipher:
         }
 
     def knows(self, key: str) -> bool:
-        """Whether what was encrypted with this key can be decrypted."""
+        """Whether this cipher can decrypt what this key encrypted."""
         return key in self._ciphers
 
     def encrypt(self, secret: str, row: SecretRow) -> Encrypted:

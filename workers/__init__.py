@@ -1,1 +1,1 @@
-"""From queue to committed transaction; the only user of RQ's worker classes."""
+"""From queue to committed transaction. Only this package uses RQ's worker classes."""

@@ -1,7 +1,7 @@
 """One line in the log for each job that ended without a result: which bet it was about, and why.
 
-Of many that are alike, a few are written, and their number: as of answers
-(`api/wallet/answer_log.py`).
+Of many similar lines only a few are written, and the number of the rest. `api/wallet/answer_log.py`
+does the same for answers.
 """
 
 import logging
@@ -14,7 +14,7 @@ from logs.shown import shown
 from logs.throttle import Throttle
 from models.commands import BetCommand, Command
 
-#: Not that of workers/jobs.py, whose complaints are thinned out by their text alone.
+#: Not the logger of workers/jobs.py: its filter drops warnings with the same text.
 _LOG = logging.getLogger("betcore.job_log")
 _WINDOW_SECONDS: Final = 10.0
 _MOST: Final = 10
@@ -22,26 +22,26 @@ _LOOK_EVERY_SECONDS: Final = 1.0
 
 
 class JobLog:
-    """The lines of one worker."""
+    """The log lines of one worker."""
 
     def __init__(self) -> None:
         self._throttle: Throttle[str] = Throttle(_WINDOW_SECONDS)
         self._looked_at = time.monotonic()
 
     def expired(self, job_id: str, work: Command | bytes) -> None:
-        """Note that the deadline of a job passed before it could be applied.
+        """Log that the deadline of a job passed before the job could be applied.
 
-        `work` is its command, or its `data` where that was not read yet.
+        `work` is the job's command, or its `data` if that was not decoded yet.
         """
         if self._throttle.lets("expired", _MOST):
             _LOG.warning("job expired: %s", _about(job_id, work))
 
     def more_expired(self, count: int) -> None:
-        """Note that so many more did, of which nothing is known."""
+        """Count more expired jobs, about which nothing is known."""
         self._throttle.skip("expired", count)
 
     def failed(self, job_id: str, work: Command | bytes, error: Exception) -> None:
-        """Note that a job cannot be run, with the traceback of what is no fault of the job's."""
+        """Log that a job cannot be run. A traceback follows, unless the job itself is at fault."""
         kind = type(error).__name__
         if self._throttle.lets(f"failed ({kind})", _MOST):
             traceback = None if isinstance(error, BadJob | BadOrder) else error
@@ -50,7 +50,7 @@ class JobLog:
             _LOG.error(text, _about(job_id, work), reason, exc_info=traceback)
 
     def sum_up(self, *, everything: bool = False) -> None:
-        """Say how many were not written, of the windows that ended; or of all, at the end."""
+        """Log how many lines were suppressed in the windows that ended, or in all windows."""
         now = time.monotonic()
         if not everything and now - self._looked_at < _LOOK_EVERY_SECONDS:
             return
@@ -80,5 +80,5 @@ def _command(work: Command | bytes) -> Command | None:
         return None
 
 
-#: Of this process: a worker runs one batch at a time.
+#: One per process, because a worker runs one batch at a time.
 JOB_LOG: Final = JobLog()

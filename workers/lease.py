@@ -1,4 +1,4 @@
-"""A thread that renews the lease of the batch in hand, so that a long one is not taken away."""
+"""A thread that renews the lease of the current batch, so that a slow batch keeps it."""
 
 import logging
 import threading
@@ -16,14 +16,14 @@ _LOG.addFilter(WarningThrottle())
 
 
 class LeaseLost(BetcoreError):  # noqa: N818
-    """The batch may be another worker's by now: nothing of it may be applied."""
+    """Another worker may have the batch by now, so nothing of it may be applied."""
 
 
 class LeaseKeeper(threading.Thread):
-    """Calls `renew(batch)` every so often while a batch is held; a dead worker's thread does not.
+    """Calls `renew(batch)` every `every_seconds` while a batch is held. It dies with the worker.
 
-    That it renews says only that the process lives: a batch that hangs for whatever reason loses
-    its lease once its last job is too late anyway, so that its lanes go on elsewhere.
+    Renewal shows only that the process lives. So a batch that hangs, for whatever reason, loses its
+    lease once the deadline of its last job has passed. Its lanes then go on elsewhere.
     """
 
     def __init__(
@@ -42,26 +42,29 @@ class LeaseKeeper(threading.Thread):
         self._batch = (batch, until)
 
     def release(self) -> None:
-        """Renew nothing more."""
+        """Stop renewing until the next `hold`."""
         self._batch = None
 
     def taken(self, asked_at: float) -> None:
-        """Count a new lease from when it was asked for."""
+        """Count a new lease from the moment when it was requested (`time.monotonic()`)."""
         self._held_until = asked_at + self._lease_seconds
 
     def is_held(self) -> bool:
-        """Whether nobody else can have the batch yet, also if this process stood still."""
+        """Whether no other worker can have the batch yet.
+
+        It holds even if this process was paused.
+        """
         return time.monotonic() < self._held_until
 
     def run(self) -> None:
-        """The thread's body."""
+        """The body of the thread."""
         while not self._ended.wait(self._every_seconds):
             held, asked_at = self._batch, time.monotonic()
             if held is None or held[1].passed:
                 continue
             batch = held[0]
             try:
-                if self._renew(batch):  # else lost or just finished: `finish` tells which
+                if self._renew(batch):  # otherwise lost or just finished: `finish` tells which
                     self._held_until = asked_at + self._lease_seconds
             except RedisError as error:
                 _LOG.warning("the lease of batch %s could not be renewed: %s", batch, error)

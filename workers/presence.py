@@ -1,6 +1,6 @@
-"""What an RQ worker does beside jobs, when it is due: beat, show its state, look for others.
+"""What an RQ worker does besides jobs, when it is due: heartbeat, state, and search for others.
 
-RQ does it at every turn of its loop, and ends when Redis fails at it; neither is so here.
+RQ does this at every turn of its loop, and ends when Redis fails. This worker does neither.
 """
 
 import logging
@@ -20,24 +20,24 @@ from settings import Settings, settings
 _LOG = logging.getLogger("betcore.worker")
 _LOG.addFilter(WarningThrottle())
 _HEARTBEAT_EVERY_SECONDS = 5.0
-_WORKER_TTL_SECONDS = 30  # a worker that is killed is shown for this long
+_WORKER_TTL_SECONDS = 30  # how long a killed worker is still shown
 _SUSPENSION_EVERY_SECONDS = 1.0
 _REGISTRY_EVERY_SECONDS = 30.0
 _TIMEOUTS = ("socket_timeout", "socket_connect_timeout")
 
 
 class PresentWorker(SimpleWorker):
-    """A worker that is registered, seen and heard for as long as it lives."""
+    """A worker that stays registered, visible and reachable for as long as it lives."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As RQ's worker; the serializer is always JSON."""
+        """Takes the arguments of RQ's worker. The serializer is always JSON."""
         kwargs["serializer"] = "json"
         kwargs.setdefault("log_job_description", False)
         super().__init__(*args, **kwargs)
         self.settings: Settings = settings()
-        # A command that got no answer is ours to judge: redis-py must not send it again.
+        # We decide what to do about a command without an answer: redis-py must not resend it.
         self.connection.set_retry(no_retry())
-        # RQ only raises the time that redis-py gives Redis, and has connected by now; ours is less.
+        # RQ only raises the timeout of redis-py, and has already connected. Ours is shorter.
         pool = self.connection.connection_pool
         pool.connection_kwargs.update(dict.fromkeys(_TIMEOUTS, self.connection_timeout))
         pool.connection_kwargs["parser_class"] = BoundedParser
@@ -47,20 +47,20 @@ class PresentWorker(SimpleWorker):
         self._shown_state: str | None = None
 
     def serialize(self) -> dict[Any, Any]:
-        """RQ's record of this worker, with the mark by which it is known as ours."""
+        """RQ's record of this worker, with the mark that identifies our workers."""
         record = super().serialize()
         record[MARK] = MARKED
         return record
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Say that this worker lives; register again when Redis has forgotten it."""
+        """Report that this worker lives. It registers again when Redis has forgotten it."""
         if pipeline is not None:
             super().heartbeat(timeout or _WORKER_TTL_SECONDS, pipeline)
         elif self._is_due("heartbeat", _HEARTBEAT_EVERY_SECONDS):
             try:
                 with self.connection.pipeline(transaction=False) as beat:
                     super().heartbeat(_WORKER_TTL_SECONDS, beat)
-                    # Not what the heartbeat wrote: asking for suspension writes that field too.
+                    # Not a field of the heartbeat: the check for suspension writes that field too.
                     beat.hexists(self.key, "birth")
                     known = beat.execute()[-1]
                 if not known:
@@ -74,11 +74,11 @@ class PresentWorker(SimpleWorker):
                 _LOG.warning("no heartbeat: %s", error)
 
     def set_state(self, state: str, pipeline: Any = None) -> None:
-        """Show a state, if it is not the one already shown."""
+        """Show a state, unless it is already shown."""
         if pipeline is not None:
             super().set_state(state, pipeline)
         elif state != self._shown_state:
-            # The key may be gone, and made again by this: without an end it would stay for ever.
+            # If the key is gone, this makes it again. Without an expiry it would stay for ever.
             with self.connection.pipeline(transaction=False) as shown:
                 super().set_state(state, shown)
                 shown.expire(self.key, _WORKER_TTL_SECONDS)
@@ -86,7 +86,10 @@ class PresentWorker(SimpleWorker):
         self._shown_state = state
 
     def check_for_suspension(self, burst: bool) -> None:
-        """Wait while RQ is suspended; asked once a second, and when a script has said so."""
+        """Wait while RQ is suspended.
+
+        It asks once per second, and when a script has reported it.
+        """
         if self._is_due("suspension", _SUSPENSION_EVERY_SECONDS):
             try:
                 super().check_for_suspension(burst)
@@ -99,7 +102,7 @@ class PresentWorker(SimpleWorker):
         return self._is_due("registry", _REGISTRY_EVERY_SECONDS)
 
     def run_maintenance_tasks(self) -> None:
-        """Forget workers that are gone."""
+        """Remove workers that are gone from the registry."""
         try:
             clean_worker_registry(self.queues[0])
         except RedisError as error:
@@ -109,13 +112,13 @@ class PresentWorker(SimpleWorker):
     def connection_timeout(self) -> float:  # type: ignore[override]
         """Seconds until a silent Redis counts as gone; RQ would wait seven minutes.
 
-        A lease is worth no longer wait, but a wait for jobs must have its time.
+        A wait beyond the lease has no use. But it must leave time for the wait for jobs.
         """
-        configured = settings()  # asked before there is `self.settings`
+        configured = settings()  # RQ asks before `self.settings` exists
         return max(configured.lease_seconds, 2 * configured.sweep_seconds)
 
     def _start_scheduler(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing of ours is scheduled."""
+        """Start no scheduler, because betcore schedules nothing."""
 
     def _is_due(self, what: str, every_seconds: float) -> bool:
         now = time.monotonic()

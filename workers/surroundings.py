@@ -1,4 +1,4 @@
-"""What a worker looks at beside its jobs: whether Redis can be trusted, and who else works here."""
+"""What a worker checks besides its jobs: whether Redis can be trusted, and who else works here."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ _LOG = logging.getLogger("betcore.redis")
 
 
 class Surroundings:
-    """Logs what is wrong. The worker goes on: what was admitted is owed an answer."""
+    """Logs what is wrong. The worker goes on, because admitted requests are owed an answer."""
 
     def __init__(self, connection: "Redis", batches: Batches, queue: str) -> None:
         self._connection = connection
@@ -25,7 +25,7 @@ class Surroundings:
         self._foreign_seen = False
 
     def look(self) -> None:
-        """Look once. Raises RedisError when Redis cannot be asked."""
+        """Check once. Raises RedisError when Redis cannot be asked."""
         try:
             lines = list(require_fit(self._connection, self._queue).warnings)
         except UnfitRedis as error:
@@ -34,5 +34,5 @@ class Surroundings:
         lines.append(attendance.warning(self._queue))
         self._reminder.say(line for line in lines if line)
         self._foreign_seen = self._foreign_seen or bool(attendance.foreign)
-        if self._foreign_seen:  # what they took and still hold, they mark as failed later
+        if self._foreign_seen:  # they later mark the jobs that they still hold as failed
             self._batches.tidy()

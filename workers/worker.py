@@ -1,8 +1,8 @@
-"""RQ's worker, taking many jobs at a time: one PostgreSQL transaction and one finish for a batch.
+"""RQ's worker with batches: one PostgreSQL transaction and one finish script per batch.
 
-Kept from RQ: registration, the loop, signals, commands, suspension, the dashboard.
-Replaced, because they lose jobs, or take minutes, or 22 round trips a job (docs/adr/0003): taking,
-finishing, the shutdown while idle, and the recovery of abandoned jobs.
+It keeps RQ's registration, loop, signals, commands, suspension and dashboard. It replaces taking,
+finishing, the shutdown while idle, and the recovery of abandoned jobs. RQ's versions lose jobs,
+take minutes, or need 22 round trips per job (docs/adr/0003).
 """
 
 import logging
@@ -38,7 +38,7 @@ class QueueSetupError(BetcoreError):
 
 
 class BatchWorker(PresentWorker):
-    """Runs batches; started by `betcore worker`, or by RQ itself:
+    """Runs batches. `betcore worker` starts it, or RQ itself:
 
     `rq worker-pool bets --worker-class workers.worker.BatchWorker`
     """
@@ -46,7 +46,7 @@ class BatchWorker(PresentWorker):
     log_result_lifespan = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """As RQ's worker; the serializer is always JSON.
+        """Takes the arguments of RQ's worker. The serializer is always JSON.
 
         Raises QueueSetupError, NoKey or BadKey.
         """
@@ -58,9 +58,9 @@ class BatchWorker(PresentWorker):
         require_distinct(self.settings)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        """Register as RQ does, and make ready what a batch needs.
+        """Register as RQ does, and prepare what a batch needs.
 
-        Raises UnfitRedis or UnsupportedDatabase, before anybody counts on this worker.
+        Raises UnfitRedis or UnsupportedDatabase before the worker is registered.
         """
         require_fit(self.connection, self.queues[0].name, WORKER)
         self._ledger_connection = LedgerConnection(
@@ -84,11 +84,11 @@ class BatchWorker(PresentWorker):
     def dequeue_job_and_maintain_ttl(  # type: ignore[override]
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Batch | None, Queue] | None:
-        """Wait for a batch. RQ's loop hands it to `execute_job` unseen; None ends the loop."""
+        """Wait for a batch. RQ's loop passes it to `execute_job` unread; None ends the loop."""
         queue = self.queues[0]
         idle_since = time.monotonic()
         first = ""
-        while first or not self._stop_requested:  # an id in hand is run even when asked to stop
+        while first or not self._stop_requested:  # a job in hand is run even when asked to stop
             try:
                 batch = self._take(first)
                 if batch is None:
@@ -96,7 +96,7 @@ class BatchWorker(PresentWorker):
                     return None, queue
                 if batch.jobs:
                     return batch, queue
-                if timeout is None:  # burst; one take gives up no more than some that expired
+                if timeout is None:  # burst; one take may only expire jobs, so look for more
                     if self.connection.llen(queue.key):
                         continue
                     return None
@@ -106,7 +106,7 @@ class BatchWorker(PresentWorker):
             except RedisError as error:
                 _LOG.warning("Redis is away: %s", error)
                 first = ""
-                self._shown_state = None  # a take may have shown one, its answer lost
+                self._shown_state = None  # a take whose answer was lost may have set a state
                 time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
         return None, queue
 
@@ -128,19 +128,19 @@ class BatchWorker(PresentWorker):
         return batch
 
     def _wait_for_one(self, queue: Queue) -> str:
-        """Sleep until there is a job, or until it is time to look around; its id, or ''."""
+        """Sleep until there is a job, or until it is time to check. Returns the job's id, or ''."""
         self.set_state(WorkerStatus.IDLE)
         seconds: Any = self.settings.sweep_seconds  # a fraction is fine; redis-py says int
         moved: Any = self.connection.blmove(queue.key, queue.intermediate_queue_key, seconds)
         try:
             return moved.decode() if moved else ""
-        except UnicodeDecodeError:  # planted: the sweep puts it back, and a take drops it
+        except UnicodeDecodeError:  # planted: the sweep returns it, and a take drops it
             return ""
 
     # Running and finishing.
 
     def execute_job(self, batch: Batch | None, queue: Queue) -> None:  # type: ignore[override] # noqa: ARG002
-        """Run a batch to its end; nothing that a job or a server does leaves this method."""
+        """Run a batch to its end. No error of a job or a server leaves this method."""
         if batch is None:
             return
         last = max(job.deadline for job in batch.jobs)
@@ -155,7 +155,7 @@ class BatchWorker(PresentWorker):
             self._lease.release()
 
     def _finish(self, batch: Batch, jobs: list[FinishedJob]) -> None:
-        """Hand the results in, for as long as the lease can still be held."""
+        """Hand in the results. It tries again for as long as the lease can still be held."""
         until = time.monotonic() + self.settings.lease_seconds
         while True:
             try:
@@ -165,20 +165,20 @@ class BatchWorker(PresentWorker):
             except RedisError as error:
                 _LOG.warning("batch %s could not be finished: %s", batch.id, error)
                 if time.monotonic() >= until:
-                    return  # what was committed stays; the jobs are run again and find it so
+                    return  # commits stay; rerun jobs find them
                 time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
 
     def _sweep(self) -> None:
         if self._is_due("sweep", self.settings.sweep_seconds):
             queued = self._batches.sweep()
             if queued:
-                _LOG.warning("%d lanes stood still and go on", queued)
+                _LOG.warning("%d lanes stood still and were queued again", queued)
 
     # Beginning and end.
 
     def _shutdown(self) -> None:
-        # RQ raises out of the signal handler when it is idle, which strands the job that Redis is
-        # handing over at that moment. We wait for nothing longer than `sweep_seconds`.
+        # When idle, RQ raises out of the signal handler. That strands a job which Redis is handing
+        # over at that moment. We wait at most `sweep_seconds`.
         self._stop_requested = True
 
     def teardown(self) -> None:

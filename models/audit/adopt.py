@@ -1,7 +1,7 @@
 """Vouches for what nothing vouches for: records in no row of the journal, facts in no entry.
 
-They are older than the journal or the audit log, or of an older version. Who does so vouches for
-them as they are now; from then on they cannot be changed unseen.
+They are older than the journal or the audit log, or come from an older version. Adoption vouches
+for them as they are now. From then on verification detects a change to them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ from models.keys import Key
 from models.tables import Journal
 
 _PER_ROW = 500
-# Any number of ours but the others': two that adopt at once would add everything twice.
+# Any number that differs from our other ones. Two adoptions at once would add everything twice.
 _LOCK = 5_318_009
 
 _MISSING = {
@@ -40,7 +40,7 @@ _MICROS = text("select ((extract(epoch from now()) * 1000000)::bigint)::text")
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """What was added; the ids of the transfers are None when there was none."""
+    """What was added. The ids of the transfers are None when there was none."""
 
     transfers: int
     first: int | None = None
@@ -52,8 +52,8 @@ class Adopted:
 def adopt(database_url: str, key: Key, author: Author, *, only_count: bool = False) -> Adopted:
     """Vouch for everything that nothing vouches for, in one transaction.
 
-    `key` signs transfers and rejected bets, the author's key signs facts. Bets may go on meanwhile;
-    operators' commands wait. `only_count` changes nothing and says what would be added.
+    `key` signs transfers and rejected bets, the author's key signs facts. Bets go on meanwhile, but
+    operators' commands wait. With `only_count` it changes nothing, and returns what would be added.
     """
     with transaction(database_url) as session:
         connection = session.connection()
@@ -66,7 +66,7 @@ def adopt(database_url: str, key: Key, author: Author, *, only_count: bool = Fal
 
 
 class _Span(NamedTuple):
-    """How many records were found, from which id to which."""
+    """How many records were found, with the first and the last id."""
 
     found: int = 0
     first: int | None = None
@@ -74,7 +74,7 @@ class _Span(NamedTuple):
 
 
 def _adopt(connection: Connection, kind: Kind, strand: Strand | None) -> _Span:
-    """Vouch for all records of a kind, or only count them without a strand."""
+    """Vouch for all records of a kind. Without a strand it only counts them."""
     micros = connection.execute(_MICROS).scalar_one()
     found = stream(connection, _MISSING[kind], rows_per_fetch=_PER_ROW)
     span = _Span()
@@ -85,12 +85,15 @@ def _adopt(connection: Connection, kind: Kind, strand: Strand | None) -> _Span:
             records = Records()._replace(**{kind.column: ids})
             row = strand.append(records, [line for _, line in part], micros)
             connection.execute(insert(Journal), row.columns())
-            strand.committed()  # with all the others, or none of them
+            strand.committed()  # all rows commit together or not at all
     return span
 
 
 def _adopt_facts(connection: Connection, author: Author | None) -> dict[str, int]:
-    """Vouch for every fact that is in no entry, or only count them; how many, by plural."""
+    """Vouch for every fact that is in no entry, or only count them.
+
+    Returns the numbers by plural.
+    """
     writer = None if author is None else AuditWriter(connection, author)
     counts: dict[str, int] = {}
     found = _missing_facts(connection)

@@ -1,8 +1,8 @@
-"""The facts of the audit log in SQL: what each table says now, and what its entries say it is.
+"""The facts of the audit log in SQL: what each table says now, and what its entries say.
 
 An entry has the columns that its action set. So the first entry of a row has all its facts, and
-later ones replace some of them. What ended stays ended: of the times at which a session was closed
-or a secret revoked, the first counts.
+later entries replace some of them. An end is final: of the times at which a session was closed or a
+secret revoked, the first counts.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from models.audit.log import Action
 
 
 class Subject(NamedTuple):
-    """A table whose rows operators make and change, as `t`; `source` may join what names it."""
+    """A table whose rows operators make and change, as `t`. `source` may join what names a row."""
 
     table: str
     named: str
@@ -19,20 +19,20 @@ class Subject(NamedTuple):
     adopted: Action
     key: str
     facts: str
-    older: str  # whether it may be from before the audit log began
+    older: str  # whether it may be older than the audit log
     source: str = ""
 
     @property
     def actions(self) -> dict[str, object]:
-        """The parameters of the statements below: the actions that give and change its facts."""
+        """The parameters of the statements below: the actions that set and change its facts."""
         of_table = [one for one in Action if one.table == self.table and not one.is_request]
         first = [str(one) for one in of_table if one.is_first]
         return {"first": first, "later": [str(one) for one in of_table if not one.is_first]}
 
 
-#: What there is of a secret that was revoked.
+#: The fact that stands for a revoked secret.
 ERASED = "erased"
-#: Facts that somebody made something else of are none: no entry may stop the verification.
+#: Facts that somebody turned into another type count as none: no entry may stop the verification.
 _OBJECT = "case jsonb_typeof(facts) when 'object' then facts else '{}' end"
 
 
@@ -56,7 +56,7 @@ SUBJECTS = (
         adopted=Action.CURRENCY_ADOPTED,
         key="t.code",
         facts="'decimals', t.decimals::text",
-        # It came with its cash account, which has an id.
+        # Its cash account was made with it, and has an id.
         older=f"""exists (select from account cash where cash.kind = 'cash'
                   and cash.currency = t.code and cash.id <= {_start("account")})""",
     ),
@@ -117,8 +117,9 @@ SUBJECTS = (
 
 
 def differing(subject: Subject) -> str:
-    """Key, facts of the table, facts of the audit log, whether it may be older; where they differ.
+    """The rows where the table and the audit log differ.
 
+    The columns are: key, facts of the table, facts of the audit log, whether the row may be older.
     The facts of the side that does not know the row are null.
     """
     return f"""

@@ -20,9 +20,9 @@ def entries_count(connection: Connection) -> int:
 
 
 def fact_problems(connection: Connection, on_stage: Callable[[str], None]) -> Iterator[str]:
-    """A sentence for every row that is not as the audit log says, or that it does not know.
+    """A sentence for every row that differs from the audit log, or that it does not know.
 
-    Rows that may be older than the audit log are not named, but counted elsewhere.
+    Rows that may be older than the audit log are not named here. `count_older` counts them.
     """
     if connection.execute(_STARTS).scalar_one() != _STARTS_EXPECTED:
         yield f"The table audit_start should have {_STARTS_EXPECTED} rows, one for each kind."
@@ -40,8 +40,8 @@ def _difference(subject: Subject, key: str, present: Facts | None, said: Facts |
         return f"{name} was deleted: the audit log has it."
     if said is None:
         return (
-            f"{name} is in no entry of the audit log: it was inserted, or is of a version without"
-            " an audit log."
+            f"{name} is in no entry of the audit log: it was inserted, or a version without an"
+            " audit log made it."
         )
     names = sorted(name for name in {*present, *said} if present.get(name) != said.get(name))
     changes = [

@@ -1,9 +1,9 @@
-"""The rules about recorded money as SQL: each statement finds what breaks one, and says it.
+"""The rules about recorded money as SQL. Each statement finds rows that break a rule.
 
-They have one column, `problem`, a sentence with the ids it is about, and no rows when all is well.
+Its one column, `problem`, is a sentence with the ids concerned. It has no rows when all is well.
 """
 
-#: A transfer by itself: what it refers to exists and fits, and its amount is one of its currency.
+#: A single transfer: what it refers to exists and fits, and its amount is valid in its currency.
 TRANSFERS = """
 select problem from (
   select case
@@ -85,7 +85,7 @@ from (
 where seq <> before_seq + 1 or balance <> expected
 """
 
-#: Each account as its last transfer left it; only players' accounts hold a balance.
+#: Each account as its last transfer left it. Only players' accounts hold a balance.
 ACCOUNTS = """
 select problem from (
   select case
@@ -108,8 +108,8 @@ select problem from (
 where problem is not null
 """
 
-#: Each bet: a way it can have gone, and exactly the transfers of that way (PROTOCOL.md, the table
-#: of bets and rule 3). A rejected bet may have been refunded: then it has that mark, and no other.
+#: Each bet: a possible course, and exactly the transfers of that course (PROTOCOL.md, the table of
+#: bets and rule 3). A rejected bet may have been refunded: then it has that mark, and no other.
 BETS = """
 select problem from (
   select case
@@ -154,7 +154,7 @@ select problem from (
 where problem is not null
 """
 
-#: By what they look at, in the order in which they are checked.
+#: By the rows that they check, in the order of checking.
 INVARIANTS = {
     "transfers": TRANSFERS,
     "chains of balances": CHAINS,

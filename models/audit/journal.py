@@ -1,8 +1,8 @@
-"""The journal: for each transaction an HMAC over its records, chained to the one before.
+"""The journal: for each transaction an HMAC over its records, chained to the previous row.
 
-Workers sign transfers and rejected bets with the journal key, operators' commands sign entries of
-the audit log with the operator key. What is hashed is text (models/audit/records.py), the same from
-memory and from rows.
+Workers sign transfers and rejected bets with the journal key. Operators' commands sign entries of
+the audit log with the operator key. The hash covers text (models/audit/records.py), which is the
+same from memory and from rows.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ STATEMENTS = (_INSERT, _INSERT_WITH_BETS)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last row of a strand; number 0: there is none yet."""
+    """The last row of a strand. Number 0 means that there is none yet."""
 
     strand: UUID
     number: int
@@ -49,7 +49,7 @@ class Head:
 
 
 def fingerprints(lines: Iterable[str]) -> bytes:
-    """Eight bytes a record, which tell the one that was edited from the others."""
+    """Eight bytes per record. They identify a record that was edited."""
     digests = [hashlib.sha256(text.encode()).digest()[:FINGERPRINT_BYTES] for text in lines]
     return b"".join(digests)
 
@@ -57,9 +57,9 @@ def fingerprints(lines: Iterable[str]) -> bytes:
 def row_hmac(
     key: Key, head: Head, micros: str, prints: bytes, lines: str, records: Records
 ) -> bytes:
-    """The HMAC of the row behind `head`, made at `micros`, that names `records`.
+    """The HMAC of the row after `head`, made at `micros`, that names `records`.
 
-    A row that names transfers only is of version 1, from before rows could name others.
+    A row that names only transfers has version 1. Version 1 is older than rows that name others.
     """
     version, sizes = "1", ""
     if records.bets or records.entries:
@@ -73,7 +73,10 @@ def row_hmac(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the journal; the columns of its table but for `created_at`, the transaction's."""
+    """A row of the journal: the columns of its table.
+
+    `created_at` is missing: it is the transaction's.
+    """
 
     strand: UUID
     number: int
@@ -83,7 +86,7 @@ class Row:
     hmac: bytes
 
     def to_call(self) -> Call:
-        """The statement of the hot path that inserts it, for a row without entries."""
+        """The statement of the hot path that inserts the row, which has no entries."""
         transfers, bets, _ = self.records
         place = (str(self.strand), self.number, self.key)
         values = (list(transfers), _bytea(self.fingerprints), _bytea(self.hmac))
@@ -92,7 +95,7 @@ class Row:
         return _INSERT, (*place, *values)
 
     def columns(self) -> dict[str, object]:
-        """Its values by the columns of the table."""
+        """The row's values by the columns of the table."""
         transfers, bets, entries = [list(ids) for ids in self.records]
         return {
             "strand": self.strand,
@@ -107,16 +110,16 @@ class Row:
 
 
 class Strand:
-    """The rows of one writer, one after the other; another writer has another strand."""
+    """The rows of one writer, one after the other. Another writer has another strand."""
 
     def __init__(self, key: Key, head: Head | None = None) -> None:
-        """Go on behind `head`, if there is one, or begin a new strand."""
+        """Continue after `head`, if there is one. Otherwise begin a new strand."""
         self._key = key
         self._head = head or _fresh()
         self._next: Head | None = None
 
     def batch(self, transfers: Sequence[Transfer], rejected: Sequence[Bet], moment: Moment) -> Row:
-        """As `append`, of what a transaction of that moment inserts."""
+        """As `append`, for what a transaction of that moment inserts."""
         lines = [transfer_line(transfer, moment) for transfer in transfers]
         records = Records([transfer.id for transfer in transfers])
         if rejected:
@@ -125,19 +128,19 @@ class Strand:
         return self.append(records, lines, moment.micros)
 
     def append(self, records: Records, lines: Sequence[str], micros: str) -> Row:
-        """The row for records of these lines; then say `committed` or `failed`."""
+        """The row for records with these lines. Afterwards call `committed` or `failed`."""
         prints = fingerprints(lines)
         mac = row_hmac(self._key, self._head, micros, prints, "".join(lines), records)
         head = self._next = Head(self._head.strand, self._head.number + 1, mac)
         return Row(head.strand, head.number, self._key.id, records, prints, mac)
 
     def committed(self) -> None:
-        """The batch was committed: its row, if it has one, is what the next is chained to."""
+        """The batch was committed. If it has a row, the next row is chained to it."""
         if self._next is not None:
             self._head, self._next = self._next, None
 
     def failed(self) -> None:
-        """Nobody knows what became of the row, if the batch had one: a new strand begins."""
+        """If the batch had a row, nobody knows what became of it. So a new strand begins."""
         if self._next is not None:
             self._head, self._next = _fresh(), None
 

@@ -1,4 +1,4 @@
-"""Recomputes the journal from the records that its rows name, and says what does not agree."""
+"""Recomputes the journal from the records that its rows name, and reports what does not agree."""
 
 import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from models.audit.records import AUDIT_ENTRY, KINDS, TRANSFER, Kind, Records
 from models.database.transactions import stream
 from models.keys import Key
 
-_ROWS_PER_FETCH = 100  # each with the text of its records, some 10 KB
-#: After so many rows it is told how far it is, or after a twentieth of them.
+_ROWS_PER_FETCH = 100  # each with the text of its records, about 10 KB
+#: It reports its progress after this many rows, or after a twentieth of them if that is more.
 _ROWS_PER_STAGE = 10_000
 _IDS_SHOWN = 20
 _SIZE = FINGERPRINT_BYTES
@@ -31,7 +31,8 @@ def _lines(kind: Kind) -> str:
     """  # noqa: S608 - ours
 
 
-#: In the order of the key, which the inner query fixes: to sort what it is joined with is not.
+#: In the order of the key, which the inner query fixes. So PostgreSQL does not sort the joined
+#: rows.
 _ROWS = text(f"""
     select j.strand, j.number, j.key, j.transfers, j.bets, j.entries, j.fingerprints, j.hmac,
            trim_scale(extract(epoch from j.created_at) * 1000000)::text as micros,
@@ -66,7 +67,7 @@ _NOT_ONCE = {
     """)  # noqa: S608 - ours
     for kind in KINDS
 }
-#: For every seal, too: how many ids the journal has since then should cost it little.
+#: Every seal runs this too. So its cost should hardly depend on the ids that the journal has since.
 _BEFORE = {
     kind: text(f"""
         select count(*) from {kind.table} {kind.alias}
@@ -94,7 +95,7 @@ class _Row(Protocol):
 
 @dataclass(slots=True)
 class JournalCheck:
-    """What was found in the journal; the counts grow while `problems` is read."""
+    """What was found in the journal. The counts grow while `problems` is read."""
 
     keys: Mapping[str, Key]  # of every purpose that was given, by id
     rows: int = 0
@@ -102,7 +103,7 @@ class JournalCheck:
     unknown: dict[str, int] = field(default_factory=dict)  # records in rows of keys not given
 
     def problems(self, connection: Connection, on_stage: Callable[[str], None]) -> Iterator[str]:
-        """A sentence for everything that is wrong; memory does not grow with the journal."""
+        """A sentence for everything that is wrong. Memory does not grow with the journal."""
         yield from self._rows(connection, on_stage)
         for kind in KINDS:
             on_stage(f"{kind.plural} in no row of the journal")
@@ -112,7 +113,7 @@ class JournalCheck:
         total = connection.execute(_COUNT).scalar_one()
         step = max(_ROWS_PER_STAGE, total // 20)
         before: Head | None = None
-        # What the row before may have had for its HMAC: what is stored, and what should be.
+        # The HMACs that the previous row may have: the stored one, and the one it should have.
         chained: tuple[bytes, ...] = ()
         for row in stream(connection, _ROWS, rows_per_fetch=_ROWS_PER_FETCH):
             if self.rows % step == 0:
@@ -144,12 +145,12 @@ class JournalCheck:
 
 
 def before_the_journal(connection: Connection, kind: Kind) -> int:
-    """How many such records are from before the journal began, and were never added to it."""
+    """How many records of this kind are older than the journal, and were never adopted."""
     return int(connection.execute(_BEFORE[kind]).scalar_one())
 
 
 def listed(ids: Sequence[int]) -> str:
-    """Ids for a sentence; not all of very many."""
+    """Ids for a sentence, at most 20 of them and the number of the rest."""
     more = len(ids) - _IDS_SHOWN
     shown = ", ".join(map(str, ids[:_IDS_SHOWN]))
     return f"{shown} and {more} more" if more > 0 else shown
@@ -162,7 +163,7 @@ def named(records: Records) -> str:
 
 
 def _coverage(connection: Connection, kind: Kind) -> Iterator[str]:
-    """Every record is in one row, if it is from after the journal began."""
+    """Every record is in one row, if it is from after the start of the journal."""
     if kind is TRANSFER:
         starts = connection.execute(_STARTS).scalar_one()
         if starts != 1:
@@ -175,8 +176,8 @@ def _coverage(connection: Connection, kind: Kind) -> Iterator[str]:
             yield f"{name} is in no row of the journal: it was inserted."
         else:
             yield (
-                f"{name} is in no row of the journal: it was inserted, or is a worker's of a"
-                " version without a journal."
+                f"{name} is in no row of the journal: it was inserted, or a worker of a version"
+                " without a journal wrote it."
             )
 
 
@@ -195,7 +196,7 @@ def _place(row: _Row) -> str:
 
 
 def _of_another_purpose(row: _Row, key: Key) -> Iterator[str]:
-    """A worker's key vouches for no entry, and an operator's for no money."""
+    """A worker's key vouches for no entry, and an operator's key for no money."""
     ids = [
         () if kind.purpose is key.purpose else found
         for kind, found in zip(KINDS, _records(row), strict=True)
@@ -208,7 +209,7 @@ def _of_another_purpose(row: _Row, key: Key) -> Iterator[str]:
 
 
 def _what_is_wrong(connection: Connection, row: _Row, *, is_chained: bool) -> Iterator[str]:
-    """Which records of a row were deleted or edited; when none was, it is the row itself."""
+    """Which records of a row were deleted or edited. If none was, the row itself is wrong."""
     place, records, kept = _place(row), _records(row), bytes(row.fingerprints)
     found = [
         (kind, *record)

@@ -1,8 +1,8 @@
-"""The audit log: every administrative change is recorded with it, and signed, in one transaction.
+"""The audit log: an administrative change and its signed entry are one transaction.
 
-Whoever changes a provider, secret, player, account, session or currency does it within
-`operation`, and says so by `record`. The entries of all operators are one list, and the rows of
-the journal that vouch for them are one strand: whatever is taken out of its middle is missed.
+Code that changes a provider, secret, player, account, session or currency does it within
+`operation`, and reports it by `record`. The entries of all operators are one list. The rows of the
+journal that vouch for them are one strand. So a gap in the middle of either is detected.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,11 +28,11 @@ from models.times import utc
 
 #: The strand of all rows that vouch for entries.
 STRAND = UUID(int=0)
-#: Of one row of the journal.
+#: Per row of the journal.
 ENTRIES_MAX = 500
 TEXT_MAX = 500  # characters of a note, or of the name of an actor
 _PENDING = "betcore.audit"  # in `Session.info`
-# Any number of ours but the others': who writes entries waits for who does so already.
+# Any number that differs from our other ones. Writers of entries wait for each other.
 _LOCK = 5_318_010
 
 _PLACE = text("""
@@ -54,12 +54,12 @@ _INSERT = text("""
     bindparam("entries", type_=JSONB),
 )
 
-#: A value of a column; None where there is none.
+#: A value of a column, or None where there is none.
 Value = str | int | Decimal | datetime | None
 
 
 class Action(StrEnum):
-    """What was done; the part before the dot says to what."""
+    """What was done. The part before the dot names the subject."""
 
     CURRENCY_ADDED = "currency.added"
     CURRENCY_ADOPTED = "currency.adopted"
@@ -98,7 +98,7 @@ class Action(StrEnum):
 
     @property
     def is_request(self) -> bool:
-        """Whether it changes nothing by itself: a worker does, later."""
+        """Whether it changes nothing by itself, because a worker makes the change later."""
         return self.partition(".")[2] == "requested"
 
 
@@ -132,7 +132,7 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What was done to which row; `facts` are the columns that it set."""
+    """What was done to which row. `facts` are the columns that it set."""
 
     action: Action
     subject: str
@@ -141,9 +141,9 @@ class Fact:
 
 @contextmanager
 def operation(database_url: str, author: Author) -> Iterator[Session]:
-    """One transaction of an operator: whatever the body records is signed before the commit.
+    """One transaction of an operator. What the body records is signed before the commit.
 
-    Others who record something wait from then until this commit, and no longer.
+    Other operators who record something wait from the signing until this commit.
     """
     with transaction(database_url) as session:
         pending: list[Fact] = session.info.setdefault(_PENDING, [])
@@ -154,9 +154,9 @@ def operation(database_url: str, author: Author) -> Iterator[Session]:
 
 
 def record(session: Session, action: Action, subject: object, **facts: Value) -> None:
-    """Note what has been done to a row, by its key: with the change, or not at all.
+    """Note what was done to a row, by its key. It is recorded with the change, or not at all.
 
-    Lock the row before a change that depends on nothing else, so that entries are in the order of
+    If the change depends on nothing else, lock the row first, so that entries are in the order of
     their commits. Raises ValueError outside an `operation`.
     """
     pending: list[Fact] | None = session.info.get(_PENDING)
@@ -176,14 +176,14 @@ class AuditWriter:
         self._connection = connection
         self._author = author
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        # A statement of its own: it has to see what was committed until the lock was granted.
+        # A separate statement: it must see what was committed until the lock was granted.
         place = connection.execute(_PLACE, {"strand": STRAND}).one()
         self._micros, self._last, number, mac = place
         head = Head(STRAND, number or 0, BEGINNING if mac is None else bytes(mac))
         self._strand = Strand(author.key, head)
 
     def write(self, facts: Sequence[Fact]) -> None:
-        """Append these, in order; the commit is the caller's."""
+        """Append these facts, in order. The caller commits."""
         for start in range(0, len(facts), ENTRIES_MAX):
             entries = [
                 Entry(
@@ -212,11 +212,11 @@ class AuditWriter:
         lines = [entry_line(entry, self._micros) for entry in entries]
         row = self._strand.append(Records(entries=ids), lines, self._micros)
         self._connection.execute(insert(Journal), row.columns())
-        self._strand.committed()  # with all the others, or none of them
+        self._strand.committed()  # all rows commit together or not at all
 
 
 def _text(value: str | int | Decimal | datetime) -> str:
-    """A value as models/audit/facts.py makes it of a row."""
+    """A value in the form that models/audit/facts.py reads from a row."""
     if isinstance(value, Decimal):
         return plain(value)
     return utc(value) if isinstance(value, datetime) else str(value)

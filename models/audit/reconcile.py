@@ -1,6 +1,6 @@
-"""Compares a provider's own list of its bets with what is recorded, and says where they differ.
+"""Compares a provider's own list of its bets with the recorded ones, and reports the differences.
 
-The list is copied into a temporary table and joined there, so that nothing here grows with it. A
+The list is copied into a temporary table and joined there, so that memory does not grow with it. A
 bet that moved no money on either side (rejected, cancelled, unknown) is no difference.
 """
 
@@ -25,8 +25,8 @@ _LISTED = """
 _COPY = "copy listed (line, bet_id, stake, win, state, why) from stdin"
 _ANALYZE = text("analyze listed")
 
-#: Each bet here and each line there. Without an amount nothing was moved: that is 0. `moved` is
-#: whether money changed hands; a list without states holds the bets that count.
+#: Each bet here and each line there. A missing amount counts as 0, because nothing was moved.
+#: `moved` says whether money changed hands. A list without states holds the bets that count.
 _DIFFERENCES = text("""
     create temporary table difference on commit drop as
     with there as (
@@ -73,7 +73,7 @@ _DIFFERENCES = text("""
        or is_here and is_there and (other_stake or other_win or other_state)
           and (moved or counts_there)
 """)
-#: Of the list, after which it is told how far it is: some seconds.
+#: It reports its progress after this many lines of the list, which take some seconds.
 _LINES_PER_STAGE = 1_000_000
 
 _COUNTS = text("select kind, count(*) from difference group by kind")
@@ -86,7 +86,7 @@ _ROWS = text("""
 
 @dataclass(frozen=True, slots=True)
 class ListedBet:
-    """A line of the provider's list; `why` it cannot be read, if so."""
+    """A line of the provider's list. `why` says why it cannot be read; None if it can."""
 
     line: int
     bet_id: str | None
@@ -98,9 +98,9 @@ class ListedBet:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is compared: amounts that the list has, bets recorded from `since` to before `until`.
+    """What to compare: amounts that the list has, and bets recorded from `since` to before `until`.
 
-    The times are for bets that are missing there only.
+    The times apply only to bets that are missing there.
     """
 
     has_stake: bool
@@ -111,7 +111,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is not the same there (with the provider) and here; `what` says why, or what differs."""
+    """A difference between there (the provider) and here. `what` is the reason, or what differs."""
 
     kind: str  # missing_here, missing_there, differs, bad_line
     line: int | None
@@ -127,7 +127,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """How many lines there were, the differences by kind, and all of them, to be read once."""
+    """The number of lines, the differences by kind, and all differences, which can be read once."""
 
     listed: int
     counts: dict[str, int]
@@ -142,12 +142,12 @@ def reconcile(
     scope: Scope,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Reconciliation]:
-    """Compare as of one moment; the differences can be read until the block ends.
+    """Compare as of one moment. The differences can be read until the block ends.
 
-    `on_stage` is told what is done next, and how far it is. Raises NotFound when there is no such
+    `on_stage` receives the next step, and the progress. Raises NotFound when there is no such
     provider, and what reading `bets` raises.
     """
-    with one_moment(database_url, read_only=False) as session:  # it has temporary tables
+    with one_moment(database_url, read_only=False) as session:  # it writes temporary tables
         connection = session.connection()
         provider_id = find_provider(session, counterparty_id).id
         listed = _copy(connection, bets, on_stage)
@@ -168,7 +168,7 @@ def reconcile(
 def _copy(
     connection: Connection, bets: Iterable[ListedBet], on_stage: Callable[[str], None]
 ) -> int:
-    """Put the list into its temporary table; how many lines."""
+    """Copy the list into its temporary table. Returns the number of lines."""
     connection.execute(text(_LISTED))
     count = 0
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)

@@ -1,8 +1,8 @@
 """What the journal vouches for: three kinds of records, each as text, in Python and in SQL.
 
 A record has fields in a fixed order. Each field ends with a sign that it cannot hold, or begins
-with its length, so that no two records, and no two lists of records, have the same text
-(docs/adr/0010, docs/adr/0016).
+with its length. So no two records, and no two lists of records, have the same text (docs/adr/0010,
+docs/adr/0016).
 """
 
 import json
@@ -27,7 +27,7 @@ class Records(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry of the audit log; its time is that of the transaction which inserts it."""
+    """An entry of the audit log. Its time is that of the transaction which inserts it."""
 
     id: int
     actor: str
@@ -39,7 +39,7 @@ class Entry:
 
 
 class Kind(NamedTuple):
-    """A kind of record: where its rows are, and how one becomes text."""
+    """A kind of record: where its rows are, and how a row becomes text."""
 
     name: str
     plural: str
@@ -47,8 +47,8 @@ class Kind(NamedTuple):
     purpose: Purpose  # of the key that signs rows which name it
     table: str
     alias: str
-    line: str  # null when a field that is never null is
-    edited: str = "it is not"  # what is different when a record was edited
+    line: str  # null if a field that is never null is null
+    edited: str = "it is not"  # how to name what differs when a record was edited
     more: str = ""  # what the line needs besides the row itself
     only: str = "true"  # which rows of the table are such records
     start: str = "select 0"  # the last id that may be older than the journal of such records
@@ -80,7 +80,7 @@ TRANSFER = Kind(
 )""",
 )
 
-#: A bet that was refused and is recorded: it has no transfer that could vouch for it.
+#: A bet that was refused and is recorded. It has no transfer that could vouch for it.
 REJECTED_BET = Kind(
     name="rejected bet",
     plural="rejected bets",
@@ -126,7 +126,7 @@ KINDS = (TRANSFER, REJECTED_BET, AUDIT_ENTRY)
 
 
 def transfer_line(transfer: Transfer, moment: Moment) -> str:
-    """A transfer as text; `moment` is that of the transaction which inserts it."""
+    """A transfer as text. `moment` is that of the transaction which inserts it."""
     bet, reference = transfer.bet, transfer.reference
     bet_row = month = provider = bet_id = ""
     if bet is not None:
@@ -142,7 +142,7 @@ def transfer_line(transfer: Transfer, moment: Moment) -> str:
 
 
 def bet_line(bet: Bet, moment: Moment) -> str:
-    """A rejected bet as text; `moment` is that of the transaction which inserts it."""
+    """A rejected bet as text. `moment` is that of the transaction which inserts it."""
     amounts = [None if a is None else plain(a) for a in (bet.stake, bet.win, bet.odd)]
     stake, win, odd = ["" if amount is None else amount for amount in amounts]
     return (
@@ -155,7 +155,7 @@ def bet_line(bet: Bet, moment: Moment) -> str:
 
 
 def entry_line(entry: Entry, micros: str) -> str:
-    """An entry of the audit log as text; `micros` is the time of its transaction."""
+    """An entry of the audit log as text. `micros` is the time of its transaction."""
     return (
         f"audit|{entry.id}|{micros}|{_sized(entry.actor)}|{_sized(entry.action)}|"
         f"{_sized(entry.table)}|{_sized(entry.subject)}|{_sized(as_jsonb(entry.facts))}|"
@@ -166,7 +166,7 @@ def entry_line(entry: Entry, micros: str) -> str:
 def as_jsonb(facts: Mapping[str, str]) -> str:
     """Facts as the text that PostgreSQL makes of them in a column of type `jsonb`.
 
-    It sorts names by the number of their bytes first.
+    It sorts names by their number of bytes first.
     """
     names = sorted(facts, key=lambda name: (len(name.encode()), name.encode()))
     return _JSON.encode({name: facts[name] for name in names})

@@ -1,7 +1,7 @@
-"""Seals: the last row of every strand, to be kept elsewhere, so that a cut tail shows.
+"""Seals: the last row of every strand, to be kept elsewhere. A seal reveals truncation.
 
-A seal is a JSON document with an HMAC of its own: whoever has no key cannot make one that fits a
-ledger that was cut.
+A seal is a JSON document with its own HMAC. Without the key nobody can make a seal that fits a
+truncated ledger.
 """
 
 import hmac
@@ -24,9 +24,9 @@ from models.errors import BetcoreError
 from models.keys import Key, KeyRing
 
 _VERSION = 2
-_FIRST = 1  # which knew transfers only
+_FIRST = 1  # it knew only transfers
 
-#: From strand to strand by the key, so that a long journal is not read whole.
+#: The query steps from strand to strand by the key, so that it does not read a whole long journal.
 _HEADS = text("""
     with recursive strands(strand) as (
         (select strand from journal order by strand limit 1)
@@ -70,7 +70,7 @@ class BadSeal(BetcoreError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class SealedHead:
-    """The last row of a strand when it was sealed."""
+    """The last row of a strand at the time of the seal."""
 
     strand: UUID
     number: int
@@ -80,21 +80,21 @@ class SealedHead:
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What there was at a moment: whatever is there later must still hold all of it."""
+    """What existed at one moment. A later ledger must still hold all of it."""
 
     sealed_at: datetime
-    key: str  # names the key in use then, with which it is signed
-    replaced: tuple[str, ...]  # names those that had been in use before it, and are no longer
+    key: str  # names the key in use then, which signed the seal
+    replaced: tuple[str, ...]  # names earlier keys that were no longer in use then
     older: Unvouched  # what nothing vouched for then
     heads: tuple[SealedHead, ...]
     version: int = _VERSION
 
     def covers(self, found: Unvouched) -> bool:
-        """Whether no more of any kind is older than what vouches for it than was then."""
+        """Whether no kind has more unvouched records now than at the time of the seal."""
         return not any(self.grown(found))
 
     def grown(self, found: Unvouched) -> Iterator[tuple[str, int, int]]:
-        """What is unvouched for now and was not then: its name, and both numbers."""
+        """What more is unvouched for now than then: its name, the number now, the number then."""
         then = {"transfers": self.older.transfers, "rejected bets": self.older.bets}
         now = {"transfers": found.transfers, "rejected bets": found.bets}
         for name, number in (now | dict(found.facts)).items():
@@ -104,10 +104,11 @@ class Seal:
 
 
 def make_seal(database_url: str, journal: KeyRing, operator: KeyRing) -> Seal:
-    """Seal the journal as it is at one moment, with its key in use; changes nothing.
+    """Seal the journal as it is at one moment, with its current key. It changes nothing.
 
-    Waits for the synchronous standby, if there is one: a row that it does not have was never
-    promised, and would be missed after a failover. Raises LedgerUnavailable if it may not have all.
+    It waits for the synchronous standby, if there is one. A row that the standby does not have was
+    never promised, and would be missing after a failover. Raises LedgerUnavailable if the standby
+    may not have all of them.
     """
     with one_moment(database_url, replicated=True) as session:
         connection = session.connection()
@@ -125,7 +126,7 @@ def make_seal(database_url: str, journal: KeyRing, operator: KeyRing) -> Seal:
 
 
 def write_seal(seal: Seal, key: Key) -> str:
-    """The seal as a JSON document, signed with the key it was made with."""
+    """The seal as a JSON document, signed with the key that made it."""
     document = {
         "version": _VERSION,
         "sealedAt": seal.sealed_at.astimezone(UTC).isoformat(),
@@ -167,7 +168,7 @@ def read_seal(text_: str, keys: KeyRing) -> Seal:
                 f"The seal was made with the key {document['key']!s:.40}, not given here."
             )
         if not hmac.compare_digest(given.encode(), _hmac(document, key.secret).encode()):
-            raise BadSeal("The seal was edited: its HMAC is another.")
+            raise BadSeal("The seal was edited: its HMAC does not match.")
         heads = [
             SealedHead(
                 UUID(head["strand"]),
@@ -186,9 +187,9 @@ def read_seal(text_: str, keys: KeyRing) -> Seal:
 
 
 def seal_problems(connection: Connection, seal: Seal, older: Unvouched) -> Iterator[str]:
-    """A sentence for everything sealed that is not as it was, or was signed with an old key since.
+    """A sentence for everything sealed that has changed, or that an old key has signed since.
 
-    `older`: what is older than the journal or the audit log now, and was never adopted.
+    `older` is what is now older than the journal or the audit log, and was never adopted.
     """
     for name, now, then in seal.grown(older):
         if name == "transfers" or seal.version > _FIRST:
@@ -212,7 +213,7 @@ def seal_problems(connection: Connection, seal: Seal, older: Unvouched) -> Itera
 
 
 def _gone(connection: Connection, head: SealedHead) -> Iterator[str]:
-    """Which records of a sealed row are not there any longer."""
+    """Which records of a sealed row no longer exist."""
     for kind, ids in zip(KINDS, head.records, strict=True):
         for id_ in connection.execute(_GONE[kind], {"ids": list(ids)}).scalars():
             yield (
@@ -222,7 +223,7 @@ def _gone(connection: Connection, head: SealedHead) -> Iterator[str]:
 
 
 def _signed_since(connection: Connection, seal: Seal) -> Iterator[str]:
-    """What was signed with keys that were old already when it was sealed, but was not sealed."""
+    """Rows after the seal that were signed with keys already replaced at the time of the seal."""
     sealed = {
         "strands": [head.strand for head in seal.heads],
         "numbers": [head.number for head in seal.heads],
@@ -238,7 +239,7 @@ def _signed_since(connection: Connection, seal: Seal) -> Iterator[str]:
 
 
 def _hmac(document: dict[str, Any], secret: bytes) -> str:
-    """Over the document in one form, whatever its spaces and the order of its names."""
+    """The HMAC over the document in one form, whatever its spaces and the order of its names."""
     form = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hmac.digest(secret, b"betcore seal 1|" + form.encode(), "sha256").hex()
 

@@ -1,4 +1,4 @@
-"""What nothing vouches for: records and facts that are older than what could have vouched for them.
+"""Records and facts that nothing vouches for: they are older than the journal or the audit log.
 
 Nobody can tell whether they were changed. So they are counted, and whoever verifies the ledger has
 to know the number.
@@ -16,7 +16,7 @@ from models.audit.records import REJECTED_BET, TRANSFER
 
 @dataclass(frozen=True, slots=True)
 class Unvouched:
-    """How much of it there is."""
+    """The numbers of what nothing vouches for."""
 
     transfers: int = 0  # older than the journal
     bets: int = 0  # rejected ones, older than a journal that vouches for them
@@ -25,17 +25,17 @@ class Unvouched:
 
     @property
     def facts_total(self) -> int:
-        """Facts of every kind."""
+        """The number of facts of every kind."""
         return sum(self.facts.values())
 
     @property
     def older(self) -> int:
-        """Whatever is older than what would vouch for it."""
+        """The number of everything that is older than what would vouch for it."""
         return self.transfers + self.bets + self.facts_total
 
     @property
     def total(self) -> int:
-        """All of it: the number that has to be stated."""
+        """The number of all of it, which has to be stated."""
         return self.older + self.of_unknown_keys
 
     def said(self) -> str:

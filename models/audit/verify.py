@@ -1,7 +1,8 @@
-"""Verifies the ledger: that every rule about recorded money holds for every row, by reading only.
+"""Verifies that every rule about recorded money holds for every row, by reading only.
 
-All checks see one moment, so bets may go on meanwhile. They run in PostgreSQL, which tells only
-what is wrong; the journal is recomputed here, row after row. Nothing here grows with the ledger.
+All checks see one moment, so bets may go on meanwhile. They run in PostgreSQL, which returns only
+what is wrong. This module recomputes the journal, row by row. Its memory does not grow with the
+ledger.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,15 +21,15 @@ from models.keys import Key, KeyRing, Purpose
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be verified besides balances and bets: all that was ever vouched for.
+    """What to verify besides balances and bets: all that was ever vouched for.
 
-    A ring of None is missing, which is a problem of its own.
+    A ring of None is missing, which is a problem in itself.
     """
 
     journal: KeyRing | None
     operator: KeyRing | None
-    seal: Seal | None = None  # also compare with it; it covers what was unvouched for already
-    unvouched: int | None = None  # exactly so much is known to be vouched for by nothing
+    seal: Seal | None = None  # compare with it too; it covers what was already unvouched for
+    unvouched: int | None = None  # the exact number of records and facts known to be unvouched for
 
     @property
     def keys(self) -> dict[str, Key]:
@@ -45,18 +46,18 @@ class Vouched:
     strands: int
     entries: int  # of the audit log
     unvouched: Unvouched = field(default_factory=Unvouched)
-    sealed: int | None = None  # strands of the seal that was compared, if one was
+    sealed: int | None = None  # strands of the compared seal; None: no seal
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was verified, and what is wrong: each problem a sentence with the ids it is about."""
+    """What was verified, and what is wrong. Each problem is a sentence with the ids concerned."""
 
     transfers: int
     accounts: int  # of players: each has a chain of transfers
     problems: tuple[str, ...]
     more: int  # problems found beyond those listed
-    journal: Vouched | None = None  # None: it was not asked for
+    journal: Vouched | None = None  # None: it was not verified
 
     @property
     def ok(self) -> bool:
@@ -70,10 +71,10 @@ def verify(
     asked: Asked | None = None,
     on_stage: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Verify the whole ledger as it is at one moment, and list at most that many problems.
+    """Verify the whole ledger as it is at one moment, and list at most `problems_max` problems.
 
-    Without `asked` balances and bets are verified, and nothing else. `on_stage` is told what is
-    checked next, and how far it is. Changes nothing and waits for nobody. Raises
+    Without `asked` it verifies balances and bets, and nothing else. `on_stage` receives the next
+    check, and the progress. It changes nothing and waits for nobody. Raises
     sqlalchemy.exc.DBAPIError when PostgreSQL is away.
     """
     listed: list[str] = []
@@ -98,7 +99,7 @@ def verify(
 def _problems(
     connection: Connection, check: "_Vouching | None", on_stage: Callable[[str], None]
 ) -> Iterator[str]:
-    if check is not None:  # first: what is missing as a whole says more than all its parts
+    if check is not None:  # first: a missing whole says more than its parts
         yield from check.missing()
     for name, invariant in INVARIANTS.items():
         on_stage(name)
@@ -136,10 +137,10 @@ class _Vouching:
                 )
         for what, table, needs in _WHOLES:
             if _is_empty(self._connection, table) and _holds(self._connection, needs):
-                yield f"The {what} is empty, although there is what must be in it: it was emptied."
+                yield f"The {what} is empty, although rows must be in it: it was emptied."
 
     def problems(self) -> Iterator[str]:
-        """A sentence for everything that is not as it is vouched for, or is not vouched for."""
+        """A sentence for everything that nothing vouches for, or that differs from what does."""
         yield from fact_problems(self._connection, self._on_stage)
         yield from self._journal.problems(self._connection, self._on_stage)
         for key, records in self._journal.unknown.items():
@@ -155,7 +156,7 @@ class _Vouching:
         yield from self._of_unvouched()
 
     def found(self) -> Vouched:
-        """What there was."""
+        """What the check found."""
         seal = self._asked.seal
         sealed = None if seal is None else len(seal.heads)
         journal = self._journal
@@ -173,8 +174,8 @@ class _Vouching:
                 ]
                 yield (
                     f"{''.join(empty)}Nothing vouches for {found.said()}. `betcore ledger adopt`"
-                    f" vouches for what is older as it is now; --unvouched {found.total} accepts"
-                    " it."
+                    f" vouches for the older ones as they are now; --unvouched {found.total}"
+                    " accepts them."
                 )
         elif stated != found.total:
             yield (
@@ -183,7 +184,7 @@ class _Vouching:
             )
 
 
-#: What must not be empty, its table, and when: there is something that is not older than it.
+#: What must not be empty, its table, and the condition: some row is not older than it.
 _WHOLES = (
     (
         "journal",

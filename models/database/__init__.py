@@ -1,1 +1,1 @@
-"""How PostgreSQL is reached: connections, transactions, roles, prepared statements."""
+"""How betcore reaches PostgreSQL: connections, transactions, roles, prepared statements."""

@@ -1,7 +1,7 @@
-"""Before a migration: the roles exist, one of them owns everything, and we act as that one.
+"""Before a migration: makes the roles, gives everything to one of them, and acts as that one.
 
-Roles belong to the whole cluster, and several of its databases may be migrated at the same time:
-what another migration has just made is taken as it is. Privileges are the migrations' business.
+Roles belong to the whole cluster, and several of its databases may be migrated at the same time. So
+what another migration has just made is accepted. Privileges belong to the migrations.
 """
 
 import psycopg
@@ -20,7 +20,7 @@ from models.database.roles import (
 )
 from models.errors import BetcoreError
 
-# Where our tables are, as models/database/postgres.py has said it; quoted where that is needed.
+# The schema of our tables, as models/database/postgres.py has set it, quoted if necessary.
 _SCHEMA = text("select trim(split_part(current_setting('search_path'), ',', 1))")
 
 _MISSING_ROLES = text(
@@ -41,7 +41,7 @@ _MAY_CREATE = text(
     f"select has_schema_privilege('{OWNER}', cast(:schema as regnamespace), 'CREATE')"
 )
 
-# Sequences of identity columns go with their tables.
+# Sequences of identity columns follow their tables.
 _NOT_OWNED = text("""
     select thing from (
         select case relkind when 'S' then 'sequence ' else 'table ' end || oid::regclass, relowner
@@ -74,15 +74,15 @@ _CLOSE_DATABASE = (
 )
 
 
-class RolesNeeded(BetcoreError):  # noqa: N818 - named for what is missing
+class RolesNeeded(BetcoreError):  # noqa: N818 - the name says what is missing
     """An administrator has to make the roles: see `betcore migrate --print-roles`."""
 
 
 def act_as_owner(connection: Connection) -> None:
-    """From now on the connection acts as `betcore_owner`, which owns all that is ours here.
+    """From now on the connection acts as `betcore_owner`, which owns all our objects here.
 
-    Makes the roles where they are missing, and commits. Raises RolesNeeded when this login may not
-    do all that; the message says what an administrator has to run.
+    It makes the roles where they are missing, and commits. Raises RolesNeeded when this login may
+    not do all that. The message lists the statements that an administrator has to run.
     """
     try:
         prepare(connection)
@@ -94,12 +94,12 @@ def act_as_owner(connection: Connection) -> None:
         statements = "; ".join(statements_needed(connection))
         raise RolesNeeded(
             "This login may not prepare the database for a migration. An administrator has to run"
-            f" there, once: {statements} (`betcore migrate --print-roles` prints the same)."
+            f" this there once: {statements} (`betcore migrate --print-roles` prints the same)."
         ) from error
 
 
 def statements_needed(connection: Connection) -> list[str]:
-    """What an administrator has to run in this database so that this login can migrate."""
+    """The statements that an administrator must run here so that this login can migrate."""
     schema, missing = _schema(connection), _missing_roles(connection)
     needed = [f"create role {role} nologin" for role in missing]
     if OWNER in missing or not connection.execute(_IS_MEMBER).scalar_one():
@@ -112,11 +112,12 @@ def statements_needed(connection: Connection) -> list[str]:
 
 
 def prepare(connection: Connection) -> None:
-    """Make the roles, give the owner what is here, and close the rest to the public.
+    """Make the roles, give existing objects to the owner, and close the rest to the public.
 
-    Each step is a transaction of its own. Raises sqlalchemy.exc.DBAPIError.
+    Each step is a separate transaction. Raises sqlalchemy.exc.DBAPIError.
     """
-    # Two tables locked by one transaction could meet a bet that locks them in another order.
+    # One transaction that locks two tables could deadlock with a bet that locks them in another
+    # order.
     schema = _schema(connection)
     for role in _missing_roles(connection):
         _do(connection, make_role(role))
@@ -151,7 +152,7 @@ def _holds(connection: Connection, question: TextClause, schema: str) -> bool:
 def _not_owned(connection: Connection, schema: str, *, anybodys: bool) -> list[str]:
     """Tables, sequences and functions of ours that another role owns.
 
-    `anybodys`: also those that this login may give to the owner itself.
+    With `anybodys`, the result includes those that this login may itself give to the owner.
     """
     values = {
         "schema": schema,

@@ -1,7 +1,7 @@
-"""Prepared statements sent together and answered together: libpq's pipeline, one round trip a step.
+"""Prepared statements in libpq's pipeline: sent and answered together, one round trip per step.
 
-psycopg's own cursors cost four times the client time for a batch of 32 (docs/adr/0004): so the
-hot path speaks to `psycopg.pq`, and only this module knows how.
+psycopg's own cursors need 4 × the client time for a batch of 32 (docs/adr/0004). So the hot path
+uses `psycopg.pq`, and only this module knows how.
 """
 
 import select
@@ -22,7 +22,7 @@ Parameter = Column | str | int
 Row = tuple[str | None, ...]
 
 _UNIQUE_VIOLATION = "23505"
-# Deadlock, serialization failure, lock not available: nobody's fault, the same again may pass.
+# Deadlock, serialization failure, lock not available. Nobody is at fault, and a repeat may succeed.
 _CONTENTION = frozenset({"40001", "40P01", "55P03"})
 # Connection trouble; shutdown; resources; a primary that became a replica; the time limits that end
 # a connection or a transaction.
@@ -30,7 +30,7 @@ _UNAVAILABLE = ("08", "57", "53", "25006", "25P03", "25P04")
 
 
 class Pipeline:
-    """One connection on which batches of prepared statements run in one round trip each."""
+    """One connection that runs batches of prepared statements, each in one round trip."""
 
     def __init__(self, connection: psycopg.Connection, wait_seconds: float) -> None:
         """Take over `connection`. `wait_seconds` is the longest wait for an answer."""
@@ -39,8 +39,9 @@ class Pipeline:
         self._wait_ms = int(wait_seconds * 1000)
         self._pgconn.nonblocking = 1
         connection.add_notice_handler(self._notice)
-        #: What PostgreSQL warned of during the last run. A commit that does not wait any longer for
-        #: the standby, because an operator cancelled it, is answered as done with a warning only.
+        #: PostgreSQL's warning during the last run. It matters for commits: an operator may cancel
+        #: the wait for the standby. PostgreSQL then reports the commit as done, with only a
+        #: warning.
         self.warning = ""
         self._pgconn.enter_pipeline_mode()
 
@@ -59,15 +60,15 @@ class Pipeline:
         return _rows(self._answers(1)[0])
 
     def leave(self) -> None:
-        """Give the connection back as it was."""
+        """Give the connection back in its original state."""
         self._pgconn.exit_pipeline_mode()
         self._connection.remove_notice_handler(self._notice)
 
     def run(self, *calls: tuple[Query, Sequence[Parameter]]) -> list[list[Row]]:
-        """Run prepared statements in order; the rows of each, every value as text or None.
+        """Run prepared statements in order. Returns the rows of each, every value as text or None.
 
-        The first that fails ends the run: those after it are not executed.
-        Raises LedgerUnavailable, LedgerContention, BetTaken or LedgerError.
+        The first statement that fails ends the run: later ones are not executed. Raises
+        LedgerUnavailable, LedgerContention, BetTaken or LedgerError.
         """
         self.warning = ""
         try:
@@ -79,11 +80,11 @@ class Pipeline:
 
     @property
     def usable(self) -> bool:
-        """Whether the connection is alive, as far as is known here."""
+        """Whether the connection is alive, as far as this process knows."""
         return bool(self._pgconn.status == pq.ConnStatus.OK)
 
     def close(self) -> None:
-        """Close the connection; an open transaction is rolled back by that."""
+        """Close the connection. That rolls back an open transaction."""
         self._connection.close()
 
     def _notice(self, notice: Diagnostic) -> None:
@@ -110,7 +111,10 @@ class Pipeline:
                 results.append(result)
 
     def _wait(self) -> None:
-        """Send what is left to send and read what has come, or raise after the longest wait."""
+        """Send the rest and read what has arrived.
+
+        Raises LedgerUnavailable after the longest wait.
+        """
         poll = select.poll()
         unsent = self._pgconn.flush()
         poll.register(self._pgconn.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
@@ -143,7 +147,7 @@ def maybe_exact(value: str | None) -> Decimal | None:
 
 
 def _typed(result: PGresult) -> LedgerError:
-    """The failure as one of our errors: by SQLSTATE and constraint name, never by message."""
+    """The failure as one of our errors: by SQLSTATE, never by message."""
     state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
     message = result.error_message.decode(errors="replace").strip()
     error: LedgerError

@@ -1,8 +1,9 @@
-"""Makes every connection to PostgreSQL: the same whatever environment, role and database say.
+"""Makes every connection to PostgreSQL, with settings that nothing else can change.
 
-What a text, a number or a commit means must not depend on who started a process. So the URL alone
-says where PostgreSQL is, and every setting that could change a meaning is set here
-(docs/adr/0012). A connection is handed out once PostgreSQL is known to be as we need it.
+Environment, role and database have no influence on them. What a text, a number or a commit means
+must not depend on who started a process. So the URL alone says where PostgreSQL is, and this module
+sets every setting that could change a meaning (docs/adr/0012). It hands out a connection only when
+PostgreSQL meets our conditions.
 """
 
 import logging
@@ -24,7 +25,7 @@ from models.errors import UnsupportedDatabase
 _LOG = logging.getLogger("betcore.postgres")
 
 _PINNED = {
-    # What bytes and words mean, in both directions.
+    # The meaning of bytes and words, in both directions.
     "client_encoding": "UTF8",
     "DateStyle": "ISO, MDY",
     "IntervalStyle": "postgres",
@@ -39,25 +40,26 @@ _PINNED = {
     "backslash_quote": "safe_encoding",
     "transform_null_equals": "off",
     "quote_all_identifiers": "off",
-    # What is checked and seen.
+    # Checks and visibility.
     "row_security": "on",
     "check_function_bodies": "on",
-    # What a transaction promises. `default_transaction_read_only` is not here: it is how an
-    # operator, or a service whose disk is full, keeps everybody from writing, and we obey.
+    # The promises of a transaction. `default_transaction_read_only` is not here: an operator, or a
+    # service whose disk is full, uses it to stop all writes, and we obey.
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
     "synchronous_commit": "on",
     "exit_on_error": "off",
-    # How long something may take is ours to say.
+    # Time limits are ours to set.
     "statement_timeout": "0",
     "lock_timeout": "0",
     "transaction_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
-    # Such as that of a commit whose wait for the standby was ended by hand: see `Pipeline.warning`.
+    # Such as the warning when somebody ended a commit's wait for the standby: see
+    # `Pipeline.warning`.
     "client_min_messages": "warning",
 }
-# The statement that sets all of them needs these before.
+# The statement that sets all of them needs these first.
 _FROM_THE_START = (
     *("search_path", "exit_on_error"),
     *("statement_timeout", "transaction_timeout", "idle_session_timeout"),
@@ -67,14 +69,14 @@ _FROM_THE_START = (
 _SCHEMA = "public"
 _SEARCH_PATH = re.compile(r"(?:-c\s*|--)search[-_]path=((?:\\.|\S)+)", re.IGNORECASE)
 
-# What does not belong into a URL; a name for pg_stat_activity; and how a server is trusted, because
-# not to obey PGSSLMODE could send a password in clear.
+# Secrets that do not belong in a URL, a name for pg_stat_activity, and how a server is trusted. If
+# we ignored PGSSLMODE, a password could travel in clear.
 _OBEYED = re.compile(
     r"PG(PASSWORD|PASSFILE|APPNAME|SSL\w+|GSS\w+|KRB\w+|REQUIREAUTH|CHANNELBINDING)"
 )
-# libpq obeys these as well, and does not list them.
+# libpq also obeys these, but does not list them.
 _UNLISTED = {"PGDATESTYLE", "PGTZ", "PGGEQO", "PGSERVICEFILE", "PGSYSCONFDIR"}
-# On a socket of this machine nobody is in between, so that there is nothing to demand.
+# On a local socket nobody is in between, so that no protection is necessary.
 _ON_A_SOCKET = {
     "sslmode": "disable",
     "sslnegotiation": "postgres",
@@ -97,12 +99,12 @@ def connect(
     settings: Mapping[str, str] | None = None,
     context: AdaptContext | None = None,
 ) -> psycopg.Connection:
-    """A connection with autocommit, for this use; `settings` are set on it besides ours.
+    """A connection with autocommit, for this use. `settings` are set on it besides ours.
 
-    `wait_seconds`: the longest wait for an answer while it is checked. Raises UnsupportedDatabase
-    when PostgreSQL, the database or its tables are not as they have to be; psycopg.OperationalError
-    or another LedgerError when it cannot be reached or asked; psycopg.ProgrammingError when the URL
-    cannot be read.
+    `wait_seconds` is the longest wait for an answer during the checks. Raises UnsupportedDatabase
+    when PostgreSQL, the database or its tables do not meet our conditions. Raises
+    psycopg.OperationalError or another LedgerError when PostgreSQL cannot be reached or asked.
+    Raises psycopg.ProgrammingError when the URL cannot be read.
     """
     said = _said(database_url)
     pinned = _PINNED | {"search_path": _search_path(said)} | dict(settings or {})
@@ -129,7 +131,7 @@ def connect(
 
 
 def _said(database_url: str) -> dict[str, str]:
-    """What the URL says, as libpq reads it."""
+    """The parameters of the URL, as libpq reads them."""
     said = {name: str(value) for name, value in conninfo_to_dict(database_url).items()}
     if "service" in said:
         raise UnsupportedDatabase(
@@ -159,12 +161,12 @@ def _search_path(said: Mapping[str, str]) -> str:
 
 
 def _escaped(value: str) -> str:
-    """A value as libpq's `options` want it."""
+    """A value escaped for libpq's `options`."""
     return re.sub(r"([\\\s])", r"\\\1", value)
 
 
 def _leave_environment() -> None:
-    """Take away the variables that libpq would obey and that are not ours to obey."""
+    """Remove the variables that libpq would obey and we do not."""
     with _ENVIRONMENT:
         stray = sorted(_known_variables() & os.environ.keys())
         for name in stray:

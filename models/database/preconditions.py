@@ -1,4 +1,4 @@
-"""What PostgreSQL has to be like, and how a connection is checked for it, in one round trip.
+"""The conditions that PostgreSQL must meet, and their check in one round trip per connection.
 
 Each refusal is one line that names the cause and the cure.
 """
@@ -24,17 +24,17 @@ _UNDEFINED_TABLE, _NO_PRIVILEGE = "42P01", "42501"
 
 
 class Use(Enum):
-    """What a connection is for, which says what it needs."""
+    """The use of a connection, which determines its conditions."""
 
-    SERVE = "bets"  # a server that takes writes; tables that are older than the code are refused
+    SERVE = "bets"  # a server that takes writes; refuses tables older than the code
     READ = "balances"  # as SERVE, but it may be a replica
-    OPERATE = "commands"  # any server of one's choice, and exactly the tables of this version
+    OPERATE = "commands"  # any server the operator names, and exactly this version's tables
     MIGRATE = "tables"  # a server that takes writes, with any tables or none
-    START = "a server"  # of a server that is being set up: nothing is checked
+    START = "a server"  # a server during its setup; nothing is checked
 
     @property
     def writes(self) -> bool:
-        """Whether nothing but a server that takes writes will do."""
+        """Whether this use needs a server that takes writes."""
         return self in (Use.SERVE, Use.MIGRATE)
 
 
@@ -48,7 +48,7 @@ READ_ONLY = (
 )
 _UNCHECKED = (
     "session_replication_role is %s, so that PostgreSQL checks no foreign key and no trigger:"
-    " take it away with `alter role ... reset session_replication_role`, or `alter database ...`."
+    " remove it with `alter role ... reset session_replication_role`, or `alter database ...`."
 )
 _OLDER = "The tables are of revision {found}; this version needs {known}: run `betcore migrate`."
 UNKNOWN_REVISION = (
@@ -62,19 +62,19 @@ _ELSEWHERE = (
 )
 
 _NO_ROLE = (
-    "The login {login} may not use the tables of betcore: an administrator grants it the role of"
-    " what it is for, such as `grant betcore_gateway to {login}`."
+    "The login {login} may not use the tables of betcore: an administrator must grant it the role"
+    " for its purpose, such as `grant betcore_gateway to {login}`."
 )
 _SUPERUSER = (
     "this process logs in to PostgreSQL as the superuser {login}, who may do anything there: give"
     " it a login of its own (docs/OPERATIONS.md, Roles)"
 )
 
-# What makes PostgreSQL forget what it has confirmed, or damage it.
+# Settings that make PostgreSQL forget what it has confirmed, or damage it.
 _RISKS = {"fsync": "off", "full_page_writes": "off", "zero_damaged_pages": "on"}
 
-# Names are complete, because a `search_path` might put other functions first. A setting that this
-# PostgreSQL does not know any more has no meaning to be changed.
+# Names are qualified, because a `search_path` might put other functions first. If this PostgreSQL
+# no longer has a setting, nothing can change its meaning.
 _ASK = """
 select pg_catalog.pg_backend_pid(),
        pg_catalog.current_setting('session_replication_role'),
@@ -87,8 +87,8 @@ select pg_catalog.pg_backend_pid(),
 """
 _TYPES = (TEXTS, TEXTS, TEXTS, TEXTS)
 _REVISION = ", (select pg_catalog.max(version_num) from alembic_version)"
-# The schema in which there are tables of ours, if they are not where we look for them; '' where
-# this login may not look.
+# The schema of our tables, if they are not where we look for them. It is '' if this login may not
+# look.
 _SCHEMA = """,
        (select pg_catalog.min(case when pg_catalog.has_schema_privilege(space.oid, 'USAGE')
                                    then space.nspname::text else '' end)
@@ -103,9 +103,9 @@ _ASK_SCHEMA = Query(b"", _ASK + _SCHEMA, _TYPES)
 
 
 def judge_refusal(message: str, use: Use) -> None:
-    """Raise UnsupportedDatabase if a connection was refused for what somebody has to change.
+    """Raise UnsupportedDatabase if a connection was refused for a cause that somebody must change.
 
-    By words, because libpq gives nothing else. The first ones are PgBouncer's.
+    It compares words, because libpq gives nothing else. The first words are PgBouncer's.
     """
     if "unsupported startup parameter" in message:
         raise UnsupportedDatabase(_POOLER)
@@ -118,7 +118,7 @@ def check(
 ) -> None:
     """Put `settings` on a new connection, and raise UnsupportedDatabase if it is not fit for `use`.
 
-    One round trip. Raises what `Pipeline.run` raises, too.
+    It takes one round trip. It also raises what `Pipeline.run` raises.
     """
     _judge_greeting(info, use)
     no_role = _NO_ROLE.format(login=info.user)
@@ -149,15 +149,15 @@ def check(
 
 @cache
 def newest_revision() -> str:
-    """The revision of the tables that this version of the code is made for.
+    """The revision of the tables for which this version of the code is made.
 
-    Alembic would say it too, but takes half a second to import.
+    Alembic could report it too, but takes half a second to import.
     """
     return max(path.name[:4] for path in _MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.py"))
 
 
 def _judge_greeting(info: psycopg.ConnectionInfo, use: Use) -> None:
-    """What PostgreSQL has said of itself while connecting."""
+    """Judge what PostgreSQL reported about itself while connecting."""
     if info.server_version < _VERSION_MIN:
         wanted, found = _VERSION_MIN // 10_000, info.server_version // 10_000
         raise UnsupportedDatabase(f"PostgreSQL {wanted} or newer is needed; this is {found}.")
@@ -167,7 +167,7 @@ def _judge_greeting(info: psycopg.ConnectionInfo, use: Use) -> None:
             f"The encoding of database {info.dbname} is {encoding}, and betcore needs UTF8: make"
             " another one with `create database ... encoding 'UTF8' template template0`."
         )
-    # Not of a command: what it says on stderr is read by scripts, and it ends soon.
+    # Commands do not warn: scripts read their stderr, and they end soon.
     if use in (Use.SERVE, Use.READ) and info.parameter_status("is_superuser") == "on":
         _warn(_SUPERUSER.format(login=info.user))
 
@@ -181,11 +181,11 @@ def _judge_revision(found: str | None, use: Use, otherwise: str) -> None:
     if found > known and use is Use.OPERATE:
         raise UnsupportedDatabase(UNKNOWN_REVISION)
     if found > known:
-        # Between `betcore migrate` and the restart of the last process, this is as it should be.
+        # Between `betcore migrate` and the restart of the last process this is expected.
         _warn(f"the tables are of revision {found}, newer than this process knows ({known})")
 
 
 @cache
 def _warn(message: str) -> None:
-    """Once a process."""
+    """Log a message once per process."""
     _LOG.warning(message)

@@ -1,6 +1,6 @@
-"""A connection with its statements prepared: made when first needed, and again after it was lost.
+"""A connection with prepared statements, made at its first use and again after it was lost.
 
-Nothing here waits without an end: a server that falls silent costs the connection.
+Every wait has an end: a server that falls silent costs the connection.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from models.database.preconditions import Use
 from models.database.query import Query
 from models.errors import LedgerError, LedgerUnavailable
 
-# Plans are made once, do not look at the values, and stay. So nothing may be chosen that is good
-# only for tables as they are now: each access is by an index, row for row (docs/adr/0012).
+# A plan is made once, without looking at the values, and stays. So no plan may be good only for the
+# tables as they are now. Each access is by an index, row by row (docs/adr/0012).
 _PLANS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
@@ -30,7 +30,7 @@ _PLANS = {
 
 
 class PreparedConnection:
-    """For one thread; use `pipeline`."""
+    """One connection for one thread. Call `pipeline` for each use."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class PreparedConnection:
         settings: Mapping[str, str] | None = None,
         use: Use = Use.SERVE,
     ) -> None:
-        """`wait_seconds`: the longest wait for an answer, after which the connection is closed."""
+        """`wait_seconds` is the longest wait for an answer. Then the connection is closed."""
         self._url = database_url
         self._queries = queries
         self._wait_seconds = wait_seconds
@@ -52,9 +52,10 @@ class PreparedConnection:
         self._pipeline: Pipeline | None = None
 
     def pipeline(self) -> Pipeline:
-        """The connection, alive as far as is known.
+        """The connection, alive as far as this process knows.
 
-        Raises LedgerUnavailable, such as UnsupportedDatabase until somebody changes something.
+        Raises LedgerUnavailable. Its subclass UnsupportedDatabase lasts until somebody changes
+        something.
         """
         if self._pipeline is None or not self._pipeline.usable:
             self.close()
@@ -62,7 +63,7 @@ class PreparedConnection:
         return self._pipeline
 
     def close(self) -> None:
-        """Close the connection, if there is one; an open transaction is rolled back by that."""
+        """Close the connection, if there is one. That rolls back an open transaction."""
         if self._pipeline is not None:
             self._pipeline.close()
             self._pipeline = None
@@ -85,7 +86,8 @@ class PreparedConnection:
             if isinstance(error, LedgerUnavailable):
                 raise
             if isinstance(error, psycopg.OperationalError | LedgerError):
-                # Nothing was asked for yet that could be at fault: whoever waits, waits on.
+                # No statement was run yet that could be at fault. So callers that wait continue to
+                # wait.
                 raise LedgerUnavailable(str(error).strip()) from error
             raise
         return pipeline

@@ -1,6 +1,6 @@
-"""Statements to prepare, and those that begin and end a transaction.
+"""Statements to prepare, and the statements that begin and end a transaction.
 
-The types of parameters are given by number. libpq would otherwise have to ask for them.
+The types of parameters are given by number. Otherwise libpq would have to ask for them.
 """
 
 from typing import NamedTuple
@@ -23,8 +23,8 @@ COMMIT = Query(b"commit", "commit")
 ROLLBACK = Query(b"rollback", "rollback")
 LIMIT = Query(b"limit", "select set_config('transaction_timeout', $1, true)", (TEXT,))
 
-#: A commit after it is answered once the standby has all that is visible now. What a crash or a
-#: cancelled wait made visible, the standby may not have yet, so nobody may say it before
+#: It makes the next commit wait until the standby has all that is visible now. A crash or a
+#: cancelled wait can make visible what the standby does not have yet. Nobody may report that before
 #: (docs/FAILOVER.md). It writes to no table. Without a synchronous standby it does nothing.
 REPLICATED = Query(
     b"replicated",

@@ -1,9 +1,9 @@
 """Who may do what in the database: the roles, and every privilege that a migration gives them.
 
 Roles belong to the whole cluster: `models/database/ownership.py` makes them. Privileges belong to
-one database: migrations grant them. A test compares this with the catalog, table by table:
-whoever adds a table or a column decides here who needs it, and grants it in the same migration.
-Nobody may delete or truncate anything (docs/adr/0018).
+one database: migrations grant them. A test compares this module with the catalog, table by table.
+With a new table or column, decide here who needs it, and grant it in the same migration. Nobody may
+delete or truncate anything (docs/adr/0018).
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ WORKER = "betcore_worker"
 OPERATOR = "betcore_operator"
 READER = "betcore_reader"
 ROLES = (OWNER, GATEWAY, WORKER, OPERATOR, READER)
-USERS = ROLES[1:]  # what processes and people log in as; none of them owns anything
+USERS = ROLES[1:]  # the logins of processes and people; none of them owns anything
 
 
 class Rights(NamedTuple):
-    """The columns of one table that a role may read, give when it inserts, and change.
+    """The columns of one table that a role may read, set on insert, and change.
 
-    Names with spaces between; `ALL` is the table, with every column that it will ever have.
+    Spaces separate the names. `ALL` is the whole table, with every later column.
     """
 
     select: str = ""
@@ -33,9 +33,9 @@ ALL = "*"
 
 _READS = Rights(select=ALL)
 
-#: Table by table: what each role may do there. A role that is not named may do nothing.
-#: Columns that an insert may not give have a default: nobody backdates a row, or opens an account
-#: that has money already.
+#: For each table, what each role may do there. A role that is not named may do nothing. Columns
+#: that an insert may not set have a default. So nobody backdates a row, or opens an account that
+#: already has money.
 RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "alembic_version": dict.fromkeys(USERS, _READS),
     "currency": {
@@ -81,7 +81,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "bet": {
-        GATEWAY: _READS,  # what is recorded of a bet is judged as a worker would (rule 8)
+        GATEWAY: _READS,  # it judges recorded bets as a worker would (rule 8)
         WORKER: Rights(
             select=ALL,
             insert="id provider_id bet_id account_id session_id round_id opened_by state stake win"
@@ -121,14 +121,14 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }
 
-#: Who may draw ids: of bets and transfers, and of secrets, which are encrypted for their id. Keys
-#: that PostgreSQL counts by itself need nothing.
+#: Who may draw ids of bets and transfers, and ids of secrets, which are encrypted for their id.
+#: Keys that PostgreSQL counts by itself need no privilege.
 SEQUENCES: Mapping[str, frozenset[str]] = {
     "ledger_ids": frozenset({WORKER}),
     "provider_secret_id_seq": frozenset({OPERATOR}),
 }
 
-#: Who may call each of our functions; triggers run theirs for whoever fires them.
+#: Who may call each of our functions. A trigger runs its function for whoever fires it.
 FUNCTIONS: Mapping[str, frozenset[str]] = {
     "require_rows(bigint, bigint)": frozenset({WORKER}),
     "accounts_settled(bigint[])": frozenset({GATEWAY}),
@@ -136,7 +136,7 @@ FUNCTIONS: Mapping[str, frozenset[str]] = {
     "account_begins_empty()": frozenset(),
 }
 
-#: Who may make temporary tables: `betcore reconcile` puts a provider's list into one.
+#: Who may make temporary tables: `betcore reconcile` copies a provider's list into one.
 TEMPORARY = frozenset({OPERATOR, READER})
 
 _MAKE_ROLE = """
@@ -148,8 +148,8 @@ end $$
 
 
 def make_role(role: str) -> str:
-    """The statement that makes a role which cannot log in; content when there is one.
+    """The statement that makes a role which cannot log in. It accepts a role that exists.
 
-    Also when the migration of another database of the same cluster is just making it.
+    It also accepts a role that a migration of another database of the same cluster is just making.
     """
     return _MAKE_ROLE.format(role=role)

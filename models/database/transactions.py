@@ -1,6 +1,6 @@
 """Connections and transactions: the only module that begins, commits or rolls back.
 
-`transaction` is for what an operator does, through SQLModel; `one_moment` for what reads a whole
+`transaction` is for the work of an operator, through SQLModel. `one_moment` is for reading a whole
 ledger. `BatchConnection` is for batches of bets, through libpq's pipeline: a transaction of two
 round trips, load and commit.
 """
@@ -38,7 +38,7 @@ Call = tuple[Query, Sequence[Parameter]]
 
 @cache
 def engine(database_url: str, use: Use = Use.OPERATE) -> Engine:
-    """The SQLAlchemy engine for a `postgresql://` URL; one per process, URL and use.
+    """The SQLAlchemy engine for a `postgresql://` URL, one per process, URL and use.
 
     Raises sqlalchemy.exc.ArgumentError when the URL cannot be read. Its connections raise
     UnsupportedDatabase, besides what SQLAlchemy raises.
@@ -59,12 +59,12 @@ def engine(database_url: str, use: Use = Use.OPERATE) -> Engine:
             use,
             connect_seconds=_CONNECT_SECONDS,
             wait_seconds=_CONNECT_SECONDS,
-            context=parameters.get("context"),  # how SQLAlchemy wants values to be read
+            context=parameters.get("context"),  # how SQLAlchemy reads values
         )
         connection.autocommit = False
         return connection
 
-    # Who migrates does so once: a connection that is kept would count as somebody at work.
+    # A process migrates once. A connection that it kept would look like a user at work.
     pool = NullPool if use is Use.MIGRATE else QueuePool
     made = create_engine("postgresql+psycopg://", poolclass=pool, pool_pre_ping=True)
     event.listen(made, "do_connect", connected)
@@ -73,7 +73,7 @@ def engine(database_url: str, use: Use = Use.OPERATE) -> Engine:
 
 @contextmanager
 def transaction(database_url: str) -> Iterator[Session]:
-    """One transaction: committed at the end, rolled back if the body raises."""
+    """One transaction, committed at the end, or rolled back if the body raises."""
     with Session(engine(database_url), expire_on_commit=False) as session, session.begin():
         yield session
 
@@ -84,8 +84,9 @@ def one_moment(
 ) -> Iterator[Session]:
     """A transaction in which everything is read as it is at one moment.
 
-    It waits for nobody, but if `replicated`: then it ends once the synchronous standby, if there is
-    one, has all that was read, and raises LedgerUnavailable when it may not have it.
+    Without `replicated` it waits for nobody. With it, the end waits until the synchronous standby,
+    if there is one, has all that was read. It raises LedgerUnavailable when the standby may not
+    have it.
     """
     warnings: list[str] = []
     driver: psycopg.Connection[Any] | None = None
@@ -117,15 +118,15 @@ def stream(
     *,
     rows_per_fetch: int = 500,
 ) -> CursorResult[*tuple[Any, ...]]:
-    """All rows of a query, fetched as they are read, so that nothing here grows with them."""
-    # A cursor's plan is otherwise one that is quick to find the first row only.
+    """All rows of a query, fetched as they are read, so that memory does not grow with them."""
+    # Otherwise PostgreSQL chooses a plan for a cursor that is quick to find only the first row.
     connection.execute(text("set local cursor_tuple_fraction = 1"))
     options = {"stream_results": True, "yield_per": rows_per_fetch}
     return connection.execute(query, values or {}, execution_options=options)
 
 
 class BatchConnection:
-    """A connection for batches, made when first needed and again after it was lost."""
+    """A connection for batches, made at its first use and again after it was lost."""
 
     def __init__(
         self,
@@ -135,16 +136,16 @@ class BatchConnection:
         wait_seconds: float,
         connect_seconds: int,
     ) -> None:
-        """`queries` are prepared. `wait_seconds`: after that an answer is not waited for.
+        """`queries` are prepared. `wait_seconds` is the longest wait for an answer.
 
-        The connection is closed then.
+        After that wait the connection is closed.
         """
         self._connection = PreparedConnection(
             database_url, queries, wait_seconds=wait_seconds, connect_seconds=connect_seconds
         )
 
     def check(self) -> None:
-        """Connect, if PostgreSQL can be reached; what is away is waited for when it is needed.
+        """Connect, if PostgreSQL can be reached. If it is away, the first use waits for it.
 
         Raises UnsupportedDatabase when somebody has to change something.
         """
@@ -157,7 +158,7 @@ class BatchConnection:
 
     @contextmanager
     def transaction(self, seconds_max: float) -> Iterator["BatchTransaction"]:
-        """One transaction that PostgreSQL itself ends after `seconds_max`, whatever becomes of us.
+        """One transaction that PostgreSQL itself ends after `seconds_max`, whatever happens here.
 
         What the body does not commit is rolled back. Raises what `Pipeline.run` raises.
         """
@@ -183,7 +184,8 @@ class BatchConnection:
             yield batch
         except LedgerError as error:
             if not isinstance(error, LedgerContention | BetTaken):
-                # Its server may be a replica by now, or its plans out of date: the next is new.
+                # Its server may now be a replica, or its plans outdated. So the next connection is
+                # new.
                 self.close()
             raise
         finally:
@@ -198,7 +200,7 @@ class BatchConnection:
 
 
 class BatchTransaction:
-    """An open transaction; its first statements carry the BEGIN, its last ones the COMMIT."""
+    """An open transaction. Its first statements carry the BEGIN, its last ones the COMMIT."""
 
     def __init__(self, pipeline: Pipeline, opening: list[Call]) -> None:
         self._pipeline = pipeline
@@ -206,14 +208,14 @@ class BatchTransaction:
         self.ended = False
 
     def load(self, *calls: Call) -> list[list[Row]]:
-        """Run statements in one round trip; the rows of each."""
+        """Run statements in one round trip. Returns the rows of each."""
         opening, self._opening = self._opening, []
         return self._pipeline.run(*opening, *calls)[len(opening) :]
 
     def commit(self, *calls: Call) -> None:
-        """Run the last statements and commit, in one round trip; all or nothing.
+        """Run the last statements and commit, in one round trip, all or nothing.
 
-        Raises LedgerUnavailable, too, when it is committed but may not be on the standby.
+        It also raises LedgerUnavailable when it committed, but the standby may not have the commit.
         """
         self._pipeline.run(*self._opening, *calls, (COMMIT, ()))
         self.ended = True

@@ -1,4 +1,4 @@
-"""Players and their accounts: made when they are first needed, blocked by operators."""
+"""Players and their accounts. The first use makes them, and operators block them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class PlayerAccount:
 def use_accounts(
     database: Session, external_ids: Sequence[str], currency: str
 ) -> list[PlayerAccount]:
-    """The accounts of these players in one currency; players and accounts are made where missing.
+    """The accounts of these players in one currency. It makes missing players and accounts.
 
-    Raises InvalidRequest when an id cannot be one, and UnknownCurrency.
+    Raises InvalidRequest when an id is not valid, and UnknownCurrency.
     """
     names = [read_text(external_id, "player") for external_id in external_ids]
     decimals = use_currency(database, currency).decimals
@@ -43,7 +43,10 @@ def use_accounts(
 
 
 def find_account(database: Session, external_id: str, currency: str) -> PlayerAccount:
-    """The account of a player in a currency; nothing is made. Raises NotFound or InvalidRequest."""
+    """The account of a player in a currency.
+
+    It makes nothing. Raises NotFound or InvalidRequest.
+    """
     player = _find_player(database, external_id)
     found = database.exec(
         select(Account, Currency.decimals)
@@ -57,7 +60,7 @@ def find_account(database: Session, external_id: str, currency: str) -> PlayerAc
 
 
 def set_player_status(database: Session, external_id: str, status: PlayerStatus) -> None:
-    """Block a player, or let it play again, from the next bet on; the same again is harmless.
+    """Block a player, or unblock it, from the next bet on. A repeat is harmless.
 
     Raises NotFound or InvalidRequest.
     """
@@ -68,7 +71,10 @@ def set_player_status(database: Session, external_id: str, status: PlayerStatus)
 
 
 def request_cash(database: Session, command: CashCommand) -> None:
-    """Record that somebody asks for a deposit or withdrawal; send it after the commit."""
+    """Record that an operator requests a deposit or withdrawal.
+
+    Send the command after the commit.
+    """
     is_deposit = isinstance(command, Deposit)
     action = Action.DEPOSIT_REQUESTED if is_deposit else Action.WITHDRAWAL_REQUESTED
     record(database, action, command.account_id, reference=command.reference, amount=command.amount)
@@ -88,7 +94,7 @@ def _find_player(database: Session, external_id: str, *, lock: bool = False) -> 
 def _accounts(
     database: Session, external_ids: Sequence[str], currency: str
 ) -> dict[str, tuple[int, Decimal]]:
-    """The accounts of these players, made where missing, in sorted order against deadlocks."""
+    """The accounts of these players, with missing ones made, in sorted order against deadlocks."""
     found: dict[str, tuple[int, Decimal]] = {}
     for names in _chunks(sorted(set(external_ids))):
         players = [{"external_id": name, "status": "active"} for name in names]
@@ -101,7 +107,7 @@ def _accounts(
             record(database, Action.PLAYER_ADDED, id_, externalId=name, status="active")
         known = select(Player.external_id, Player.id).where(col(Player.external_id).in_(names))
         ids = dict(database.exec(known).all())
-        # The balance is the database's to say: 0.
+        # The database sets the balance: 0.
         fresh = [{"kind": "player", "player_id": ids[name], "currency": currency} for name in names]
         names_by_id = {id_: name for name, id_ in ids.items()}
         opened = (
@@ -125,5 +131,5 @@ def _accounts(
 
 
 def _chunks(items: Sequence[Item]) -> list[Sequence[Item]]:
-    """In parts: PostgreSQL takes at most 65,535 parameters a statement."""
+    """In parts: PostgreSQL takes at most 65,535 parameters per statement."""
     return [items[start : start + 1000] for start in range(0, len(items), 1000)]

@@ -1,4 +1,4 @@
-"""Currencies: ISO 4217 from a library, and what operators add."""
+"""Currencies: those of ISO 4217 from a library, and those that operators add."""
 
 import re
 from contextlib import suppress
@@ -16,7 +16,10 @@ _CODE = re.compile(r"[A-Z0-9]{3,12}")
 
 
 def use_currency(session: Session, code: str) -> Currency:
-    """The currency, known from now on if it is one of ISO 4217's. Raises UnknownCurrency."""
+    """The currency.
+
+    It is recorded at its first use if it is in ISO 4217. Raises UnknownCurrency.
+    """
     known = session.get(Currency, code)
     if known is not None:
         return known
@@ -34,8 +37,8 @@ def use_currency(session: Session, code: str) -> Currency:
 def add_currency(session: Session, code: str, decimals: int) -> Currency:
     """Add a currency that ISO 4217 does not have, with its number of decimals, 0 to 18.
 
-    The same again is harmless. Raises InvalidRequest, or AlreadyExists when the currency has
-    another number of decimals.
+    A repeat is harmless. Raises InvalidRequest, or AlreadyExists when the currency has another
+    number of decimals.
     """
     if not _CODE.fullmatch(code):
         raise InvalidRequest("A currency's code has 3 to 12 capital letters or digits.")
@@ -51,7 +54,7 @@ def add_currency(session: Session, code: str, decimals: int) -> Currency:
 
 
 def list_currencies(session: Session) -> list[Currency]:
-    """The currencies that were used or added so far, by code; others of ISO 4217 may be used."""
+    """The currencies that were used or added so far, by code. Others of ISO 4217 may be used."""
     return list(session.exec(select(Currency).order_by(Currency.code)))
 
 

@@ -1,4 +1,4 @@
-"""Providers and their secrets: added by operators, read by gateways."""
+"""Providers and their secrets. Operators add them, and gateways read them."""
 
 import hashlib
 import secrets
@@ -28,7 +28,7 @@ ProviderStatus = Literal["active", "suspended"]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a provider needs to call us; the secret is shown this once."""
+    """What a provider needs to call us. The secret is shown only this once."""
 
     counterparty_id: str
     secret: str
@@ -36,19 +36,19 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """What may be told of a secret: everything but itself."""
+    """What may be shown about a secret: everything except the secret itself."""
 
     secret_id: int
     created_at: datetime
-    revoked_at: datetime | None  # since when nothing signed with it is accepted
+    revoked_at: datetime | None  # since then nothing signed with it is accepted
 
 
 @dataclass(frozen=True, slots=True)
 class Reencrypted:
-    """What became of the secrets that are not revoked."""
+    """The result for the secrets that are not revoked."""
 
     changed: int
-    unchanged: int  # encrypted with the key in use before
+    unchanged: int  # already encrypted with the current key
     unreadable: Sequence[tuple[SecretRow, str]]  # and why: gateways do not accept them
 
 
@@ -80,7 +80,7 @@ def add_provider(session: Session, name: str, cipher: SecretCipher) -> Credentia
 
 
 def set_provider_status(session: Session, counterparty_id: str, status: ProviderStatus) -> None:
-    """Suspend a provider, or let it go on, from the next bet on; the same again is harmless.
+    """Suspend a provider, or resume it, from the next bet on. A repeat is harmless.
 
     Raises NotFound.
     """
@@ -91,7 +91,7 @@ def set_provider_status(session: Session, counterparty_id: str, status: Provider
 
 
 def add_secret(session: Session, counterparty_id: str, cipher: SecretCipher) -> tuple[Secret, str]:
-    """Give a provider one more secret, beside those it has; the second value is the secret itself.
+    """Give a provider one more secret, besides its others. The second value is the secret itself.
 
     Raises NotFound.
     """
@@ -100,9 +100,9 @@ def add_secret(session: Session, counterparty_id: str, cipher: SecretCipher) -> 
 
 
 def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Secret:
-    """Revoke one secret of a provider, and erase it: nobody can bring it back.
+    """Revoke one secret of a provider, and erase it, so that nobody can restore it.
 
-    One that is revoked stays so since the first time. Raises NotFound.
+    A revoked secret keeps the time of its first revocation. Raises NotFound.
     """
     provider = find_provider(session, counterparty_id)
     now = func.coalesce(col(ProviderSecret.revoked_at), func.clock_timestamp())
@@ -125,7 +125,7 @@ def list_secrets(session: Session, counterparty_id: str) -> list[Secret]:
 
 
 def reencrypt_secrets(session: Session, cipher: SecretCipher) -> Reencrypted:
-    """Encrypt with the key in use whatever was encrypted with one that it has replaced."""
+    """Encrypt with the current key all secrets that a replaced key encrypted."""
     rows = session.exec(
         select(ProviderSecret, Provider)
         .join(Provider, col(Provider.id) == col(ProviderSecret.provider_id))
@@ -149,7 +149,7 @@ def reencrypt_secrets(session: Session, cipher: SecretCipher) -> Reencrypted:
 
 
 def find_provider(session: Session, counterparty_id: str, *, lock: bool = False) -> Provider:
-    """The provider with this `X-Counterparty-Id`; its row is locked if asked. Raises NotFound."""
+    """The provider with this `X-Counterparty-Id`. `lock` locks its row. Raises NotFound."""
     statement = select(Provider).where(Provider.counterparty_id == counterparty_id)
     if lock:
         statement = statement.with_for_update(key_share=True)
@@ -163,7 +163,7 @@ def _fresh_secret(
     session: Session, provider: Provider, cipher: SecretCipher
 ) -> tuple[ProviderSecret, str]:
     plain = secrets.token_urlsafe(_SECRET_BYTES)
-    # Drawn first: the secret is bound to it.
+    # The id is drawn first, because the secret is bound to it.
     id_ = session.execute(_NEXT_ID).scalar_one()
     added = ProviderSecret(id=id_, provider_id=provider.id or 0)
     _encrypt(added, plain, _bound_to(added, provider), cipher)
@@ -184,7 +184,7 @@ def _encrypt(secret: ProviderSecret, plain: str, row: SecretRow, cipher: SecretC
 
 
 def _digest(secret: ProviderSecret) -> str:
-    """Tells whether a ciphertext is still the same; `models/audit/facts.py` does so in SQL."""
+    """Shows whether a ciphertext is still the same. `models/audit/facts.py` computes it in SQL."""
     return hashlib.sha256(f"{secret.key}:".encode() + (secret.ciphertext or b"")).hexdigest()
 
 

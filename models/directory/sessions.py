@@ -1,4 +1,4 @@
-"""Sessions: opened and closed by operators and launches."""
+"""Sessions. Operators and launches open and close them."""
 
 import secrets
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _ID_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a new session is to be; limits of None are none."""
+    """The properties of a new session. A limit of None means no limit."""
 
     counterparty_id: str
     currency: str
@@ -47,16 +47,16 @@ class Opened:
 def open_accounts(
     database: Database, opening: Opening, external_ids: Sequence[str]
 ) -> list[PlayerAccount]:
-    """The accounts that such sessions act on, one for each player; no session is opened.
+    """The accounts on which such sessions act, one per player. It opens no session.
 
-    A player or account that does not exist yet is made; the same player and currency again means
-    the same account. Raises what `open_sessions` raises.
+    It makes missing players and accounts. The same player and currency give the same account again.
+    Raises what `open_sessions` raises.
     """
     limits = [limit for limit in (opening.min_bet, opening.max_bet) if limit is not None]
     if len(limits) == 2 and limits[0] > limits[1]:
         raise InvalidRequest("The minimum bet is above the maximum bet.")
     if opening.lasts <= timedelta(0):
-        raise InvalidRequest("A session must last longer than no time.")
+        raise InvalidRequest("A session must last longer than 0 s.")
     provider = find_provider(database, opening.counterparty_id)
     currency = use_currency(database, opening.currency)
     for limit in limits:
@@ -72,10 +72,10 @@ def open_accounts(
 def open_sessions(
     database: Database, opening: Opening, external_ids: Sequence[str]
 ) -> list[Opened]:
-    """Open one session for each player, in one transaction of the caller's.
+    """Open one session per player, within the caller's transaction.
 
-    A player or account that does not exist yet is made; the same player and currency again means
-    the same account. Raises NotFound, UnknownCurrency or InvalidRequest.
+    It makes missing players and accounts. The same player and currency give the same account again.
+    Raises NotFound, UnknownCurrency or InvalidRequest.
     """
     accounts = open_accounts(database, opening, external_ids)
     provider = find_provider(database, opening.counterparty_id)
@@ -115,9 +115,9 @@ def open_sessions(
 
 
 def close_session(database: Database, session_id: str) -> datetime:
-    """Close a session from now on, and say since when it is closed.
+    """Close a session from now on. Returns the time at which it was closed.
 
-    Closing it again changes nothing. Raises NotFound.
+    A repeat changes nothing. Raises NotFound.
     """
     now = func.coalesce(col(Session.closed_at), func.clock_timestamp())
     statement = update(Session).where(col(Session.id) == session_id).values(closed_at=now)

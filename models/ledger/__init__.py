@@ -1,1 +1,1 @@
-"""What happens to money: a batch of commands is loaded, decided and written in one transaction."""
+"""What happens to money: one transaction loads, decides and writes a batch of commands."""

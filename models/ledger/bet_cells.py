@@ -1,6 +1,6 @@
-"""The cells of the table of rules: what each call does to a bet in each state; pure functions.
+"""The cells of the table of rules: what each call does to a bet in each state, as pure functions.
 
-The docstring of a cell is what it says in PROTOCOL.md, "What each call does".
+The docstring of a cell is its text in PROTOCOL.md, "What each call does".
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Session
 from models.money import ZERO, add, subtract
 from models.reason import Reason
 
-#: Who may be the first to record a bet.
+#: The calls that may record a new bet.
 OPENED_BY: Final = {PayIn: OpenedBy.PAY_IN, PayInOut: OpenedBy.PAY_IN_OUT, Refund: OpenedBy.REFUND}
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a command does: the code of its answer, and all that is to be written, if anything.
+    """What a command does: the code of its answer, and all that it writes, if anything.
 
     `answers` are the kinds of the transfers whose ids the answer names, in its order.
     """
@@ -27,19 +27,19 @@ class Decision:
     code: Code
     answers: tuple[Kind, ...] = ()
     moves: tuple[tuple[Kind, Decimal], ...] = ()
-    records: BetState | None = None  # the state of the bet after this; None: it stays as it is
-    lasts: bool = True  # whether a refusal is one for ever, however balances change
+    records: BetState | None = None  # the state of the bet after this; None: unchanged
+    lasts: bool = True  # whether a refusal is final, whatever balances become
     reason: Reason | None = None  # of a refusal with 3 or 5
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether it writes nothing, so that who only reads may say it (PROTOCOL.md, rule 8)."""
+        """Whether it writes nothing, so that a reader may report it (PROTOCOL.md, rule 8)."""
         return self.lasts and not self.moves and self.records is None
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """All that a cell may look at; `bet` is None only in the row "not recorded"."""
+    """All that a cell may look at. `bet` is None only in the row "not recorded"."""
 
     bet: Bet | None
     account: Account
@@ -49,7 +49,7 @@ class Case:
     @property
     def recorded(self) -> Bet:
         """The bet, in a row where there is one."""
-        assert self.bet is not None  # noqa: S101 - the table has sent us here
+        assert self.bet is not None  # noqa: S101 - the table chose this cell
         return self.bet
 
 
@@ -156,7 +156,7 @@ def conflict(case: Case) -> Decision:  # noqa: ARG001
 
 
 def _refusal(case: Case, stake: Decimal) -> Decision | None:
-    """The checks on a new bet, in the order of PROTOCOL.md; None: it may be taken."""
+    """The checks on a new bet, in the order of PROTOCOL.md. None means that it may be taken."""
     session = case.session
     if session.closed:
         return Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_CLOSED)
@@ -183,7 +183,7 @@ def _why_not_allowed(session: Session, stake: Decimal) -> Reason | None:
 
 
 def _refusal_of_owed(case: Case) -> Decision | None:
-    """The one check on a win without a stake; it records nothing, so that the win can come again.
+    """The one check on a win without a stake. It records nothing, so that the win can come again.
 
     It is not `lasts`: once the provider is resumed, the same bet is paid.
     """
@@ -193,6 +193,6 @@ def _refusal_of_owed(case: Case) -> Decision | None:
 
 
 def _is_of_its_round(case: Case) -> bool:
-    """Whether a repeat names the round of the first call, where both name one."""
+    """Whether a repeat names the round of the first call, if both name one."""
     first, again = case.recorded.round_id, case.call.round_id
     return first is None or again is None or first == again

@@ -1,4 +1,4 @@
-"""The columns of a bet, named once: each with its array type and its way from text to a value."""
+"""The columns of a bet, named once: each with its array type and its conversion from text."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from models.reason import Reason
 
 
 class Column(NamedTuple):
-    """A column of a table; the field of the same name holds its value in memory."""
+    """A column of a table. The field of the same name holds its value in memory."""
 
     name: str
     array_type: int
@@ -40,5 +40,5 @@ BET = (
 
 
 def names(columns: tuple[Column, ...], table: str = "") -> str:
-    """The columns as SQL lists them, `table.` before each."""
+    """The columns as SQL lists them, with `table` before each, such as `b.`."""
     return ", ".join(f"{table}{column.name}" for column in columns)

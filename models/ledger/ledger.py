@@ -28,7 +28,7 @@ class LedgerConnection(BatchConnection):
     """A connection on which the statements of the ledger are prepared."""
 
     def __init__(self, database_url: str, *, wait_seconds: float, connect_seconds: int) -> None:
-        """`wait_seconds`: the longest wait for an answer, after which the connection is closed."""
+        """`wait_seconds` is the longest wait for an answer. Then the connection is closed."""
         super().__init__(
             database_url, HOT_PATH, wait_seconds=wait_seconds, connect_seconds=connect_seconds
         )
@@ -38,7 +38,7 @@ class Ledger:
     """Applies commands to PostgreSQL, and answers what is already recorded."""
 
     def __init__(self, connection: LedgerConnection, journal_key: Key | None = None) -> None:
-        """Without `journal_key` it only answers; whoever writes needs one (docs/adr/0010)."""
+        """Without `journal_key` it only answers. A ledger that writes needs one (docs/adr/0010)."""
         self._connection = connection
         self._ids = IdBlock()
         self._strand = None if journal_key is None else Strand(journal_key)
@@ -49,14 +49,16 @@ class Ledger:
         in_time: Callable[[int], bool],
         seconds_max: float,
     ) -> list[Outcome | None]:
-        """Apply a batch in order, in one transaction; one outcome a command.
+        """Apply a batch in order, in one transaction. Returns one outcome per command.
 
-        `in_time(i)` says, once the load has answered, whether command `i` may still be applied;
-        one that may not leaves nothing and has None for an outcome. PostgreSQL ends the
-        transaction after `seconds_max`. Raises what `Pipeline.run` raises; nothing is applied
-        then, except that after LedgerUnavailable the commit may have happened: apply the same
-        commands again, and those that were applied answer with their first ids. Raises
-        ValueError when there is no key for the journal.
+        After the load has answered, `in_time(i)` says whether command `i` may still be applied.
+        Otherwise the command leaves nothing and its outcome is None. PostgreSQL ends the
+        transaction after `seconds_max`.
+
+        Raises what `Pipeline.run` raises. Nothing is applied then, with one exception: after
+        LedgerUnavailable the commit may have happened. Then apply the same commands again. Those
+        that were applied answer with their first ids. Raises ValueError when there is no key for
+        the journal.
         """
         if self._strand is None:
             raise ValueError("a ledger without a key for the journal does not write")
@@ -69,8 +71,8 @@ class Ledger:
                 ]
                 transaction.commit(*writes(state), *self.journaled(self._strand, state))
         except BaseException:
-            # Drawn by a transaction that did not commit: a server that comes back, or its
-            # successor, may give the same block out again.
+            # The block was drawn by a transaction that did not commit. A restarted server, or its
+            # successor, may issue the same block again.
             self._ids.discard()
             self._strand.failed()
             raise
@@ -78,14 +80,14 @@ class Ledger:
         return outcomes
 
     def journaled(self, strand: Strand, state: State) -> list[Call]:
-        """What vouches for the transfers and rejected bets of the batch, if it makes any."""
+        """The row that vouches for the transfers and rejected bets of the batch, if it has any."""
         if not state.transfers and not state.rejected:
             return []
-        assert state.moment is not None  # noqa: S101 - a load that may write has read it
+        assert state.moment is not None  # noqa: S101 - every load for a write reads it
         return [strand.batch(state.transfers, state.rejected, state.moment).to_call()]
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
-        """What the ledger can say of each command without writing; None: nothing is recorded.
+        """What the ledger can answer to each command without writing; None: nothing is recorded.
 
         Source: PROTOCOL.md, rule 8. Raises what `Pipeline.run` raises.
         """
@@ -116,7 +118,7 @@ class Ledger:
             calls.append((load.REFUSED_ORDERS, [[command.order_id for command in cash]]))
         if not reads_only:
             calls.append((load.MOMENT, ()))
-            # A write, which PostgreSQL refuses in a read-only transaction.
+            # This is a write, which PostgreSQL refuses in a read-only transaction.
             if self._ids.left < _IDS_PER_COMMAND * len(commands):
                 calls.append((load.NEXT_IDS, ()))
         answers = dict(zip((query for query, _ in calls), transaction.load(*calls), strict=True))
@@ -137,11 +139,11 @@ class IdBlock(Iterator[int]):
         return self._end - self._next
 
     def refill(self, start: int) -> None:
-        """Go on with the block that begins at `start`."""
+        """Continue with the block that begins at `start`."""
         self._next, self._end = start, start + load.ID_BLOCK
 
     def discard(self) -> None:
-        """Forget what is left; ids have gaps."""
+        """Forget the remaining ids. Gaps between ids are allowed."""
         self._next = self._end = 0
 
     def __next__(self) -> int:
@@ -163,7 +165,7 @@ def _decide(state: State, command: Command) -> Decision:
 
 
 def advance(state: State, command: Command, decision: Decision) -> Outcome:
-    """Put what was decided into the state, and say what is answered.
+    """Apply a decision to the state, and return the answer.
 
     After this point the command must succeed.
     """
@@ -197,8 +199,8 @@ def _move_cash(state: State, account: Account, command: CashCommand, decision: D
 
 
 def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision) -> Bet:
-    """The bet as it is after the decision: a new one, or the recorded one changed."""
-    assert decision.records is not None  # noqa: S101 - the caller has looked
+    """The bet after the decision: a new one, or the recorded one changed."""
+    assert decision.records is not None  # noqa: S101 - the caller has checked it
     if bet is None:
         is_rejected = decision.records is BetState.REJECTED
         bet = Bet(

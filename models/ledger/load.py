@@ -1,10 +1,10 @@
 """Loads what a batch touches: one statement per table for the whole batch, and its reader.
 
-Arrays go in (`unnest`), so that a statement costs the same parse and plan for 1 bet or 48.
+Arrays go in (`unnest`), so that parse and plan cost the same for 1 bet or 48.
 
-A plan is made once and kept, so no statement may have one that is good only for small tables. Where
-tables are joined, `lateral (... offset 0)` leaves PostgreSQL one way: row for row, each by its key
-(docs/adr/0012).
+A plan is made once and kept, so no statement may have a plan that is good only for small tables.
+Where tables are joined, `lateral (... offset 0)` leaves PostgreSQL only one way: row by row, each
+by its key (docs/adr/0012).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from models.database.query import INT4S, INT8S, TEXTS, Query
 from models.ledger.columns import BET, names
 from models.ledger.state import Account, Bet, Booked, Kind, Moment, Session, State
 
-#: In id order, so that two batches which share accounts cannot wait for each other in a circle.
-#: `no key`: bets and transfers may refer to the row meanwhile.
+#: The order by id keeps two batches with common accounts from waiting for each other in a circle.
+#: `no key` lets bets and transfers refer to the row meanwhile.
 LOCK_ACCOUNTS = Query(
     b"lock_accounts",
     "select id, balance, last_seq from account where id = any($1) order by id for no key update",
@@ -25,8 +25,8 @@ READ_ACCOUNTS = Query(
     b"read_accounts", "select id, balance, last_seq from account where id = any($1)", (INT8S,)
 )
 
-#: A later statement than the lock, so that it sees what was committed until the lock was granted.
-#: The wall clock, not the transaction's start, says whether a session has expired (rule 7).
+#: This statement follows the lock, so that it sees what was committed until the lock was granted.
+#: The wall clock decides whether a session has expired, and not the transaction's start (rule 7).
 SESSIONS = Query(
     b"sessions",
     """
@@ -75,16 +75,16 @@ CASH_ACCOUNTS = Query(
     (INT8S,),
 )
 
-#: Read after the account's lock, under which they are written.
+#: Read after the lock of the account, under which they are written.
 REFUSED_ORDERS = Query(
     b"refused_orders", "select id from refused_order where id = any($1)", (TEXTS,)
 )
 
-#: A block of ids for bets and transfers: the sequence counts by this much.
+#: The ids per block, for bets and transfers. The sequence counts in steps of this size.
 ID_BLOCK = 1000
 NEXT_IDS = Query(b"next_ids", "select nextval('ledger_ids')")
 
-#: The time that every row of this transaction will have, for the journal to vouch for it.
+#: The time that every row of this transaction will have. The journal vouches for it.
 MOMENT = Query(
     b"moment",
     "select (extract(epoch from now()) * 1000000)::bigint,"
@@ -100,7 +100,7 @@ Answers = Mapping[Query, list[Row]]
 
 
 def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
-    """The state that the answers to a load describe; `accounts` is the query that read them."""
+    """The state that the answers to a load describe. `accounts` is the query that read them."""
     state = State(ids)
     for micros, month in answers.get(MOMENT, ()):
         state.moment = Moment(present(micros), present(month))

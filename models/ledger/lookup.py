@@ -14,7 +14,7 @@ from models.secret_cipher import Encrypted, SecretRow
 
 _TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
 
-#: Every active secret, a row each.
+#: Every active secret, one row each.
 _SECRETS = Query(
     b"secrets",
     """
@@ -60,8 +60,8 @@ _BETS = Query(
     (INT4S, TEXTS),
 )
 
-#: Waits a moment for whoever holds these rows. A gateway may change nothing, and PostgreSQL lets
-#: only who may change a row lock it: so the function does it (models/tables/triggers.py).
+#: Waits a moment for whoever holds these rows. A gateway may change nothing. In PostgreSQL only a
+#: role that may change a row can lock it. So the function locks it (models/tables/triggers.py).
 _SETTLED = Query(b"settled", "select accounts_settled($1)", (INT8S,))
 _LOCK_WITHIN_MS = 300
 
@@ -70,9 +70,10 @@ LOOKUPS = (_SECRETS, _PLACES, _BALANCES, _BETS, _SETTLED)
 
 @dataclass(frozen=True, slots=True)
 class BetQuestion:
-    """A bet somebody asks about. `doubtful` are accounts of jobs about it whose end is not known:
+    """A bet that a caller asks about. `doubtful` are accounts of jobs about it without a known end.
 
-    a transaction of theirs may still be open, and has ended once their rows could be locked.
+    A transaction of these jobs may still be open. It has ended once the accounts' rows could be
+    locked.
     """
 
     provider_id: int
@@ -82,7 +83,7 @@ class BetQuestion:
 
 @dataclass(frozen=True, slots=True)
 class RecordedBet:
-    """A bet as it is recorded; ids of transfers it does not have are None."""
+    """A bet as it is recorded. Ids of transfers that it does not have are None."""
 
     state: str
     stake: Decimal | None
@@ -92,21 +93,27 @@ class RecordedBet:
     win_id: str | None
     refund_id: str | None
     refused_with: int | None
-    reason: str | None  # of a 5; None also for one that is older than reasons are
+    reason: str | None  # of a 5; None also for a bet older than reasons
     created_at: str  # RFC 3339 in UTC
     updated_at: str
 
 
 @dataclass(frozen=True, slots=True)
 class BetAnswer:
-    """What is recorded, and whether that is certain: False while a row could not be locked."""
+    """What is recorded, and whether that is certain.
+
+    `certain` is False if a row could not be locked.
+    """
 
     bet: RecordedBet | None
     certain: bool
 
 
 class Lookup:
-    """One connection for look-ups, used by one thread; made when needed, again when lost."""
+    """One connection for look-ups, used by one thread.
+
+    It is made at its first use, and again after it was lost.
+    """
 
     def __init__(
         self,
@@ -116,13 +123,13 @@ class Lookup:
         answer_seconds: float,
         may_be_replica: bool = False,
     ) -> None:
-        """`answer_seconds`: a look-up is given up after this."""
+        """`answer_seconds` is the time limit of a look-up."""
         self._connection = PreparedConnection(
             database_url,
             (*LOOKUPS, REPLICATED),
             wait_seconds=answer_seconds,
             connect_seconds=connect_seconds,
-            # Locking a row is a write of its own: nobody needs it on a disk, or on a standby.
+            # The lock of a row is itself a write. Nobody needs it on a disk, or on a standby.
             settings={"lock_timeout": str(_LOCK_WITHIN_MS), "synchronous_commit": "off"},
             use=Use.READ if may_be_replica else Use.SERVE,
         )
@@ -138,13 +145,13 @@ class Lookup:
         ]
 
     def places(self, session_ids: Sequence[str]) -> list[Place | None]:
-        """Where each session acts; None: there is no such session. Raises LedgerError."""
+        """Where each session acts, or None if there is no such session. Raises LedgerError."""
         rows = self._rows(_PLACES, list(session_ids))
         found = {row[0]: _place(row) for row in rows}
         return [found.get(session_id) for session_id in session_ids]
 
     def balances(self, account_ids: Sequence[int]) -> list[tuple[str, Decimal] | None]:
-        """Currency and balance of players' accounts; None: a replica does not have it yet.
+        """Currency and balance of players' accounts, or None if a replica does not have them yet.
 
         Raises LedgerError.
         """
@@ -153,7 +160,7 @@ class Lookup:
         return [found.get(account_id) for account_id in account_ids]
 
     def bets(self, questions: Sequence[BetQuestion]) -> list[BetAnswer]:
-        """What is recorded of bets, read after the doubtful accounts' rows were locked once.
+        """What is recorded of bets, read after one lock of the doubtful accounts' rows.
 
         Raises LedgerError.
         """
@@ -163,7 +170,7 @@ class Lookup:
         bet_ids = [question.bet_id for question in questions]
         rows = self._rows(_BETS, providers, bet_ids)
         if certain or not all(question.doubtful for question in questions):
-            self._rows(REPLICATED)  # what was read is going to be said
+            self._rows(REPLICATED)  # the caller will report what was read
         found = {(whole(row[0]), present(row[1])): _recorded(row) for row in rows}
         return [
             BetAnswer(found.get((q.provider_id, q.bet_id)), certain or not q.doubtful)
@@ -192,7 +199,7 @@ class Lookup:
         except LedgerContention:
             raise
         except LedgerError:
-            self.close()  # its plans may be out of date, or its server a replica: the next is new
+            self.close()  # outdated plans, or a replica: the next is new
             raise
 
 

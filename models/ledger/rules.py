@@ -1,7 +1,7 @@
-"""Every money rule: `decide` says what a command does, from loaded state alone; no I/O, no clock.
+"""Every money rule. `decide` says what a command does, from loaded state alone: no I/O, no clock.
 
-`TABLE` is the table of PROTOCOL.md, "What each call does": a row for each thing a bet can be, a
-column for each call, a function of `models.ledger.bet_cells` for each cell.
+`TABLE` is the table of PROTOCOL.md, "What each call does". It has a row for each thing a bet can
+be, and a column for each call. Each cell is a function of `models.ledger.bet_cells`.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from models.reason import Reason
 
 
 class Row(StrEnum):
-    """What a bet can be, as the table's rows."""
+    """What a bet can be: the rows of the table."""
 
     NOT_RECORDED = "not recorded"
     OPEN = "open"
@@ -39,10 +39,10 @@ _STATES: Final = {
 def decide(
     bet: Bet | None, account: Account | None, session: Session | None, call: BetCommand
 ) -> Decision:
-    """Decide a call about a bet, given the bet as recorded, the locked account and the session.
+    """Decide a call about a bet, from the bet as recorded, the locked account and the session.
 
-    A session that is unknown or another provider's is 3 for every call, and a bet of another
-    account is 7, before the table.
+    Two rules precede the table. A session that is unknown or another provider's is 3 for every
+    call. A bet of another account is 7.
     """
     if (
         session is None
@@ -62,7 +62,8 @@ def decide_cash(
 ) -> Decision:
     """Decide a deposit or withdrawal, given what its reference already stands for.
 
-    `refused`: this very order was, so that it stays so; another one for the reference may succeed.
+    `refused` means that this very order was refused, which is final. Another order for the
+    reference may succeed.
     """
     kind = Kind.DEPOSIT if isinstance(command, Deposit) else Kind.WITHDRAWAL
     if booked is not None:
@@ -75,7 +76,7 @@ def decide_cash(
 
 
 def row_of(bet: Bet | None) -> Row:
-    """The row of the table in which a bet is."""
+    """The row of the table to which a bet belongs."""
     if bet is None:
         return Row.NOT_RECORDED
     if bet.state is BetState.SETTLED:
@@ -88,7 +89,7 @@ Cell = Callable[[Case], Decision]
 
 COLUMNS: Final = (PayIn, PayInOut, PayOut, Refund)
 
-# fmt: off - the columns stand below each other, as in the document.
+# fmt: off - the columns are aligned, as in the document.
 _ROWS: Final[dict[Row, tuple[Cell, Cell, Cell, Cell]]] = {
     #                    pay-in              pay-in-out          pay-out           refund
     Row.NOT_RECORDED: (cells.take, cells.take_and_pay, cells.not_found, cells.tombstone),

@@ -1,6 +1,7 @@
-"""The part of the ledger that one batch touches, in memory: loaded once, advanced by each decision.
+"""The part of the ledger that one batch touches, in memory. Each decision advances it.
 
-Commands of one batch that touch the same bet or player see each other, because they share this.
+A batch loads it once. Its commands that touch the same bet or player see each other, because they
+share it.
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from models.reason import Reason
 
 
 class Kind(StrEnum):
-    """What a transfer is for; it also gives the direction, see `CREDITS_PLAYER`."""
+    """The purpose of a transfer. It also determines the direction, see `CREDITS_PLAYER`."""
 
     STAKE = "stake"
     WIN = "win"
@@ -24,12 +25,12 @@ class Kind(StrEnum):
     WITHDRAWAL = "withdrawal"
 
 
-#: Kinds that pay the player; the others take from the player.
+#: Kinds that pay the player. The others take from the player.
 CREDITS_PLAYER = frozenset({Kind.WIN, Kind.REFUND, Kind.DEPOSIT})
 
 
 class BetState(StrEnum):
-    """The rows of the bet table in PROTOCOL.md; a bet that is not recorded has none."""
+    """The rows of the bet table in PROTOCOL.md. A bet that is not recorded has no state."""
 
     OPEN = "open"
     SETTLED = "settled"
@@ -48,7 +49,7 @@ class OpenedBy(StrEnum):
 
 @dataclass(slots=True)
 class Account:
-    """A player's account, its row locked; `seq` counts its transfers from 1 without a gap."""
+    """A player's account with its row locked. `seq` counts its transfers from 1 without a gap."""
 
     id: int
     balance: Decimal
@@ -61,7 +62,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as it is now: `expired` is read by PostgreSQL's clock after the account's lock."""
+    """A session as it is now.
+
+    PostgreSQL's clock decides `expired`, after the lock of the account.
+    """
 
     id: str
     provider_id: int
@@ -77,7 +81,7 @@ class Session:
 
 @dataclass(slots=True)
 class Bet:
-    """One bet; `ids` are the transfers it has so far."""
+    """One bet. `ids` are the transfers that it has so far."""
 
     id: int
     provider_id: int
@@ -87,13 +91,13 @@ class Bet:
     round_id: str | None
     opened_by: OpenedBy
     state: BetState
-    stake: Decimal | None  # None: a tombstone, no stake was ever seen
+    stake: Decimal | None  # None: a tombstone, which never had a stake
     win: Decimal | None = None
     odd: Decimal | None = None
     refused_with: int | None = None
-    reason: Reason | None = None  # of a 5; None also for one that is older than reasons are
+    reason: Reason | None = None  # of a 5; None also for a bet older than reasons
     month: str | None = None  # of its recording, as an ISO date; None: recorded by this batch
-    changed: bool = False  # whether this batch gave a recorded bet another state
+    changed: bool = False  # whether this batch changed the state of a recorded bet
     ids: dict[Kind, int] = field(default_factory=dict)
 
 
@@ -123,7 +127,7 @@ class Transfer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A deposit or withdrawal already in the ledger, found by its reference."""
+    """A deposit or withdrawal that is already in the ledger, found by its reference."""
 
     id: int
     account_id: int
@@ -133,7 +137,7 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a transaction began, as PostgreSQL has it: the `created_at` of all that it inserts."""
+    """When a transaction began, by PostgreSQL: the `created_at` of all that it inserts."""
 
     micros: str  # since 1970, UTC
     month: str  # its first day, as an ISO date
@@ -141,7 +145,7 @@ class Moment:
 
 @dataclass(slots=True)
 class State:
-    """All that a batch has loaded, and all that it is going to write."""
+    """All that a batch has loaded, and all that it will write."""
 
     ids: Iterator[int]  # fresh ids for bets and transfers
     accounts: dict[int, Account] = field(default_factory=dict)
@@ -149,7 +153,7 @@ class State:
     bets: dict[tuple[int, str], Bet] = field(default_factory=dict)
     booked: dict[str, Booked] = field(default_factory=dict)
     cash_accounts: dict[int, int] = field(default_factory=dict)  # player's account -> cash account
-    refused_orders: set[str] = field(default_factory=set)  # of cash, by this batch or before
+    refused_orders: set[str] = field(default_factory=set)  # orders of cash, by this batch or before
     new_refusals: list[str] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     rejected: list[Bet] = field(default_factory=list)  # recorded by this batch, without a transfer
@@ -171,7 +175,7 @@ class State:
         bet: Bet | None = None,
         reference: str | None = None,
     ) -> Transfer:
-        """Append one transfer and advance the account's balance and sequence by it."""
+        """Append one transfer, and advance the account's balance and sequence by it."""
         change = add if kind in CREDITS_PLAYER else subtract
         account.balance = change(account.balance, amount)
         account.seq += 1

@@ -1,6 +1,6 @@
 """Writes what a batch decided: one statement per table for the whole batch, and its rows.
 
-Where rows are changed, `id = any($1)` says once more by which key (docs/adr/0012).
+Statements that change rows repeat the key as `id = any($1)` (docs/adr/0012).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ INSERT_BETS = Query(
 )
 _bet_row = attrgetter(*(column.name for column in BET))
 
-#: A bet changes only under the lock of its account, so that no guard by state is needed.
+#: A bet changes only under the lock of its account, so no guard by state is necessary.
 UPDATE_BETS = Query(
     b"update_bets",
     """
@@ -51,9 +51,9 @@ INSERT_TRANSFERS = Query(
     ),
 )
 
-#: Guarded by the sequence number that was loaded: were the row ever changed behind the lock, fewer
-#: rows than expected would be written, `require_rows` would raise, and the commit behind it in the
-#: same round trip would not happen.
+#: The loaded sequence number guards the update. If a row changed despite the lock, the update would
+#: write fewer rows than expected, and `require_rows` would raise. The commit that follows in the
+#: same round trip would then not happen.
 UPDATE_ACCOUNTS = Query(
     b"update_accounts",
     """
@@ -80,10 +80,10 @@ STATEMENTS = (
 
 
 def writes(state: State) -> list[Call]:
-    """The statements that write what the batch decided; none if it decided nothing new.
+    """The statements that write what the batch decided. There are none if it decided nothing new.
 
-    Bets and deposits are inserted in the order of their unique key, so that two batches which
-    record the same ones wait for each other in one direction only.
+    They insert bets and deposits in the order of their unique key. So two batches that record the
+    same ones wait for each other in one direction only.
     """
     calls: list[Call] = []
     new = sorted((key, bet) for key, bet in state.bets.items() if bet.month is None)
@@ -105,7 +105,7 @@ def writes(state: State) -> list[Call]:
 
 
 def columns(rows: Sequence[Sequence[Value]]) -> list[Column]:
-    """Rows turned into columns, each one array parameter; there is at least one row."""
+    """Rows turned into columns, each one array parameter. There is at least one row."""
     return [list(column) for column in zip(*rows, strict=True)]
 
 

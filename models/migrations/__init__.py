@@ -1,1 +1,1 @@
-"""The migrations, run by models/migrate.py through Alembic."""
+"""The migrations. `models/migrate.py` runs them through Alembic."""

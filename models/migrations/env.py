@@ -1,4 +1,4 @@
-"""Alembic's entry: runs migrations on the connection that `models.migrate` hands over."""
+"""Alembic's entry: runs migrations on the connection that `models.migrate` passes."""
 
 from alembic import context
 from sqlmodel import SQLModel

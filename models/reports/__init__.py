@@ -1,1 +1,1 @@
-"""What people look up: for the command line, consoles and APIs alike. Nothing is changed here."""
+"""Reports for the command line, consoles and APIs alike. They change nothing."""

@@ -1,4 +1,4 @@
-"""The entries of the audit log, as operators look them up."""
+"""The entries of the audit log, for operators."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _PAGE = text("""
     limit :rows
 """)
 
-#: What can be asked for, and its table.
+#: The subjects that can be asked for, each with its table.
 SUBJECTS = {
     "currency": "currency",
     "provider": "provider",
@@ -43,7 +43,7 @@ SUBJECTS = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which entries; None: of any kind."""
+    """The entries that are wanted. None means any kind."""
 
     period: Period = ALWAYS
     action: str | None = None
@@ -52,7 +52,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """An entry; `name` is what its subject is called outside, `key` is that of its row."""
+    """An entry. `name` is the public name of its subject, `key` is the key of the subject's row."""
 
     id: int
     created_at: datetime
@@ -66,9 +66,9 @@ class AuditLine:
 
 
 def list_entries(database_url: str, wanted: Wanted, limit: int | None) -> Iterator[AuditLine]:
-    """The entries, the newest first, read as they are taken.
+    """The entries, the newest first, read as the caller takes them.
 
-    Raises InvalidRequest for a subject that cannot be one, and what the database raises.
+    Raises InvalidRequest for a subject that is not valid, and what the database raises.
     """
     kind, name = _subject(wanted.subject)
     values = {

@@ -1,4 +1,4 @@
-"""A bet as it is recorded, with its transfers: what an operator is shown."""
+"""A bet as it is recorded, with its transfers, for an operator."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ class ShownTransfer:
 
 @dataclass(frozen=True, slots=True)
 class ShownBet:
-    """A bet; what does not apply is None. `transfers` are in the order they were made."""
+    """A bet. What does not apply is None. `transfers` are in the order in which they were made."""
 
     bet_id: str
     provider: str  # its `X-Counterparty-Id`
@@ -41,16 +41,16 @@ class ShownBet:
     account_id: int
     session_id: str
     refused_with: int | None
-    reason: str | None  # which cause a 5 had
+    reason: str | None  # the cause of a 5
     created_at: datetime
     updated_at: datetime
     transfers: tuple[ShownTransfer, ...]
 
 
 def show_bet(session: Session, counterparty_id: str, bet_id: str) -> ShownBet:
-    """The provider's bet. Raises NotFound, or InvalidRequest when the id cannot be one."""
+    """The provider's bet. Raises NotFound, or InvalidRequest when the id is not valid."""
     provider = find_provider(session, counterparty_id)
-    # One statement, so that a bet is never seen without transfers of the same moment.
+    # One statement, so that a bet and its transfers are always of the same moment.
     found = session.exec(
         select(Bet, Account.currency, Transfer)
         .join(Account, col(Account.id) == col(Bet.account_id))
@@ -94,7 +94,7 @@ def _shown(transfer: Transfer) -> ShownTransfer:
 
 
 def _recorded(moment: datetime | None) -> datetime:
-    """A time that PostgreSQL fills in: absent only before a row is written."""
+    """A time that PostgreSQL fills in. It is absent only before a row is written."""
     if moment is None:
         raise ValueError("a row without the time of its recording")
     return moment

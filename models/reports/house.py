@@ -1,4 +1,4 @@
-"""What the house made of bets: stakes and wins of a provider, by currency and day."""
+"""The house's result of bets: stakes and wins of a provider, by currency and day."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from models.database.transactions import one_moment, stream, transaction
 from models.directory.providers import find_provider
 from models.reports.statement import ALWAYS, Period
 
-#: A bet's transfers count on the day on which they were made: a refund does not change the day of
-#: its stake.
+#: A transfer of a bet counts on the day on which it was made. So a refund does not change the day
+#: of its stake.
 _RESULT = text("""
     select provider.counterparty_id, provider.name, a.currency,
            cast(t.created_at at time zone 'UTC' as date) as day,
@@ -43,12 +43,12 @@ class HouseDay:
     name: str
     currency: str
     day: date
-    bets: int  # stakes taken, those of 0 included
+    bets: int  # stakes taken, including those of 0
     stakes: Decimal
     wins: Decimal
     refunds: Decimal  # stakes given back
     win_reversals: Decimal  # wins taken back
-    result: Decimal  # gross gaming revenue: all that players paid less all that they were paid
+    result: Decimal  # gross gaming revenue: what players paid minus what they were paid
 
 
 def house_result(
@@ -59,7 +59,7 @@ def house_result(
 ) -> Iterator[HouseDay]:
     """The result by day, provider and currency, as it is at one moment. Raises NotFound.
 
-    It reads every transfer, so that its time grows with the ledger.
+    It reads every transfer, so its time grows with the ledger.
     """
     if counterparty_id is not None:
         with transaction(database_url) as database:

@@ -1,4 +1,4 @@
-"""Open bets by age: those whose pay-out or refund has not come, a page at a time."""
+"""Open bets by age: those whose pay-out or refund has not come. They are read in pages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from models.reports.paging import pages
 
 _UNTIL = text("select now() - cast(:age as interval)")
 
-#: One page; the index `bet_open` has exactly these bets, in this order.
+#: One page. The index `bet_open` has exactly these bets, in this order.
 PAGE = text("""
     select bet.id, bet.bet_id, bet.round_id, bet.stake, account.currency, account.id,
            player.external_id, bet.session_id, bet.created_at
@@ -50,8 +50,8 @@ def list_open_bets(
 ) -> Iterator[OpenBet]:
     """The open bets of a provider that were recorded at least `age` ago, the oldest first.
 
-    At most `limit`. They are read as they are taken, with no transaction open in between: each
-    was open when its page was read. Raises NotFound.
+    There are at most `limit`. They are read as the caller takes them, without an open transaction
+    in between. Each bet was open when its page was read. Raises NotFound.
     """
     with transaction(database_url) as database:
         provider_id = find_provider(database, counterparty_id).id

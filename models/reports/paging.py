@@ -1,4 +1,4 @@
-"""Long lists a page at a time: no transaction is open while somebody looks at a page."""
+"""Long lists in pages: no transaction is open while somebody looks at a page."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -16,10 +16,10 @@ def pages(
     values: Mapping[str, object],
     after: Callable[[Row[Any]], Mapping[str, object]],
 ) -> Iterator[Row[Any]]:
-    """All rows of a query, in its order, read in pages as they are taken.
+    """All rows of a query, in its order, read in pages as the caller takes them.
 
-    The query has a limit of `:rows`. `values` are its parameters for the first page; `after` gives,
-    from the last row of a page, the parameters that let the next page begin behind that row.
+    The query has a limit of `:rows`. `values` are its parameters for the first page. `after` turns
+    the last row of a page into the parameters for the next page, which begins behind that row.
     """
     wanted = dict(values)
     while True:

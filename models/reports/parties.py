@@ -1,4 +1,4 @@
-"""Who plays, for whom and in which sessions: what an operator looks up. Nothing is changed here."""
+"""Who plays, for whom and in which sessions, for operators. Nothing is changed here."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from models.reports.paging import pages
 
 @dataclass(frozen=True, slots=True)
 class OwnedAccount:
-    """An account of a player or a provider; only a player's has a balance."""
+    """An account of a player or a provider. Only a player's account has a balance."""
 
     account_id: int
     currency: str
@@ -28,7 +28,7 @@ class OwnedAccount:
 
 @dataclass(frozen=True, slots=True)
 class ListedProvider:
-    """A provider, and with how many secrets it may sign now."""
+    """A provider, and the number of secrets with which it may sign now."""
 
     counterparty_id: str
     name: str
@@ -48,7 +48,7 @@ class ShownProvider:
 
 @dataclass(frozen=True, slots=True)
 class ListedPlayer:
-    """A player; `player` is its id in the operator's own system."""
+    """A player. `player` is its id in the operator's own system."""
 
     player: str
     status: str
@@ -65,7 +65,10 @@ class ShownPlayer:
 
 @dataclass(frozen=True, slots=True)
 class ShownSession:
-    """A session as it is now; `state` is open, expired or closed, and limits of None are none."""
+    """A session as it is now.
+
+    `state` is open, expired or closed. A limit of None means no limit.
+    """
 
     session_id: str
     state: str
@@ -151,7 +154,7 @@ def show_provider(database: Session, counterparty_id: str) -> ShownProvider:
 def list_players(
     database_url: str, status: str | None = None, limit: int | None = None
 ) -> Iterator[ListedPlayer]:
-    """Players in the order in which they came, of one status or all; read as they are taken."""
+    """Players of one status or all, in the order in which they came, read as they are taken."""
     first = {"status": status, "after": 0}
     rows = pages(database_url, _PLAYERS, first, lambda row: {"after": row.id})
     return islice((_player(row) for row in rows), limit)
@@ -189,7 +192,7 @@ def list_sessions(
     open_only: bool = False,
     limit: int | None = None,
 ) -> Iterator[ShownSession]:
-    """Sessions, the newest first, of a player, of a provider, or all; read as they are taken.
+    """Sessions of a player, of a provider, or all, the newest first, read as they are taken.
 
     Raises NotFound or InvalidRequest for a player or provider that does not exist.
     """

@@ -1,8 +1,8 @@
 """Statements of accounts: every transfer in order, with the balance after each.
 
-A player's transfers are numbered and never change. They are read a page at a time, and the pages
-together are what one reading at the first moment would be. House and cash accounts have no such
-numbers: their transfers are read in one transaction, in the order of time.
+A player's transfers have numbers and never change. So they are read in pages, which together equal
+one reading at the first moment. House and cash accounts have no such numbers. Their transfers are
+read in one transaction, in the order of time.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ from models.reports.paging import pages
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `since` to just before `until`; None: without that end."""
+    """From `since` to just before `until`. None means no limit at that end."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -33,7 +33,7 @@ ALWAYS = Period()
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One transfer; it is of a bet of a provider, or a deposit or withdrawal with a reference."""
+    """One transfer: of a bet of a provider, or a deposit or withdrawal with a reference."""
 
     transfer_id: int
     created_at: datetime
@@ -47,7 +47,7 @@ class StatementLine:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """An account at one moment; `lines`, the oldest first, are read as they are taken.
+    """An account at one moment. `lines`, the oldest first, are read as the caller takes them.
 
     `opening_balance` plus the amounts of all lines is `closing_balance`. A house or cash account
     may be below 0: it is the other side of what players hold.
@@ -70,9 +70,9 @@ _ACCOUNT = text("""
     where a.id = :account
 """)
 
-# A player's transfers of a period are those between two numbers, so that the statement of a period
-# begins where the one before it ended. Times alone would not do: a transaction that began earlier
-# may get the account's lock later.
+# A player's transfers of a period are those between two numbers. So the statement of a period
+# begins where the previous one ended. Times alone would not suffice: a transaction that began
+# earlier may get the account's lock later.
 _NUMBERS = text("""
     with cut as (
         select coalesce(
@@ -146,8 +146,8 @@ def read_statement(
 ) -> Statement:
     """The statement of an account, of all its transfers or of a period.
 
-    With a limit only the newest of them are shown, and the opening balance is the one before those.
-    Raises NotFound.
+    With a limit it shows only the newest transfers. The opening balance is then the one before
+    those. Raises NotFound.
     """
     with transaction(database_url) as database:
         found = database.execute(_ACCOUNT, {"account": account_id}).one_or_none()

@@ -1,7 +1,7 @@
-"""The tables, as SQLModel classes with named constraints: the truth that the rules also keep.
+"""The tables, as SQLModel classes with named constraints, which enforce the rules once more.
 
-Classes with `table=True` do not validate, so untrusted data never meets one first. The hot path
-does not use them (models/ledger/load.py, write.py); operators' commands and migrations do.
+Classes with `table=True` do not validate, so untrusted data never reaches them first. Operators'
+commands and migrations use them. The hot path does not (models/ledger/load.py, write.py).
 """
 
 from models.tables.audit import AuditLog, AuditStart

@@ -11,10 +11,10 @@ from models.tables.columns import now_column
 
 
 class AuditLog(SQLModel, table=True):
-    """One administrative fact: who made or changed what, and how it is since then.
+    """One administrative fact: who made or changed what, and its values since then.
 
-    Never changed, never deleted. The ids count from 1 without a gap. The journal vouches for
-    every entry by the operator key (docs/adr/0016).
+    An entry is never changed and never deleted. The ids count from 1 without a gap. The journal
+    vouches for every entry by the operator key (docs/adr/0016).
     """
 
     __tablename__ = "audit_log"
@@ -32,15 +32,15 @@ class AuditLog(SQLModel, table=True):
     subject_table: str = Field(sa_type=Text)
     #: The key of the subject's row, as text.
     subject: str = Field(sa_type=Text)
-    #: The columns that the action has set, by name; every value is text (models/audit/facts.py).
+    #: The columns that the action has set, by name. Every value is text (models/audit/facts.py).
     facts: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     note: str | None = Field(default=None, sa_type=Text)
 
 
 class AuditStart(SQLModel, table=True):
-    """Up to where rows of a kind may be older than the audit log: an id, or microseconds.
+    """The limit up to which rows of a kind may be older than the audit log: an id, or microseconds.
 
-    One row for each kind, from the migration.
+    There is one row per kind, from the migration.
     """
 
     __tablename__ = "audit_start"

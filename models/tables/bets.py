@@ -17,13 +17,13 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-# `parties` too: its tables are referred to by name.
+# `parties` must be imported too: these tables refer to its tables by name.
 from models.tables import parties  # noqa: F401
 from models.tables.columns import BALANCE, amount_column, now_column, reference_column
 
 
 class Session(SQLModel, table=True):
-    """One launch of one game for one player; its account and provider never change."""
+    """One launch of one game for one player. Its account and provider never change."""
 
     __table_args__ = (
         CheckConstraint("min_bet >= 0 and min_bet <> 'NaN'", "session_min_bet_not_negative"),
@@ -42,7 +42,7 @@ class Session(SQLModel, table=True):
 
 
 class Bet(SQLModel, table=True):
-    """One stake and its outcome; (`provider_id`, `bet_id`) is its identity, for ever."""
+    """One stake and its outcome. (`provider_id`, `bet_id`) is its identity, for ever."""
 
     __table_args__ = (
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
@@ -82,11 +82,11 @@ class Bet(SQLModel, table=True):
 
 
 class Transfer(SQLModel, table=True):
-    """One movement of money, balanced by construction; never changed, never deleted.
+    """One movement of money, balanced by construction. It is never changed and never deleted.
 
-    `account` is the player's side; `account_seq` numbers its transfers from 1 and `balance_after`
-    is its balance then: a chain without a gap. `bet` is the row, not the provider's `bet_id`.
-    No foreign key to the other side: every bet of a provider would lock that one row.
+    `account` is the player's side. `account_seq` numbers its transfers from 1, and `balance_after`
+    is its balance then: a chain without a gap. `bet` is the row, not the provider's `bet_id`. The
+    other side has no foreign key: otherwise every bet of a provider would lock that one row.
     """
 
     __table_args__ = (
@@ -127,13 +127,13 @@ class Transfer(SQLModel, table=True):
     account_seq: int = Field(sa_type=BigInteger)
     balance_after: Decimal = Field(sa_column=Column(BALANCE, nullable=False))
     reference: str | None = Field(default=None, sa_type=Text)
-    #: Month in which the bet was recorded (UTC): the key by which this table may be partitioned.
+    #: The month in which the bet was recorded (UTC). This table may be partitioned by it.
     month: date = Field(sa_type=Date)
     created_at: datetime | None = Field(default=None, sa_column=now_column())
 
 
 class RefusedOrder(SQLModel, table=True):
-    """An operator's order that was refused for want of money: whoever runs its job again, in vain.
+    """An operator's order that was refused for lack of money. Its job can never succeed later.
 
     Its reference is free: the operator may order the same once more (broker/orders.py).
     """

@@ -1,4 +1,4 @@
-"""What the tables share: how constraints are named, and the columns that many of them have."""
+"""What the tables share: the names of constraints, and the columns that many of them have."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from sqlalchemy import (
 )
 from sqlmodel import SQLModel
 
-# PostgreSQL holds NaN above every number, so that `>= 0` alone would let it in: the tables'
-# constraints name it too.
+# PostgreSQL sorts NaN above every number, so that `>= 0` alone would accept it. The constraints of
+# the tables therefore name it too.
 AMOUNT = Numeric(33, 18)  # below 10^15, 18 decimals
 BALANCE = Numeric(48, 18)  # far more than one amount
 

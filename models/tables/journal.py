@@ -1,4 +1,4 @@
-"""The journal: what makes it visible that a record was edited, deleted or inserted behind us."""
+"""The journal: it reveals that a record was edited, deleted or inserted without us."""
 
 from datetime import datetime
 from uuid import UUID
@@ -18,10 +18,11 @@ from models.tables.columns import now_column
 
 
 class Journal(SQLModel, table=True):
-    """One transaction: an HMAC over what it recorded and over the row before it in its strand.
+    """One transaction: an HMAC over its records and over the previous row in its strand.
 
-    A worker's row names transfers and rejected bets, an operator's row names entries of the audit
-    log. Never changed, never deleted. No foreign keys: a row must outlive what it names.
+    A worker's row names transfers and rejected bets. An operator's row names entries of the audit
+    log. A row is never changed and never deleted. It has no foreign keys, because it must outlive
+    what it names.
     """
 
     __table_args__ = (
@@ -37,14 +38,14 @@ class Journal(SQLModel, table=True):
         CheckConstraint("octet_length(hmac) = 32", "journal_hmac_length"),
     )
 
-    #: The writer's: each worker process has one of its own, so that none waits for another.
+    #: The strand of the writer. Each worker process has its own, so that none waits for another.
     #: Operators' commands share one (models/audit/log.py).
     strand: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     number: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
-    #: Names the key of the HMAC, without telling it (models/keys.py).
+    #: Names the key of the HMAC, without revealing it (models/keys.py).
     key: str = Field(sa_type=Text)
     transfers: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
-    #: Eight bytes of SHA-256 of each record, so that the one that was edited can be named.
+    #: Eight bytes of SHA-256 per record, which identify a record that was edited.
     fingerprints: bytes = Field(sa_type=LargeBinary)
     hmac: bytes = Field(sa_type=LargeBinary)
     created_at: datetime | None = Field(default=None, sa_column=now_column())
@@ -56,7 +57,7 @@ class Journal(SQLModel, table=True):
 class JournalStart(SQLModel, table=True):
     """Where the journal begins: every transfer with a greater id must be in it.
 
-    One row, from the migration; `betcore ledger verify` says so if there are others.
+    It has one row, from the migration. `betcore ledger verify` reports any other number.
     """
 
     __tablename__ = "journal_start"

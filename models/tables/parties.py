@@ -31,7 +31,7 @@ class Currency(SQLModel, table=True):
 
 
 class Provider(SQLModel, table=True):
-    """A company whose games run; on the wire: the counterparty."""
+    """A company whose games run. Its name on the wire is the counterparty."""
 
     __table_args__ = (
         UniqueConstraint("counterparty_id", name="provider_once"),
@@ -47,9 +47,9 @@ class Provider(SQLModel, table=True):
 
 
 class ProviderSecret(SQLModel, table=True):
-    """What a provider signs with, encrypted; several are valid at once, so one can be replaced.
+    """A provider's encrypted secret. Several are valid at once, so that one can be replaced.
 
-    A revoked one is erased: nobody brings it back by an update of `revoked_at`.
+    A revoked secret is erased, so that no update of `revoked_at` can restore it.
     """
 
     __tablename__ = "provider_secret"
@@ -62,7 +62,7 @@ class ProviderSecret(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=identity_column(Integer))
     provider_id: int = Field(sa_column=reference_column("provider.id"))
-    #: Names the key it is encrypted with, without telling it (models/keys.py).
+    #: Names the key that encrypted it, without revealing the key (models/keys.py).
     key: str | None = Field(default=None, sa_type=Text)
     ciphertext: bytes | None = Field(default=None, sa_type=LargeBinary)
     created_at: datetime | None = Field(default=None, sa_column=now_column())
@@ -70,7 +70,7 @@ class ProviderSecret(SQLModel, table=True):
 
 
 class Player(SQLModel, table=True):
-    """A person, the same across providers; on the wire: the user."""
+    """A person, the same across providers. Its name on the wire is the user."""
 
     __table_args__ = (
         UniqueConstraint("external_id", name="player_once"),
@@ -87,7 +87,7 @@ class Account(SQLModel, table=True):
     """Money of one owner in one currency.
 
     Only a player's account holds a balance. A house account (of a provider) and the cash account
-    (of the world outside) are sums of transfers: no row that every bet would have to lock.
+    (of the world outside) are sums of transfers. Otherwise every bet would have to lock such a row.
     """
 
     __table_args__ = (

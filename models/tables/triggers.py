@@ -1,14 +1,14 @@
 """What the tables need beyond columns and constraints: functions and triggers.
 
-Attached to the metadata, so that a schema made from the declaration has them too; the migrations
-repeat them, as they repeat everything, because history must not change when this file does.
+They are attached to the metadata, so that a schema made from the declaration has them too. The
+migrations repeat them, because history must not change when this file does.
 """
 
 from sqlalchemy import DDL, event
 
 from models.tables import Transfer
 
-#: Raises when a guarded update did not change as many rows as it had to (models/ledger/write.py).
+#: Raises when a guarded update did not change the expected number of rows (models/ledger/write.py).
 REQUIRE_ROWS = """
 create function require_rows(actual bigint, expected bigint) returns void language plpgsql as $$
 begin
@@ -19,7 +19,7 @@ begin
 end $$
 """
 
-#: Corrections are new rows; this refuses everything else, whoever asks.
+#: Corrections are new rows. This function refuses every other change, by any role.
 REFUSE_CHANGE = """
 create function refuse_change() returns trigger language plpgsql as $$
 begin
@@ -38,10 +38,10 @@ create trigger {table}_not_truncated before truncate on {table}
 for each statement execute function refuse_change()
 """
 
-#: Returns once nobody is in the midst of a transaction on these accounts: all of them could be
-#: locked. It keeps no lock, because a subtransaction that is undone gives it back. It runs as its
-#: owner, so that who asks needs no right to change an account; so it looks up names nowhere but
-#: where PostgreSQL's own are, and in the schema of our tables.
+#: Returns when nobody is within a transaction on these accounts: it could lock all of them. It
+#: keeps no lock, because a subtransaction that is undone releases it. It runs as its owner, so that
+#: a caller needs no right to change an account. For that reason it looks up names only in
+#: PostgreSQL's own schema and in the schema of our tables.
 ACCOUNTS_SETTLED = """
 create function accounts_settled(ids bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -52,7 +52,7 @@ exception when sqlstate 'BC001' then null;
 end $$
 """
 
-#: So that who opens accounts needs no right to say what is on them.
+#: So a role that opens accounts needs no right to set a balance.
 ACCOUNT_BEGINS_EMPTY = """
 create function account_begins_empty() returns trigger language plpgsql as $$
 begin

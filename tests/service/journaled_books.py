@@ -19,8 +19,8 @@ from tests.service.keys import AUTHOR, JOURNAL, OPERATOR
 EDITED = "Transfer {} was edited: it or its bet is not as row {} of journal strand S has it."
 DELETED = "Transfer {} was deleted: row {} of journal strand S has it."
 UNKNOWN = (
-    "Transfer {} is in no row of the journal: it was inserted, or is a worker's of a version"
-    " without a journal."
+    "Transfer {} is in no row of the journal: it was inserted, or a worker of a version without a"
+    " journal wrote it."
 )
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

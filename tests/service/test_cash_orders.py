@@ -158,7 +158,7 @@ def test_a_refusal_and_its_copy_in_one_batch_are_both_refused(
 
 
 @pytest.mark.parametrize(
-    ("seconds_ago", "why"), [(35.0, "was to be run 31 s ago"), (-31, "lasts for another 35 s")]
+    ("seconds_ago", "why"), [(35.0, "time ended 31 s ago"), (-31, "lasts for another 35 s")]
 )
 def test_an_order_lasts_for_seconds_by_clocks_that_differ_by_less_than_thirty(
     ledger: Ledger, withdrawer: LedgerSeat, seconds_ago: float, why: str

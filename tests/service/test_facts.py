@@ -15,7 +15,8 @@ from tests.service.keys import JOURNAL, OPERATOR
 from tests.service.vouched_books import AUTHOR, UNREVOKE, select
 
 IN_NO_ENTRY = (
-    "{} is in no entry of the audit log: it was inserted, or is of a version without an audit log."
+    "{} is in no entry of the audit log: it was inserted, or a version without an audit log made"
+    " it."
 )
 EDITED = "Audit entry {} was edited: it is not as row {} of journal strand S has it."
 DELETED = "Audit entry {} was deleted: row {} of journal strand S has it."
@@ -253,9 +254,7 @@ def test_an_audit_log_that_was_emptied_is_named_with_all_that_it_had(vouched: Bo
 
     found = problems(vouched)
 
-    assert found[0] == (
-        "The audit log is empty, although there is what must be in it: it was emptied."
-    )
+    assert found[0] == "The audit log is empty, although rows must be in it: it was emptied."
     assert DELETED.format(entries, 4) in found
     assert IN_NO_ENTRY.format("Provider 1") in found
 
@@ -264,7 +263,7 @@ def test_one_line_says_that_the_journal_is_empty(vouched: Books) -> None:
     vouched.damage("truncate journal")
 
     assert problems(vouched)[0] == (
-        "The journal is empty, although there is what must be in it: it was emptied."
+        "The journal is empty, although rows must be in it: it was emptied."
     )
 
 
@@ -282,8 +281,8 @@ def test_facts_that_are_made_to_look_older_than_the_audit_log_are_an_error(vouch
         " the journal, 1 rejected bets older than the journal, 2 currencies older than the audit"
         " log, 2 providers older than the audit log, 3 secrets older than the audit log, 2 players"
         " older than the audit log, 6 accounts older than the audit log, 5 sessions older than the"
-        " audit log. `betcore ledger adopt` vouches for what is older as it is now; --unvouched 24"
-        " accepts it."
+        " audit log. `betcore ledger adopt` vouches for the older ones as they are now; --unvouched"
+        " 24 accepts them."
     )
     assert verify(vouched.url, asked=Asked(JOURNAL, OPERATOR, unvouched=24)).ok
     assert not verify(vouched.url, asked=Asked(JOURNAL, OPERATOR, unvouched=23)).ok

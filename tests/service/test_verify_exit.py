@@ -121,8 +121,8 @@ def test_what_nothing_vouches_for_is_an_error_unless_its_number_is_stated(
     [problem] = report(vouched)["problems"]
     assert problem == (
         "Nothing vouches for 3 transfers older than the journal, 1 rejected bets older than the"
-        " journal. `betcore ledger adopt` vouches for what is older as it is now; --unvouched 4"
-        " accepts it."
+        " journal. `betcore ledger adopt` vouches for the older ones as they are now; --unvouched"
+        " 4 accepts them."
     )
     assert ledger(vouched, "verify", "--unvouched", "3").exit_code == 1
     assert ledger(vouched, "verify", "--unvouched", "5").exit_code == 1

@@ -1,11 +1,15 @@
-"""Plain English in the documents: the length of sentences and lines, and links that resolve.
+"""Plain English: the length of sentences and lines, and links that resolve.
 
-The rules are in CONTRIBUTING.md. Code, tables, headings and comments are not prose.
+The rules are in CONTRIBUTING.md. In documents, code, tables, headings and comments are not prose.
+In code, docstrings and comments are.
 """
 
+import ast
+import io
 import re
 import statistics
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +21,9 @@ P90_WORDS_MAX = 28
 WORDS_MAX = 40
 LINE_CHARACTERS_MAX = 100
 
+#: Packages and modules whose docstrings and comments are plain.
+PACKAGES = ("betcore_launcher.py", "broker", "logs", "models", "settings.py", "workers")
+
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _CODE_SPAN = re.compile(r"`[^`]+`")
@@ -27,6 +34,9 @@ _ITEM = re.compile(r"^\s*([-*]|\d+\.)\s+")
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)\)")
 _SENTENCE_ENDS = re.compile(r"""(?<=[.!?])[)"'*_]*\s+(?=[("'*_]*(?:[A-Z0-9]|betcore))""")
 _WORD = re.compile(r"\S*\w\S*")
+_BRANCH = re.compile(r"^[│ ]*[├└]── ", re.MULTILINE)  # of a tree, such as that of models/errors.py
+_PRAGMA = re.compile(r"\b(noqa(: [A-Z]+\d+)?|type: ignore(\[[\w-]+\])?|fmt: (on|off))")
+_LUA_COMMENT = re.compile(r"^(.*?)--+ ?(.*)$")
 
 
 def _name(page: Path) -> str:
@@ -57,6 +67,12 @@ def words(sentence: str) -> int:
     return len(_WORD.findall(sentence))
 
 
+def remarks(path: Path) -> Iterator[str]:
+    """Each docstring and comment of a file of Python or Lua; consecutive lines are one comment."""
+    read = _lua_remarks if path.suffix == ".lua" else _python_remarks
+    yield from (text for text in read(path.read_text()) if text)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_sentences_are_short(page: Path) -> None:
     said = list(sentences(page.read_text()))
@@ -76,6 +92,17 @@ def test_lines_are_short(page: Path) -> None:
     ]
 
     assert not long, f"lines above {LINE_CHARACTERS_MAX} characters: {', '.join(long)}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_sentences_in_code_are_short(package: str) -> None:
+    said = [one for path in _sources(package) for text in remarks(path) for one in sentences(text)]
+    ordered = sorted(words(sentence) for sentence in said)
+
+    longest = [f"{words(one)} words: {one}" for one in said if words(one) > WORDS_MAX]
+    assert not longest, "\n".join(longest)
+    assert statistics.median(ordered) <= MEDIAN_WORDS_MAX
+    assert ordered[int(len(ordered) * 0.9)] <= P90_WORDS_MAX
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
@@ -110,6 +137,58 @@ def test_what_counts_as_a_sentence() -> None:
 
     assert found == ["One two.", "Code three four: five.", "six 1.5", "seven", "Eight = nine."]
     assert [words(sentence) for sentence in found] == [2, 4, 2, 1, 2]
+
+
+def test_what_counts_as_a_remark(tmp_path: Path) -> None:
+    python, lua = tmp_path / "a.py", tmp_path / "a.lua"
+    python.write_text(
+        '"""One.\n\nTwo\nthree.\n"""\n#: Four\n#: five.\nsix = 6  # seven\n\n\n'
+        'def eight() -> None:  # noqa: A1 - nine\n    """Ten: `#`."""\n    # Eleven\n'
+        '    eight()  # type: ignore[x]\n    return "# not this"\n'
+    )
+    lua.write_text("-- One\n-- two.\nlocal three = 3 -- four\n\n-- five\n")
+
+    said = [one for text in remarks(python) for one in sentences(text)]
+    assert said == ["One.", "Two three.", "Ten: Code.", "Four five.", "seven", "nine", "Eleven"]
+    assert list(remarks(lua)) == ["One\ntwo.", "four", "five"]
+
+
+def _sources(package: str) -> list[Path]:
+    path = ROOT / package
+    found = [path] if path.is_file() else sorted(path.rglob("*"))
+    return [file for file in found if file.suffix in (".py", ".lua")]
+
+
+def _python_remarks(source: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield _BRANCH.sub("- ", ast.get_docstring(node) or "")
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = [token for token in tokens if token.type == tokenize.COMMENT]
+    yield from _blocks(
+        (one.start, one.line.lstrip().startswith("#"), one.string.lstrip("#:")) for one in comments
+    )
+
+
+def _lua_remarks(source: str) -> Iterator[str]:
+    found = ((n, _LUA_COMMENT.match(line)) for n, line in enumerate(source.splitlines(), 1))
+    yield from _blocks(
+        ((n, len(match[1])), not match[1].strip(), match[2]) for n, match in found if match
+    )
+
+
+def _blocks(comments: Iterable[tuple[tuple[int, int], bool, str]]) -> Iterator[str]:
+    """Comments with their places; those that stand alone, one below the other, are one text."""
+    text, below = "", (0, 0)
+    for (line, column), alone, comment in comments:
+        said = _PRAGMA.sub("", comment).strip(" #")
+        if alone and below == (line, column):
+            text = f"{text}\n{said}"
+        else:
+            yield text
+            text = said
+        below = (line + 1, column) if alone else (0, 0)
+    yield text
 
 
 def _blank(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""The first tables: what models/tables and models/tables/triggers.py declared then."""
+"""The first tables, as models/tables and models/tables/triggers.py declared them then."""
 
 from alembic import op
 
@@ -211,7 +211,7 @@ for each statement execute function refuse_change()
 
 
 def upgrade() -> None:
-    """Make every table, sequence, function and trigger."""
+    """Create every table, sequence, function and trigger."""
     for statement in (
         LEDGER_IDS,
         CURRENCY,
@@ -233,5 +233,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refuse: the ledger is never thrown away by a migration. Raises RuntimeError."""
+    """Refuse: a migration never deletes the ledger. Raises RuntimeError."""
     raise RuntimeError("There is nothing before the first tables to go back to.")

@@ -1,7 +1,7 @@
-"""Open bets by age: how operators find those whose pay-out never came.
+"""An index of open bets by age, with which operators find bets whose pay-out never came.
 
-Only open bets are in it, so that it stays small. The price: an update that settles a bet is no
-longer one that touches no index, as the index's condition names the state.
+It has only open bets, so that it stays small. The price: an update that settles a bet now changes
+an index, because the index's condition names the state.
 """
 
 from alembic import op
@@ -15,7 +15,7 @@ CREATE INDEX bet_open ON bet (provider_id, created_at, id) WHERE state = 'open'
 
 
 def upgrade() -> None:
-    """Make the index; bets cannot be written while it is made."""
+    """Create the index. Bets cannot be written meanwhile."""
     op.execute(BET_OPEN)
 
 

@@ -1,7 +1,8 @@
 """The journal of transfers, and where it begins (docs/adr/0010).
 
-Transfers that are here already predate it. So does what a worker of an older version still writes
-with ids it has drawn: the start is the last id that anybody may have drawn until now.
+Transfers that already exist are older than the journal. So are those that a worker of an older
+version still writes with ids it has drawn. The start is therefore the last id that anybody may have
+drawn so far.
 """
 
 from alembic import op
@@ -69,7 +70,7 @@ for each statement execute function refuse_change()
 
 
 def upgrade() -> None:
-    """Make the journal; nothing that is written meanwhile waits for it."""
+    """Create the journal. No write waits for it."""
     for statement in (
         JOURNAL,
         JOURNAL_START,
@@ -84,5 +85,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refuse: evidence is never thrown away by a migration. Raises RuntimeError."""
+    """Refuse: a migration never deletes evidence. Raises RuntimeError."""
     raise RuntimeError("A migration does not delete the journal.")

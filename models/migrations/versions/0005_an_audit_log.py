@@ -1,7 +1,7 @@
 """The audit log, and a journal that vouches for it and for rejected bets (docs/adr/0016).
 
-What is here already has no entry, and older rejected bets are in no row of the journal. The start
-records up to where this may be so; `betcore ledger adopt` vouches for them.
+Existing rows have no entry, and older rejected bets are in no row of the journal. The start records
+up to where this may be so. `betcore ledger adopt` vouches for them.
 """
 
 from alembic import op
@@ -33,7 +33,8 @@ CREATE TABLE audit_start (
 )
 """
 
-# Operators' commands of the older version may still run: their ids may be drawn and not visible.
+# Operators' commands of the older version may still run. Their ids may be drawn but not yet
+# visible.
 ID_START = """
 INSERT INTO audit_start (kind, until)
 SELECT '{table}', greatest(
@@ -78,7 +79,7 @@ for each statement execute function refuse_change()
 
 
 def upgrade() -> None:
-    """Make the audit log; batches wait only while the journal gets its columns."""
+    """Create the audit log. Batches wait only while the journal gets its columns."""
     op.execute(AUDIT_LOG)
     op.execute(AUDIT_START)
     for table in ("provider", "provider_secret", "player", "account"):
@@ -91,5 +92,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refuse: evidence is never thrown away by a migration. Raises RuntimeError."""
+    """Refuse: a migration never deletes evidence. Raises RuntimeError."""
     raise RuntimeError("A migration does not delete the audit log.")

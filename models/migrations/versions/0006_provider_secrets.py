@@ -1,7 +1,8 @@
-"""Provider secrets are encrypted, each for its row; orders of cash that were refused stay refused.
+"""Encrypted provider secrets, each bound to its row; refused orders of cash stay refused.
 
-Whoever knows only the database can neither read a secret nor make one (docs/adr/0017). The table is
-made anew, as columns cannot be put between others. Old backups hold the secrets as they were.
+Somebody who knows only the database can neither read nor make a secret (docs/adr/0017). The
+migration recreates the table, because a column cannot be put between others. Old backups keep the
+secrets in plain text.
 """
 
 from alembic import context, op
@@ -44,7 +45,7 @@ INSERT INTO provider_secret (id, provider_id, key, ciphertext, created_at, revok
 VALUES (:id, :provider_id, :key, :ciphertext, :created_at, :revoked_at)
 """
 
-#: An id is never used again: a secret is bound to it.
+#: An id is never reused, because a secret is bound to it.
 RESTART = "ALTER TABLE provider_secret ALTER COLUMN id RESTART WITH {}"
 
 REFUSED_ORDER = """
@@ -57,7 +58,7 @@ CREATE TABLE refused_order (
 
 
 def upgrade() -> None:
-    """Encrypt what is there. Raises NoKey when there is something and no key is given."""
+    """Encrypt existing secrets. Raises NoKey when there are some and no key is given."""
     connection = op.get_bind()
     connection.execute(text("LOCK TABLE provider_secret"))
     found = connection.execute(text(READ)).mappings().all()
@@ -72,12 +73,12 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Refuse: secrets are not written in plain text again. Raises RuntimeError."""
+    """Refuse: secrets are never written in plain text again. Raises RuntimeError."""
     raise RuntimeError("A migration does not decrypt the secrets of providers.")
 
 
 def _encrypted(row: dict[str, object]) -> dict[str, object]:
-    """The row as the new table has it; a revoked secret is not kept."""
+    """The row for the new table. A revoked secret is not kept."""
     secret, counterparty_id = str(row.pop("secret")), str(row.pop("counterparty_id"))
     if row["revoked_at"] is not None:
         return row | {"key": None, "ciphertext": None}

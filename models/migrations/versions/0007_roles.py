@@ -1,6 +1,6 @@
-"""What each role may do (docs/adr/0018); the roles themselves: models/database/ownership.py.
+"""What each role may do (docs/adr/0018). models/database/ownership.py makes the roles themselves.
 
-From here on every migration grants what it makes: what nobody was given, only the owner can use.
+From here on every migration grants what it makes. Without a grant only the owner can use it.
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from sqlalchemy import text
 revision = "0007"
 down_revision = "0006"
 
-# Only of what is ours: the schema may hold an extension's views, or tables of somebody else's.
+# Only for our own objects: the schema may hold an extension's views, or another owner's tables.
 NOTHING_FOR_PUBLIC = """
 do $$
 declare ours text;
@@ -28,11 +28,11 @@ begin
     end loop;
 end $$
 """
-# Of what later migrations make. Tables and sequences are nobody's from the start.
+# For objects of later migrations. Nobody has rights on tables and sequences from the start.
 NOTHING_FOR_PUBLIC_LATER = "alter default privileges revoke all on functions from public"
 
-# Whether nobody is in the midst of a transaction on these accounts: returns once all of them could
-# be locked, without keeping a lock. A subtransaction that is undone gives them back at once.
+# Whether nobody is within a transaction on these accounts. It returns when it could lock all of
+# them, and keeps no lock. A subtransaction that is undone releases the locks at once.
 ACCOUNTS_SETTLED = """
 create function accounts_settled(ids bigint[]) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -43,7 +43,7 @@ exception when sqlstate 'BC001' then null;
 end $$
 """
 
-# So that who opens accounts needs no right to say what is on them.
+# So a role that opens accounts needs no right to set a balance.
 ACCOUNT_BEGINS_EMPTY = """
 create function account_begins_empty() returns trigger language plpgsql as $$
 begin
@@ -59,8 +59,8 @@ create trigger account_begins_empty before insert on account
 for each row execute function account_begins_empty()
 """
 
-# Columns that an insert may not give have a default: nobody backdates a row, or opens an account
-# that has money already. Nobody may delete or truncate.
+# Columns that an insert may not set have a default. So nobody backdates a row, or opens an account
+# that already has money. Nobody may delete or truncate.
 GRANTS = """
 grant select on alembic_version
     to betcore_gateway, betcore_worker, betcore_operator, betcore_reader;
@@ -114,7 +114,7 @@ grant select (id, provider_id, created_at, revoked_at) on provider_secret to bet
 
 
 def upgrade() -> None:
-    """Make two functions and a trigger, and grant; no bet waits for that but for a moment."""
+    """Create two functions and a trigger, and grant. Bets wait for it only for a moment."""
     schema = op.get_bind().execute(text("select quote_ident(current_schema())")).scalar_one()
     functions = (ACCOUNTS_SETTLED, ACCOUNT_BEGINS_EMPTY, ACCOUNT_BEGINS_EMPTY_TRIGGER)
     nobodys = (NOTHING_FOR_PUBLIC, NOTHING_FOR_PUBLIC_LATER)

@@ -1,1 +1,1 @@
-"""One file a migration, in the order of their names; none is changed once it was released."""
+"""One file per migration, in the order of their names. A released migration never changes."""
