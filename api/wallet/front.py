@@ -1,4 +1,4 @@
-"""The wallet's answers that are made without its app: what is refused before it costs anything."""
+"""The wallet's answers without its app, for requests refused before they cost anything."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -16,18 +16,18 @@ from settings import settings
 
 _NONCE: Final = b"0" * 32
 _OVERLOADED: Final = try_later(OVERLOADED)
-#: Statuses by which the server says that nothing was done, and that the same may be asked later.
+#: Statuses that mean: nothing was done, and the client may repeat the request later.
 _LATER: Final = (429, 503)
 
 
 class WalletFront:
-    """What the wallet tells the server; see `server.front.Front`."""
+    """What the wallet tells the server. See `server.front.Front`."""
 
     def __init__(self, load_shedder: LoadShedder) -> None:
         self._load_shedder = load_shedder
 
     def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:
-        """The answer to a bet that is one too many; None to all else."""
+        """Return the answer to a bet that is shed, or None for any other request."""
         # Every POST of the wallet is a bet.
         if head.method != "POST" or not self._load_shedder.turns_away(head.fields, peer, now):
             return None
@@ -35,7 +35,7 @@ class WalletFront:
         return turned_away(well_formed_nonce(head.fields), keep=head.keep_alive)
 
     def refuse(self, refusal: Refusal, head: Head | None) -> bytes:
-        """The answer to what is no request of ours, or comes too late, or finds no room."""
+        """Return the answer to an invalid or late request, or to one that finds no room."""
         status, message = refusal
         later = status in _LATER
         error = ApiError(status, 99, message) if later else invalid(message, status)
@@ -51,7 +51,7 @@ def whole(
     keep: bool,
     with_body: bool = True,
 ) -> bytes:
-    """The whole response to a request with these headers."""
+    """Return the whole response to a request with these headers."""
     more = []
     if error.code == 99:
         more.append(f"retry-after: {settings().retry_after_seconds}")
@@ -62,7 +62,7 @@ def whole(
 
 
 def turned_away(nonce: str | None, *, keep: bool) -> bytes:
-    """The answer to a bet that is turned away: made once, since refusing must be cheap."""
+    """Return the answer to a bet that is shed. It is made once, since refusals must be cheap."""
     made = _made_once(nonce is not None, keep)
     return made if nonce is None else made.replace(_NONCE, nonce.encode())
 

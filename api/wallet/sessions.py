@@ -1,4 +1,4 @@
-"""Sessions: from the id in a path to the account it plays for; judged again in the ledger."""
+"""Finds the account of a session id. The ledger checks the session again."""
 
 import re
 from collections.abc import MutableMapping
@@ -16,17 +16,19 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Sessions:
-    """Remembers where sessions act, which never changes; whether they ended is not its business."""
+    """Remembers the account of each session, which never changes, but not whether the session has
+    ended.
+    """
 
     def __init__(self, settings: Settings, lookup: Lookup) -> None:
         self._places: MutableMapping[str, Place] = LRUCache(settings.sessions_cached_max)
         self._found: Coalesced[str, Place | None] = Coalesced(lookup.places, lookup.close)
 
     async def place(self, session_id: str, provider_id: int, within_seconds: float) -> Place:
-        """Where this provider's session acts.
+        """Return where this provider's session acts.
 
-        Raises ApiError: 3 for a session that is unknown or another provider's, 99 when that cannot
-        be found out.
+        Raises ApiError: 3 for a session that is unknown or another provider's, 99 if the look-up
+        fails.
         """
         place = self._places.get(session_id)
         if place is None:
