@@ -88,7 +88,7 @@ class Directory:
             return why
 
     def _tell(self, bad: Mapping[Stored, Undecryptable]) -> None:
-        """Log the rows that cannot be decrypted: each once, and rarely, however often rows change."""
+        """Log rows that cannot be decrypted: each once, and rarely even if rows keep changing."""
         now = time.monotonic()
         fresh = [one for one in bad if one not in self._told]
         if not fresh or now - self._told_at < _TELL_EVERY_SECONDS:

@@ -1,16 +1,19 @@
-"""Plain English in the documents: the length of sentences and lines, and links that resolve.
+"""Plain English in documents, docstrings and comments: short sentences, and links that resolve.
 
-The rules are in CONTRIBUTING.md. Code, tables, headings and comments are not prose.
+The rules are in CONTRIBUTING.md. Code, tables, headings and comments of a page are not prose.
 """
 
+import ast
+import io
 import re
 import statistics
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.source import ROOT
+from tests.source import ROOT, Documented, files, is_in, tree
 
 MEDIAN_WORDS_MAX = 18
 P90_WORDS_MAX = 28
@@ -22,12 +25,16 @@ NOT_YET_PLAIN = {
     "docs/ARCHITECTURE.md": "is rewritten together with the folders that it describes",
 }
 
+#: Packages whose docstrings and comments are held to the limits.
+PACKAGES = ("api", "embedded", "ops", "server")
+
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 PLAIN = [page for page in PAGES if page.relative_to(ROOT).as_posix() not in NOT_YET_PLAIN]
 
 _CODE_SPAN = re.compile(r"`[^`]+`")
 _LONG_SPAN = re.compile(r"`[^`]{80,}`")  # such as a body in JSON: nowhere to break a line
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_DIRECTIVE = re.compile(r"#\s*(?:noqa|type:)[^#]*")  # to the linter or to mypy
 _FENCE = re.compile(r"^ *```.*?^ *```$", re.DOTALL | re.MULTILINE)
 _ITEM = re.compile(r"^\s*([-*]|\d+\.)\s+")
 _LINK = re.compile(r"!?\[([^\]]*)\]\(([^)\s]+)\)")
@@ -61,6 +68,46 @@ def sentences(text: str) -> Iterator[str]:
 def words(sentence: str) -> int:
     """How many words a sentence has; a dash or a sign is none."""
     return len(_WORD.findall(sentence))
+
+
+def comments(text: str) -> Iterator[str]:
+    """Each comment of a module's source. Lines of comments that follow each other are one comment.
+
+    Directives to the linter or to mypy are left out, but not their reasons.
+    """
+    block: list[str] = []
+    last = 0
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        line, column = token.start
+        is_alone = not token.line[:column].strip()
+        if block and not (is_alone and line == last + 1):
+            yield "\n".join(block)
+            block = []
+        block.append(_DIRECTIVE.sub("", token.string).lstrip("#: "))
+        last = line if is_alone else 0
+    yield "\n".join(block)
+
+
+def said_in_code(path: Path) -> Iterator[str]:
+    """Each sentence of a module's docstrings and comments."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Module | Documented):
+            yield from sentences(ast.get_docstring(node) or "")
+    for comment in comments(path.read_text()):
+        yield from sentences(comment)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_sentences_in_code_are_short(package: str) -> None:
+    modules = [path for path in files(".py") if is_in(path, [package])]
+    said = [(path, sentence) for path in modules for sentence in said_in_code(path)]
+    ordered = sorted(words(sentence) for _, sentence in said)
+
+    longest = [f"{_name(path)}: {one}" for path, one in said if words(one) > WORDS_MAX]
+    assert not longest, "\n".join(longest)
+    assert ordered[int(len(ordered) * 0.9)] <= P90_WORDS_MAX
 
 
 @pytest.mark.parametrize("page", PLAIN, ids=_name)
@@ -120,6 +167,15 @@ def test_what_counts_as_a_sentence() -> None:
 
     assert found == ["One two.", "Code three four: five.", "six 1.5", "seven", "Eight = nine."]
     assert [words(sentence) for sentence in found] == [2, 4, 2, 1, 2]
+
+
+def test_what_counts_as_a_comment() -> None:
+    source = (
+        "a = 1  # one\nb = 2  # two\n# three\n#: four\n"
+        "c = 3  # noqa: E741  # five\nd = 4  # type: ignore[misc]\n"
+    )
+
+    assert list(comments(source)) == ["one", "two", "three\nfour", "five", ""]
 
 
 def _blank(found: re.Match[str]) -> str:
