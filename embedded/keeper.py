@@ -62,8 +62,7 @@ def _signals_as_bytes() -> int:
     read, write = os.pipe()
     os.set_blocking(write, False)
     signal.set_wakeup_fd(write)
-    # Each signal gets a handler, even one that we disregard: the server would inherit an *ignored*
-    # signal.
+    # Even a signal that we disregard gets a handler: the server would inherit an *ignored* one.
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     return read

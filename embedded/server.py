@@ -137,8 +137,7 @@ def _orders(recipe: Recipe, owner: int, lock: int) -> keeper.Orders:
 def _start_keeper(orders: keeper.Orders, log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603  # our own script
-            # Isolated and without site-packages: it starts in 20 ms, and imports none of our
-            # packages.
+            # Isolated and without site-packages: it starts in 20 ms and imports nothing of ours.
             [sys.executable, "-I", "-S", keeper.__file__, json.dumps(asdict(orders))],
             cwd=orders.cwd,
             env=server_environment(os.environ),

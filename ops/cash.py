@@ -72,14 +72,14 @@ class QueueUnavailable(CashError):  # noqa: N818
 def book(
     settings: Settings, commands: Sequence[CashCommand], within_seconds: float = 30
 ) -> list[Result]:
-    """Make deposits and withdrawals, each once per reference. Returns the workers' answers in
-    order.
+    """Make deposits and withdrawals, each once per reference.
 
-    Each result has code 1. `within_seconds` is the time limit of each command. Until then, a
-    command with an unknown outcome is tried again. Commands of one account may be applied in any
-    order. Raises NoKey or BadKey without a readable operator key. Raises OrderRefused,
-    QueueUnavailable, NoAnswer, ReferenceConflict, InsufficientFunds or CashError for the first
-    failure. Others may have been applied by then. It is safe to repeat all of them.
+    Returns the workers' answers in order, each with code 1. `within_seconds` is the time limit of
+    each command. Until then, a command with an unknown outcome is tried again. Commands of one
+    account may be applied in any order. Raises NoKey or BadKey without a readable operator key.
+    Raises OrderRefused, QueueUnavailable, NoAnswer, ReferenceConflict, InsufficientFunds or
+    CashError for the first failure. Others may have been applied by then. It is safe to repeat all
+    of them.
     """
     if not commands:
         return []
@@ -89,7 +89,7 @@ def book(
 
 
 def _require_redis(settings: Settings) -> None:
-    """Fail immediately, with the reason, if Redis cannot be used. A retry would not help."""
+    """Fail immediately with the reason if Redis cannot be used, instead of retrying."""
     seconds = settings.redis_patience_seconds
     try:
         with connect_redis(

@@ -15,9 +15,8 @@ _LOOK_EVERY_SECONDS = 0.5
 def end_with(parent: int) -> None:
     """Kill this process as soon as its parent, process `parent`, has ended.
 
-    It is killed and not asked to stop: its parent could have asked, and did not. Recovery is the
-    same as after any crash of a gateway or worker. Raises SystemExit if the parent has already
-    ended.
+    It is killed and not asked to stop: its parent could have asked, and did not. The rest is
+    recovered as after any crash of a gateway or worker. Raises SystemExit if the parent has ended.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -107,8 +107,9 @@ class RqQueue:
             raise NothingRequeued(f"Job {printable(job_id)!r} {why}.")
 
     def requeue_all(self) -> dict[str, int]:
-        """Put every failed job back that can still be applied. Returns how many, and how many are
-        left.
+        """Put every failed job back that can still be applied.
+
+        Returns how many were put back, and how many are left.
 
         Raises NothingRequeued if there is none.
         """

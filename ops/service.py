@@ -25,8 +25,7 @@ def service(who: str) -> Iterator[None]:
     except SystemExit as end:
         if end.code:
             raise
-    # The interpreter drops its handlers before it ends. Another signal would then set its exit
-    # code.
+    # The interpreter drops its handlers before it ends: a later signal would set the exit code.
     for number in ASKING:
         signal.signal(number, signal.SIG_IGN)
     _LOG.info("stopped")

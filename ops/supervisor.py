@@ -95,8 +95,9 @@ class Child:
         return self._reported
 
     def look(self, now: float) -> float:
-        """Restart it if it has ended and the delay is over. Returns the seconds left, otherwise
-        inf.
+        """Restart it if it has ended and the delay is over.
+
+        Returns the seconds until then, or inf if there is nothing to wait for.
         """
         if self.alive or not self.wanted:
             return float("inf")

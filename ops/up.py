@@ -122,8 +122,7 @@ def _with_ports(
     """Return the settings with the ports to use, and the gateways' listening socket."""
     port = configured.gateway_port if wishes.port is None else wishes.port
     other = configured.dashboard_port if wishes.dashboard_port is None else wishes.dashboard_port
-    # This socket is a trial: the dashboard opens its own. Both are open at once, so that the ports
-    # differ.
+    # A trial: the dashboard opens its own socket. Both are open at once, so that the ports differ.
     with _listen(configured.dashboard_host, other, "dashboard-port", folder) as tried:
         listener = _listen(configured.gateway_host, port, "port", folder)
         ports = {
@@ -182,8 +181,7 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
         )
 
     def worker(name: str) -> Role:
-        # A batch ends at its jobs' deadline, or after PostgreSQL has been silent for the statement
-        # wait.
+        # A batch ends at its jobs' deadline, or after a silence of PostgreSQL of this length.
         seconds = plan.settings.apply_within_seconds + plan.settings.statement_wait_seconds + 3
         return Role(
             "worker",

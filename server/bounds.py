@@ -30,7 +30,7 @@ class Bounds:
     #: Connections accepted per turn of the event loop.
     accepted_per_turn_max: int = MOST_PER_TURN
     #: From a connection's start, or a request's first byte, to the end of the head. A client may
-    #: leave answers unread for the same time. It is longer than any request may take.
+    #: leave answers unread for the same time. That is longer than any request may take.
     arrives_within_seconds: float = 10.0
     #: From the end of a request's head to the end of its body. Later the answer is 503.
     body_arrives_within_seconds: float = 4.5
@@ -46,8 +46,8 @@ class Bounds:
 def bounds_of(settings: Settings) -> Bounds:
     """Return the limits by settings, with fewer connections if there are too few files.
 
-    The log reports a reduction. The process's limit of open files is raised to its maximum. Raises
-    TooFewFiles.
+    The log reports a reduction. This raises the process's limit of open files to its maximum.
+    Raises TooFewFiles.
     """
     connections_max = settings.connections_max
     most, spare, (_, files) = connections_max, _SPARE, resource.getrlimit(resource.RLIMIT_NOFILE)

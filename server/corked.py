@@ -21,8 +21,7 @@ class CorkedTransport:
         """`on_close` is called when the transport is closed. It returns whether to linger.
 
         A transport that lingers has sent its end, and reads on until `close_now`. If a system
-        closes a connection with unread bytes, it takes back answers that the client has not read
-        yet.
+        closes a connection with unread bytes, it takes back unread answers from the client.
         """
         self._transport = transport
         self._loop = loop

@@ -31,8 +31,7 @@ class Front(Protocol):
     def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:
         """Return the answer to a request that need not reach the app. None: call the app.
 
-        The server asks once per request, when the body has arrived. `now` is the loop's time in
-        seconds.
+        The server asks once per request, when the body has arrived. `now` is loop time in seconds.
         """
 
     def refuse(self, refusal: Refusal, head: Head | None) -> bytes:

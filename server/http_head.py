@@ -27,8 +27,7 @@ _ABSOLUTE_FORM = re.compile(rb"https?://(" + _HOST_FORM + rb")(/[^?]*+|)(\?.*+|)
 _AUTHORITY_FORM = re.compile(rb"[^:/?#@\[\]]+:[0-9]+|\[[0-9A-Fa-f:.]+\]:[0-9]+")
 _TRANSFER_CODING = re.compile(rb"([!#$%&'*+\-.^_`|~0-9a-z]+)[ \t]*(;.*)?")
 
-#: The form of most requests. There is one pattern for each part, since reading a head must be
-#: cheap.
+#: The form of most requests. There is one pattern per part: reading a head must be cheap.
 _USUAL_LINE = re.compile(
     rb"(GET|POST) (/[A-Za-z0-9\-._~/]*+)(?:\?([A-Za-z0-9\-._~=&]*+))? HTTP/1\.([01])\r\n"
 )
@@ -89,7 +88,7 @@ class Head:
             self.keep_alive = False
         if b"expect" in fields and not self.is_1_0:
             if set(_elements(fields[b"expect"])) != {b"100-continue"}:
-                raise Refused(417, "This server supports no expectation but 100-continue.")
+                raise Refused(417, "The only supported expectation is 100-continue.")
             self.expects_continue = self.length != 0
 
     def _joined(self) -> dict[bytes, bytes]:
@@ -180,7 +179,7 @@ def _judge_codings(codings: list[bytes]) -> None:
     if b"chunked" in names[:-1]:
         raise Refused(400, "The transfer coding chunked must be the last, and appear once.")
     if names != [b"chunked"]:
-        raise Refused(501, "This server supports no transfer coding but chunked.")
+        raise Refused(501, "The only supported transfer coding is chunked.")
     if codings != [b"chunked"]:
         raise Refused(400, "The transfer coding chunked takes no parameters.")
 

@@ -18,8 +18,7 @@ class IdleConnections:
     """
 
     def __init__(self) -> None:
-        # The key says whether a signature was ever good there. Each value has the order of becoming
-        # idle.
+        # The key: was a signature ever good there? The values are in the order of becoming idle.
         self._idle: dict[bool, OrderedDict[Evictable, None]] = {
             False: OrderedDict(),
             True: OrderedDict(),

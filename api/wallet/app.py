@@ -69,18 +69,15 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 class ShortcutApp(Starlette):
-    """Starlette's app with a shortcut for bets, whose middleware and router cost more than our
-    steps.
+    """Starlette's app with a shortcut for bets: `POST /v1/sessions/{session_id}/bets/{name}`.
 
-    `POST /v1/sessions/{session_id}/bets/{name}` goes straight to its endpoint. The endpoint is the
-    route's own, and gets what the route would give it. Its errors are answered as the app's
-    handlers answer them.
+    The shortcut goes straight to the endpoint, because Starlette's middleware and router cost more
+    than our own steps of a bet. The endpoint is the route's own, and gets what the route would give
+    it. Its errors are answered as the app's handlers answer them.
     """
 
     def __init__(self, bets: Mapping[str, ASGIApp], **parts: Any) -> None:
-        """`bets` are the endpoints by name, which also have routes. `parts` are Starlette's
-        arguments.
-        """
+        """`bets`: endpoints by name, which also have routes. `parts`: Starlette's arguments."""
         super().__init__(**parts)
         self._bets = bets
         self._shortcut = ServerErrorMiddleware(self._answer, handler=render_unexpected)

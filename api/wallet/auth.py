@@ -62,8 +62,8 @@ class Authenticator:
         """Return the call if its timestamp is recent and its signature good.
 
         A secret that was just added is valid immediately: a call that fails is checked again with
-        newly read secrets. Raises ApiError: 401, the same for every reason; 503 if secrets cannot
-        be read.
+        newly read secrets. Raises ApiError: the same 401 for every reason; 503 if secrets cannot be
+        read.
         """
         answer_by = time.monotonic() + within_seconds
         tolerance_ms = self._settings.timestamp_tolerance_seconds * 1000

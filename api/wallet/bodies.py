@@ -55,7 +55,7 @@ _DECODE = json.JSONDecoder(
 
 
 def _levels(text: str) -> int:
-    """Return how deep brackets are nested, without those inside strings."""
+    """Return how deep brackets are nested, not counting those inside strings."""
     level = deepest = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         character = match[0]

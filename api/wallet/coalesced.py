@@ -1,4 +1,4 @@
-"""Combines look-ups: those that arrive during one share the next."""
+"""Combines look-ups: all that arrive while one is in progress share the next one."""
 
 import asyncio
 import logging

@@ -37,8 +37,7 @@ class Directory:
         self._told_at = float("-inf")
         self._refusal: BetcoreError | None = None
         self._reminder = Reminder(_LOG)
-        #: Providers none of whose secrets can be decrypted because their key is missing: the key's
-        #: id.
+        #: For each provider whose secrets all have a key that is missing here: that key's id.
         self.locked: Mapping[str, str] = {}
         try:
             self._cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
@@ -72,9 +71,7 @@ class Directory:
 
     @property
     def warnings(self) -> list[str]:
-        """Which providers cannot sign in because a key is missing, and the remedy: one line per
-        key.
-        """
+        """Which providers cannot sign in for lack of a key, and the remedy: one line per key."""
         of_key: dict[str, list[str]] = {}
         for provider, key in self.locked.items():
             of_key.setdefault(key, []).append(provider)

@@ -16,7 +16,7 @@ async def alive(request: Request) -> Response:  # noqa: ARG001
 async def ready(request: Request) -> Response:
     """Answer 200 if requests can be authenticated and admitted, otherwise 503 and the reason.
 
-    `warnings` are what should be changed even so.
+    `warnings` name what should be fixed although the gateway is ready.
     """
     gateway: Gateway = request.app.state.gateway
     if trouble := gateway.trouble:

@@ -27,7 +27,7 @@ _ALONE: Final = (0.25, 1.0)
 _AMONG_OTHERS: Final = (0.05, 0.25)
 #: The same as fractions of the longest time for which this process may keep a request waiting.
 _LATE: Final = (0.5, 1.0)
-#: From this share of refused bets on, a session's limit of bets in flight is divided by this
+#: From this share of refused bets on, a session's limit of bets in flight is divided by the second
 #: number.
 _CROWDED_SHARE, _CROWDED_PART = 0.1, 8
 #: The intake's lane for connections that have not proved who they are.
@@ -56,8 +56,8 @@ class LoadShedder:
 
     def __init__(self, settings: Settings) -> None:
         """The limits are those of the gateway process in `settings`."""
-        # A turn with more than one script admits would take longer, the greater the overload.
-        # Requests to refuse would wait for its end.
+        # A turn that let in more than one script admits would take longer with a greater overload.
+        # The requests to refuse would wait for its end.
         self.intake = Intake(settings.admissions_per_script_max)
         self._settings = settings
         self._shares = Shares()
@@ -73,7 +73,8 @@ class LoadShedder:
 
     @contextmanager
     def admitted(self, provider: bytes, session_id: str, now: float) -> Iterator[None]:
-        """Count a signed request as in progress. `session_id` is the bet's, or "" if it is no bet.
+        """Count a signed request as in progress within the context. `session_id` is the bet's, or
+        "" if it is no bet.
 
         Requests without a signature must not keep out those with one, so counting begins here. A
         request that is refused here has left no trace, and may be sent again as it is. `now` is
@@ -90,9 +91,7 @@ class LoadShedder:
             self.count_off(provider, session_id)
 
     def count_in(self, provider: bytes, session_id: str) -> None:
-        """Record that a signed request is in progress. `session_id` is the bet's, or "" if it is no
-        bet.
-        """
+        """Record that a signed request is in progress. `session_id` is as in `admitted`."""
         self._in_flight += 1
         self._of_provider[provider] = self._of_provider.get(provider, 0) + 1
         if session_id:
@@ -130,8 +129,7 @@ class LoadShedder:
     def has_enough(self, provider: bytes, session_id: str, now: float) -> bool:
         """Return whether the session is at its limit of bets in progress. `now` is loop time."""
         most = self._settings.bets_of_session_max
-        # A lane is taken once per length of the queue: the longer the queue, the fewer bets fit in
-        # time.
+        # A lane is taken once per queue length: the longer that is, the fewer bets fit in time.
         if self._share(provider, provider, now) >= _CROWDED_SHARE:
             most = max(1, most // _CROWDED_PART)
         return self._of_session.get((provider, session_id), 0) >= most

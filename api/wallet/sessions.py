@@ -16,9 +16,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Sessions:
-    """Remembers the account of each session, which never changes, but not whether the session has
-    ended.
-    """
+    """Remembers where each session acts, which never changes, but not whether it has ended."""
 
     def __init__(self, settings: Settings, lookup: Lookup) -> None:
         self._places: MutableMapping[str, Place] = LRUCache(settings.sessions_cached_max)
@@ -27,8 +25,7 @@ class Sessions:
     async def place(self, session_id: str, provider_id: int, within_seconds: float) -> Place:
         """Return where this provider's session acts.
 
-        Raises ApiError: 3 for a session that is unknown or another provider's, 99 if the look-up
-        fails.
+        Raises ApiError: 3 for an unknown session or another provider's, 99 if the look-up fails.
         """
         place = self._places.get(session_id)
         if place is None:

@@ -39,7 +39,7 @@ AccountId = Annotated[
     ),
 ]
 Player = Annotated[
-    str | None, typer.Option(help="A player's account, by your id of it; needs --currency.")
+    str | None, typer.Option(help="A player's account, by your own id; needs --currency.")
 ]
 House = Annotated[
     str | None,

@@ -29,7 +29,9 @@ SealFile = Annotated[
 ]
 Unvouched = Annotated[
     int | None,
-    typer.Option(min=0, help="Accept exactly this many records and facts without a voucher."),
+    typer.Option(
+        min=0, help="Accept this exact number of records and facts that nothing vouches for."
+    ),
 ]
 WithoutJournal = Annotated[
     bool,

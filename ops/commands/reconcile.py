@@ -50,7 +50,9 @@ Since = Annotated[
 Until = Annotated[
     datetime | None,
     typer.Option(
-        parser=read_time, metavar="TIME", help="Nor need bets recorded at this time or later."
+        parser=read_time,
+        metavar="TIME",
+        help="Bets recorded at this time or later need not be in it.",
     ),
 ]
 

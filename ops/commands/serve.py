@@ -202,9 +202,7 @@ def healthy(
 
 
 def dashboard_password(configured: "Settings", data_dir: Path) -> str:
-    """Return the dashboard's password: that of the settings, or of `betcore up`. "" if there is
-    none.
-    """
+    """Return the dashboard's password: of the settings, otherwise of `betcore up`, otherwise ""."""
     return configured.dashboard_password or (read_private(data_dir / PASSWORD_FILE) or "").strip()
 
 

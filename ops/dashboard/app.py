@@ -1,4 +1,4 @@
-"""rq-dashboard's Flask application, newly assembled with limits on what it and its pages may do."""
+"""rq-dashboard's Flask application, with limits on what it may do and what its pages may run."""
 
 import secrets
 from typing import Any
@@ -49,9 +49,9 @@ class DashboardApp(Flask):
         )
 
         self.register_blueprint(web.blueprint, url_prefix="")
-        # That function opened a new Redis connection for every request, visible to all threads. It
-        # took the number in the path for the index of a server. `_admit` accepts one server, number
-        # 0.
+        # rq-dashboard's function opened a new Redis connection for every request, and put it where
+        # all threads see it. It took the number in the path for a server's index. `_admit` accepts
+        # only 0.
         self.before_request_funcs.pop(web.blueprint.name)
         self.add_url_rule(NOTICES_PATH, view_func=self._show_notices)
         self.before_request(self._admit)

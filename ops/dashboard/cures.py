@@ -1,7 +1,7 @@
 """Fixes how rq-dashboard uses RQ: JSON only, bounded reads, and pages that add up.
 
 rq-dashboard 0.9.0 (pinned) names RQ's classes in its module `rq_dashboard.web`. The fixes replace
-these names.
+them.
 """
 
 import zlib

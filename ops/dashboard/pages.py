@@ -96,8 +96,8 @@ class CuredTemplates(DispatchingJinjaLoader):
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
         """Return the source of one template.
 
-        Raises jinja2.TemplateError if a fix finds nothing to replace. No page is better than one
-        that has its fault in another wording.
+        Raises jinja2.TemplateError if a fix finds nothing to replace. A missing page is better than
+        one that still has the fault in another wording.
         """
         source, path, is_fresh = super().get_source(environment, template)
         if not template.startswith(PREFIX):
