@@ -68,10 +68,10 @@ def statement(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show every transfer of an account, oldest first, each with the balance after it.
+    """Show every transfer of an account, oldest first.
 
-    Name the account by its id, or by --player, --house or --cash with --currency. With --limit only
-    the newest transfers are shown.
+    Each has the balance after it. Name the account by its id, or by --player, --house or --cash
+    with --currency. With --limit only the newest transfers are shown.
     """
     from models.reports.statement import Period, read_statement
     from ops.database import database_failures

@@ -63,9 +63,10 @@ def list_(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """List what operators have done, newest first: who, what, to whom and why.
+    """List what operators have done, newest first.
 
-    `betcore ledger verify` proves that no entry was edited, deleted or inserted.
+    Each entry says who did what, to whom, and why. `betcore ledger verify` proves that no entry
+    was edited, deleted or inserted.
     """
     from models.reports.audit_entries import Wanted, list_entries
     from models.reports.statement import Period

@@ -105,7 +105,7 @@ def adopt(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Vouch for the present state of all records that nothing vouches for.
+    """Vouch for unvouched records in their present state.
 
     These are transfers and rejected bets without a journal row, and facts without an entry in the
     audit log. They are older than the journal and the audit log, or were made by an older version.

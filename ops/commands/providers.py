@@ -90,7 +90,10 @@ def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None
 def show(
     counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """Show a provider with its house accounts and the ages of its secrets, but no secret."""
+    """Show a provider with its house accounts.
+
+    This includes the ages of its secrets, but no secret.
+    """
     from models.reports.parties import show_provider
     from ops.database import ledger_of
 

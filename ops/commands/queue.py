@@ -37,7 +37,10 @@ For = Annotated[
 def info(
     watch: Watch = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """Show how many jobs wait, for how long, which workers run, and what is wrong."""
+    """Show the queue's jobs, its workers, and what is wrong.
+
+    This includes how many jobs wait, and for how long.
+    """
     from ops.queue import queue_of
 
     with queue_of(_settings(data_dir)) as queue:
@@ -90,10 +93,10 @@ def requeue(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Put a failed job back on the queue, behind the others of its player.
+    """Put a failed job back on the queue.
 
-    A bet is only applied within its deadline, some seconds after it came. After that its provider
-    repeats it, which is safe at any time.
+    It waits behind the others of its player. A bet is only applied within its deadline, some
+    seconds after it came. After that its provider repeats it, which is safe at any time.
     """
     from ops.queue import queue_of
 

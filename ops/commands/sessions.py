@@ -142,7 +142,10 @@ def list_(
 def show(
     session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """Show a session: its player and provider, its limits, and whether it accepts bets."""
+    """Show a session.
+
+    This includes its player and provider, its limits, and whether it accepts bets.
+    """
     from models.reports.parties import show_session
     from ops.database import ledger_of
 
