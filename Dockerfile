@@ -10,7 +10,7 @@ COPY models models
 COPY ops ops
 COPY server server
 COPY workers workers
-# Without the extra `embedded`: the servers are other containers.
+# No extra `embedded`: the servers run in other containers.
 RUN python -m venv /opt/betcore && /opt/betcore/bin/pip install --no-cache-dir .
 
 FROM python:3.12-slim
@@ -21,7 +21,7 @@ ENV PATH=/opt/betcore/bin:$PATH \
     BETCORE_DASHBOARD_HOST=0.0.0.0
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin betcore
 USER betcore
-# SIGTERM: gateways finish what they have, workers finish their batch.
+# On SIGTERM gateways answer what has arrived, and workers finish their batch.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["betcore"]
 CMD ["--help"]

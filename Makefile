@@ -1,25 +1,25 @@
-# One command each. `make` alone prints this list.
+# `make` alone prints the list of commands.
 PYTHON ?= python3
 ARGS ?=
 T ?= tests
-TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait; a file's tests share servers
+TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait, and the tests of a file share servers
 CRASH_OPTIONS = $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(FOLDER),--folder $(FOLDER))
 
-# What would send pip elsewhere, or have Python find other modules than those of .venv.
+# These could redirect pip, or make Python find modules outside .venv.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_ROOT PIP_PYTHON PIP_DRY_RUN PIP_NO_DEPS
 unexport PYTHONHOME PYTHONPATH PYTHONUSERBASE PYTHONOPTIMIZE VIRTUAL_ENV
 
-# Make the virtual environment. While .unfinished is there, packages may be there in part.
+# Make the virtual environment. The file .unfinished means that packages may be incomplete.
 define VENV
 command -v $(PYTHON) > /dev/null || { \
-    echo "Python 3.11 or newer is needed, and there is no $(PYTHON): make PYTHON=python3.12" >&2; \
+    echo "Python 3.11 or newer is needed, but there is no $(PYTHON): run make PYTHON=python3.12" >&2; \
     exit 1; }; \
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-    "Python 3.11 or newer is needed: make PYTHON=python3.12")' || exit 1; \
+    "Python 3.11 or newer is needed: run make PYTHON=python3.12")' || exit 1; \
 $(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
     echo "$(PYTHON) cannot make virtual environments: install python3-venv (apt install python3-venv)" >&2; \
     exit 1; }; \
-if [ -e .venv/.unfinished ]; then echo "the last installation did not end: beginning anew"; rm -rf .venv; fi; \
+if [ -e .venv/.unfinished ]; then echo "the last installation did not finish: starting again"; rm -rf .venv; fi; \
 mkdir -p .venv && touch .venv/.unfinished && $(PYTHON) -m venv .venv
 endef
 
@@ -29,50 +29,50 @@ endef
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: .venv/.run-installed  ## boot everything, show one signed PayInOut, keep serving (ARGS="--port 8080")
+run: .venv/.run-installed  ## start everything, show one signed PayInOut, keep serving (ARGS="--port 8080")
 	@exec .venv/bin/betcore up $(ARGS)
 
-test: .venv/.dev-installed  ## all tests (T=tests/unit for a part)
+test: .venv/.dev-installed  ## all tests (T=tests/unit for one folder or file)
 	@.venv/bin/python -m pytest $(TWO_AT_A_TIME) $(T) $(ARGS)
 
-test-long: .venv/.dev-installed  ## all tests, the generated ones with 20 times the examples
+test-long: .venv/.dev-installed  ## all tests; generated ones with 20 × the examples
 	@EXAMPLES_TIMES=20 .venv/bin/python -m pytest --timeout 3600 $(TWO_AT_A_TIME) $(T) $(ARGS)
 
-crash: .venv/.dev-installed  ## break everything, 20 seeds (SEED=7 for one, HOURS=1 for a time)
+crash: .venv/.dev-installed  ## crash campaign with 20 seeds (SEED=7: one seed, HOURS=1: for one hour)
 	@.venv/bin/python -m tests.crash $(CRASH_OPTIONS) $(ARGS)
 
-crash-guards: .venv/.dev-installed  ## take each guard away once: the oracle must notice (10 minutes)
+crash-guards: .venv/.dev-installed  ## disable each safety check once: the oracle must detect it (10 minutes)
 	@.venv/bin/python -m tests.crash --without each $(CRASH_OPTIONS) $(ARGS)
 
-bench: .venv/.dev-installed  ## ours against stock RQ and no queue, in 10 minutes (QUICK=1: in 2)
+bench: .venv/.dev-installed  ## compare with stock RQ and with no queue, in 10 minutes (QUICK=1: 2)
 	@.venv/bin/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
-bench-long: .venv/.dev-installed  ## the benchmark with ten million bets, open loop and more, in an hour
+bench-long: .venv/.dev-installed  ## benchmark with ten million bets, open loop and more, in one hour
 	@.venv/bin/python -m bench --long $(ARGS)
 	@.venv/bin/python -m bench --overload $(ARGS)
 
-overload: .venv/.dev-installed  ## one and a half times what we can do for a minute, three times over
+overload: .venv/.dev-installed  ## 1.5 × our capacity for one minute, three times
 	@.venv/bin/python -m bench --overload $(ARGS)
 
 check: .venv/.dev-installed  ## lint, format and types
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 
-fmt: .venv/.dev-installed  ## format, and mend what the linter can mend
+fmt: .venv/.dev-installed  ## format, and fix what the linter can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
 clean:  ## remove the virtual environment and the embedded data
 	rm -rf .venv .betcore
 
 .venv/.run-installed: pyproject.toml .ci/install.py
-	@echo "installing what running needs into .venv:"
+	@echo "installing the packages for running into .venv:"
 	@$(VENV)
 	@.venv/bin/python .ci/install.py embedded
 	@rm .venv/.unfinished
 	@touch $@
 
-# All at once, so that a first `make test` does not install twice.
+# One installation for both, so that a first `make test` does not install twice.
 .venv/.dev-installed: pyproject.toml .ci/install.py
-	@echo "installing what running and testing need into .venv:"
+	@echo "installing the packages for running and testing into .venv:"
 	@$(VENV)
 	@.venv/bin/python .ci/install.py embedded,dev
 	@rm .venv/.unfinished

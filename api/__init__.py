@@ -1,1 +1,1 @@
-"""HTTP in, HTTP out: a folder per kind of caller. No SQL and no money rules are here."""
+"""HTTP in, HTTP out: one folder per kind of caller. It has no SQL and no money rules."""

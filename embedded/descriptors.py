@@ -1,4 +1,4 @@
-"""File descriptors that say "the owner lives", which a forked child must not keep open."""
+"""File descriptors that mean "the owner lives". A forked child must not keep them open."""
 
 import os
 
@@ -6,13 +6,13 @@ _vital: set[int] = set()
 
 
 def guard(descriptor: int) -> int:
-    """Close `descriptor` in every forked child from now on; returns it."""
+    """Close `descriptor` in every child forked from now on. Returns `descriptor`."""
     _vital.add(descriptor)
     return descriptor
 
 
 def close(descriptor: int) -> None:
-    """Close a guarded descriptor; does nothing where it is closed already."""
+    """Close a guarded descriptor. Does nothing if it is already closed."""
     if descriptor in _vital:
         _vital.discard(descriptor)
         os.close(descriptor)
@@ -23,6 +23,6 @@ def _close_all() -> None:
         close(descriptor)
 
 
-# Programs that we execute do not inherit them (PEP 446); a fork without exec, as multiprocessing
-# does, would: that child would keep servers and lock alive after the owner's death.
+# Programs that we execute do not inherit these descriptors (PEP 446). A fork without exec, as in
+# multiprocessing, does. Such a child would keep servers and lock alive after the owner's death.
 os.register_at_fork(after_in_child=_close_all)

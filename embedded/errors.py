@@ -1,4 +1,4 @@
-"""What can go wrong with embedded servers; each message says what to do about it.
+"""Errors of the embedded servers. Each message says what to do about it.
 
 EmbeddedError
 ├── FolderInUse
@@ -11,13 +11,13 @@ class EmbeddedError(Exception):
     """The embedded servers cannot be used as asked."""
 
 
-class FolderInUse(EmbeddedError):  # noqa: N818  # the name reads as the fact it states
-    """Another process runs its servers on this data folder."""
+class FolderInUse(EmbeddedError):  # noqa: N818  # the name states the fact
+    """Another process already runs its servers on this data folder."""
 
 
 class NoServerBinary(EmbeddedError):  # noqa: N818  # as above
-    """Neither a wheel nor the system has a server program that can be used."""
+    """Neither a wheel nor the system has a usable server program."""
 
 
 class ServerDidNotStart(EmbeddedError):  # noqa: N818  # as above
-    """A server ended or stayed silent; the message carries the tail of its log."""
+    """A server ended, or did not answer in time. The message has the end of its log."""

@@ -1,4 +1,4 @@
-"""One owner for a data folder: a lock that the kernel takes back however its holder ends."""
+"""One owner per data folder: a lock that the kernel releases however its holder ends."""
 
 import fcntl
 import os
@@ -10,17 +10,17 @@ from pathlib import Path
 from embedded import descriptors
 from embedded.errors import EmbeddedError, FolderInUse
 
-HOLD_WITHIN_SECONDS = 3.0  # a predecessor that was just killed takes its servers down by then
+HOLD_WITHIN_SECONDS = 3.0  # a killed predecessor's servers have ended by then
 LOCK = "lock"
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[int]:
-    """Hold `folder` for ourselves; yields the descriptor of the lock.
+    """Hold `folder` for this process. Yields the descriptor of the lock.
 
-    A process started with that descriptor in `pass_fds` shares the lock and keeps it for as long
-    as it lives, also after this context has ended. Raises FolderInUse after three seconds, and
-    EmbeddedError when the folder cannot be written.
+    A process started with that descriptor in `pass_fds` shares the lock. It keeps the lock for as
+    long as it lives, even after this context has ended. Raises FolderInUse after 3 seconds, and
+    EmbeddedError if the folder cannot be written.
     """
     try:
         lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -31,18 +31,18 @@ def held(folder: Path) -> Iterator[int]:
         _take(lock, folder)
         yield lock
     finally:
-        # Closed, not unlocked: unlocking would take the lock from those who share it, too.
+        # Close the descriptor without unlocking: an unlock would also release the sharers' lock.
         descriptors.close(lock)
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a living process holds `folder`; creates nothing."""
+    """Return whether a living process holds `folder`. Creates nothing."""
     try:
         lock = os.open(folder / LOCK, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
-        # Shared, so that two who only ask never see each other.
+        # The lock is shared, so that two processes that only ask do not report each other.
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -61,7 +61,7 @@ def _take(lock: int, folder: Path) -> None:
             if time.monotonic() > deadline:
                 holder = os.pread(lock, 20, 0).decode(errors="replace")
                 raise FolderInUse(
-                    f"the data folder {folder} is in use, by servers that process {holder or '?'}"
+                    f"the data folder {folder} is in use by servers that process {holder or '?'}"
                     " started: end that process, or choose another folder"
                 ) from None
             time.sleep(0.02)

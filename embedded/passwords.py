@@ -1,7 +1,8 @@
-"""The password of an embedded PostgreSQL's superuser: in a file of the data folder, for us alone.
+"""The password of an embedded PostgreSQL's superuser, in a file that only we can read.
 
-Nobody gets in without it, whatever account runs the server: root has PostgreSQL run as `postgres`
-or `nobody`, which other programs use too.
+The file is in the data folder. Nobody can connect without the password, whatever account runs the
+server. That matters for root, which runs PostgreSQL as `postgres` or `nobody`: other programs use
+these accounts too.
 """
 
 import re
@@ -24,24 +25,24 @@ local replication all scram-sha-256
 
 
 def fresh() -> str:
-    """A new password, which needs no quoting anywhere."""
+    """Return a new password. It needs no quoting anywhere."""
     return secrets.token_hex(_BYTES)
 
 
 def kept(home: Path) -> str:
-    """The password of the server whose folder is `home`; '' when there is none."""
+    """Return the password of the server whose folder is `home`, or "" if there is none."""
     return (read_private(home / FILE) or "").strip()
 
 
 def keep(home: Path, password: str) -> str:
-    """Keep the password of the server whose folder is `home`; returns it."""
+    """Keep the password of the server whose folder is `home`. Returns the password."""
     write_private(home / FILE, password + "\n")
     return password
 
 
 @contextmanager
 def as_file(folder: Path, password: str, account: Account | None) -> Iterator[Path]:
-    """The password in a file that `account` can read, for as long as the context lives."""
+    """Write the password to a file that `account` can read, for the duration of the context."""
     path = folder / f"{FILE}-of-account"
     write_private(path, password + "\n")
     give(path, account)
@@ -52,18 +53,25 @@ def as_file(folder: Path, password: str, account: Account | None) -> Iterator[Pa
 
 
 def is_open(cluster: Path) -> bool:
-    """Whether this cluster lets somebody in without a password, as older versions made it."""
+    """Return whether this cluster accepts connections without a password.
+
+    Older versions of betcore made such clusters.
+    """
     return _TRUSTS.search((cluster / _HBA).read_text()) is not None
 
 
 def statement(user: str, password: str) -> str:
-    """What sets the password, for PostgreSQL's single-user mode: no moment is open to others."""
+    """Return the statement that sets the password, for PostgreSQL's single-user mode.
+
+    In that mode nobody else can connect before the password is set.
+    """
     return f"alter role {user} password '{password}'\n"
 
 
 def demand(cluster: Path, account: Account | None) -> None:
-    """Have PostgreSQL ask everybody for a password from its next start on."""
-    # Beside the cluster, and renamed into it: within, the account could have put a link in its way.
+    """Make PostgreSQL require a password for every connection from its next start on."""
+    # Write the file beside the cluster, and rename it into place. Within the cluster, the account
+    # could have put a link in its way.
     aside = cluster.with_name(f"{cluster.name}-{_HBA}")
     write_private(aside, _DEMANDS)
     give(aside, account)

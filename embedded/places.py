@@ -1,4 +1,4 @@
-"""Where a server's files go and under which account it runs: for root, and for anybody else."""
+"""Chooses the folders of a server's files, and the account that it runs as, also under root."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from embedded.errors import EmbeddedError
 from embedded.trust import require_ours
 
-# World-writable folders with the sticky bit, on every Unix; what we make in them is ours alone.
+# World-writable folders with the sticky bit, on every Unix. Only we can use what we make there.
 SOCKETS_BELOW = Path("/tmp")  # noqa: S108  # a socket's path ends at 107 bytes: no room for TMPDIR
 ELSEWHERE_BELOW = Path("/var/tmp")  # noqa: S108  # survives a reboot
 ELSEWHERE = "DATA-IS-ELSEWHERE.txt"
@@ -27,9 +27,9 @@ class Account(NamedTuple):
 
 
 def private_folder(folder: Path) -> Path:
-    """Make `folder` for nobody but us, where it is missing; its path without links.
+    """Make `folder` if it is missing, accessible only to us. Returns its path without links.
 
-    Raises EmbeddedError when it cannot be made, or when others could change what is in it.
+    Raises EmbeddedError if it cannot be made, or if other users could change its content.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,10 +40,10 @@ def private_folder(folder: Path) -> Path:
 
 
 def postgres_account(home: Path) -> Account | None:
-    """Who runs PostgreSQL: None, ourselves, unless we are root, as whom it refuses to run.
+    """Return the account that runs PostgreSQL. None: our own.
 
-    The owner of the data that is there already; else `postgres` or `nobody`, which exist. Raises
-    EmbeddedError when neither does.
+    PostgreSQL refuses to run as root. For root it is the owner of existing data, otherwise
+    `postgres` or `nobody`, whichever exists first. Raises EmbeddedError if neither exists.
     """
     if os.geteuid():
         return None
@@ -63,32 +63,32 @@ def postgres_account(home: Path) -> Account | None:
 
 
 def data_folder(home: Path, account: Account | None) -> Path:
-    """The folder for the data of the server whose folder is `home` and which runs as `account`.
+    """Return the data folder of the server whose folder is `home` and which runs as `account`.
 
-    It is `home`, unless the account cannot reach that, as below /root: then one in /var/tmp, and
-    a text file in `home` names it. Called by the holder of the lock on `home`. Raises
-    EmbeddedError when the data was elsewhere and is gone.
+    It is `home`, unless the account cannot reach `home`, for example below /root. Otherwise it is a
+    folder in /var/tmp, and a text file in `home` names it. The caller holds the lock on `home`.
+    Raises EmbeddedError if the data was outside `home` and is gone.
     """
     if elsewhere := _elsewhere(home):
         return elsewhere
     if account is None:
         return home
-    for folder in (home.parent, home):  # ours; never what is above
+    for folder in (home.parent, home):  # only our folders, never those above
         if not can_pass(folder, account):
             folder.chmod(stat.S_IMODE(folder.stat().st_mode) | 0o011)
     return home if can_reach(home, account) else _make_elsewhere(home)
 
 
 def socket_folder(home: Path, account: Account | None) -> Path:
-    """An empty folder for sockets, the same at every start of the server whose folder is `home`.
+    """Return an empty folder for sockets. It is the same at every start for one `home`.
 
-    Called by the holder of the lock on `home`: what lies there is left from a killed server.
-    Raises EmbeddedError when somebody else owns it.
+    The caller holds the lock on `home`, so any content is left over from a killed server. Raises
+    EmbeddedError if another user owns the folder.
     """
-    # The inode, because a folder may be removed and made anew while the servers of the removed
-    # one still run: they must not meet.
+    # The name depends on the inode. A folder may be removed and made again while the servers of the
+    # removed one still run. The two must not share sockets.
     name = hashlib.sha256(f"{home} {home.stat().st_ino}".encode()).hexdigest()[:12]
-    # Two levels, so that root never changes what the account could have put a link in place of.
+    # There are two levels. Root must never change a path that the account could replace by a link.
     outer = own_folder(
         SOCKETS_BELOW / f"betcore-{os.geteuid()}-{name}", 0o711 if account else 0o700
     )
@@ -101,7 +101,7 @@ def socket_folder(home: Path, account: Account | None) -> Path:
 
 
 def own_folder(folder: Path, mode: int) -> Path:
-    """Make `folder`, where others can write too. Raises EmbeddedError if it is theirs."""
+    """Make `folder` below a world-writable folder. Raises EmbeddedError if another user owns it."""
     try:
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
@@ -109,39 +109,39 @@ def own_folder(folder: Path, mode: int) -> Path:
     except OSError as error:
         raise EmbeddedError(f"cannot make the folder {folder}: {error}") from error
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-        raise EmbeddedError(f"{folder}, which should be ours, belongs to somebody else: remove it")
+        raise EmbeddedError(f"{folder} should be ours, but belongs to another user: remove it")
     folder.chmod(mode)
     return folder
 
 
 def give(folder: Path, account: Account | None) -> None:
-    """Make `account` the owner of `folder`; None: leave it ours."""
+    """Make `account` the owner of `folder`. None: it remains ours."""
     if account is not None:
         os.chown(folder, account.uid, account.gid)
 
 
 def can_reach(folder: Path, account: Account) -> bool:
-    """Whether `account` can walk from the root to within `folder`."""
+    """Return whether `account` can pass every folder from the root into `folder`."""
     return all(can_pass(part, account) for part in (folder, *folder.parents))
 
 
 def can_pass(folder: Path, account: Account) -> bool:
-    """Whether the mode of `folder`, or of a program, has the x bit for `account`."""
+    """Return whether the mode of a folder or program has the x bit for `account`."""
     status = folder.stat()
     shift = 6 if status.st_uid == account.uid else 3 if status.st_gid == account.gid else 0
     return bool(status.st_mode >> shift & 1)
 
 
 def _elsewhere(home: Path) -> Path | None:
-    """The folder outside `home` where its data is, if it is not in `home`."""
+    """Return the folder outside `home` that holds the data, or None if the data is in `home`."""
     try:
         folder = Path((home / ELSEWHERE).read_text().splitlines()[0])
     except FileNotFoundError:
         return None
     if not folder.is_dir() or folder.stat().st_uid != os.geteuid():
         raise EmbeddedError(
-            f"the data of {home} was in {folder}, which is gone or not ours: bring it back, or"
-            f" remove {home / ELSEWHERE} to begin without it"
+            f"the data of {home} was in {folder}, which is gone or not ours: restore it, or"
+            f" remove {home / ELSEWHERE} to start without it"
         )
     return folder
 

@@ -1,4 +1,4 @@
-"""Starts PostgreSQL on a data folder, which it initialises at the first start."""
+"""Starts PostgreSQL on a data folder. The first start initialises the folder."""
 
 import os
 import re
@@ -53,13 +53,13 @@ def start_postgres(
     database: str | None = DATABASE,
     throw_away: bool = False,
 ) -> Server:
-    """Start PostgreSQL with its files in `folder`/postgres; its URL is the same at every start.
+    """Start PostgreSQL with its files in `folder`/postgres. Its URL is the same at every start.
 
-    The URL is the superuser's, with its password, and names `database`, made when missing; None:
-    PostgreSQL's own, `postgres`. `settings` win over ours. `durable=False`: fsync off, a crash of
-    the machine may ruin the data. `throw_away`: the files are removed when the server ends, and
-    `folder` if it is empty then. Raises FolderInUse, NoServerBinary, ServerDidNotStart and, for
-    folders or accounts, EmbeddedError.
+    The URL has the superuser's name and password. It names `database`, which is made if missing.
+    None means PostgreSQL's own database, `postgres`. `settings` override ours. `durable=False`
+    turns fsync off: a crash of the machine may then destroy the data. `throw_away` removes the
+    files when the server ends, and then `folder` if it is empty. Raises FolderInUse,
+    NoServerBinary, ServerDidNotStart, and EmbeddedError for folders or accounts.
     """
     programs, major = find_postgres()
     home = private_folder(folder / "postgres")
@@ -78,7 +78,7 @@ def start_postgres(
             account=account,
             sockets=sockets,
             url=_url(sockets, password, database or SUPERUSER),
-            stop_signal=signal.SIGINT,  # disconnects clients, writes a checkpoint
+            stop_signal=signal.SIGINT,  # disconnects clients and writes a checkpoint
             kill_signal=signal.SIGQUIT,
             throw_away=(home, cluster.parent) if throw_away else (),
             trouble=lambda: _trouble(_url(sockets, password, SUPERUSER)),
@@ -95,9 +95,9 @@ def start_postgres(
 def _ready(
     home: Path, cluster: Path, programs: Path, account: Account | None, lock: int, *, sync: bool
 ) -> str:
-    """Make the cluster where there is none; the superuser's password, without which none is open.
+    """Make the cluster if it is missing. Returns the superuser's password.
 
-    One that an older version made lets everybody in, until here.
+    Clusters of older versions of betcore accept everybody. This function closes them.
     """
     password = passwords.kept(home)
     if not cluster.exists():
@@ -131,7 +131,7 @@ def _initialise(
     *,
     sync: bool,
 ) -> None:
-    """Make a cluster aside, then rename it: there is never half of one."""
+    """Make a cluster in a temporary folder, then rename it: a half-made one is never used."""
     aside = cluster.with_name(f"{cluster.name}.tmp")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(mode=0o700)
@@ -142,13 +142,13 @@ def _initialise(
     done = _run(command + ([] if sync else ["--no-sync"]), aside, account, lock)
     if done.returncode:
         raise ServerDidNotStart(
-            f"PostgreSQL's initdb failed in {aside}; a server of your own, in DATABASE_URL, works"
-            f" without it:\n{done.stdout[-TAIL_CHARACTERS:]}"
+            f"PostgreSQL's initdb failed in {aside}. A server of your own, in DATABASE_URL, does"
+            f" not need initdb.\n{done.stdout[-TAIL_CHARACTERS:]}"
         )
     aside.rename(cluster)
     parent = os.open(cluster.parent, os.O_RDONLY)
     try:
-        os.fsync(parent)  # or a power failure could take the new name back, and the data with it
+        os.fsync(parent)  # otherwise a power failure could undo the rename, and lose the data
     finally:
         os.close(parent)
 
@@ -156,15 +156,15 @@ def _initialise(
 def _run(
     command: list[str], cwd: Path, account: Account | None, lock: int, said: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run one of PostgreSQL's programs to its end, as the account; `said` is its input."""
-    return subprocess.run(  # noqa: S603  # a program we found
+    """Run one of PostgreSQL's programs to its end, as `account`. `said` is its input."""
+    return subprocess.run(  # noqa: S603  # a program that we found
         command,
         cwd=cwd,
         env=server_environment(os.environ),
         user=account and account.uid,
         group=account and account.gid,
         extra_groups=[] if account else None,
-        pass_fds=[lock],  # one that outlives us still has the folder
+        pass_fds=[lock],  # a program that outlives us still holds the folder
         input=said,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

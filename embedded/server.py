@@ -17,52 +17,55 @@ from embedded import descriptors, keeper
 from embedded.errors import ServerDidNotStart
 from embedded.places import Account
 
-ANSWER_WITHIN_SECONDS = 300.0  # of a start; recovery after a crash reads back its log
+ANSWER_WITHIN_SECONDS = 300.0  # for a start; recovery after a crash reads the server's log first
 KEEPER_ENDS_WITHIN_SECONDS = 4.0 * keeper.STOP_WITHIN_SECONDS
 LOG, EARLIER_LOG = "log", "log.before"
-TAIL_CHARACTERS = 2_000  # of the log, in an error
+TAIL_CHARACTERS = 2_000  # length of the end of the log that an error quotes
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to run as a server, and how to know that it answers."""
+    """What to run as a server, and how to find out whether it answers."""
 
     name: str
     command: list[str]
-    home: Path  # folder of lock and log
+    home: Path  # folder of the lock and the log
     account: Account | None
-    sockets: Path  # its folder, removed at the end
+    sockets: Path  # folder of its sockets, removed at the end
     url: str
     stop_signal: int
     kill_signal: int
-    throw_away: tuple[Path, ...]  # folders to remove at the end; then that above home, if empty
-    trouble: Callable[[], str]  # empty when it answers, else why not
+    throw_away: tuple[Path, ...]  # folders to remove at the end; then home's parent, if empty
+    trouble: Callable[[], str]  # "" if it answers, otherwise the reason
 
 
 class Server:
-    """A running server, which ends with this process at the latest; as a context, with that."""
+    """A running server. It ends at the latest with this process.
+
+    As a context manager, it ends with the context.
+    """
 
     def __init__(self, url: str, process: subprocess.Popen[bytes], owner: int) -> None:
         self.url = url
-        self.pid = 0  # of the server itself, not of its keeper
+        self.pid = 0  # pid of the server itself, not of its keeper
         self._keeper = process
         self._owner: int | None = owner  # our end of the keeper's socket
 
     def stop(self, immediate: bool = False) -> None:
-        """Stop the server and wait until it is gone; harmless when it is.
+        """Stop the server, and wait until it has ended. Harmless if it has ended already.
 
-        `immediate`: as a crash would, with SIGQUIT for PostgreSQL and SIGKILL for Valkey.
+        `immediate` stops it as a crash would: SIGQUIT for PostgreSQL, SIGKILL for Valkey.
         """
         if self._owner is not None:
             if immediate:
-                with contextlib.suppress(BrokenPipeError):  # it ended by itself
+                with contextlib.suppress(BrokenPipeError):  # the keeper ended by itself
                     os.write(self._owner, keeper.IMMEDIATELY)
-            descriptors.close(self._owner)  # the keeper's order to end
+            descriptors.close(self._owner)  # tells the keeper to end
             self._owner = None
         try:
             self._keeper.wait(KEEPER_ENDS_WITHIN_SECONDS)
         except subprocess.TimeoutExpired:
-            self._keeper.kill()  # on Linux its server then gets a signal from the kernel
+            self._keeper.kill()  # on Linux the kernel then signals its server
             self._keeper.wait()
 
     def __enter__(self) -> Self:
@@ -78,9 +81,10 @@ class Server:
 
 
 def launch(recipe: Recipe, lock: int) -> Server:
-    """Start the server and wait until it answers; it shares `lock`, a descriptor, from now on.
+    """Start the server, and wait until it answers.
 
-    Raises ServerDidNotStart, with the tail of the log.
+    The server shares `lock`, a descriptor, from now on. Raises ServerDidNotStart, with the end of
+    the log.
     """
     log = _fresh_log(recipe.home)
     ours, theirs = socket.socketpair()
@@ -98,12 +102,12 @@ def launch(recipe: Recipe, lock: int) -> Server:
 
 
 def server_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without PGPORT, PGDATA and their like, which PostgreSQL would obey."""
+    """Return `environment` without PGPORT, PGDATA and the like, which PostgreSQL would obey."""
     return {name: value for name, value in environment.items() if not name.startswith("PG")}
 
 
 def _fresh_log(home: Path) -> Path:
-    """The path of an empty log that only we can read; the one of the run before is kept."""
+    """Return the path of an empty log that only we can read. The previous run's log is kept."""
     log = home / LOG
     if log.exists():
         log.replace(home / EARLIER_LOG)
@@ -139,14 +143,14 @@ def _start_keeper(orders: keeper.Orders, log: Path) -> subprocess.Popen[bytes]:
             env=server_environment(os.environ),
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=output,  # never our caller's: a pipe of theirs would stay open
+            stderr=output,  # never our caller's: that would keep their pipe open
             pass_fds=[orders.owner, orders.lock],
             start_new_session=True,
         )
 
 
 def _read_pid(owner: int) -> int:
-    """The server's pid as its keeper tells it; 0 when it could not be run."""
+    """Return the server's pid, as its keeper reports it, or 0 if it could not be started."""
     line = b""
     while not line.endswith(b"\n"):
         if not (more := os.read(owner, 20)):

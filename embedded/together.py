@@ -1,4 +1,4 @@
-"""Both servers on one data folder, for the command line and the tests."""
+"""Runs both servers on one data folder, for the command line and the tests."""
 
 import json
 import os
@@ -20,7 +20,7 @@ URLS = "urls.json"
 
 @dataclass(frozen=True)
 class Urls:
-    """Where the servers are: for psycopg.connect, and for redis.Redis.from_url; "" is none."""
+    """Addresses of the servers, for psycopg.connect and redis.Redis.from_url. "": not running."""
 
     database: str
     redis: str
@@ -37,16 +37,17 @@ def embedded_servers(
     redis_settings: Mapping[str, str] | None = None,
     database: str | None = DATABASE,
 ) -> Iterator[Urls]:
-    """Run the servers on `folder`, made when missing, for as long as this context or process lives.
+    """Run the servers on `folder` for as long as this context or process lives.
 
-    What they hold is there again at the next start. `postgres`, `redis`: which to run. The other
-    parameters are those of `start_postgres` and `start_redis`. Raises FolderInUse when another
-    process runs them, NoServerBinary, ServerDidNotStart and, for folders, EmbeddedError.
+    `folder` is made if missing. The data is there again at the next start. `postgres` and `redis`
+    say which servers to run. The other parameters are those of `start_postgres` and `start_redis`.
+    Raises FolderInUse if another process runs servers there, NoServerBinary, ServerDidNotStart, and
+    EmbeddedError for folders.
     """
     folder = private_folder(folder)
     with held(folder), ExitStack() as servers:
         announcement = folder / URLS
-        announcement.unlink(missing_ok=True)  # of a predecessor that was killed
+        announcement.unlink(missing_ok=True)  # left over from a killed predecessor
         database_url = redis_url = ""
         if redis:
             redis_url = servers.enter_context(
@@ -65,17 +66,17 @@ def embedded_servers(
 
 
 def running(folder: Path) -> Urls | None:
-    """The URLs of servers that a process runs on `folder` with `embedded_servers`; None: none.
+    """Return the URLs of the servers that `embedded_servers` runs on `folder`, or None.
 
-    Raises PermissionError, or EmbeddedError, on a folder that others can write in.
+    Raises PermissionError, or EmbeddedError if other users can write to the folder.
     """
     if not is_held(folder):
-        return None  # whatever a process that was killed has left there
-    require_ours(folder)  # or somebody else could say which servers to use
+        return None  # a killed process may have left the file
+    require_ours(folder)  # otherwise another user could choose the servers that we use
     try:
         announcement = (folder / URLS).read_text("utf-8", "surrogateescape")
     except FileNotFoundError:
-        return None  # starting or stopping
+        return None  # the servers are starting or stopping
     return Urls(**json.loads(announcement))
 
 
@@ -88,11 +89,11 @@ def temporary_servers(
     redis_settings: Mapping[str, str] | None = None,
     database: str | None = DATABASE,
 ) -> Iterator[Urls]:
-    """Run servers that are quick and forget: in a folder of their own, removed however we end.
+    """Run servers that are fast and not durable, in a folder of their own.
 
-    Parameters and errors are those of `embedded_servers`.
+    The folder is removed however we end. Parameters and errors are those of `embedded_servers`.
     """
-    # In /tmp itself: PostgreSQL as the account of root must be able to reach it.
+    # The folder is in /tmp itself, so that the account that root runs PostgreSQL as can reach it.
     folder = Path(tempfile.mkdtemp(prefix="betcore-", dir=SOCKETS_BELOW))
     with ExitStack() as servers:
         servers.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -115,7 +116,7 @@ def temporary_servers(
 
 
 def _announce(urls: Urls, path: Path) -> None:
-    """Write `urls` for `running`, whole or not at all, for our eyes only."""
+    """Write `urls` for `running` atomically, readable only by us."""
     part = path.with_name(f"{path.name}.tmp")
     part.unlink(missing_ok=True)
     with open(

@@ -1,4 +1,4 @@
-"""Whether other users could put something of theirs into a folder, or in its place."""
+"""Detects whether other users could change a folder's content, or replace the folder."""
 
 import grp
 import os
@@ -8,16 +8,16 @@ from pathlib import Path
 
 from embedded.errors import EmbeddedError
 
-_LINKS_MAX = 40  # as Linux
+_LINKS_MAX = 40  # as in Linux
 _OTHERS_WRITE, _GROUP_WRITES = 0o002, 0o020
 
 
 def require_ours(folder: Path) -> None:
-    """Raise EmbeddedError, which names the cure, when other users could change what `folder` holds.
+    """Raise EmbeddedError if other users could change what `folder` holds. It names the remedy.
 
-    It has to belong to us, and only we may write there. In every folder above it, and in those that
-    links lead through, other users must not be able to rename the next one. A folder above may
-    belong to another user: that one can take ours away, but cannot give us another unseen.
+    The folder has to belong to us, and only we may write there. Other users must not be able to
+    rename the next folder in any folder above it, or in any that links lead through. A folder above
+    may belong to another user. That user can take ours away, but we would notice any replacement.
     """
     at, links = Path(os.path.abspath(folder)), 0
     while link := next((part for part in (*reversed(at.parents), at) if part.is_symlink()), None):
@@ -38,17 +38,17 @@ def require_ours(folder: Path) -> None:
 def _require_link(link: Path, count: int) -> None:
     owner = link.lstat().st_uid
     if count > _LINKS_MAX:
-        raise EmbeddedError(f"{link} is a link that leads round in a circle: choose another folder")
+        raise EmbeddedError(f"{link} is a link that leads back to itself: choose another folder")
     if owner not in (0, os.geteuid()):
         raise EmbeddedError(
-            f"the data folder is reached by {link}, a link of user {_user(owner)}, who could lead"
-            " it elsewhere: name the folder that it leads to"
+            f"the path of the data folder has {link}, a link of user {_user(owner)}, who could"
+            " change it: name the folder that it leads to"
         )
     _require_closed(link)
 
 
 def _require_closed(path: Path) -> None:
-    """Nobody but us and root can rename what is above `path`, or put another in its place."""
+    """Require that only we and root can rename or replace `path` or a folder above it."""
     for folder in path.parents:
         mode = folder.stat().st_mode
         if mode & stat.S_ISVTX or not mode & (_OTHERS_WRITE | _GROUP_WRITES):
@@ -56,15 +56,15 @@ def _require_closed(path: Path) -> None:
         if not mode & _OTHERS_WRITE and _is_private(folder.stat().st_gid):
             continue
         raise EmbeddedError(
-            f"others can write in {folder}, which the data folder is in, and so replace it:"
+            f"others can write in {folder}, which contains the data folder, and could replace it:"
             f" chmod go-w {folder}"
         )
 
 
 def _is_private(gid: int) -> bool:
-    """Whether a group is that of our user alone, as many systems make one for each user.
+    """Return whether our user is a group's only member. Many systems make a group per user.
 
-    Not for root, whom others' programs often share a group with.
+    Never true for root: programs of other users often share a group with root.
     """
     try:
         us, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)

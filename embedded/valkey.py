@@ -1,4 +1,4 @@
-"""Starts Valkey, which speaks as Redis does, on a data folder."""
+"""Starts Valkey, which speaks the Redis protocol, on a data folder."""
 
 import signal
 from collections.abc import Mapping
@@ -21,16 +21,16 @@ SETTINGS = {
     "appendonly": "yes",
     "appendfsync": "everysec",
     "maxmemory-policy": "noeviction",
-    # Trimming a stream frees whole nodes only; small ones keep a reply stream near its limit.
+    # Trimming a stream frees whole nodes only. Small nodes keep a reply stream near its limit.
     "stream-node-max-bytes": "128",
-    # A job in one piece takes half the memory of one in parts.
+    # A job stored in one piece takes half the memory of a job stored in parts.
     "hash-max-listpack-value": "1024",
-    # A thousand bets a second write a megabyte and a half to the log, nearly all of it soon of no
-    # use. Writing it anew stops everything for half a second when there is much to do: at 128 MB it
-    # came every ten seconds under full load. Loading so much after a crash takes longer, by
-    # estimate some four seconds.
+    # A thousand bets per second write 1.5 MB per second to the log. Nearly all of it is soon of no
+    # use. A rewrite of the log stops everything for half a second when the load is high. At 128 MB
+    # a rewrite came every ten seconds under full load. A log of 512 MB takes longer to load after a
+    # crash: about four seconds, by estimate.
     "auto-aof-rewrite-min-size": "512mb",
-    "rdbcompression": "no",  # of what is rewritten; it costs more time than it saves
+    "rdbcompression": "no",  # for the rewritten log: compression costs more time than it saves
 }
 NOT_DURABLE = {"appendonly": "no"}
 
@@ -42,11 +42,11 @@ def start_redis(
     settings: Mapping[str, str] | None = None,
     throw_away: bool = False,
 ) -> Server:
-    """Start Valkey with its files in `folder`/redis; its URL is the same at every start.
+    """Start Valkey with its files in `folder`/redis. Its URL is the same at every start.
 
-    `settings` win over ours. `durable=False`: nothing is written, what it holds ends with it.
-    `throw_away`: the files are removed when the server ends, and `folder` if it is empty then.
-    Raises FolderInUse, NoServerBinary, ServerDidNotStart and, for folders, EmbeddedError.
+    `settings` override ours. `durable=False`: nothing is written, and the data ends with the
+    server. `throw_away` removes the files when the server ends, and then `folder` if it is empty.
+    Raises FolderInUse, NoServerBinary, ServerDidNotStart, and EmbeddedError for folders.
     """
     program = find_redis()
     home = private_folder(folder / "redis")
@@ -62,7 +62,7 @@ def start_redis(
             account=None,
             sockets=sockets,
             url=url,
-            stop_signal=signal.SIGTERM,  # writes what is left of its log
+            stop_signal=signal.SIGTERM,  # writes the rest of its log
             kill_signal=signal.SIGKILL,
             throw_away=(home,) if throw_away else (),
             trouble=lambda: _trouble(url),
@@ -75,7 +75,7 @@ def _options(settings: Mapping[str, str]) -> list[str]:
 
 
 def _trouble(url: str) -> str:
-    """Why it does not answer, as while it reads back its log; empty when it does."""
+    """Return why the server does not answer, for example while it reads its log. "": it answers."""
     try:
         with Redis.from_url(url, socket_timeout=2, retry=Retry(NoBackoff(), 0)) as client:
             client.ping()

@@ -1,1 +1,1 @@
-"""What an operator runs: command line, dashboard, embedded servers, reconciliation."""
+"""The operator's tools: command line, dashboard, embedded servers, reconciliation."""

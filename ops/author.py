@@ -1,4 +1,4 @@
-"""Who runs a command: the name that the audit log gets, and the key that vouches for it."""
+"""Who runs a command: the name for the audit log, and the key that authenticates it."""
 
 import os
 import pwd
@@ -12,9 +12,9 @@ from settings import Settings
 
 
 def author_of(configured: Settings, data_dir: Path, note: str | None) -> Author:
-    """The author of what this command changes.
+    """Return the author of the changes that a command makes.
 
-    Raises NoKey or BadKey without the operator key, and InvalidRequest when the note or the actor
+    Raises NoKey or BadKey without the operator key. Raises InvalidRequest if the note or the actor
     cannot be recorded.
     """
     with_key = require_keys(configured, data_dir, Purpose.OPERATOR)
@@ -23,10 +23,10 @@ def author_of(configured: Settings, data_dir: Path, note: str | None) -> Author:
 
 
 def _user_and_host() -> str:
-    """The operating system's own word for it: variables such as USER say what one likes."""
+    """Return user@host from the operating system. Anybody can set variables such as USER."""
     user = os.getuid()
     try:
         name = pwd.getpwuid(user).pw_name
-    except KeyError:  # a container may run as a user that it has no name for
+    except KeyError:  # a container may run as a user without a name
         name = str(user)
     return f"{name}@{socket.gethostname()}"

@@ -1,4 +1,4 @@
-"""A provider's list of its bets as CSV: read line by line, each line by itself right or wrong."""
+"""Reads a provider's list of its bets from CSV. Each line is judged on its own."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -18,10 +18,10 @@ _COLUMNS = ("betId", "stake", "win", "state")
 
 
 class BetList:
-    """The lines of a file, once; `columns` are those of ours that it has."""
+    """The lines of a file, readable once. `columns` has those of our columns that the file has."""
 
     def __init__(self, file: TextIO) -> None:
-        """Reads the header. Raises InvalidRequest when it does not name what is needed."""
+        """Read the header. Raises InvalidRequest if a required column is missing."""
         self._reader = csv.reader(file)
         try:
             self._titles = [title.strip() for title in next(self._reader, [])]
@@ -35,7 +35,7 @@ class BetList:
             raise InvalidRequest(f"Line 1 names the column {twice[0]} twice.")
 
     def __iter__(self) -> Iterator[ListedBet]:
-        """Each line that is not empty; one that cannot be read says why."""
+        """Yield each line that is not empty. A line that cannot be read says why."""
         while True:
             try:
                 cells = next(self._reader)
@@ -71,7 +71,7 @@ class BetList:
 
 @contextmanager
 def bet_list(path: Path) -> Iterator[BetList]:
-    """The list in a UTF-8 file. Raises OSError, or InvalidRequest when it is no such list."""
+    """Open the list in a UTF-8 file. Raises OSError, or InvalidRequest if it is not such a list."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield BetList(file)

@@ -1,4 +1,7 @@
-"""Deposits and withdrawals by operators: through the queue, as all money moves; many at a time."""
+"""Deposits and withdrawals by operators. They go through the queue, as all money does.
+
+Many can be in flight at once.
+"""
 
 import asyncio
 import time
@@ -23,56 +26,58 @@ from models.money import plain
 from settings import Settings
 
 _IN_FLIGHT_MAX = 256
-# The stamp and the nonce of an operator's job protect nothing: its order does (broker/orders.py).
-# Ahead, so that a clock somewhat behind Redis's admits it all the same.
+# An operator's order protects its job (broker/orders.py). Stamp and nonce protect nothing here. The
+# stamp is ahead, so that the job is admitted even if our clock is somewhat behind Redis's.
 _NONCE_SECONDS = 300
 _AGAIN_AFTER_SECONDS = 0.1
-_FAILURES_MAX = 3  # of one command, in workers that answered
+_FAILURES_MAX = 3  # per command, in workers that answered
 
 _UNAVAILABLE = {
-    Verdict.SUSPENDED: (
-        "The queue is suspended: `betcore queue resume` lets it go on. Then repeat this."
-    ),
+    Verdict.SUSPENDED: ("The queue is suspended: run `betcore queue resume`. Then repeat this."),
     Verdict.FORGOTTEN: (
-        f"The clock here is {_NONCE_SECONDS // 60} minutes or more behind the one of Redis: set it."
+        f"The clock here is {_NONCE_SECONDS // 60} minutes or more behind that of Redis: set it."
     ),
 }
 
 
 class CashError(BetcoreError):
-    """The money was not confirmed to have moved; the same again, same reference, is harmless."""
+    """The money was not confirmed to have moved.
+
+    It is safe to repeat the command with the same reference.
+    """
 
 
 class ReferenceConflict(CashError):  # noqa: N818
-    """The reference already stands for another deposit or withdrawal."""
+    """Another deposit or withdrawal already has the reference."""
 
 
 class InsufficientFunds(CashError):  # noqa: N818
-    """The account does not hold what is to be withdrawn; nothing is recorded of it."""
+    """The account does not hold the amount to withdraw. Nothing is recorded."""
 
 
 class OrderRefused(CashError):  # noqa: N818
-    """A worker does not take this for an order of an operator."""
+    """A worker does not accept this as an operator's order."""
 
 
 class NoAnswer(CashError):  # noqa: N818
-    """No worker answered in time; the money may still move."""
+    """No worker answered in time. The money may still move."""
 
 
 class QueueUnavailable(CashError):  # noqa: N818
-    """The queue takes no jobs at the moment."""
+    """The queue accepts no jobs at the moment."""
 
 
 def book(
     settings: Settings, commands: Sequence[CashCommand], within_seconds: float = 30
 ) -> list[Result]:
-    """Make deposits and withdrawals, each once per reference; what workers answered, in order.
+    """Make deposits and withdrawals, each once per reference.
 
-    Each result has code 1. `within_seconds` is how long one command may take; an unknown outcome
-    is tried again until then. Commands of one account may be applied in any order. Raises NoKey or
-    BadKey without a readable operator key. Raises OrderRefused, QueueUnavailable, NoAnswer,
-    ReferenceConflict, InsufficientFunds or CashError at the first that fails: others may have been
-    applied by then, and repeating all of them is harmless.
+    Returns the workers' answers in order, each with code 1. `within_seconds` is the time limit of
+    each command. Until then, a command with an unknown outcome is tried again. Commands of one
+    account may be applied in any order. Raises NoKey or BadKey without a readable operator key.
+    Raises OrderRefused, QueueUnavailable, NoAnswer, ReferenceConflict, InsufficientFunds or
+    CashError for the first failure. Others may have been applied by then. It is safe to repeat all
+    of them.
     """
     if not commands:
         return []
@@ -82,7 +87,7 @@ def book(
 
 
 def _require_redis(settings: Settings) -> None:
-    """Say at once what is wrong with a Redis that cannot be used, rather than keep trying."""
+    """Fail immediately with the reason if Redis cannot be used, instead of retrying."""
     seconds = settings.redis_patience_seconds
     try:
         with connect_redis(
@@ -139,7 +144,7 @@ async def _book(
     if "refused" in result:
         raise OrderRefused(
             f"A worker refused {_named(command)}: {result['refused']} Repeat it with the same"
-            " reference (--reference) when that is mended; no money is moved twice."
+            " reference (--reference) once that is fixed; no money is moved twice."
         )
     if result["code"] == Code.BET_CONFLICT:
         raise ReferenceConflict(
@@ -161,7 +166,7 @@ async def _book(
 async def _until_known(
     link: Link, settings: Settings, orders: Orders, command: CashCommand
 ) -> Result:
-    """Admit the command, again and again, until a worker answered it."""
+    """Admit the command repeatedly until a worker has answered it."""
     failures = 0
     while True:
         admission = _admission(link, settings, orders, command)
@@ -195,5 +200,5 @@ def _admission(link: Link, settings: Settings, orders: Orders, command: CashComm
 
 
 def _named(command: CashCommand) -> str:
-    """Such as: the deposit 'my reference'."""
+    """Return a phrase such as: the deposit 'my reference'."""
     return f"the {type(command).__name__.lower()} {command.reference!r}"

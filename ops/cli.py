@@ -1,4 +1,4 @@
-"""The `betcore` command line: every command, and how failures are shown."""
+"""The `betcore` command line: its commands, and how it reports failures."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,20 +12,20 @@ from typer.main import get_group
 from ops.failures import failures, in_one_line
 from ops.output import print_anything
 
-#: Every command in the order of `betcore --help`: the module and name of its function or group, and
-#: its help in one line. The line stands here so that no command is imported to show the list.
+#: Every command, in the order of `betcore --help`. Each has the module and name of its function or
+#: group, and its help in one line. The line is here so that the list imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "up": ("ops.commands.up:up", "Run everything here, until Ctrl-C; show one bet."),
-    "migrate": ("ops.commands.serve:migrate", "Bring the database to the newest schema."),
+    "up": ("ops.commands.up:up", "Run everything here until Ctrl-C, and show one bet."),
+    "migrate": ("ops.commands.serve:migrate", "Migrate the database to the newest schema."),
     "gateway": ("ops.commands.serve:gateway", "Serve the HTTP API until SIGTERM."),
-    "worker": ("ops.commands.serve:worker", "Run bets from the queue until SIGTERM."),
+    "worker": ("ops.commands.serve:worker", "Process bets from the queue until SIGTERM."),
     "dashboard": ("ops.commands.serve:dashboard", "Serve the RQ dashboard until SIGTERM."),
-    "healthy": ("ops.commands.serve:healthy", "Exit with 0 when a process of this host works."),
+    "healthy": ("ops.commands.serve:healthy", "Exit with 0 if a process of this host works."),
     "reconcile": (
         "ops.commands.reconcile:reconcile",
         "Compare a provider's own list of bets with ours.",
     ),
-    "provider": ("ops.commands.providers:app", "Providers: the companies whose games run."),
+    "provider": ("ops.commands.providers:app", "Providers: the companies that run the games."),
     "player": ("ops.commands.players:app", "Players: who may play, and their money."),
     "session": ("ops.commands.sessions:app", "Sessions: one launch of one game for one player."),
     "account": ("ops.commands.accounts:app", "Accounts: money of one owner in one currency."),
@@ -33,19 +33,19 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ledger": ("ops.commands.ledger:app", "The ledger: every transfer of money."),
     "currency": (
         "ops.commands.currencies:app",
-        "Currencies: those of ISO 4217 need not be added, others do.",
+        "Currencies: add any that ISO 4217 does not have.",
     ),
-    "queue": ("ops.commands.queue:app", "RQ's queue: how it is, suspend, resume, requeue."),
+    "queue": ("ops.commands.queue:app", "RQ's queue: show its state, suspend, resume, requeue."),
     "audit": ("ops.commands.audit:app", "The audit log: everything that operators have done."),
-    "report": ("ops.commands.reports:app", "Reports: what came of all bets together."),
+    "report": ("ops.commands.reports:app", "Reports: totals over all bets."),
 }
 
 
 class Table(Mapping[str, Any]):
-    """The commands by name; the module of a command is imported when the command is looked up."""
+    """The commands by name. A command's module is imported when the command is looked up."""
 
     def __getitem__(self, name: str) -> Any:
-        """The command. Raises KeyError."""
+        """Return the command. Raises KeyError."""
         module, _, attribute = COMMANDS[name][0].partition(":")
         found = getattr(import_module(module), attribute)
         one = typer.Typer(rich_markup_mode=None)
@@ -56,23 +56,23 @@ class Table(Mapping[str, Any]):
         return get_group(one).commands[name]
 
     def __iter__(self) -> Iterator[str]:
-        """The names, in the order of help."""
+        """Iterate over the names, in the order of the help."""
         return iter(COMMANDS)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return the number of commands."""
         return len(COMMANDS)
 
 
 class Commands(TyperGroup):
-    """`betcore` itself: help for it, and for every command, imports no more than it must."""
+    """`betcore` itself. Its help, and that of every command, imports as little as possible."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self.commands = Table()  # type: ignore[assignment]  # typer only reads it
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Called by typer; None when there is no such command."""
+        """Called by typer. Returns None if there is no such command."""
         command = super().get_command(ctx, cmd_name)
         return None if command is None else _with_light_help(command, ctx)
 
@@ -84,16 +84,16 @@ class Commands(TyperGroup):
         return option
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
-        """Called by typer, to show the list."""
+        """Called by typer to show the list of commands."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 def _with_light_help(command: Any, ctx: Any) -> Any:
-    """The group or command, whose help is shown without pydantic.
+    """Return the group or command, changed so that its help does not need pydantic.
 
-    Typer converts every value that is not a boolean by pydantic, whose import takes 0.2 s. `--help`
-    that was not given has the value None, unless it has this default.
+    Typer converts every value that is not a boolean with pydantic, whose import takes 0.2 s. A
+    `--help` that was not given has the value None, unless this default is set.
     """
     command.get_help_option(ctx).default = False
     for inner in getattr(command, "commands", {}).values():
@@ -119,7 +119,7 @@ def betcore(context: typer.Context) -> None:
 
 
 def main() -> NoReturn:
-    """Run the command of the arguments; a failure is one line on stderr and exit code 1."""
+    """Run the command of the arguments. A failure is one line on stderr and exit code 1."""
     print_anything()
     try:
         app(_leashed(sys.argv[1:]), prog_name="betcore")
@@ -131,7 +131,7 @@ def main() -> NoReturn:
 
 
 def _leashed(arguments: list[str]) -> list[str]:
-    """The arguments without `--with-parent PID`, with which `betcore up` starts its children."""
+    """Return the arguments without `--with-parent PID`, which `betcore up` gives its children."""
     if arguments[:1] != ["--with-parent"]:
         return arguments
     from ops.leash import end_with

@@ -1,4 +1,4 @@
-"""A command's way to the database, and what it says when something is wrong there."""
+"""Connects a command to the database, and reports what is wrong there."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,14 +21,14 @@ class NotMigrated(BetcoreError):  # noqa: N818
 
 
 class NotAllowed(BetcoreError):  # noqa: N818
-    """The login of DATABASE_URL may not do this: it takes that of an operator."""
+    """The login of DATABASE_URL may not do this: use an operator's login."""
 
 
 @contextmanager
 def ledger_of(data_dir: Path) -> Iterator[Session]:
-    """One transaction on the database that a command is about; committed unless the body raises.
+    """Open one transaction on the command's database. It commits unless the body raises.
 
-    Raises NoServers, and what `database_failures` raises.
+    Raises NoServers, and whatever `database_failures` raises.
     """
     with database_failures(), transaction(find_settings(data_dir).database_url) as database:
         yield database
@@ -36,9 +36,9 @@ def ledger_of(data_dir: Path) -> Iterator[Session]:
 
 @contextmanager
 def changes_of(data_dir: Path, note: str | None) -> Iterator[Session]:
-    """As `ledger_of`, for a command that changes something: the audit log says who and why.
+    """Like `ledger_of`, for a command that changes something: the audit log records who and why.
 
-    Raises NoKey or BadKey without the operator key, InvalidRequest for a note that is none.
+    Raises NoKey or BadKey without the operator key, and InvalidRequest for an invalid note.
     """
     settings = find_settings(data_dir)
     author = author_of(settings, data_dir, note)
@@ -48,11 +48,11 @@ def changes_of(data_dir: Path, note: str | None) -> Iterator[Session]:
 
 @contextmanager
 def database_failures() -> Iterator[None]:
-    """Turn what the driver raises in the body into typed errors, where the cause is known.
+    """Turn the driver's exceptions from the body into typed errors if the cause is known.
 
-    Raises NotMigrated when a table or column is missing, NotAllowed when the login may not use it,
-    UnsupportedDatabase when nothing can be written, and InvalidRequest when an argument was no text
-    (a shell may pass any bytes).
+    Raises NotMigrated if a table or column is missing, and NotAllowed if the login may not use it.
+    Raises UnsupportedDatabase if nothing can be written. Raises InvalidRequest if an argument was
+    not text: a shell may pass any bytes.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The demo of `betcore up`: a provider and a player with money, and one PayInOut, really signed."""
+"""The demo of `betcore up`: a provider, a player with money, and one signed PayInOut."""
 
 import hmac
 import json
@@ -28,19 +28,19 @@ from ops.cash import book
 from settings import Settings
 
 FILE = "demo.json"
-_NAME = "demo"  # of the provider and of the player
+_NAME = "demo"  # the name of both provider and player
 _CURRENCY = "EUR"
-# With these, the first answer is the one of the provider's documentation: a balance of 1588.5.
+# With these the first answer has the balance of the provider's documentation: 1588.5.
 _DEPOSIT = Decimal("1543.75")
 _STAKE, _WIN = "10.5", "55.25"
 _LASTS = timedelta(days=30)
-_LEFT_AT_LEAST = timedelta(days=1)  # else a new session is opened
-_ANSWER_WITHIN_SECONDS = 7.0  # what a provider waits
+_LEFT_AT_LEAST = timedelta(days=1)  # with less time left, a new session is opened
+_ANSWER_WITHIN_SECONDS = 7.0  # how long a provider waits
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Who the demo plays as; the names are those of the file."""
+    """The parties of the demo. The names are those of the file."""
 
     counterpartyId: str  # noqa: N815
     secret: str
@@ -50,13 +50,13 @@ class Demo:
 
     @property
     def path(self) -> str:
-        """Where its PayInOut goes."""
+        """The path of its PayInOut."""
         return f"/v1/sessions/{self.sessionId}/bets/pay-in-out"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its answer, as they were sent."""
+    """A request and its answer, as sent."""
 
     path: str
     headers: dict[str, str]
@@ -66,10 +66,10 @@ class Exchange:
 
 
 def prepare(settings: Settings, data_dir: Path) -> Demo:
-    """The demo that was made here before, else a new one; its player has got a deposit, once.
+    """Return the demo that was made here before, otherwise a new one. Its player has one deposit.
 
-    `settings` have the operator and the secrets key. Raises what the database raises, and
-    CashError.
+    `settings` have the operator key and the secrets key. Raises CashError, and the errors of the
+    database.
     """
     file = data_dir / FILE
     cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
@@ -87,7 +87,7 @@ def prepare(settings: Settings, data_dir: Path) -> Demo:
 
 
 def pay_in_out(demo: Demo, host: str, port: int) -> Exchange:
-    """Send one signed PayInOut. Raises OSError or HTTPException when there is no answer."""
+    """Send one signed PayInOut. Raises OSError or HTTPException if there is no answer."""
     nonce = secrets.token_hex(16)
     bet = {"betId": f"demo-{nonce}", "betAmount": _STAKE, "winAmount": _WIN}
     body = json.dumps(bet, separators=(",", ":"))
@@ -111,10 +111,10 @@ def pay_in_out(demo: Demo, host: str, port: int) -> Exchange:
 
 
 def shown(exchange: Exchange) -> str:
-    """The request and its answer, for people."""
+    """Return the request and its answer as text for people."""
     headers = "\n".join(f"  {name}: {value}" for name, value in exchange.headers.items())
     return f"""\
-A signed PayInOut, as the demo provider has just sent it:
+This signed PayInOut was just sent as the demo provider:
 
   POST {exchange.path} HTTP/1.1
 {headers}
@@ -130,7 +130,7 @@ The answer:
 
 
 def snippet(demo: Demo, url: str) -> str:
-    """Commands for bash that sign and send another PayInOut, a new bet at every run."""
+    """Return bash commands that sign and send another PayInOut. Each run makes a new bet."""
     return f"""\
 (
   provider='{demo.counterpartyId}'
@@ -152,7 +152,7 @@ def snippet(demo: Demo, url: str) -> str:
 
 
 def _remembered(file: Path) -> Demo | None:
-    """The demo of the file; None when there is none that can be read."""
+    """Return the demo of the file, or None if there is none that can be read."""
     try:
         return Demo(**json.loads(read_private(file) or "{}"))
     except (ValueError, TypeError):
@@ -160,7 +160,7 @@ def _remembered(file: Path) -> Demo | None:
 
 
 def _opened(database: Database, before: Demo | None, cipher: SecretCipher) -> Demo:
-    """The demo, in a session that lasts; as before where the database still knows it."""
+    """Return the demo with a session that lasts: the old one if the database still knows it."""
     try:
         provider = before and find_provider(database, before.counterpartyId)
     except NotFound:
@@ -188,7 +188,10 @@ def _is_open(session: Session | None) -> bool:
 
 
 def _added(database: Database, cipher: SecretCipher) -> tuple[str, Credentials]:
-    """A new provider and its name: `demo`, or one like it if that was made from another folder."""
+    """Add a provider, and return its name with its credentials.
+
+    The name is `demo`, or one like it if a demo of another folder has that name.
+    """
     taken = database.exec(select(Provider).where(Provider.name == _NAME)).first()
     name = f"{_NAME}-{secrets.token_hex(3)}" if taken else _NAME
     return name, add_provider(database, name, cipher)

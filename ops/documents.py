@@ -1,4 +1,4 @@
-"""What commands print: JSON whose numbers are exact, tables for people, and CSV."""
+"""Formats what commands print: JSON with exact numbers, tables for people, and CSV."""
 
 import csv
 import json
@@ -12,14 +12,14 @@ from models.exact_json import exact_json
 from models.money import plain
 from models.times import utc
 
-#: A spreadsheet takes a cell that begins so for a formula, and runs it.
+#: A spreadsheet takes a cell that begins like this for a formula, and runs it.
 _FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r]")
 
 
 def json_pieces(
     fields: Mapping[str, object], name: str, rows: Iterable[Mapping[str, object]]
 ) -> Iterator[str]:
-    """One document in pieces: its fields, if any, and then a list that may be long."""
+    """Yield one document in pieces: its fields, if any, then a list that may be long."""
     yield f"{exact_json(fields)[:-1]}{', ' if fields else ''}{json.dumps(name)}: ["
     separator = ""
     for row in rows:
@@ -29,7 +29,7 @@ def json_pieces(
 
 
 def text(value: object) -> str:
-    """A value for people: as in `exact_json`, but bare, and '-' where there is none."""
+    """Return a value for people: as in `exact_json`, but without quotes. '-' means no value."""
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, datetime):
@@ -38,14 +38,14 @@ def text(value: object) -> str:
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Rows under their titles, in columns; those that hold only numbers are right-aligned."""
+    """Return rows in columns under their titles. Columns with only numbers are right-aligned."""
     return "\n".join(table_lines(titles, rows, len(rows)))
 
 
 def table_lines(
     titles: Sequence[str], rows: Iterable[Sequence[object]], measured_rows: int = 200
 ) -> Iterator[str]:
-    """The lines of a table that may be long: its first rows say how wide the columns are."""
+    """Yield the lines of a table that may be long. Its first rows determine the column widths."""
     coming = iter(rows)
     measured = list(islice(coming, measured_rows))
     cells = [[text(value) for value in row] for row in measured]
@@ -63,10 +63,10 @@ def table_lines(
 
 
 def csv_lines(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """A table as CSV, a line each, the titles first; an empty cell where there is no value.
+    """Yield a table as CSV, line by line, titles first. A cell without a value is empty.
 
     Text that a spreadsheet would take for a formula gets an apostrophe before it: names and bet ids
-    come from outside. Numbers stay numbers, also those below 0.
+    come from outside. Numbers remain numbers, even below 0.
     """
     line = _Line()
     writer = csv.writer(line, lineterminator="")

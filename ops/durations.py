@@ -7,15 +7,15 @@ import typer
 
 _FORM = re.compile(r"([0-9]{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_LONGEST = timedelta(days=36_500)  # a time so long ago is one that PostgreSQL and Python have
+_LONGEST = timedelta(days=36_500)  # PostgreSQL and Python can both represent a time this long ago
 
 
 def read_duration(typed: str) -> timedelta:
-    """A whole number of seconds, minutes, hours or days. Raises typer.BadParameter."""
+    """Read a whole number of seconds, minutes, hours or days. Raises typer.BadParameter."""
     match = _FORM.fullmatch(typed)
     if match is None:
         raise typer.BadParameter(
-            f"{typed!r} is no duration: give a whole number and its unit, as in 90s, 15m, 24h, 7d."
+            f"{typed!r} is not a duration: give a whole number with a unit: 90s, 15m, 24h, 7d."
         )
     duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
     if duration > _LONGEST:
@@ -24,7 +24,7 @@ def read_duration(typed: str) -> timedelta:
 
 
 def read_time(typed: str) -> datetime:
-    """A time such as 2026-01-31 or 2026-01-31T12:00:00Z; in UTC unless it says otherwise.
+    """Read a time such as 2026-01-31 or 2026-01-31T12:00:00Z. It is UTC if no zone is given.
 
     Raises typer.BadParameter.
     """

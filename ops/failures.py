@@ -1,12 +1,12 @@
-"""What an operator is told when a command fails: one line, no traceback."""
+"""What an operator sees when a command fails: one line, no traceback."""
 
 import sys
 
 from models.errors import BetcoreError
 
-# The base of each library's errors, and of rooms that import nothing of ours. They are looked up
-# when something has failed: a library that is not imported has raised nothing, and importing them
-# all takes a second.
+# The base class of each library's errors, and of the packages that import nothing of ours. They are
+# looked up after a failure. A library that is not imported has raised nothing, and importing all of
+# them takes a second.
 _DATABASE = ("sqlalchemy.exc", "DBAPIError")
 _SQLALCHEMY = ("sqlalchemy.exc", "SQLAlchemyError")
 _PSYCOPG = ("psycopg", "Error")
@@ -17,16 +17,17 @@ _SETTINGS = ("settings", "BadSettings")
 
 
 def failures(*more: type[BaseException]) -> tuple[type[BaseException], ...]:
-    """What can go wrong without being a mistake of ours, for `except`; and `more`."""
+    """Return the errors that are not bugs of ours, and `more`, for use with `except`."""
     libraries = (_SQLALCHEMY, _PSYCOPG, _REDIS, _EMBEDDED, _SERVER, _SETTINGS)
     found = (_imported(*library) for library in libraries)
     return (*more, BetcoreError, OSError, *(error for error in found if error is not None))
 
 
 def in_one_line(failure: BaseException) -> str:
-    """Why it failed; no secret, as URLs of servers are.
+    """Return why it failed, without secrets: URLs of servers hold some.
 
-    Only wrong settings have a line each, and a server that did not start adds the end of its log.
+    It is one line. Two errors have more: wrong settings have a line each, and a server that did not
+    start adds the end of its log.
     """
     if _is(failure, _EMBEDDED):
         return str(failure)
@@ -44,7 +45,7 @@ def in_one_line(failure: BaseException) -> str:
 
 
 def _imported(module: str, name: str) -> type[BaseException] | None:
-    """An error's class, if its module has been imported."""
+    """Return an error's class if its module has been imported, otherwise None."""
     return getattr(sys.modules.get(module), name, None)
 
 

@@ -1,4 +1,4 @@
-"""Serves the wallet from a socket that may be shared with other gateways."""
+"""Serves the wallet on a socket that other gateways may share."""
 
 import asyncio
 import logging
@@ -17,16 +17,16 @@ from settings import Settings
 
 _LOG = logging.getLogger("betcore.gateway")
 _LOOK_EVERY_SECONDS = 0.02
-# A gateway that is not ready by then answers 503 all the same, which is better than silence.
+# A gateway that is not ready by then answers 503, which is better than silence.
 _READY_WITHIN_SECONDS = 2.0
 
 
 def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what has arrived, for at most six seconds.
+    """Serve until SIGTERM or SIGINT. Then answer what has arrived, for at most 6 s.
 
-    Connections are accepted once requests can be admitted, so that a gateway that is started again
-    beside others takes none that it would have to refuse. `on_ready` is called then. Raises
-    TooFewFiles.
+    Connections are accepted when requests can be admitted, or 2 s after the start at the latest. So
+    a gateway that restarts beside others accepts none that it would have to refuse. `on_ready` is
+    called when requests can be admitted. Raises TooFewFiles.
     """
     bounds = bounds_of(settings)
     app = create_app(settings)
@@ -50,7 +50,7 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
 
 
 async def _report_ready(gateway: Gateway, on_ready: Callable[[], None]) -> None:
-    while not gateway.ready:  # noqa: ASYNC110  # a fact about others; nobody could set an event
+    while not gateway.ready:  # noqa: ASYNC110  # nobody could set an event
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
     _LOG.info("ready")
     on_ready()

@@ -1,6 +1,6 @@
-"""Whether a process of ours does its work: `betcore healthy`, for container platforms.
+"""Reports whether one of our processes works: `betcore healthy`, for container platforms.
 
-Their images have no curl, and what listens may listen at any address.
+Their images have no curl, and a process may listen at any address.
 """
 
 import socket
@@ -12,15 +12,15 @@ _WITHIN_SECONDS = 2.0
 
 
 def healthy(role: str, configured: Settings) -> bool:
-    """Whether the process of this role does its work; as `illness`."""
+    """Return whether the process of this role works. See `illness`."""
     return not illness(role, configured)
 
 
 def illness(role: str, configured: Settings) -> str:
-    """What is wrong with the process of this role, in one line; '' when it does its work.
+    """Return what is wrong with the process of this role, in one line. "": it works.
 
-    A gateway is ready, a dashboard answers, where `configured` has them listen; a worker of this
-    host is registered with RQ.
+    A gateway works if it is ready, a dashboard if it answers, both at the address in `configured`.
+    A worker works if RQ has a registered worker of this host.
     """
     match role:
         case "gateway":

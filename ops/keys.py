@@ -1,4 +1,4 @@
-"""Where the keys are: in the environment, else in the data folder, where `betcore up` made them."""
+"""Finds the keys: in the environment, otherwise in the data folder where `betcore up` made them."""
 
 import secrets
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ _KEY_BYTES = 32
 
 
 def key_file(data_dir: Path, purpose: Purpose) -> Path:
-    """The file of a key in the data folder."""
+    """Return the path of a key in the data folder."""
     return data_dir / f"{purpose}-key"
 
 
 def with_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Settings:
-    """The settings, with the key of the data folder where none is set.
+    """Return the settings. A key that is not set comes from the data folder.
 
-    Keys that the caller does not name are left out, so that nothing below can use them. Raises
-    BadKey, and PrivateFileRefused for a file that others may have written or read.
+    Keys for other purposes are left out, so that no callee can use them. Raises BadKey. Raises
+    PrivateFileRefused for a file that others may have written or read.
     """
     update: dict[str, str] = {}
     for purpose in Purpose:
@@ -40,7 +40,7 @@ def with_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Setti
 
 
 def require_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Settings:
-    """As `with_keys`. Raises NoKey as well, for the first of them that is nowhere."""
+    """Like `with_keys`, but raises NoKey for the first key that is missing."""
     found = with_keys(configured, data_dir, *purposes)
     for purpose in purposes:
         require_ring(found, purpose)
@@ -48,15 +48,15 @@ def require_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Se
 
 
 def operator_settings(data_dir: Path) -> Settings:
-    """The settings of a command that orders something, with the operator key.
+    """Return the settings, with the operator key, of a command that gives an order.
 
-    Raises NoServers, and what `require_keys` raises.
+    Raises NoServers, and whatever `require_keys` raises.
     """
     return require_keys(find_settings(data_dir), data_dir, Purpose.OPERATOR)
 
 
 def secret_cipher(data_dir: Path) -> "SecretCipher":
-    """What encrypts the providers' secrets, for a command. Raises what `require_keys` raises."""
+    """Return the cipher of the providers' secrets, for a command. Raises as `require_keys` does."""
     from models.secret_cipher import SecretCipher
 
     found = require_keys(settings(), data_dir, Purpose.SECRETS)
@@ -64,7 +64,7 @@ def secret_cipher(data_dir: Path) -> "SecretCipher":
 
 
 def make_keys(configured: Settings, data_dir: Path) -> Sequence[Path]:
-    """Make every key that is missing, in the data folder; the files that were made.
+    """Make every missing key in the data folder. Returns the files that were made.
 
     Raises what `require_keys` raises.
     """
@@ -78,7 +78,7 @@ def make_keys(configured: Settings, data_dir: Path) -> Sequence[Path]:
 
 
 def _in_folder(data_dir: Path, purpose: Purpose) -> str:
-    """The key of the folder, '' where there is none; a file that holds no key is not replaced."""
+    """Return the folder's key, or "" if it has none. A file without a valid key is not replaced."""
     file = key_file(data_dir, purpose)
     content = read_private(file)
     if content is not None:

@@ -1,4 +1,4 @@
-"""Ends a child process with its parent, however the parent ends: by kill -9 too."""
+"""Ends a child process with its parent, however the parent ends, even by kill -9."""
 
 import ctypes
 import os
@@ -13,21 +13,21 @@ _LOOK_EVERY_SECONDS = 0.5
 
 
 def end_with(parent: int) -> None:
-    """Kill this process as soon as process `parent`, whose child it is, is gone.
+    """Kill this process as soon as its parent, process `parent`, has ended.
 
-    Killed, and not asked to end: its parent could ask, and did not. What a killed gateway or
-    worker leaves behind is recovered as after any crash. Raises SystemExit when it is gone already.
+    It is killed and not asked to stop: its parent could have asked, and did not. The rest is
+    recovered as after any crash of a gateway or worker. Raises SystemExit if the parent has ended.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    if os.getppid() != parent:  # gone before the kernel knew
+    if os.getppid() != parent:  # the parent ended before prctl
         raise SystemExit(1)
 
 
 def _watch(parent: int) -> None:
-    """The same where the kernel does not do it for us."""
+    """Watch the parent, for systems whose kernel does not."""
     while os.getppid() == parent:
         time.sleep(_LOOK_EVERY_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)

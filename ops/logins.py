@@ -1,6 +1,6 @@
-"""Who logs in to an embedded PostgreSQL: one login for each role, none of them a superuser.
+"""Logins of an embedded PostgreSQL: one per role, none of them a superuser.
 
-Their passwords come from the superuser's, in one direction: who has one of them has no other. So
+Their passwords are derived from the superuser's, one way: a login's password reveals no other. So
 there is one secret to keep, and a login has the same URL after a restart.
 """
 
@@ -24,7 +24,7 @@ LOGINS = {
 
 
 def login_url(superuser_url: str, login: str) -> str:
-    """The URL by which a login reaches the database of the superuser's URL; '' where that is ''."""
+    """Return the URL of a login to the superuser's database, or "" if `superuser_url` is ""."""
     if not superuser_url:
         return ""
     parts = urlsplit(superuser_url)
@@ -33,10 +33,10 @@ def login_url(superuser_url: str, login: str) -> str:
 
 
 def make_logins(superuser_url: str) -> None:
-    """Make roles and logins where they are missing; give each login its password and its role.
+    """Make missing roles and logins. Give each login its password and its role.
 
-    The owner's role gets the database, and what an older version made there as the superuser.
-    Done again, it changes nothing. Raises psycopg.Error, sqlalchemy.exc.DBAPIError, LedgerError.
+    The owner's role gets the database, and whatever an older version made there as the superuser. A
+    repeat changes nothing. Raises psycopg.Error, sqlalchemy.exc.DBAPIError, LedgerError.
     """
     # Imported here: every command reads this module, and only `betcore up` makes logins.
     from models.database.ownership import prepare
@@ -46,7 +46,7 @@ def make_logins(superuser_url: str) -> None:
         prepare(connection)
     with connect(superuser_url, Use.START, connect_seconds=10, wait_seconds=10) as connection:
         for login, role in LOGINS.items():
-            # Only what the password is verified by leaves this process.
+            # Only the verifier of the password leaves this process.
             verifier = connection.pgconn.encrypt_password(
                 _password(superuser_url, login).encode(), login.encode(), b"scram-sha-256"
             ).decode()

@@ -1,4 +1,4 @@
-"""What every command shares: its common options, where its servers are, how it prints."""
+"""Shared by every command: common options, the servers' addresses, and printing."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -21,17 +21,17 @@ DataDir = Annotated[
     Path,
     typer.Option(
         "--data-dir",
-        help="Where the embedded servers keep their data, when DATABASE_URL is not set.",
+        help="Data folder of the embedded servers, used if DATABASE_URL is not set.",
         envvar="BETCORE_DATA_DIR",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print the rows as CSV on stdout.")]
-Limit = Annotated[int | None, typer.Option(min=1, max=10**9, help="At most so many.")]
+Limit = Annotated[int | None, typer.Option(min=1, max=10**9, help="At most this many rows.")]
 Since = Annotated[
     datetime | None,
     typer.Option(
-        parser=read_time, metavar="TIME", help="From this time on; UTC unless it says otherwise."
+        parser=read_time, metavar="TIME", help="From this time on; UTC unless it names a zone."
     ),
 ]
 Until = Annotated[
@@ -39,21 +39,21 @@ Until = Annotated[
     typer.Option(parser=read_time, metavar="TIME", help="Before this time."),
 ]
 Note = Annotated[
-    str | None, typer.Option("--note", help="Why, for the audit log: 1 to 500 characters.")
+    str | None, typer.Option("--note", help="Reason, for the audit log: 1 to 500 characters.")
 ]
 
 DEFAULT_DATA_DIR = Path(".betcore")
 
 
 class NoServers(BetcoreError):  # noqa: N818
-    """Neither DATABASE_URL and REDIS_URL are set, nor do embedded servers run on the folder."""
+    """DATABASE_URL or REDIS_URL is not set, and no embedded servers run on the folder."""
 
 
 def find_settings(data_dir: Path, login: str = "operator") -> "Settings":
-    """The settings of this process, with the URLs of the embedded servers where none are set.
+    """Return the settings of this process. URLs that are not set are those of the embedded servers.
 
-    `login`: as whom this process logs in to the embedded PostgreSQL (ops/logins.py). Raises
-    NoServers when there is nothing to talk to.
+    `login` is this process's login to the embedded PostgreSQL (ops/logins.py). Raises NoServers if
+    there is no server to use.
     """
     from settings import settings
 
@@ -81,7 +81,7 @@ def find_settings(data_dir: Path, login: str = "operator") -> "Settings":
 
 
 def chosen_reference(reference: str | None) -> str:
-    """The reference, or a fresh one, which is told on stderr before anything is done with it."""
+    """Return the reference, or make one. A new one is printed on stderr before it is used."""
     if reference is not None:
         return reference
     fresh = str(uuid4())
@@ -90,7 +90,7 @@ def chosen_reference(reference: str | None) -> str:
 
 
 def emit(result: Mapping[str, object], as_json: bool) -> None:
-    """Print one result on stdout: a JSON document on one line, or a `name  value` line a field."""
+    """Print one result on stdout: one line of JSON, or a line `name  value` per field."""
     if as_json:
         typer.echo(exact_json(result))
     else:
@@ -105,9 +105,9 @@ def emit_list(
     rows: Iterable[Mapping[str, object]],
     as_json: bool,
 ) -> None:
-    """Print one result that ends in a list, row after row as they come.
+    """Print one result that ends in a list, row by row as the rows come.
 
-    For people the list is a table under the fields; its titles are the names in the first row.
+    For people the list is a table under the fields. Its titles are the names in the first row.
     """
     if as_json:
         for piece in json_pieces(fields, name, rows):
@@ -129,7 +129,7 @@ def emit_lists(
     lists: Mapping[str, Sequence[Mapping[str, object]]],
     as_json: bool,
 ) -> None:
-    """Print one result with several short lists; for people each is a table under its name."""
+    """Print one result with several short lists. For people each is a table under its name."""
     if as_json:
         typer.echo(exact_json({**fields, **lists}))
         return
@@ -142,18 +142,18 @@ def emit_lists(
 
 
 def emit_csv(titles: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Print the rows as CSV, row after row as they come; the titles are there without rows too."""
+    """Print the rows as CSV, row by row as they come. The titles are printed even without rows."""
     for line in csv_lines(titles, (tuple(row.values()) for row in rows)):
         typer.echo(line)
 
 
 def require_one_form(as_csv: bool, as_json: bool) -> None:
-    """Raise typer.BadParameter when a result is asked for in two forms."""
+    """Raise typer.BadParameter if a result is requested in two formats."""
     if as_csv and as_json:
-        raise typer.BadParameter("--csv and --json are two forms of one result: choose one")
+        raise typer.BadParameter("--csv and --json exclude each other: choose one")
 
 
 def require_period(since: datetime | None, until: datetime | None) -> None:
-    """Raise typer.BadParameter when a period ends before it begins."""
+    """Raise typer.BadParameter if a period ends before it begins."""
     if since is not None and until is not None and since > until:
         raise typer.BadParameter("--since is later than --until")

@@ -1,4 +1,4 @@
-"""Makes stdout and stderr fit to print anything: on every terminal, and where they are closed."""
+"""Lets stdout and stderr print anything: on every terminal, and even if they are closed."""
 
 import codecs
 import os
@@ -10,10 +10,10 @@ _ESCAPE = "betcore-escape"
 
 
 def print_anything() -> None:
-    r"""Let every character be printed; what the terminal's encoding lacks is written as `\u00fc`.
+    r"""Let every character be printed. Characters missing in the encoding become like `\u00fc`.
 
-    That form is also JSON's, so that a document stays the same document. A standard stream that was
-    closed is /dev/null from now on: the next file opened would take its number.
+    JSON has the same escapes, so a document remains the same document. A closed standard stream
+    becomes /dev/null: otherwise the next opened file would get its number.
     """
     codecs.register(_ascii)
     codecs.register_error(_ESCAPE, _escape)
@@ -21,12 +21,12 @@ def print_anything() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, os.fdopen(number, mode, closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            # Typer writes UTF-8 to a stream whose encoding has the name of ASCII.
+            # Typer writes UTF-8 to a stream whose encoding is named ASCII.
             is_ascii = codecs.lookup(stream.encoding).name == "ascii"
             stream.reconfigure(encoding=_ASCII if is_ascii else None, errors=_ESCAPE)
 
@@ -34,7 +34,7 @@ def print_anything() -> None:
 def _escape(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    # As JSON does: what is above U+FFFF is a pair.
+    # As in JSON: a character above U+FFFF becomes a pair.
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
     pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
     return "".join(f"\\u{pair}" for pair in pairs), error.end

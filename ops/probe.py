@@ -1,4 +1,4 @@
-"""Asks a process that listens on this host whether it does its work."""
+"""Asks a process that listens on this host whether it works."""
 
 from http.client import HTTPConnection, HTTPException
 
@@ -7,18 +7,18 @@ _SHOWN_CHARACTERS = 300  # of an answer
 
 
 def in_url(host: str) -> str:
-    """An address as a URL has it: one of IPv6 in brackets."""
+    """Return an address as it appears in a URL: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def reachable(host: str) -> str:
-    """Where to connect to, for an address to listen at; in a URL."""
+    """Return where to connect, for an address to listen at, as it appears in a URL."""
     everywhere = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104
     return in_url(everywhere.get(host, host))
 
 
 def silence(host: str, port: int, path: str) -> str:
-    """What is wrong with what listens at this address, in one line; '' when it answers with 200."""
+    """Return what is wrong with the server at this address, in one line. "": it answers 200."""
     address = f"{reachable(host)}:{port}"
     connection = HTTPConnection(address, timeout=_WITHIN_SECONDS)
     try:

@@ -1,11 +1,11 @@
-"""How far a command is that may take long, told on stderr when it does."""
+"""Reports the progress of a long command on stderr."""
 
 import sys
 import time
 
 import typer
 
-_QUIET_SECONDS = 5.0  # what takes less is not worth a line, unless somebody looks on
+_QUIET_SECONDS = 5.0  # a faster command prints no progress, except on a terminal
 
 
 class Progress:
@@ -16,7 +16,7 @@ class Progress:
         self._shown = sys.stderr.isatty()
 
     def __call__(self, stage: str) -> None:
-        """Say which stage begins, and after how many seconds."""
+        """Print which stage begins, and after how many seconds."""
         seconds = time.monotonic() - self._began
         if self._shown or seconds >= _QUIET_SECONDS:
             typer.echo(f"{seconds:6.1f} s  {stage} …", err=True)

@@ -1,6 +1,6 @@
-"""RQ's queue for operators: how it is, suspend, resume, requeue; nothing is ever unpickled.
+"""RQ's queue for operators: state, suspend, resume, requeue. Nothing is ever unpickled.
 
-RQ's own command line loads jobs and workers to do these, and takes what it finds there for pickle.
+RQ's own command line loads jobs and workers for this, and reads what it finds as pickle.
 """
 
 from collections import Counter
@@ -27,43 +27,43 @@ _JOBS_PER_SCRIPT = 500
 _REQUEUED = b"Q"
 _REFUSALS: Final = {
     b"N": "is not among the failed jobs of queue {queue!r}",
-    b"G": "is gone: nothing is left to be run",
+    b"G": "is gone: nothing is left to run",
     b"X": "was not put on the queue by betcore, whose workers would only fail it again",
-    b"A": "was applied: there is nothing to be done",
+    b"A": "was applied: there is nothing to do",
     b"L": "is too late to be applied; repeat the bet with the same betId instead",
 }
 
 
 class NothingRequeued(BetcoreError):  # noqa: N818
-    """No job waits again; the text says why."""
+    """No job was requeued. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How the queue is at one moment."""
+    """The state of the queue at one moment."""
 
     queued: int
     deferred: int  # behind others of the same player
     started: int
     finished: int  # kept for some seconds
     failed: int
-    oldest_seconds: float | None  # how long the first of those that wait has waited
+    oldest_seconds: float | None  # how long the first waiting job has waited
     suspended: bool
     suspended_for_seconds: float | None  # None: until it is resumed
     attendance: Attendance
-    trouble: str  # why this Redis cannot be used, in a line; "" when it can
+    trouble: str  # why this Redis cannot be used, in one line; "" if it can
     warnings: list[str]
 
 
 class RqQueue:
-    """One queue in one Redis. Every method raises RedisError when Redis does not answer."""
+    """One queue in one Redis. Every method raises RedisError if Redis does not answer."""
 
     def __init__(self, redis: Redis, name: str) -> None:
         self.name = name
         self._redis = redis
 
     def state(self) -> State:
-        """Count and look."""
+        """Return the queue's state: counts, workers, and what is wrong."""
         until_ms, queued, deferred, started, finished, failed, oldest_ms = self._run("state")
         attendance = read_attendance(self._run("workers"))
         trouble, warnings = "", []
@@ -90,24 +90,26 @@ class RqQueue:
         )
 
     def suspend(self, seconds: int | None) -> None:
-        """Take and admit nothing more, for so long, or until `resume`."""
+        """Admit and process nothing, for `seconds` or until `resume`."""
         self._redis.set(_SUSPENDED, 1, ex=seconds)
 
     def resume(self) -> bool:
-        """Go on; False when it was not suspended."""
+        """Continue. Returns False if the queue was not suspended."""
         return bool(self._redis.delete(_SUSPENDED))
 
     def requeue(self, job_id: str) -> None:
-        """Let one failed job wait again. Raises NothingRequeued, saying why it does not."""
+        """Put one failed job back on the queue. Raises NothingRequeued, with the reason."""
         (letter,) = self._run("requeue", job_id)
         if letter != _REQUEUED:
             why = _REFUSALS[letter].format(queue=self.name)
             raise NothingRequeued(f"Job {printable(job_id)!r} {why}.")
 
     def requeue_all(self) -> dict[str, int]:
-        """Let every failed job wait again that can still be applied; how many, and how many not.
+        """Put every failed job back that can still be applied.
 
-        Raises NothingRequeued when there is none.
+        Returns how many were put back, and how many are left.
+
+        Raises NothingRequeued if there is none.
         """
         letters: Counter[bytes] = Counter()
         for ids in self._failed(lambda: letters.total() - letters[_REQUEUED]):
@@ -121,7 +123,7 @@ class RqQueue:
         return {"requeued": letters[_REQUEUED], "left": left}
 
     def _failed(self, left_before: Any) -> Iterator[list[bytes]]:
-        """The ids of failed jobs, some at a time; those that were left are passed over."""
+        """Yield the ids of failed jobs in batches. Those that were left are skipped."""
         key = f"{RQ}:failed:{self.name}"
         while True:
             first = left_before()
@@ -137,7 +139,7 @@ class RqQueue:
 
 @contextmanager
 def queue_of(settings: Settings) -> Iterator[RqQueue]:
-    """The queue that the settings name."""
+    """Open the queue that the settings name."""
     with connect_redis(
         settings.redis_url,
         socket_connect_timeout=settings.redis_connect_within_seconds,

@@ -1,4 +1,4 @@
-"""Whether all that `betcore up` started does its work: asked of the processes themselves."""
+"""Asks the processes of `betcore up` themselves whether they all work."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,10 +14,10 @@ _ANSWER_WITHIN_SECONDS = 2.0
 
 
 def not_ready(children: Sequence[Child], settings: Settings) -> list[str]:
-    """The names of those that do not work yet.
+    """Return the names of the children that do not work yet.
 
-    A gateway has said that it can admit requests, and their port answers so; a worker is
-    registered in RQ; a dashboard answers.
+    A gateway works if it has reported that it can admit requests, and the port of all gateways
+    answers so. A worker works if it is registered in RQ, and a dashboard if it answers.
     """
     return list(_not_ready(children, settings))
 

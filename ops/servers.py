@@ -1,4 +1,4 @@
-"""The embedded servers of `betcore up`: those without a URL of their own, started again on loss."""
+"""The embedded servers of `betcore up`: started if they have no URL, and restarted after a loss."""
 
 import logging
 from contextlib import ExitStack
@@ -12,12 +12,12 @@ from ops.logins import login_url, make_logins
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.servers")
-# Each server holds the lock of its folder until its last process is gone.
+# Each server holds the lock of its folder until its last process has ended.
 _FOLDERS = {"PostgreSQL": "postgres", "Valkey": "redis"}
 
 
 class Servers:
-    """As a context: runs what `configured` names no URL for, on a data folder.
+    """As a context, runs each server that `configured` has no URL for, on a data folder.
 
     URLs stay the same after a restart.
     """
@@ -45,7 +45,7 @@ class Servers:
         self._running.close()
 
     def restart_if_lost(self) -> None:
-        """Start all again when one has ended. Raises EmbeddedError when that fails."""
+        """Restart all servers if one has ended. Raises EmbeddedError if that fails."""
         lost = [kind for kind in self._kinds if not is_held(self._folder / _FOLDERS[kind])]
         if lost:
             _LOG.warning("%s ended and is started again", " and ".join(lost))
@@ -53,9 +53,9 @@ class Servers:
             self._start()
 
     def settings_for(self, login: str) -> Settings:
-        """The settings with the URLs of all servers; that of our PostgreSQL is of this login.
+        """Return the settings with the URLs of all servers. That of our PostgreSQL is for `login`.
 
-        A server that is not ours is reached as whom its URL names.
+        A server that is not ours is reached with the user in its URL.
         """
         return self._configured.model_copy(
             update={

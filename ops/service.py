@@ -1,4 +1,4 @@
-"""A process that serves until it is asked to stop: its log, and how SIGTERM and SIGINT end it."""
+"""A process that serves until it is asked to stop: its log, and its end by SIGTERM or SIGINT."""
 
 import logging
 import signal
@@ -14,9 +14,9 @@ _LOG = logging.getLogger("betcore.serve")
 
 @contextmanager
 def service(who: str) -> Iterator[None]:
-    """Log as `who`, and exit 0 on SIGTERM and SIGINT.
+    """Log as `who`, and exit with 0 on SIGTERM or SIGINT.
 
-    At once while it starts; once `take_signals` was called, in the way of what serves.
+    During the start the exit is immediate. After a call of `take_signals` the server decides.
     """
     log_as(who)
     take_signals(lambda *_: sys.exit(0))
@@ -25,7 +25,7 @@ def service(who: str) -> Iterator[None]:
     except SystemExit as end:
         if end.code:
             raise
-    # The interpreter gives handlers up before it ends: one signal more would be its exit code.
+    # The interpreter drops its handlers before it ends: a later signal would set the exit code.
     for number in ASKING:
         signal.signal(number, signal.SIG_IGN)
     _LOG.info("stopped")

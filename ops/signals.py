@@ -1,4 +1,4 @@
-"""Signals of a process that runs others: a request to stop, a more urgent one, a child's end."""
+"""Signals of a process that runs others: a request to stop, an urgent one, a child's end."""
 
 import os
 import select
@@ -10,21 +10,21 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 _STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-# The same request can arrive twice at once: a terminal or service manager signals a whole group,
-# and `make` hands on what it gets.
+# One request can arrive twice at once. A terminal or service manager signals a whole group, and
+# `make` forwards what it gets.
 _AGAIN_AFTER_SECONDS = 1.0
 
 
 class StopRequested(BaseException):
-    """SIGTERM, SIGINT or SIGHUP arrived during work that can be dropped."""
+    """SIGTERM, SIGINT or SIGHUP arrived during work that can be abandoned."""
 
 
 class Signals:
-    """As a context: takes SIGTERM, SIGINT, SIGHUP and SIGCHLD from the main thread's owner."""
+    """As a context, takes over SIGTERM, SIGINT, SIGHUP and SIGCHLD in the main thread."""
 
     def __init__(self) -> None:
         self.stop = ""  # the name of the first signal that asked to stop
-        self.urgent = False  # whether another one came, a second or more later
+        self.urgent = False  # whether another came a second or more later
         self._stopped_at = 0.0
         self._droppable = False
         self._before: dict[int, Any] = {}
@@ -35,7 +35,7 @@ class Signals:
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in _STOPPING:
-            if signal.getsignal(number) != signal.SIG_IGN:  # as by nohup
+            if signal.getsignal(number) != signal.SIG_IGN:  # ignored, for example by nohup
                 self._before[number] = signal.signal(number, self._on_stop)
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         return self
@@ -53,14 +53,14 @@ class Signals:
         os.close(self._write)
 
     def sleep(self, seconds: float) -> None:
-        """Wait until a signal arrives, of a child that ended too, and at most so long."""
+        """Wait for a signal, including that of a child's end, for at most `seconds`."""
         select.select([self._read], [], [], max(0.0, seconds))
         with suppress(BlockingIOError):
             os.read(self._read, 1024)
 
     @contextmanager
     def droppable(self) -> Iterator[None]:
-        """Raise StopRequested from within the body when asked to stop; elsewhere `stop` says so."""
+        """Raise StopRequested within the body on a request to stop; elsewhere only set `stop`."""
         self._droppable = True
         try:
             if self.stop:

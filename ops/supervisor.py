@@ -1,4 +1,4 @@
-"""Runs our own processes: starts again any that ends, and stops them kind by kind."""
+"""Runs our own processes: restarts any that ends, and stops them kind by kind."""
 
 import logging
 import os
@@ -16,32 +16,32 @@ from ops.signals import Signals
 
 _LOG = logging.getLogger("betcore.supervisor")
 _LAUNCHER = str(Path(__file__).resolve().parents[1] / "betcore_launcher.py")
-# Seconds until a child is started again, by how many short lives it has had in a row.
+# Seconds before a child restarts, by its number of short lives in a row.
 _BACK_OFF_SECONDS = (0.0, 0.25, 0.5, 1.0)
 _SHORT_LIFE_SECONDS = 10.0
-_KILLED_WITHIN_SECONDS = 5.0  # from SIGKILL to the end
+_KILLED_WITHIN_SECONDS = 5.0  # from SIGKILL to the end of the process
 
 
 @dataclass(frozen=True)
 class Role:
     """What one child does, however often it is started."""
 
-    kind: str  # such as "worker"; a kind is stopped together
+    kind: str  # such as "worker"; children of one kind are stopped together
     name: str  # such as "worker-1"
     command: Callable[[str], Sequence[str]]  # arguments of `betcore` for a run of that name
     stop_within_seconds: float  # from SIGTERM to SIGKILL
     inherits: tuple[int, ...] = ()  # descriptors
-    withheld: frozenset[str] = frozenset()  # variables of the environment that it must not have
-    given: Mapping[str, str] = field(default_factory=dict)  # variables that are its own
-    reports: bool = False  # whether it takes `--ready-fd` and writes there when it is ready
+    withheld: frozenset[str] = frozenset()  # environment variables that it must not have
+    given: Mapping[str, str] = field(default_factory=dict)  # environment variables of its own
+    reports: bool = False  # whether it takes `--ready-fd`, and writes there when ready
 
 
 class Child:
-    """The process of a role; when it ends there will be another."""
+    """The process of a role. If it ends, another one follows."""
 
     def __init__(self, role: Role, environment: Mapping[str, str]) -> None:
         self.role = role
-        self.run = ""  # the name of this one process, never used again
+        self.run = ""  # the name of this one process, never reused
         self.ends = 0
         self.ended_how = ""
         self.wanted = True
@@ -56,9 +56,9 @@ class Child:
         self._reported = False
 
     def start(self) -> None:
-        """Start the process. Raises OSError when the machine cannot."""
+        """Start the process. Raises OSError if the machine cannot."""
         self.run = f"{self.role.name}-{secrets.token_hex(4)}"
-        # -P: from the folder we were started in, nothing is imported.
+        # -P: nothing is imported from the folder that we were started in.
         command = [sys.executable, "-P", _LAUNCHER, "--with-parent", str(os.getpid())]
         command += self.role.command(self.run)
         inherits = list(self.role.inherits)
@@ -74,7 +74,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=sys.stderr.fileno(),  # our stdout is for results
                 pass_fds=inherits,
-                start_new_session=True,  # out of reach of a terminal's Ctrl-C
+                start_new_session=True,  # a terminal's Ctrl-C does not reach it
             )
         finally:
             if self.role.reports:
@@ -88,14 +88,17 @@ class Child:
 
     @property
     def reported(self) -> bool:
-        """Whether this process has said that it is ready."""
+        """Whether this process has reported that it is ready."""
         if self._report is not None and select.select([self._report], [], [], 0)[0]:
             self._reported = os.read(self._report, 1) != b""
             self._close_report()
         return self._reported
 
     def look(self, now: float) -> float:
-        """Start it again if it has ended and it is time; the seconds until that time, else inf."""
+        """Restart it if it has ended and the delay is over.
+
+        Returns the seconds until then, or inf if there is nothing to wait for.
+        """
         if self.alive or not self.wanted:
             return float("inf")
         if self._process is not None:
@@ -106,7 +109,7 @@ class Child:
         return self._start_again_at - now
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal, if it lives; it is not started again from now on."""
+        """Send a signal if it lives. It is not restarted from now on."""
         self.wanted = False
         if self._process is not None:
             self._process.send_signal(number)
@@ -118,7 +121,7 @@ class Child:
         self.ended_how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
         short = now - self._started_at < _SHORT_LIFE_SECONDS
         self._short_lives = self._short_lives + 1 if short else 0
-        # The first end is answered at once: a process that lived for long, or died once.
+        # The first end has no delay: the process lived for long, or died once.
         delay = _BACK_OFF_SECONDS[min(max(0, self._short_lives - 1), len(_BACK_OFF_SECONDS) - 1)]
         self._start_again_at = now + delay
         when = f"in {delay:g} s" if delay else "at once"
@@ -135,14 +138,14 @@ class Child:
 
 
 class Supervisor:
-    """Keeps one child a role running; works only while one of its methods is called."""
+    """Keeps one child per role running. It works only while one of its methods is called."""
 
     def __init__(
         self, roles: Sequence[Role], environment: Mapping[str, str], signals: Signals
     ) -> None:
-        """`environment` is the children's, but for what a role withholds and gives.
+        """`environment` is for the children, changed by what each role withholds and gives.
 
-        `signals` wake it when one ends.
+        `signals` wake the supervisor when a child ends.
         """
         self.children = [Child(role, environment) for role in roles]
         self._signals = signals
@@ -153,16 +156,16 @@ class Supervisor:
             child.start()
 
     def wait(self, seconds: float) -> None:
-        """Look after the children for at most so long, less when a signal arrives."""
+        """Look after the children for at most `seconds`, or until a signal arrives."""
         due = min((child.look(time.monotonic()) for child in self.children), default=seconds)
         self._signals.sleep(min(seconds, due))
         for child in self.children:
             child.look(time.monotonic())
 
     def stop(self, kind: str) -> None:
-        """Stop the children of a kind and wait until they are gone; the others are looked after.
+        """Stop the children of a kind and wait for their end. The others are still looked after.
 
-        They finish what they have, unless that takes too long or it has become urgent.
+        They finish their work, unless that takes too long or the stop has become urgent.
         """
         children = [child for child in self.children if child.role.kind == kind]
         asked_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""`betcore up`: everything on one machine, as child processes of one that looks after them."""
+"""`betcore up`: everything on one machine, as child processes of one supervisor."""
 
 import logging
 import os
@@ -37,14 +37,14 @@ from server.uvicorn_server import STOP_WITHIN_SECONDS, listen
 from settings import Settings, known, settings
 
 _LOG = logging.getLogger("betcore.up")
-_READY_WITHIN_SECONDS = 300.0  # on a slow and busy machine; what keeps ending is noticed before
-_SAY_EVERY_SECONDS = 15.0  # for whom it waits
-_ENDS_MAX = 3  # of one child before all is ready: then it would go on like this
+_READY_WITHIN_SECONDS = 300.0  # on a slow and busy machine; a child that keeps ending fails sooner
+_SAY_EVERY_SECONDS = 15.0  # how often it logs what it waits for
+_ENDS_MAX = 3  # of one child before all are ready: it would keep ending
 _LOOK_EVERY_SECONDS = 0.05
 _CHECK_SERVERS_EVERY_SECONDS = 1.0
 _KINDS = ("gateway", "worker", "dashboard")  # in the order in which they are stopped
 _PASSWORD_BYTES = 18
-# Variables that only one kind of child may see; of keys see `_all_keys_but`.
+# Variables that only one kind of child may see. For the keys see `_all_keys_but`.
 _DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
 _OF_DASHBOARD = frozenset({"BETCORE_DASHBOARD_PASSWORD"})
 
@@ -55,7 +55,7 @@ class NotReady(BetcoreError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was asked for; a port of None is the one of the settings, of 0 any free one."""
+    """What the user asked for. A port of None is that of the settings; 0 is any free one."""
 
     port: int | None
     dashboard_port: int | None
@@ -67,10 +67,10 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What to run; `settings` name the servers, and the addresses to listen at."""
+    """What to run. `settings` name the servers and the addresses to listen at."""
 
-    settings: Settings  # an operator's, for what is done here
-    database_urls: Mapping[str, str]  # by the kind of the child that logs in so
+    settings: Settings  # an operator's, for the work of this process
+    database_urls: Mapping[str, str]  # by the kind of child that uses the login
     data_dir: Path  # absolute
     workers: int
     gateways: int
@@ -78,9 +78,9 @@ class _Plan:
 
 
 def run(wishes: Wishes) -> None:
-    """Run everything until SIGTERM, SIGINT or SIGHUP; nothing is left when this ends.
+    """Run everything until SIGTERM, SIGINT or SIGHUP. No process is left when this returns.
 
-    Raises NotReady, CannotListen, and what servers and migrations raise.
+    Raises NotReady, CannotListen, and the errors of servers and migrations.
     """
     log_as("up")
     with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
@@ -108,21 +108,21 @@ def run(wishes: Wishes) -> None:
 
 
 def _migrated(servers: Servers, secret_keys: KeyRing) -> str:
-    """The revision of the database, which is the newest now."""
+    """Migrate the database to the newest revision. Returns that revision."""
     url = servers.settings_for("migrator").database_url
     try:
         return migrate(url, secret_keys)
     finally:
-        engine(url).dispose()  # nothing here needs its rights any more
+        engine(url).dispose()  # nothing here needs the migrator's rights any more
 
 
 def _with_ports(
     configured: Settings, wishes: Wishes, folder: Path
 ) -> tuple[Settings, socket.socket]:
-    """The settings with the ports to use, and the gateways' listening socket."""
+    """Return the settings with the ports to use, and the gateways' listening socket."""
     port = configured.gateway_port if wishes.port is None else wishes.port
     other = configured.dashboard_port if wishes.dashboard_port is None else wishes.dashboard_port
-    # Only tried: the dashboard opens its own socket. Both at once, so that they differ.
+    # A trial: the dashboard opens its own socket. Both are open at once, so that the ports differ.
     with _listen(configured.dashboard_host, other, "dashboard-port", folder) as tried:
         listener = _listen(configured.gateway_host, port, "port", folder)
         ports = {
@@ -142,7 +142,7 @@ def _listen(host: str, port: int, option: str, folder: Path) -> socket.socket:
 
 
 def _serve(plan: _Plan, listener: socket.socket, servers: Servers, signals: Signals) -> None:
-    """Run the children until asked to stop; none is left when this ends, however it ends."""
+    """Run the children until asked to stop. No child is left when this returns or raises."""
     password, is_new = _password(plan)
     supervisor = Supervisor(_roles(plan, listener.fileno()), _environment(plan), signals)
     try:
@@ -181,7 +181,7 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
         )
 
     def worker(name: str) -> Role:
-        # A batch ends at the deadline of its jobs, or when PostgreSQL has been silent for so long.
+        # A batch ends at its jobs' deadline, or after a silence of PostgreSQL of this length.
         seconds = plan.settings.apply_within_seconds + plan.settings.statement_wait_seconds + 3
         return Role(
             "worker",
@@ -202,30 +202,30 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
 
 
 def _all_keys_but(*purposes: Purpose) -> frozenset[str]:
-    """The variables of keys that a process without these purposes must not have."""
+    """Return the key variables that a process without these purposes must not have."""
     others = [purpose for purpose in Purpose if purpose not in purposes]
     return frozenset(name for one in others for name in (one.variable, one.old_variable))
 
 
 def _environment(plan: _Plan) -> dict[str, str]:
-    # What is misspelt was said once.
+    # Misspelt variables were already reported.
     return known(os.environ) | {"REDIS_URL": plan.settings.redis_url}
 
 
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:
-    """Wait until every child does its work, or we are asked to stop. Raises NotReady."""
+    """Wait until every child works, or until we are asked to stop. Raises NotReady."""
     deadline = time.monotonic() + _READY_WITHIN_SECONDS
     say_at = time.monotonic() + _SAY_EVERY_SECONDS
     while not signals.stop and (waiting := not_ready(supervisor.children, plan.settings)):
         for child in supervisor.children:
             if child.ends >= _ENDS_MAX:
                 raise NotReady(
-                    f"{child.role.name} keeps ending ({child.ended_how}): it says why above."
+                    f"{child.role.name} keeps ending ({child.ended_how}): see its log above."
                 )
         if time.monotonic() > deadline:
             raise NotReady(
-                f"Not ready after {_READY_WITHIN_SECONDS:g} s: {', '.join(waiting)}; what they "
-                "say is above."
+                f"Not ready after {_READY_WITHIN_SECONDS:g} s: {', '.join(waiting)}; see their "
+                "log above."
             )
         if time.monotonic() > say_at:
             _LOG.info("waiting for %s", ", ".join(waiting))
@@ -234,13 +234,13 @@ def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> 
 
 
 def _announce(plan: _Plan, new_password: str) -> None:
-    """Say on stdout where everything is, and show the demo."""
+    """Print on stdout where everything is, and show the demo."""
     host, port = reachable(plan.settings.gateway_host), plan.settings.gateway_port
     url = f"http://{host}:{port}"
     _say(f"ready: {url}")
     dashboard = f"{reachable(plan.settings.dashboard_host)}:{plan.settings.dashboard_port}"
     if plan.settings.dashboard_password:
-        password = "that of BETCORE_DASHBOARD_PASSWORD"  # noqa: S105  # is none
+        password = "that of BETCORE_DASHBOARD_PASSWORD"  # noqa: S105  # not a password
     else:
         password = new_password or f"in {plan.data_dir / PASSWORD_FILE}"
     user = plan.settings.dashboard_user
@@ -250,7 +250,7 @@ def _announce(plan: _Plan, new_password: str) -> None:
             demo = demos.prepare(plan.settings, plan.data_dir)
             exchange = demos.pay_in_out(demo, host, port)
         except failures(HTTPException) as failure:
-            # Everything runs all the same: a suspended queue, for one, refuses the demo's money.
+            # Everything else still runs. A suspended queue, for example, refuses the demo's money.
             _LOG.error("the demo failed: %s", in_one_line(failure))
         else:
             _say(f"\n{demos.shown(exchange)}")
@@ -261,7 +261,7 @@ def _announce(plan: _Plan, new_password: str) -> None:
 
 
 def _say(text: str) -> None:
-    """Print on stdout, as long as somebody reads it: `betcore up | head -1` serves all the same."""
+    """Print on stdout if anybody still reads it: `betcore up | head -1` must keep serving."""
     try:
         typer.echo(text)
     except OSError:
@@ -271,7 +271,7 @@ def _say(text: str) -> None:
 
 
 def _password(plan: _Plan) -> tuple[str, bool]:
-    """The dashboard's password, and whether it was made just now."""
+    """Return the dashboard's password, and whether it was made just now."""
     if known := dashboard_password(plan.settings, plan.data_dir):
         return known, False
     made = secrets.token_urlsafe(_PASSWORD_BYTES)

@@ -1,4 +1,4 @@
-"""Whether DATABASE_URL and REDIS_URL can be URLs of servers at all; said without repeating them."""
+"""Checks that DATABASE_URL and REDIS_URL can be read. Errors do not quote them."""
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -13,7 +13,7 @@ class BadUrl(BetcoreError):  # noqa: N818
 
 
 def readable(settings: Settings) -> Settings:
-    """The settings, if those of their URLs that are set can be read. Raises BadUrl or BadRedisUrl.
+    """Return the settings if those URLs that are set can be read. Raises BadUrl or BadRedisUrl.
 
     The parsers' own messages are not shown: they quote the URL, which may hold a password.
     """
@@ -25,7 +25,7 @@ def readable(settings: Settings) -> Settings:
         if not settings.database_url.startswith("postgresql://"):
             raise _bad_database_url()
     if settings.redis_url:
-        tls_context(read_redis_url(settings.redis_url))  # both are needed by the first connection
+        tls_context(read_redis_url(settings.redis_url))  # the first connection needs both
     return settings
 
 

@@ -1,1 +1,1 @@
-"""From a listening socket to the ASGI app, for every web process of ours; knows no app."""
+"""From a listening socket to the ASGI app, for each of our web processes. Imports no app."""

@@ -1,4 +1,7 @@
-"""Accepts connections, more at a time the longer turns of the loop are: none waits for seconds."""
+"""Accepts connections: the longer a turn of the event loop takes, the more per turn.
+
+So no connection waits for seconds.
+"""
 
 import asyncio
 import errno
@@ -12,20 +15,21 @@ from logs.warning_throttle import WarningThrottle
 
 _LOG = logging.getLogger("betcore.acceptor")
 _LOG.addFilter(WarningThrottle())
-#: In a turn of the event loop. One, since what one gateway takes is taken from another on the same
-#: port; more only after a turn that was long and accepted all it might.
+#: Connections accepted per turn of the event loop. It is one, because gateways on one port compete:
+#: a connection that one takes is lost to another. It is more only after a long turn that accepted
+#: as many as it was allowed to.
 FEWEST_PER_TURN: Final = 1
 MOST_PER_TURN: Final = 128
-PER_SECOND: Final = 10_000  # how many more, for each second that such a turn took
+PER_SECOND: Final = 10_000  # how many more, per second that such a turn took
 _AGAIN_AFTER_SECONDS: Final = 1.0
-_NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # files, or memory
+_NONE_LEFT = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}  # out of files or memory
 
 
 class Acceptor:
-    """Accepts what waits at a listening socket; use it on the loop that serves.
+    """Accepts the connections that wait at a listening socket. Use it on the loop that serves.
 
-    uvloop alone accepts one connection a turn. When turns are long, and clients open connections
-    because answers take longer, new ones would wait for seconds, or be dropped and come again.
+    uvloop alone accepts one connection per turn. Turns are long when answers take longer, and
+    clients then open more connections. These would wait for seconds, or be dropped and retried.
     """
 
     def __init__(
@@ -35,24 +39,24 @@ class Acceptor:
         clock: Callable[[], float] = time.monotonic,
         most_per_turn: int = MOST_PER_TURN,
     ) -> None:
-        """`clock` is asked once a turn."""
+        """`clock` is read once per turn."""
         self._listener = listener
         self._make_protocol = make_protocol
         self._clock = clock
         self._most_per_turn = most_per_turn
         self._loop = asyncio.get_running_loop()
-        self._next: asyncio.Handle | None = None  # when it does not wait for the listener
+        self._next: asyncio.Handle | None = None  # the next turn; None: waits for the listener
         self._connecting: set[asyncio.Task[Any]] = set()
         listener.setblocking(False)
         self._start()
 
     @property
     def connecting(self) -> int:
-        """How many were accepted, and have no protocol yet."""
+        """The number of accepted connections that have no protocol yet."""
         return len(self._connecting)
 
     async def close(self) -> None:
-        """Accept nothing more; what was accepted is connected when this returns."""
+        """Accept no more. Every accepted connection has its protocol when this returns."""
         self._loop.remove_reader(self._listener)
         if self._next is not None:
             self._next.cancel()
@@ -67,16 +71,19 @@ class Acceptor:
             self._accept()
 
     def _accept(self, before: float | None = None) -> None:
-        """Accept; `before`: when it did so in the turn before, if it accepted all it might."""
+        """Accept connections.
+
+        `before` is the time of the turn before, if that turn accepted as many as it was allowed to.
+        """
         self._next, now = None, self._clock()
         room = FEWEST_PER_TURN if before is None else _room(now - before)
         for _ in range(min(room, self._most_per_turn)):
             try:
                 connection, _address = self._listener.accept()
-            except BlockingIOError:  # nobody waits
+            except BlockingIOError:  # no connection waits
                 return
             except OSError as error:
-                if error.errno not in _NONE_LEFT:  # who waited has gone
+                if error.errno not in _NONE_LEFT:  # the client has gone
                     continue
                 _LOG.warning("cannot accept connections: %s", error)
                 self._loop.remove_reader(self._listener)
@@ -94,5 +101,5 @@ class Acceptor:
 
 
 def _room(seconds: float) -> int:
-    """How many to accept after a turn that was so long."""
+    """Return how many connections to accept after a turn of `seconds`."""
     return min(max(FEWEST_PER_TURN, round(seconds * PER_SECOND)), MOST_PER_TURN)

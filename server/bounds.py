@@ -1,4 +1,4 @@
-"""What one server process grants its clients: how many connections, and how long each may take."""
+"""The limits of one server process: how many connections, and how long each may take."""
 
 import logging
 import resource
@@ -10,8 +10,8 @@ from server.errors import ServerError
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.connections")
-#: Files that a process needs besides its connections: of its own, to servers and logs; then for
-#: connections accepted in one turn of the loop, as many that are closed, and some that linger.
+#: Files that a process needs besides its connections. `_OWN` is for servers and logs. The rest is
+#: for the connections accepted in one turn, as many that are closing, and some that linger.
 _OWN: Final = 100
 _SPARE: Final = _OWN + 3 * MOST_PER_TURN
 _SPARE_LEAST: Final = _OWN + 24
@@ -21,39 +21,40 @@ _LEAST: Final = _SPARE_LEAST + _CONNECTIONS_LEAST
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Bounds of one server process; times in seconds."""
+    """Limits of one server process. Times are in seconds."""
 
-    #: Above it an idle connection is closed, or the new one refused.
+    #: Above it an idle connection is closed, otherwise the new one is refused.
     connections_max: int = 500
-    #: Besides those, connections that linger after they were refused for want of room.
+    #: Connections that linger after a refusal for lack of room. They come on top of the others.
     refused_lingering_max: int = MOST_PER_TURN // 2
-    #: Accepted in one turn of the event loop.
+    #: Connections accepted per turn of the event loop.
     accepted_per_turn_max: int = MOST_PER_TURN
-    #: From a connection's beginning, or a request's first byte, to the end of its head; and for as
-    #: long a client may leave answers unread. More than any request may take.
+    #: From a connection's start, or a request's first byte, to the end of the head. A client may
+    #: leave answers unread for the same time. That is longer than any request may take.
     arrives_within_seconds: float = 10.0
-    #: From the end of a request's head to the end of its body; after that it is answered with 503.
+    #: From the end of a request's head to the end of its body. Later the answer is 503.
     body_arrives_within_seconds: float = 4.5
-    #: More than that is not kept for the app, which refuses it.
+    #: A longer body is not kept for the app. The app refuses it.
     body_bytes_max: int = 16 * 1024
-    #: How long a connection may be idle before a signature was good there.
+    #: How long a connection may be idle before any good signature.
     keep_alive_seconds: float = 5.0
-    #: The same afterwards. It outlives those that clients and proxies keep (60 s is common): a POST
-    #: that meets a connection just closed is sent again, and may be answered 409.
+    #: How long it may be idle afterwards. That is longer than clients and proxies keep connections
+    #: (60 s is common). A POST that meets a connection just closed is sent again, and may get 409.
     known_keep_alive_seconds: float = 75.0
 
 
 def bounds_of(settings: Settings) -> Bounds:
-    """The bounds by settings, or fewer connections if files are few, which the log says.
+    """Return the limits by settings, with fewer connections if there are too few files.
 
-    It raises the process's limit of open files as far as it may. Raises TooFewFiles.
+    The log reports a reduction. This raises the process's limit of open files to its maximum.
+    Raises TooFewFiles.
     """
     connections_max = settings.connections_max
     most, spare, (_, files) = connections_max, _SPARE, resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     wanted = most + spare
     if files != resource.RLIM_INFINITY and files < wanted:
-        # Of few files, a half is for what may come at once beside the connections in use.
+        # With few files, half is reserved for what may come at once beside the connections in use.
         spare = min(spare, max(_SPARE_LEAST, files // 2))
         most = min(most, files - spare)
         if most < min(_CONNECTIONS_LEAST, connections_max):
@@ -81,4 +82,4 @@ def bounds_of(settings: Settings) -> Bounds:
 
 
 class TooFewFiles(ServerError):  # noqa: N818 - named for what is missing
-    """The system lets this process have too few open files to serve."""
+    """The system allows this process too few open files to serve."""

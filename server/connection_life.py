@@ -1,6 +1,6 @@
-"""How long a connection lives: which is refused, which makes room, and when one is given up.
+"""How long a connection lives: which one is refused, makes room, or is given up, and when.
 
-What its bytes say is the business of server/connections.py.
+`server/connections.py` reads the bytes.
 """
 
 import asyncio
@@ -21,31 +21,31 @@ from server.peer import Peer
 
 _LOG = logging.getLogger("betcore.connections")
 _LOG.addFilter(WarningThrottle())
-#: For so long an ended connection is read, so that its last answer reaches the client.
+#: An ended connection is read for this time, so that its last answer reaches the client.
 _LINGER_SECONDS: Final = 1.0
 
 
 class Awaited(Enum):
     """What a connection waits for."""
 
-    APP = auto()  # an answer is made
-    CLIENT = auto()  # a request has begun, or answers are not read
-    NOBODY = auto()  # it is idle
+    APP = auto()  # the app makes an answer
+    CLIENT = auto()  # a request has begun, or answers are unread
+    NOBODY = auto()  # the connection is idle
 
 
 class Crowd:
-    """The connections of one server, as far as uvicorn does not know them."""
+    """The state of one server's connections that uvicorn does not keep."""
 
     def __init__(self) -> None:
         self.idle = IdleConnections()
-        self.refused: set[BoundedLife] = set()  # for want of room, and lingering
+        self.refused: set[BoundedLife] = set()  # refused for lack of room, and lingering
 
 
 class BoundedLife(HttpToolsProtocol):
     """Uvicorn's protocol with an end to every wait.
 
-    Uvicorn bounds neither how long a request may take to arrive nor how many connections there
-    are, and keeps one on which nothing was ever sent for as long as the client likes.
+    Uvicorn limits neither how long a request may take to arrive nor the number of connections. It
+    keeps a connection without any request for as long as the client likes.
     """
 
     def __init__(
@@ -56,24 +56,24 @@ class BoundedLife(HttpToolsProtocol):
         bounds: Bounds,
         crowd: Crowd,
     ) -> None:
-        """The first three as uvicorn's; `crowd`: the connections of the same server."""
+        """The first three parameters are uvicorn's. `crowd` has the same server's connections."""
         super().__init__(config, server_state, app_state)
         self.peer = Peer()
         self._bounds = bounds
         self._crowd = crowd
         self._was_answered = False
         self._has_ended = False  # the client sends no more
-        self._idle_since: float | None = None  # loop time
+        self._idle_since: float | None = None  # in loop time
         self._late: asyncio.TimerHandle | None = None
         self._lingered: asyncio.TimerHandle | None = None
 
-    # What the connection's bytes decide.
+    # Decided by the bytes of the connection.
 
     def _awaits(self) -> Awaited:
         raise NotImplementedError
 
     def _has_unread(self) -> bool:
-        """Whether the client may have sent what was not read."""
+        """Return whether the client may have sent bytes that were not read."""
         raise NotImplementedError
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -106,7 +106,7 @@ class BoundedLife(HttpToolsProtocol):
                 timer.cancel()
 
     def shutdown(self) -> None:
-        """Called by uvicorn: end, once what is worked on is answered."""
+        """Called by uvicorn: end the connection after the answer to the request in progress."""
         if self._awaits() is Awaited.APP:
             self.cycle.keep_alive = False
         else:
@@ -118,12 +118,12 @@ class BoundedLife(HttpToolsProtocol):
         self._watch()
 
     def resume_writing(self) -> None:
-        """Called by asyncio when it has."""
+        """Called by asyncio when the client has read them."""
         super().resume_writing()
         self._watch()
 
     def evict(self) -> None:
-        """Close at once, for another connection; this one is idle."""
+        """Close this idle connection immediately, to make room for another."""
         _LOG.warning(
             "all %d connections are in use: the one idle longest is closed",
             self._bounds.connections_max,
@@ -131,16 +131,16 @@ class BoundedLife(HttpToolsProtocol):
         self.connections.discard(self)
         self._close_now()
 
-    # Its ends.
+    # How the connection ends.
 
     def _closes(self) -> bool:
-        """Called when the transport is closed; whether it lingers."""
+        """Called when the transport is closed. Returns whether it lingers."""
         self._work_begins()
-        # Whoever closes it: a client that reads nothing would keep it open for ever.
+        # This holds whoever closes it: a client that reads nothing would keep it open forever.
         self._expect_soon()
         if self._has_ended or not self._has_unread():
             return False
-        if self not in self.connections:  # it was refused for want of room
+        if self not in self.connections:  # it was refused for lack of room
             if len(self._crowd.refused) >= self._bounds.refused_lingering_max:
                 return False
             self._crowd.refused.add(self)
@@ -157,7 +157,7 @@ class BoundedLife(HttpToolsProtocol):
         """Called when what was expected soon has not come."""
         self.transport.abort()
 
-    # Its waits.
+    # What the connection waits for.
 
     def _watch(self) -> None:
         """Set the timers for what the connection now waits for."""
@@ -177,25 +177,25 @@ class BoundedLife(HttpToolsProtocol):
             self._expect_soon()
 
     def _rest(self) -> None:
-        """Be idle, until a request begins."""
+        """Be idle until a request begins."""
         self._idle_since = self.loop.time()
         self._crowd.idle.add(self, known=self.peer.known)
-        if self._was_answered:  # before, it has until `_late`, from its beginning
+        if self._was_answered:  # before that, `_late` limits it from its start
             self._expect_nothing()
             if self.timeout_keep_alive_task is None:
                 self._rested_for_long()
 
     def _work_begins(self) -> None:
-        """Be idle no longer."""
+        """End being idle."""
         if self._idle_since is not None:
             self._idle_since = None
             self._crowd.idle.discard(self)
 
     def _rested_for_long(self) -> None:
-        """Close a connection that is idle for long; else look again when it may be."""
+        """Close a connection that has been idle for too long, otherwise schedule the next check."""
         self.timeout_keep_alive_task = None
         if self._idle_since is None:
-            return  # the next rest looks again; a timer for each would cost more
+            return  # the next rest checks again; a timer per rest would cost more
         bounds = self._bounds
         known = self.peer.known
         most = bounds.known_keep_alive_seconds if known else bounds.keep_alive_seconds

@@ -1,4 +1,4 @@
-"""Requests on a connection: read one at a time, handed to the app, or refused.
+"""Requests on a connection: reads one at a time, then gives it to the app or refuses it.
 
 Uvicorn runs the app for each request. This module decides what a request is, in the order of the
 bytes (`server/http_reader.py`).
@@ -19,7 +19,7 @@ from server.http_head import Head, Refused
 from server.http_reader import BODY_BYTES_MAX, RequestReader
 from server.peer import PEER
 
-#: Requests that wait behind one that is worked on. No provider's client sends any.
+#: Requests that may wait behind one in progress. No provider's client pipelines requests.
 PIPELINED_MAX: Final = 32
 _TOO_MANY_AHEAD: Final = Refusal(
     429, f"More than {PIPELINED_MAX} requests were sent without waiting for answers."
@@ -28,12 +28,12 @@ _BODY_TOO_LATE: Final = Refusal(503, "The body did not arrive in time.")
 
 
 class BoundedProtocol(BoundedLife):
-    """Uvicorn's protocol with requests read by us.
+    """Uvicorn's protocol, with requests that we read ourselves.
 
-    A request is handed to the app once its body has arrived, or is known to be too long; only for
-    a client that waits to be told to continue it is handed over before. One is worked on at a time:
-    what is sent behind it waits in the reader, and then in the client's system. So what is wrong
-    with one is answered after those that were sent before it.
+    The app gets a request when its body has arrived, or is known to be too long. A client may wait
+    for the order to continue; its request goes to the app before the body. One request is in
+    progress at a time. Later ones wait in the reader, and then in the client's system. So an
+    invalid request is answered after the requests sent before it.
     """
 
     def __init__(
@@ -45,17 +45,17 @@ class BoundedProtocol(BoundedLife):
         crowd: Crowd,
         front: Front,
     ) -> None:
-        """As BoundedLife's; `front` answers for the app what the app never sees."""
+        """As in BoundedLife. `front` gives the answers to requests that the app never sees."""
         super().__init__(config, server_state, app_state, bounds, crowd)
-        self.parser = None  # type: ignore[assignment]  # ours is the reader
+        self.parser = None  # type: ignore[assignment]  # the reader is ours
         self._front = front
         self._reader = RequestReader()
         self._head: Head | None = None  # of the request whose body arrives
         self._body = b""
-        self._handed_over = False  # whether the app has that one already
+        self._handed_over = False  # whether the app already has that request
         self._was_refused = False
-        self._has_surplus = False  # a body is too long, and where it ends is not looked for
-        self._ahead_left: int | None = None  # so many are still answered of what was sent ahead
+        self._has_surplus = False  # a body is too long: its end is not looked for
+        self._ahead_left: int | None = None  # how many requests sent ahead are still answered
 
     # Called by asyncio and uvicorn.
 
@@ -66,7 +66,7 @@ class BoundedProtocol(BoundedLife):
             self._advance()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Called by asyncio. True: what is worked on is answered before the connection ends."""
+        """Called by asyncio. True: the request in progress is answered before the end."""
         self._has_ended = True
         if self.transport.is_closing():
             self._close_now()
@@ -85,7 +85,7 @@ class BoundedProtocol(BoundedLife):
     # From bytes to requests.
 
     def _advance(self) -> None:
-        """Read on as far as it goes."""
+        """Read on as far as possible."""
         try:
             while not self.transport.is_closing() and (self._read_body() or self._read_head()):
                 pass
@@ -94,7 +94,7 @@ class BoundedProtocol(BoundedLife):
         self._watch()
 
     def _read_head(self) -> bool:
-        """Read the next request's head; False when there is none, or none may be read yet."""
+        """Read the next request's head. False: there is none, or it is not its turn yet."""
         if self._head is not None:
             return False
         if not self._rests():
@@ -115,19 +115,22 @@ class BoundedProtocol(BoundedLife):
         return not self._has_surplus
 
     def _hold(self) -> None:
-        """Leave what was sent ahead until its turn; who sends too much gets no more after that."""
+        """Leave requests sent ahead until their turn.
+
+        A client that sends too many gets no more answers after these.
+        """
         self.flow.pause_reading()
         if self._ahead_left is None and self._reader.holds_more_than(PIPELINED_MAX):
             self._ahead_left = PIPELINED_MAX
 
     def _begin(self, head: Head) -> None:
-        """Begin with a request whose body may be still to come."""
+        """Begin a request. Its body may not have arrived yet."""
         self._head, self._body, self._handed_over = head, b"", False
         self._work_begins()
-        self._expect_nothing()  # the body has a time of its own
+        self._expect_nothing()  # the body has its own time limit
         if head.length is not None and head.length > self._bounds.body_bytes_max:
-            # The app refuses it by what was announced; the body is read and dropped, if not for
-            # too long, so that the next request can come.
+            # The app refuses it by its announced length. The body is read and dropped, so that the
+            # next request can come. A body above BODY_BYTES_MAX is not read.
             head.expects_continue = False
             if head.length > BODY_BYTES_MAX:
                 head.keep_alive, self._head, self._has_surplus = False, None, True
@@ -136,7 +139,7 @@ class BoundedProtocol(BoundedLife):
             self._hand_over(head, None)
 
     def _read_body(self) -> bool:
-        """Read on in the body; False when there is none, or not more of it."""
+        """Read more of the body. False: there is no body, or no more of it has arrived."""
         head = self._head
         if head is None:
             return False
@@ -162,9 +165,9 @@ class BoundedProtocol(BoundedLife):
         return ended
 
     def _arrived(self, head: Head) -> None:
-        """Hand a whole request over, unless the app's front refuses it."""
-        # To refuse here costs a tenth of what it would behind the app. Refusing must be cheap, or
-        # it leaves no time for the rest.
+        """Give a whole request to the app, unless the app's front refuses it."""
+        # A refusal here costs a tenth of one by the app. Refusals must be cheap, otherwise they
+        # leave no time for other requests.
         refused = self._front.refuse_early(head, self.peer, self.loop.time())
         if refused is None:
             self._hand_over(head, self._body)
@@ -176,7 +179,7 @@ class BoundedProtocol(BoundedLife):
         self._body = b""
 
     def _hand_over(self, head: Head, body: bytes | None) -> None:
-        """Let the app begin; None: its body is still to come."""
+        """Start the app on a request. `body` None: the body is still to come."""
         self._handed_over = True
         path = head.path.decode("ascii")
         self.headers = head.fields
@@ -215,10 +218,10 @@ class BoundedProtocol(BoundedLife):
             self.cycle.message_event.set()
         self._start_asgi_task(self.cycle, self.app)
 
-    # What the life of the connection asks.
+    # Asked by the life of the connection.
 
     def _rests(self) -> bool:
-        """Whether nothing is worked on, so that an answer now is no other request's."""
+        """Return whether no request is in progress: an answer now cannot be taken for another's."""
         return self.cycle is None or self.cycle.response_complete
 
     def _awaits(self) -> Awaited:
@@ -236,7 +239,7 @@ class BoundedProtocol(BoundedLife):
         self._was_refused = True
         rests = self._rests()
         if not rests:
-            # It was handed over before its body had come, and the app waits for the rest.
+            # The app got it before its body had come, and waits for the rest.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if rests or not self.cycle.response_started:
@@ -244,7 +247,7 @@ class BoundedProtocol(BoundedLife):
         self.transport.close()
 
     def _too_late(self) -> None:
-        """Called when what was expected soon has not come: of a body, the client is told."""
+        """Called when what was expected soon has not come. The client is told if it was a body."""
         head = self._head
         if head is None or self._handed_over or self.transport.is_closing():
             self.transport.abort()

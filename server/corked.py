@@ -1,4 +1,4 @@
-"""A transport that sends what one turn of the event loop has written in one piece."""
+"""A transport that sends in one piece what one turn of the event loop has written."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from typing import Any
 
 
 class CorkedTransport:
-    """Stands for `transport`, with its methods; only when it sends and how it closes differ.
+    """Stands for `transport`, with its methods. It differs in when it sends, and in how it closes.
 
-    Uvicorn writes an answer's head and its body apart: two calls of the system, two packets, and
-    two wake-ups of the client, which are a tenth of what an answer costs us.
+    Uvicorn writes an answer's head and body separately: two system calls, two packets, and two
+    wake-ups of the client. That is a tenth of what an answer costs us.
     """
 
     def __init__(
@@ -18,11 +18,10 @@ class CorkedTransport:
         loop: asyncio.AbstractEventLoop,
         on_close: Callable[[], bool],
     ) -> None:
-        """`on_close` is called when it is closed; it answers whether to linger.
+        """`on_close` is called when the transport is closed. It returns whether to linger.
 
-        A transport that lingers has said that it ends, and reads on until `close_now`. A system
-        that closes while something is unread takes back what was sent and is not read yet: the
-        client would lose its last answers.
+        A transport that lingers has sent its end, and reads on until `close_now`. If a system
+        closes a connection with unread bytes, it takes back unread answers from the client.
         """
         self._transport = transport
         self._loop = loop
@@ -31,13 +30,13 @@ class CorkedTransport:
         self._lingers = False
 
     def write(self, data: bytes) -> None:
-        """Send `data` at the end of this turn of the loop, after what was written before it."""
+        """Send `data` at the end of this turn of the loop, after earlier writes."""
         if not self._unsent:
             self._loop.call_soon(self._send)
         self._unsent.append(data)
 
     def close(self) -> None:
-        """Send what is left, and end: at once, or when it has lingered."""
+        """Send what is left, and end: immediately, or after lingering."""
         if self.is_closing():
             return
         self._send()
@@ -48,12 +47,12 @@ class CorkedTransport:
             self._transport.close()
 
     def close_now(self) -> None:
-        """Send what is left, and close once it is sent."""
+        """Send what is left, and close when it is sent."""
         self._send()
         self._transport.close()
 
     def is_closing(self) -> bool:
-        """Whether nothing more is answered on it."""
+        """Return whether it sends no more answers."""
         return self._lingers or self._transport.is_closing()
 
     def __getattr__(self, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Why a web process cannot serve; each message says what to do about it."""
+"""Reasons why a web process cannot serve. Each message says what to do about it."""
 
 
 class ServerError(Exception):
@@ -6,4 +6,4 @@ class ServerError(Exception):
 
 
 class CannotListen(ServerError):  # noqa: N818 - named for the fact
-    """The address is taken, or not one of this machine."""
+    """The address is in use, or does not belong to this machine."""

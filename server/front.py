@@ -1,7 +1,7 @@
-"""What an app tells the server that runs it: how to answer requests that the app never sees.
+"""How an app tells its server to answer the requests that the app never sees.
 
-The server refuses what is no request by RFC 9112, what comes too late, and what finds no room. An
-app may refuse more, before a request costs anything: see `Front.refuse_early`.
+The server refuses requests that are invalid by RFC 9112, come too late, or find no room. An app may
+refuse more, before a request costs anything: see `Front.refuse_early`.
 """
 
 from collections.abc import Iterable
@@ -17,8 +17,8 @@ PLAIN_TEXT = "text/plain; charset=utf-8"
 class Refusal(NamedTuple):
     """Why the server refuses: an HTTP status and a sentence.
 
-    503 and 429 say that nothing was done, and that the same may be asked later. Others say that
-    what was sent is wrong.
+    503 and 429 mean that nothing was done, and that the client may repeat the request later. Other
+    statuses mean that the request is wrong.
     """
 
     status: int
@@ -26,30 +26,30 @@ class Refusal(NamedTuple):
 
 
 class Front(Protocol):
-    """The answers of one app that are made without it, each a whole HTTP response."""
+    """The answers that are made without calling the app. Each is a whole HTTP response."""
 
     def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:
-        """The answer to a request that need not reach the app; None: call the app.
+        """Return the answer to a request that need not reach the app. None: call the app.
 
-        Asked once per request, when its body has arrived. `now` is the loop's time in seconds.
+        The server asks once per request, when the body has arrived. `now` is loop time in seconds.
         """
 
     def refuse(self, refusal: Refusal, head: Head | None) -> bytes:
-        """The answer to what cannot be handed to the app; the connection is closed after it.
+        """Return the answer to what cannot go to the app. The connection is closed after it.
 
-        `head`: that of the request, where it could be read.
+        `head` is that of the request, if it could be read.
         """
 
 
 class PlainFront:
-    """The front of an app that refuses nothing early; its answers are plain text."""
+    """The front of an app that refuses nothing early. Its answers are plain text."""
 
     def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:  # noqa: ARG002
         """Refuse nothing."""
         return None
 
     def refuse(self, refusal: Refusal, head: Head | None) -> bytes:
-        """The message."""
+        """Return the message as plain text."""
         return response(
             refusal.status,
             f"{refusal.message}\n".encode(),
@@ -60,7 +60,7 @@ class PlainFront:
 
 
 def has_body(head: Head | None) -> bool:
-    """Whether the answer to this request has a body: to HEAD it has none."""
+    """Return whether the answer to this request has a body: an answer to HEAD has none."""
     return head is None or head.method != "HEAD"
 
 
@@ -73,7 +73,7 @@ def response(
     keep: bool,
     with_body: bool = True,
 ) -> bytes:
-    """An HTTP/1.1 response as it is sent; `keep`: the connection may be used again."""
+    """Return an HTTP/1.1 response as sent. `keep`: the connection may be used again."""
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         f"content-type: {content_type}",

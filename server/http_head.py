@@ -1,7 +1,7 @@
-"""The head of a request, read by RFC 9110 and 9112, strictly.
+"""The head of a request, read strictly by RFC 9110 and 9112.
 
-What is not as they say is refused: a proxy before us might read it in another way than we do.
-docs/adr/0014 has the table of what is refused, and with which status.
+Any deviation is refused: a proxy before us might read it in another way than we do. The table in
+docs/adr/0014 says what is refused, and with which status.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Final
 
 Fields = list[tuple[bytes, bytes]]
 
-#: Digits of a Content-Length without leading zeros; more is longer than any body.
+#: Digits of a Content-Length without leading zeros. A longer number is longer than any body.
 _LENGTH_DIGITS_MAX: Final = 18
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -27,7 +27,7 @@ _ABSOLUTE_FORM = re.compile(rb"https?://(" + _HOST_FORM + rb")(/[^?]*+|)(\?.*+|)
 _AUTHORITY_FORM = re.compile(rb"[^:/?#@\[\]]+:[0-9]+|\[[0-9A-Fa-f:.]+\]:[0-9]+")
 _TRANSFER_CODING = re.compile(rb"([!#$%&'*+\-.^_`|~0-9a-z]+)[ \t]*(;.*)?")
 
-#: What most requests are; a pattern each, since reading a head must cost little.
+#: The form of most requests. There is one pattern per part: reading a head must be cheap.
 _USUAL_LINE = re.compile(
     rb"(GET|POST) (/[A-Za-z0-9\-._~/]*+)(?:\?([A-Za-z0-9\-._~=&]*+))? HTTP/1\.([01])\r\n"
 )
@@ -38,7 +38,7 @@ _SINGLE: Final = frozenset((b"host", b"content-length"))
 
 
 class Refused(Exception):  # noqa: N818
-    """What is no request that we read; the connection ends after the answer."""
+    """Something that is not a request by our rules. The connection ends after the answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -57,17 +57,17 @@ class Head:
 
     def __init__(self, method: bytes, path: bytes, query: bytes, is_1_0: bool) -> None:
         self.method = method.decode()
-        self.path = path  # as sent, with its percent signs
+        self.path = path  # as sent, percent-encoded
         self.query = query
         self.is_1_0 = is_1_0
-        self.fields: Fields = []  # names in lower case, values without space around them
-        # These are right once it was judged.
-        self.length: int | None = 0  # of the body, in bytes; None: it comes in chunks
+        self.fields: Fields = []  # names in lower case, values without surrounding space
+        # These are valid after `judge`.
+        self.length: int | None = 0  # length of the body in bytes; None: it is chunked
         self.keep_alive = not is_1_0
         self.expects_continue = False
 
     def judge(self) -> None:
-        """Decide by the fields that are about the message itself. Raises Refused."""
+        """Decide by the fields that describe the message itself. Raises Refused."""
         fields = dict(self.fields)
         if len(fields) < len(self.fields):
             fields = self._joined()
@@ -76,10 +76,10 @@ class Head:
         if host is None and not self.is_1_0:
             raise Refused(400, "A request has one Host field.")
         if host is not None and not _HOST.fullmatch(host):
-            raise Refused(400, "The Host field is no host.")
+            raise Refused(400, "The Host field is not a host.")
         if codings is not None:
             if self.is_1_0 or length is not None:
-                raise Refused(400, "The length of the body can be read in two ways.")
+                raise Refused(400, "The length of the body is ambiguous.")
             _judge_codings(_elements(codings))
             self.length = None
         elif length is not None:
@@ -88,11 +88,11 @@ class Head:
             self.keep_alive = False
         if b"expect" in fields and not self.is_1_0:
             if set(_elements(fields[b"expect"])) != {b"100-continue"}:
-                raise Refused(417, "The only expectation that is met is 100-continue.")
+                raise Refused(417, "The only supported expectation is 100-continue.")
             self.expects_continue = self.length != 0
 
     def _joined(self) -> dict[bytes, bytes]:
-        """The fields, those of one name as one list (RFC 9110, 5.3)."""
+        """Return the fields. Those of one name are joined into one list (RFC 9110, 5.3)."""
         joined: dict[bytes, bytes] = {}
         for name, value in self.fields:
             if name in joined:
@@ -117,9 +117,9 @@ def begin_head(text: bytes) -> Head:
 
 
 def read_usual(text: bytes) -> Head | None:
-    """Read the lines of a head, each with its end; None: it is not one of the usual ones.
+    """Read the lines of a head, each with its end. None: it is not in the usual form.
 
-    This is a short way, and only that: what is not usual may be right, or may break a rule.
+    This is a shortcut. A head in another form may be valid, or may break a rule.
     """
     match = _USUAL_LINE.match(text)
     if match is None:
@@ -137,26 +137,26 @@ def read_usual(text: bytes) -> Head | None:
 
 
 def read_field(text: bytes) -> tuple[bytes, bytes]:
-    """Name and value of one line without control characters. Raises Refused."""
+    """Return name and value of one line without control characters. Raises Refused."""
     name, colon, value = text.partition(b":")
     if not colon or not _TOKEN.fullmatch(name):
-        raise Refused(400, "A line of the head is no header field.")
+        raise Refused(400, "A line of the head is not a header field.")
     return name.lower(), value.strip(b" \t")
 
 
 def _read_target(method: bytes, target: bytes) -> tuple[bytes, bytes]:
-    """Path and query of a request's target."""
+    """Return path and query of a request's target. Raises Refused."""
     if target[:1] != b"/":
         if method == b"OPTIONS" and target == b"*":
             return target, b""
         if method == b"CONNECT" and _AUTHORITY_FORM.fullmatch(target):
-            raise Refused(405, "This server is no proxy.")
+            raise Refused(405, "This server is not a proxy.")
         absolute = _ABSOLUTE_FORM.fullmatch(target)
         if absolute is None or absolute[1][:1] in (b"", b":"):
             raise Refused(400, "The request's target cannot be read.")
         target = (absolute[2] or b"/") + absolute[3]
     if not _ORIGIN_FORM.fullmatch(target):
-        raise Refused(400, "The request's target holds what no URL may hold.")
+        raise Refused(400, "The request's target has a character that a URL cannot have.")
     path, _, query = target.partition(b"?")
     return path, query
 
@@ -171,19 +171,19 @@ def _length(text: bytes) -> int:
 
 
 def _judge_codings(codings: list[bytes]) -> None:
-    """Of transfer codings only `chunked` is read; it may only be the last, and once."""
+    """Accept the transfer coding `chunked` only, once and as the last one. Raises Refused."""
     read = [_TRANSFER_CODING.fullmatch(coding) for coding in codings]
     names = [match[1] for match in read if match]
     if not names or len(names) < len(read):
         raise Refused(400, "Transfer-Encoding cannot be read.")
     if b"chunked" in names[:-1]:
-        raise Refused(400, "The transfer coding chunked is the last, and there once.")
+        raise Refused(400, "The transfer coding chunked must be the last, and appear once.")
     if names != [b"chunked"]:
-        raise Refused(501, "The only transfer coding that is read is chunked.")
+        raise Refused(501, "The only supported transfer coding is chunked.")
     if codings != [b"chunked"]:
-        raise Refused(400, "The transfer coding chunked has no parameters.")
+        raise Refused(400, "The transfer coding chunked takes no parameters.")
 
 
 def _elements(text: bytes) -> list[bytes]:
-    """The elements of a list, in lower case; empty ones do not count (RFC 9110, 5.6.1)."""
+    """Return the elements of a list in lower case. Empty ones do not count (RFC 9110, 5.6.1)."""
     return [element for part in text.lower().split(b",") if (element := part.strip(b" \t"))]

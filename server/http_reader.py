@@ -1,4 +1,4 @@
-"""Requests from the bytes of one connection; where the network cut them makes no difference.
+"""Reads requests from the bytes of one connection, wherever the network has split them.
 
 Every rule is applied at the first byte that breaks it, in the order of the bytes.
 """
@@ -11,18 +11,18 @@ from server.http_head import Head, Refused, begin_head, read_field, read_usual
 
 #: From a request's first byte to the empty line that ends its head.
 HEAD_BYTES_MAX: Final = 16 * 1024
-#: Of a whole body, as sent. What the app has refused as too long is read and dropped up to here.
+#: Of a whole body, as sent. A body that the app refused as too long is read and dropped up to here.
 BODY_BYTES_MAX: Final = 1024 * 1024
-#: Of one head, or of the trailer fields of one body.
+#: Fields of one head, or trailer fields of one body.
 FIELDS_MAX: Final = 100
 TRAILER_BYTES_MAX: Final = 16 * 1024
 #: Of the line before one chunk, and of all chunk extensions of one body.
 CHUNK_LINE_BYTES_MAX: Final = 256
 EXTENSION_BYTES_MAX: Final = 16 * 1024
-#: Lines before a request that are empty; some old clients send one after a body.
+#: Empty lines before a request. Some old clients send one after a body.
 EMPTY_LINES_MAX: Final = 8
 
-#: What no line may hold: a control character, or an end that is not CR LF.
+#: Forbidden in every line: a control character, or an end that is not CR LF.
 _ILLEGAL = re.compile(rb"[\x00-\x08\x0a-\x0c\x0e-\x1f\x7f]|\r(?=[^\n])")
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'
@@ -33,7 +33,7 @@ _CHUNK_LINE = re.compile(
 
 
 class _Next(Enum):
-    """What of a body in chunks comes next."""
+    """What comes next in a chunked body."""
 
     SIZE = auto()
     DATA = auto()
@@ -42,32 +42,32 @@ class _Next(Enum):
 
 
 class RequestReader:
-    """Feed it what arrives; ask for a head, then for its body until that has ended."""
+    """Feed it the bytes that arrive. Ask for a head, then for its body until the body has ended."""
 
     def __init__(self) -> None:
         self._data = b""
-        self._at = 0  # what is before was read
+        self._at = 0  # bytes before this index were read
         self._scanned = 0  # bytes of the next line that hold nothing illegal
-        self._head: Head | None = None  # what was read of the next one, line by line
-        self._head_bytes = 0  # of it
-        self._empty_lines = 0  # before it
-        self._left = 0  # of a body whose length was announced, in bytes
-        self._chunks: _Chunks | None = None  # of one that comes in chunks
+        self._head: Head | None = None  # the part of the next head that was read, line by line
+        self._head_bytes = 0  # bytes of that part
+        self._empty_lines = 0  # empty lines before that head
+        self._left = 0  # bytes left of a body with an announced length
+        self._chunks: _Chunks | None = None  # of a chunked body
 
     def feed(self, data: bytes) -> None:
-        """Add what has arrived."""
+        """Add bytes that have arrived."""
         self._data = self._data[self._at :] + data if self._at < len(self._data) else data
         self._at = 0
 
     @property
     def holds(self) -> bool:
-        """Whether bytes have arrived that were not read, or a head of which a part was."""
+        """Whether there are unread bytes, or a head that was read in part."""
         return self._at < len(self._data) or self._head is not None
 
     def head(self) -> Head | None:
-        """The next request without its body, or None when it has not all arrived.
+        """Return the next request without its body, or None if it has not arrived as a whole.
 
-        Ask once the body before it has ended. Raises Refused.
+        Ask after the body before it has ended. Raises Refused.
         """
         try:
             head = self._whole_head() or self._head_by_lines()
@@ -83,7 +83,7 @@ class RequestReader:
         return head
 
     def body(self) -> tuple[bytes, bool]:
-        """What has arrived of the body since it was last asked for, and whether it has ended.
+        """Return the bytes of the body that arrived since the last call, and whether it has ended.
 
         Raises Refused.
         """
@@ -98,9 +98,9 @@ class RequestReader:
         return part, not self._left
 
     def holds_more_than(self, number: int) -> bool:
-        """Whether more whole requests than that have arrived and were not read.
+        """Return whether more than `number` whole requests have arrived unread.
 
-        Ask between two requests. Looks ahead, and leaves everything as it is.
+        Ask between two requests. This looks ahead, and changes nothing.
         """
         ahead = RequestReader()
         ahead.feed(self._data[self._at :])
@@ -113,7 +113,7 @@ class RequestReader:
         return True
 
     def _whole_head(self) -> Head | None:
-        """A head that is there as a whole, and is one of the usual ones."""
+        """Return a head that is there as a whole and in the usual form, otherwise None."""
         if self._head is not None or self._scanned or self._empty_lines:
             return None
         at = self._at
@@ -141,7 +141,7 @@ class RequestReader:
                 else:
                     self._empty_lines += 1
                     if self._empty_lines > EMPTY_LINES_MAX:
-                        raise Refused(400, "There are empty lines, and no request.")
+                        raise Refused(400, "There are empty lines instead of a request.")
             elif line:
                 if len(self._head.fields) == FIELDS_MAX:
                     raise Refused(431, f"There are more than {FIELDS_MAX} header fields.")
@@ -168,13 +168,13 @@ class RequestReader:
         return b"".join(parts), ended
 
     def _line(self, most: int, too_long: int, what: str) -> bytes | None:
-        """The next line, of at most so many bytes with its end, if it is all there."""
+        """Return the next line if it is complete. `most` counts its bytes with its end."""
         data, at = self._data, self._at
         stop = min(len(data), at + most)
         known = at + max(0, self._scanned - 1)
         end = data.find(b"\r\n", known, stop)
         if _ILLEGAL.search(data, known, stop if end < 0 else end + 1):
-            raise Refused(400, f"The {what} holds a byte that it may not hold.")
+            raise Refused(400, f"The {what} has a byte that is not allowed there.")
         if end < 0:
             if len(data) - at >= most:
                 raise Refused(too_long, f"The {what} is too long.")
@@ -185,15 +185,15 @@ class RequestReader:
 
 
 class _Chunks:
-    """How far a body in chunks was read."""
+    """How much of a chunked body was read."""
 
     def __init__(self) -> None:
         self.next = _Next.SIZE
-        self.left = 0  # bytes of the present chunk
+        self.left = 0  # bytes left of the present chunk
         self._bytes = self._extension_bytes = self._trailer_bytes = self._trailers = 0
 
     def next_line(self) -> tuple[int, int, str]:
-        """Of the next line: most bytes with its end, the status when it has more, its name."""
+        """Return the next line's limit in bytes with its end, the status above it, and its name."""
         match self.next:
             case _Next.TRAILER:
                 return TRAILER_BYTES_MAX - self._trailer_bytes, 431, "trailer"
@@ -203,7 +203,7 @@ class _Chunks:
                 return CHUNK_LINE_BYTES_MAX, 400, "line before a chunk"
 
     def read(self, line: bytes) -> bool:
-        """Read a line, which is no data; whether it was the body's last. Raises Refused."""
+        """Read a line between data. Returns whether it was the body's last. Raises Refused."""
         match self.next:
             case _Next.TRAILER:
                 return self._trailer(line)
@@ -215,7 +215,7 @@ class _Chunks:
         return False
 
     def take(self, count: int) -> None:
-        """Note that so many bytes of the chunk were read. Raises Refused."""
+        """Count `count` bytes of the chunk as read. Raises Refused."""
         self.left -= count
         if not self.left:
             self.next = _Next.DATA_END
@@ -232,7 +232,7 @@ class _Chunks:
         self.next = _Next.DATA if self.left else _Next.TRAILER
 
     def _trailer(self, line: bytes) -> bool:
-        """Drop a trailer field: nobody asks for one, and it must not pass for a header field."""
+        """Drop a trailer field. Nobody asks for one, and it must not count as a header field."""
         if not line:
             return True
         self._trailer_bytes += len(line) + 2

@@ -1,40 +1,40 @@
-"""Connections on which nothing happens: which of them makes room for a new one."""
+"""Idle connections, and which of them makes room for a new one."""
 
 from collections import OrderedDict
 from typing import Protocol
 
 
 class Evictable(Protocol):
-    """A connection that can be ended at once, because nothing is worked on."""
+    """A connection that can be closed immediately, because no request is in progress."""
 
     def evict(self) -> None:
         """Close it."""
 
 
 class IdleConnections:
-    """The idle connections of one server, each since when it is idle.
+    """The idle connections of one server, in the order in which they became idle.
 
-    A connection is idle from its beginning, or from an answer, to the first byte of a request.
+    A connection is idle from its start, or from an answer, to the first byte of a request.
     """
 
     def __init__(self) -> None:
-        # By whether a signature was ever good there. In the order in which they became idle.
+        # The key: was a signature ever good there? The values are in the order of becoming idle.
         self._idle: dict[bool, OrderedDict[Evictable, None]] = {
             False: OrderedDict(),
             True: OrderedDict(),
         }
 
     def add(self, connection: Evictable, *, known: bool) -> None:
-        """Note that it is idle from now on; `known`: a signature was good there."""
+        """Record that it is idle from now on. `known`: a signature was good there."""
         self._idle[known][connection] = None
 
     def discard(self, connection: Evictable) -> None:
-        """Note that it is not idle, if it was."""
+        """Record that it is not idle any more. Harmless if it was not."""
         for idle in self._idle.values():
             idle.pop(connection, None)
 
     def evict_oldest(self) -> bool:
-        """Close the one that is idle longest, strangers first; False when there is none."""
+        """Close the one that has been idle longest, strangers first. False: there is none."""
         for idle in self._idle.values():
             if idle:
                 connection, _ = idle.popitem(last=False)

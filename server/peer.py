@@ -1,11 +1,11 @@
-"""Who is at the other end of a connection, as far as signatures have proved it."""
+"""The providers at the other end of a connection, as far as signatures have proved them."""
 
 from collections.abc import MutableMapping
 from typing import Any, Final
 
-#: Where a server that knows connections puts the Peer of a request, in its scope.
+#: The key in a request's scope where our server puts its Peer.
 PEER: Final = "betcore.peer"
-#: Providers of one connection; more come only through a proxy, which does not need to be known.
+#: Providers per connection. A proxy may have more, but does not need to be known.
 _PROVIDERS_MAX: Final = 64
 
 
@@ -23,16 +23,16 @@ class Peer:
         return bool(self._providers)
 
     def knows(self, counterparty_id: bytes) -> bool:
-        """Whether a signature of that provider was good there."""
+        """Return whether a signature of that provider was good there."""
         return counterparty_id in self._providers
 
     def note(self, counterparty_id: bytes) -> None:
-        """Note that a signature of that provider is good."""
+        """Record that a signature of that provider was good."""
         if len(self._providers) < _PROVIDERS_MAX:
             self._providers.add(counterparty_id)
 
 
 def peer_of(scope: MutableMapping[str, Any]) -> Peer:
-    """The peer of a request; from a server that knows no connections, a stranger."""
+    """Return the peer of a request. Under a server that sets none, it is a stranger."""
     peer = scope.get(PEER)
     return peer if isinstance(peer, Peer) else Peer()

@@ -1,4 +1,4 @@
-"""Uvicorn as we run it: on a socket that listens already, until it is asked to stop."""
+"""Uvicorn as we run it: on a socket that already listens, until it is asked to stop."""
 
 import errno
 import gc
@@ -16,16 +16,16 @@ from server.front import Front, PlainFront
 from server.stopping import take_signals
 
 BACKLOG = 2048  # connections that wait to be accepted
-STOP_WITHIN_SECONDS = 6  # from SIGTERM; more than a request may take
+STOP_WITHIN_SECONDS = 6  # from SIGTERM; longer than a request may take
 
-# A full collection looks at everything that lives, and stops a gateway that knows 100,000 sessions
-# for 60 ms; hardly anything that one request leaves needs it. Even a small one looks at all
-# requests in hand, which in an overload takes 50 ms: hence seldom.
+# A full collection visits every living object. It stops a gateway that knows 100,000 sessions for
+# 60 ms, and hardly anything that a request leaves needs it. Even a small collection visits all
+# requests in progress, which takes 50 ms under overload. Collections are therefore rare.
 _COLLECT_AFTER = (50_000, 20, 1_000)  # objects; then collections of the younger generation
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 is any free one. Raises CannotListen."""
+    """Return a listening socket. Port 0 means any free one. Raises CannotListen."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -43,9 +43,9 @@ def serve_http(
     front: Front | None = None,
     stop_within_seconds: int = STOP_WITHIN_SECONDS,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what has arrived, and return.
+    """Serve until SIGTERM or SIGINT. Then answer what has arrived, and return.
 
-    `front`: what answers for the app what the app never sees, if not in plain text.
+    `front` answers requests that the app never sees. The default answers in plain text.
     """
     config = http_config(app, stop_within_seconds)
     server = Server(config, listener, bounds, front or PlainFront())
@@ -55,7 +55,7 @@ def serve_http(
 
 
 def http_config(app: ASGIApp, stop_within_seconds: int = STOP_WITHIN_SECONDS) -> uvicorn.Config:
-    """How uvicorn runs an app: the event loop, no log of its own, no header of its own."""
+    """Return uvicorn's configuration: the event loop, no log and no headers of its own."""
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -71,9 +71,9 @@ def http_config(app: ASGIApp, stop_within_seconds: int = STOP_WITHIN_SECONDS) ->
 
 
 class Server(uvicorn.Server):
-    """Uvicorn's server, at a socket that listens already, with acceptor and protocol of ours.
+    """Uvicorn's server on a socket that already listens, with our acceptor and protocol.
 
-    Of its configuration, where to listen, TLS, the protocol and the bounds are not looked at.
+    It ignores its configuration of address, TLS, protocol and limits.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
     def make_protocol(self) -> BoundedProtocol:
-        """The protocol of one new connection."""
+        """Return the protocol of one new connection."""
         return BoundedProtocol(
             config=self.config,
             server_state=self.server_state,

@@ -1,1 +1,1 @@
-"""What game providers call: the signed calls about bets, balances and states."""
+"""The API for game providers: signed calls about bets, balances and states of bets."""

@@ -1,8 +1,8 @@
-"""One line in the log for each answer that is not success: which request it was, and why.
+"""Logs one line for each answer that is not success: which request it was, and why.
 
-Of many that are alike only the first few of each ten seconds are written, and then how many more
-there were. What is not written is not put together either, so that a flood costs next to nothing.
-A successful answer never comes here.
+Per ten seconds only the first few lines of one kind are written, and then how many more there were.
+The others are not even formatted, so that a flood costs next to nothing. Successful answers are
+never logged here.
 """
 
 import asyncio
@@ -20,18 +20,18 @@ from logs.throttle import Throttle
 from models.errors import InvalidRequest
 
 _LOG = logging.getLogger("betcore.answers")
-#: What a scope holds once a request with a body was refused: the body, in which the bet is named.
+#: The key in a scope for the body of a refused request. The body names the bet.
 BODY: Final = "betcore.body"
 
 _WINDOW_SECONDS: Final = 10.0
-#: Lines of one kind in a window. What is usual in a game (no money, a closed session) is no alarm.
+#: Lines of one kind per window. Usual answers (no money, a closed session) are not an alarm.
 _USUAL_MOST, _UNUSUAL_MOST = 5, 10
 _USUAL: Final = range(2, 8)  # codes
 _LOOK_EVERY_SECONDS: Final = 1.0
 
 
 class _Kind(NamedTuple):
-    """What is alike. Nothing in it is from outside."""
+    """What lines of one kind have in common. Nothing in it comes from outside."""
 
     status: int
     code: int
@@ -48,10 +48,10 @@ def log_answer(
     query: bytes = b"",
     body: bytes = b"",
 ) -> None:
-    """Note that a request was answered with this error.
+    """Record that a request was answered with this error.
 
-    Call it once for each such answer, wherever it is made. `headers` are the request's, names in
-    lower case. `path` may have a query. What is not known is left out.
+    Call it once for each such answer, wherever the answer is made. `headers` are the request's,
+    with names in lower case. `path` may have a query. Leave out what is not known.
     """
     cause, *detail = error.why or (error.reason or error.message,)
     kind = _Kind(error.status, error.code, str(cause))
@@ -59,7 +59,7 @@ def log_answer(
     if not _throttle.lets(kind, _USUAL_MOST if is_usual else _UNUSUAL_MOST):
         return
     reason = f"{cause}: {str(detail[0]) % tuple(detail[1:])}" if detail else cause
-    found = dict(reversed(list(headers)))  # of a header that is there twice, the first
+    found = dict(reversed(list(headers)))  # if a header is there twice, the first one counts
     _LOG.log(
         _level(kind),
         "answer status=%d code=%d reason=%s request=%s provider=%s session=%s bet=%s",
@@ -74,13 +74,16 @@ def log_answer(
 
 
 def log_answer_in(scope: Scope, error: ApiError) -> None:
-    """Note that the request of an ASGI scope was answered with this error."""
+    """Record that the request of an ASGI scope was answered with this error."""
     query = scope.get("query_string", b"")
     log_answer(error, scope["headers"], scope["path"], query, scope.get(BODY, b""))
 
 
 def sum_up(*, everything: bool = False) -> None:
-    """Say how many were not written, of the windows that ended; or of all, at the end."""
+    """Log how many lines were left out in the windows that ended.
+
+    `everything`: in the present windows too, for the end of the process.
+    """
     for kind, count in _throttle.ended(everything=everything):
         _LOG.log(
             _level(kind),
@@ -93,7 +96,7 @@ def sum_up(*, everything: bool = False) -> None:
 
 
 async def keep_summing_up() -> None:
-    """Sum up until cancelled; then for the last time."""
+    """Log these numbers until cancelled, then for the last time."""
     try:
         while True:
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
@@ -117,7 +120,7 @@ def _bet_in(body: bytes) -> object:
         bet_id = read_object(body).get("betId")
     except InvalidRequest:
         return None
-    return bet_id if isinstance(bet_id, str) else None  # a number is one too (`JsonNumber`)
+    return bet_id if isinstance(bet_id, str) else None  # a number is a str too (`JsonNumber`)
 
 
 def _bet_asked(query: bytes) -> str | None:

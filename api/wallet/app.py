@@ -1,4 +1,4 @@
-"""The wallet as an ASGI app: its routes, its error handlers, its lifespan."""
+"""The wallet as an ASGI app: its routes, error handlers and lifespan."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -20,7 +20,7 @@ from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from settings import Settings, settings
 
-#: Where a session is in a path.
+#: The place of a session's id in a path.
 SESSION_PATH: Final = "/v1/sessions/{session_id}"
 _BEFORE_SESSION = SESSION_PATH.partition("{")[0]
 _AFTER_SESSION = "/bets/"
@@ -35,7 +35,7 @@ BETS: dict[str, type[BetCommand]] = {
 
 
 def create_app(configured: Settings | None = None) -> Starlette:
-    """The gateway's ASGI app; without settings, those of the environment."""
+    """Return the gateway's ASGI app. Without settings, it uses those of the environment."""
     gateway = Gateway(configured or settings())
     bets = {name: BetCall(gateway, command) for name, command in BETS.items()}
     app = ShortcutApp(
@@ -70,23 +70,23 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 class ShortcutApp(Starlette):
-    """Starlette's app, but for bets, to which its middleware and router cost more than our steps.
+    """Starlette's app with a shortcut for bets: `POST /v1/sessions/{session_id}/bets/{name}`.
 
-    `POST /v1/sessions/{session_id}/bets/{name}` goes straight to its endpoint.
-    The endpoint is the route's own, and is given what the route would give it; its errors are
-    answered as the app's handlers answer them.
+    The shortcut goes straight to the endpoint, because Starlette's middleware and router cost more
+    than our own steps of a bet. The endpoint is the route's own, and gets what the route would give
+    it. Its errors are answered as the app's handlers answer them.
     """
 
     def __init__(self, bets: Mapping[str, ASGIApp], **parts: Any) -> None:
-        """`bets`: the endpoints by name, which are among the routes too; `parts`: Starlette's."""
+        """`bets`: endpoints by name, which also have routes. `parts`: Starlette's arguments."""
         super().__init__(**parts)
         self._bets = bets
         self._shortcut = ServerErrorMiddleware(self._answer, handler=render_unexpected)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or live from start to stop."""
+        """Answer one request, or run the lifespan."""
         if _ENCODED_SLASH in (scope.get("raw_path") or b"").lower():
-            # It is data and separates nothing, and no path of ours has a slash as data.
+            # An encoded slash is data and separates nothing. None of our paths has a slash as data.
             scope["app"], scope["endpoint"] = self, _no_such_path
             await self._shortcut(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""Who calls: the signature of a request against the secrets of its provider. Nothing is stored."""
+"""Authenticates requests: checks each signature against its provider's secrets. Stores nothing."""
 
 import asyncio
 import hmac
@@ -17,28 +17,28 @@ from models.ledger.lookup import Lookup
 from settings import Settings
 
 _NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
-# Failed authentications ask for newer secrets; this bounds what a flood of them can cost.
+# A failed authentication reads newer secrets. This limits what a flood of failures can cost.
 _SPACING_SECONDS = 0.05
-# What we say ourselves; a driver's message may name hosts and users.
+# Errors with our own text. A driver's message may name hosts and users.
 _TELLABLE = (UnsupportedDatabase, NoKey, BadKey, SecretsLocked)
 _UNREACHABLE = "PostgreSQL cannot be reached or read; the log says why."
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A call whose signature is good."""
+    """A call with a good signature."""
 
     provider_id: int
     call: Call
 
 
 class Authenticator:
-    """Knows every active secret; at most as old as `directory_max_age_seconds`."""
+    """Knows every active secret. They are at most `directory_max_age_seconds` old."""
 
     def __init__(self, settings: Settings, lookup: Lookup) -> None:
         self._settings = settings
         self._secrets: Secrets = {}
-        self._read_at = float("-inf")  # when the reading of `_secrets` began, loop time
+        self._read_at = float("-inf")  # loop time when the reading of `_secrets` began
         self._trouble = _UNREACHABLE
         self._directory = Directory(settings)
         decrypted = self._directory.decrypted
@@ -50,7 +50,7 @@ class Authenticator:
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to read the secrets anew every so often."""
+        """Begin to reread the secrets periodically."""
         self._keeper = asyncio.create_task(self._keep_fresh())
 
     async def stop(self) -> None:
@@ -60,10 +60,11 @@ class Authenticator:
         await self._newest.stop()
 
     async def authenticate(self, call: Call, deadline: Deadline) -> Signed:
-        """The call, if its timestamp is near and its signature good.
+        """Return the call if its timestamp is recent and its signature good.
 
-        A secret that was just added counts at once: whoever fails is tried again with secrets read
-        since. Raises ApiError: 401, the same for every reason; 503 when secrets cannot be read.
+        A secret that was just added is valid immediately: a call that fails is checked again with
+        newly read secrets. Raises ApiError: the same 401 for every reason; 503 if secrets cannot be
+        read.
         """
         tolerance_ms = self._settings.timestamp_tolerance_seconds * 1000
         age_ms = time.time() * 1000 - call.stamp_ms
@@ -86,16 +87,16 @@ class Authenticator:
 
     @property
     def trouble(self) -> str:
-        """Why nobody can be authenticated, in one line for an operator; "" when they can."""
+        """Why nobody can be authenticated, in one line for an operator. "": they can."""
         return "" if self.fresh else self._trouble
 
     @property
     def warnings(self) -> list[str]:
-        """Which providers cannot be authenticated, though others can; lines for an operator."""
+        """Which providers cannot be authenticated, though others can, in lines for an operator."""
         return self._directory.warnings
 
     def _signer(self, call: Call) -> int | None:
-        """The provider that signed the call; the work is the same whether it exists or not."""
+        """Return the provider that signed the call. An unknown provider takes the same work."""
         counterparty_id = call.counterparty_id.decode()
         provider_id, secrets = self._secrets.get(counterparty_id, _NOBODY)
         good = False
@@ -105,16 +106,16 @@ class Authenticator:
         return provider_id if good and secrets is not _NOBODY[1] else None
 
     def _badly_signed(self, call: Call) -> ApiError:
-        """For an unknown provider and a wrong signature alike, up to the very same line or none.
+        """Return one error for unknown providers and wrong signatures, with the same log throttle.
 
-        Were they throttled apart, the time of the answer would tell which providers exist.
+        With separate throttles, the time of the answer would reveal which providers exist.
         """
         counterparty_id = call.counterparty_id.decode()
         detail = "the provider is unknown"
         if counterparty_id in self._secrets:
-            detail = "no secret of the provider makes it"
+            detail = "no secret of the provider matches it"
         elif counterparty_id in self._directory.locked:
-            detail = "its secrets have a key that the gateway does not have"
+            detail = "the gateway does not have the key of its secrets"
         return unauthorized("the signature is not good", detail)
 
     async def _refresh(self, deadline: Deadline) -> None:

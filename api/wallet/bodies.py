@@ -1,4 +1,4 @@
-"""A body's bytes as a JSON object, by the rules of PROTOCOL.md, "Types"."""
+"""Reads a body's bytes as a JSON object, by the rules of PROTOCOL.md, "Types"."""
 
 import json
 import re
@@ -7,20 +7,20 @@ from models.errors import InvalidRequest
 from models.money import JsonNumber
 
 _LEVELS_MAX = 16
-# A string that does not end takes all that is left, and nothing is tried twice (`++`, `*+`): with
+# An unterminated string takes all that is left, and nothing is tried twice (`++`, `*+`). With
 # backtracking, 16 KiB of quotes would keep the gateway busy for half a second.
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 class _Ambiguous(dict[str, object]):
-    """An object in which a key was given twice."""
+    """An object that names a key twice."""
 
 
 def read_object(body: bytes) -> dict[str, object]:
-    """Read a JSON object; its numbers stay the characters they were (`JsonNumber`).
+    """Read a JSON object. Its numbers keep their characters (`JsonNumber`).
 
-    Refused are: what is not UTF-8, not JSON, not an object, nested more than 16 levels, or names a
-    key twice. Unknown fields may hold anything. Raises InvalidRequest.
+    Raises InvalidRequest for a body that is not UTF-8, not JSON, not an object, nested more than 16
+    levels, or names a key twice. Unknown fields may hold anything.
     """
     try:
         text = body.decode()
@@ -44,8 +44,8 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return read if len(read) == len(pairs) else _Ambiguous(read)
 
 
-#: Numbers are not converted before a rule asks for them: a float would not be exact, and a huge
-#: integer in a field nobody reads is nobody's business. `NaN` and its like are no numbers to us.
+#: Numbers are not converted before a rule asks for them. A float would not be exact, and a huge
+#: integer in an unknown field must not matter. `NaN` and the like are not numbers to us.
 _DECODE = json.JSONDecoder(
     parse_float=JsonNumber,
     parse_int=JsonNumber,
@@ -55,7 +55,7 @@ _DECODE = json.JSONDecoder(
 
 
 def _levels(text: str) -> int:
-    """How deep brackets are nested, leaving out those inside strings."""
+    """Return how deep brackets are nested, not counting those inside strings."""
     level = deepest = 0
     for match in _STRING_OR_BRACKET.finditer(text):
         character = match[0]

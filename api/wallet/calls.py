@@ -1,4 +1,4 @@
-"""One call as it came: its four headers and the exact bytes of its body."""
+"""One call as it came: its four headers, and the exact bytes of its body."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ _FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request whose headers have the right form; nothing about it is proved yet."""
+    """A request with well-formed headers. Nothing about it is proved yet."""
 
     counterparty_id: bytes
     timestamp: bytes
@@ -41,7 +41,7 @@ class Call:
 
     @property
     def message(self) -> bytes:
-        """What is signed: the body, if there is one, and three headers, joined by points."""
+        """The signed message: the body, if there is one, and three headers, joined by dots."""
         parts = (self.counterparty_id, self.timestamp, self.nonce)
         return b".".join((self.body, *parts) if self.body else parts)
 
@@ -49,7 +49,7 @@ class Call:
 async def read_call(scope: Scope, receive: Receive, bytes_max: int, deadline: Deadline) -> Call:
     """Read a request's body, then the form of its headers.
 
-    Raises ApiError: 413 for a body over `bytes_max`, 503 for one that does not come in time, 401
+    Raises ApiError: 413 for a body over `bytes_max`, 503 for one that does not arrive in time, 401
     for a header that is missing, malformed or there twice.
     """
     headers = _headers(scope)
@@ -67,7 +67,7 @@ async def read_call(scope: Scope, receive: Receive, bytes_max: int, deadline: De
 
 
 def well_formed_nonce(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The `X-Request-Id` of a request with these headers, if it has one and only one."""
+    """Return the `X-Request-Id` of these headers if there is exactly one and it is well-formed."""
     nonces = [value for name, value in headers if name == b"x-request-id"]
     if len(nonces) != 1 or not _NONCE.fullmatch(nonces[0]):
         return None
@@ -75,7 +75,7 @@ def well_formed_nonce(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes] | None:
-    """The four headers, or None when one is missing, malformed or there twice."""
+    """Return the four headers, or None if one is missing, malformed or there twice."""
     found: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         form = _FORMS.get(name)
@@ -87,7 +87,7 @@ def _headers(scope: Scope) -> dict[bytes, bytes] | None:
 
 
 def _what_is_wrong(scope: Scope) -> str:
-    """Which of the four headers is missing, malformed or there twice: for the log."""
+    """Return, for the log, which of the four headers is missing, malformed or there twice."""
     for name, form in _FORMS.items():
         values = [value for header, value in scope["headers"] if header == name]
         if len(values) != 1 or not form.fullmatch(values[0]):
@@ -100,7 +100,7 @@ async def _body(scope: Scope, receive: Receive, bytes_max: int, deadline: Deadli
     _refuse_announced(scope, bytes_max)
     body: bytes = b""
     try:
-        # Around the first part too: a body may be announced and never come.
+        # The first part has a limit too: a body may be announced and never come.
         async with asyncio.timeout(deadline.seconds_left()):
             while True:
                 message = await receive()
@@ -117,10 +117,10 @@ async def _body(scope: Scope, receive: Receive, bytes_max: int, deadline: Deadli
 
 
 def _refuse_announced(scope: Scope, bytes_max: int) -> None:
-    """Refuse a body that says it is too long, before reading it."""
+    """Refuse a body that announces too great a length, before reading it."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            digits = value.lstrip(b"0")  # of a number of any length, which `int` may refuse
+            digits = value.lstrip(b"0")  # a number may be too long for `int`
             if len(digits) > _DIGITS_MAX or int(digits or b"0") > bytes_max:
                 raise _too_large(bytes_max)
 

@@ -1,4 +1,4 @@
-"""Many look-ups as one: those that arrive while one is under way share the next."""
+"""Combines look-ups: all that arrive while one is in progress share the next one."""
 
 import asyncio
 import logging
@@ -18,13 +18,13 @@ _LOG.addFilter(WarningThrottle())
 
 
 class LookupFailed(BetcoreError):  # noqa: N818
-    """The look-up could not be made; whether there is such a thing is not known."""
+    """The look-up failed. Whether the thing exists is unknown."""
 
 
 class Coalesced(Generic[Key, Value]):
-    """Calls `load(keys)` in a thread of its own, one call at a time, for all who wait.
+    """Calls `load(keys)` in its own thread, one call at a time, for everybody who waits.
 
-    An answer always comes from a load that began after the question: nothing is remembered here.
+    An answer always comes from a load that began after the question. Nothing is cached here.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Coalesced(Generic[Key, Value]):
     ) -> None:
         """`close` is called at the end, in the same thread as `load`.
 
-        `spacing_seconds`: the least time between two loads, whoever asks how often.
+        `spacing_seconds` is the least time between two loads, however often somebody asks.
         """
         self._load = load
         self._close = close
@@ -45,7 +45,7 @@ class Coalesced(Generic[Key, Value]):
         self._loading: asyncio.Task[None] | None = None
 
     async def get(self, key: Key, deadline: Deadline) -> Value:
-        """The value of one key. Raises LookupFailed, also when it takes too long."""
+        """Return the value of one key. Raises LookupFailed, also when the deadline passes."""
         answer: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
         self._asked.append((key, answer))
         if self._loading is None:
@@ -57,7 +57,7 @@ class Coalesced(Generic[Key, Value]):
         return answer.result()
 
     async def stop(self) -> None:
-        """Wait for nobody; the thread ends with its present load."""
+        """Stop without waiting. The thread ends after its present load."""
         if self._loading is not None:
             self._loading.cancel()
         self._executor.submit(self._close)

@@ -1,4 +1,4 @@
-"""Who may sign: the secrets of providers, decrypted, and only those that an operator put there."""
+"""Decrypts the secrets of providers, and accepts only those that an operator made."""
 
 import logging
 import time
@@ -25,10 +25,10 @@ class SecretsLocked(BetcoreError):  # noqa: N818
 
 
 class Directory:
-    """Decrypts what the database holds, each row once for as long as it stays the same.
+    """Decrypts the secrets of the database, each row once for as long as it stays the same.
 
-    A row that cannot be decrypted was not put there by an operator, or not there: it is no secret,
-    and the log names it.
+    A row that cannot be decrypted was not put there by an operator, or was moved from elsewhere. It
+    is not accepted as a secret, and the log names it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -37,7 +37,7 @@ class Directory:
         self._told_at = float("-inf")
         self._refusal: BetcoreError | None = None
         self._reminder = Reminder(_LOG)
-        #: For each provider of which no secret can be decrypted for want of a key: the key's id.
+        #: For each provider whose secrets all have a key that is missing here: that key's id.
         self.locked: Mapping[str, str] = {}
         try:
             self._cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
@@ -45,7 +45,7 @@ class Directory:
             self._refusal = error
 
     def decrypted(self, stored: Sequence[Stored]) -> Secrets:
-        """The secrets of every provider. Raises NoKey, BadKey, or SecretsLocked."""
+        """Return the secrets of every provider. Raises NoKey, BadKey, or SecretsLocked."""
         if self._refusal is not None:
             raise self._refusal
         if stored and not any(self._cipher.knows(encrypted.key) for _, encrypted in stored):
@@ -71,7 +71,7 @@ class Directory:
 
     @property
     def warnings(self) -> list[str]:
-        """Which providers cannot sign in for want of a key, and the cure: a line for each key."""
+        """Which providers cannot sign in for lack of a key, and the remedy: one line per key."""
         of_key: dict[str, list[str]] = {}
         for provider, key in self.locked.items():
             of_key.setdefault(key, []).append(provider)
@@ -85,7 +85,7 @@ class Directory:
             return why
 
     def _tell(self, bad: Mapping[Stored, Undecryptable]) -> None:
-        """Log what cannot be decrypted: each once, and seldom, whatever is done to the rows."""
+        """Log rows that cannot be decrypted: each once, and rarely even if rows keep changing."""
         now = time.monotonic()
         fresh = [one for one in bad if one not in self._told]
         if not fresh or now - self._told_at < _TELL_EVERY_SECONDS:

@@ -1,4 +1,4 @@
-"""The wallet's answers that are made without its app: what is refused before it costs anything."""
+"""The wallet's answers without its app, for requests refused before they cost anything."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -15,19 +15,19 @@ from server.peer import Peer
 
 _NONCE: Final = b"0" * 32
 _OVERLOADED: Final = try_later(OVERLOADED)
-#: Statuses by which the server says that nothing was done, and that the same may be asked later.
+#: Statuses that mean: nothing was done, and the client may repeat the request later.
 _LATER: Final = (429, 503)
 
 
 class WalletFront:
-    """What the wallet tells the server; see `server.front.Front`."""
+    """What the wallet tells the server. See `server.front.Front`."""
 
     def __init__(self, load_shedder: LoadShedder, retry_after_seconds: int) -> None:
         """`retry_after_seconds`: told with code 99."""
         self._load_shedder = load_shedder
         self._retry_after = f"retry-after: {retry_after_seconds}"
-        #: The answer to a bet that is turned away, since refusing must be cheap: by whether it has
-        #: a nonce, and whether the connection is kept.
+        #: The answer to a bet that is shed, made once because refusing must be cheap. Keys: whether
+        #: the bet has a nonce, and whether the connection is kept.
         self._turned_away = {
             (has_nonce, keep): self._whole(
                 _OVERLOADED, [(b"x-request-id", _NONCE)] if has_nonce else [], keep=keep
@@ -37,7 +37,7 @@ class WalletFront:
         }
 
     def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:
-        """The answer to a bet that is one too many; None to all else."""
+        """Return the answer to a bet that is shed, or None for any other request."""
         # Every POST of the wallet is a bet.
         if head.method != "POST" or not self._load_shedder.turns_away(head.fields, peer, now):
             return None
@@ -47,7 +47,7 @@ class WalletFront:
         return made if nonce is None else made.replace(_NONCE, nonce.encode())
 
     def refuse(self, refusal: Refusal, head: Head | None) -> bytes:
-        """The answer to what is no request of ours, or comes too late, or finds no room."""
+        """Return the answer to an invalid or late request, or to one that finds no room."""
         status, message = refusal
         later = status in _LATER
         error = ApiError(status, Code.TRY_LATER, message) if later else invalid(message, status)

@@ -1,4 +1,4 @@
-"""Is this gateway alive, and is it ready: for load balancers and process managers."""
+"""Health checks for load balancers and process managers: is this gateway alive, is it ready?"""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,9 +14,9 @@ async def alive(request: Request) -> Response:  # noqa: ARG001
 
 
 async def ready(request: Request) -> Response:
-    """200 when requests can be authenticated and admitted, else 503 and why they cannot.
+    """Answer 200 if requests can be authenticated and admitted, otherwise 503 and the reason.
 
-    `warnings` are what should be changed all the same.
+    `warnings` name what should be fixed although the gateway is ready.
     """
     gateway: Gateway = request.app.state.gateway
     if trouble := gateway.trouble:

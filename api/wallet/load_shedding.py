@@ -1,6 +1,6 @@
-"""Load shedding: which bets are refused before they cost anything, and who is let in when.
+"""Load shedding: which bets are refused before they cost anything, and which requests enter when.
 
-The queue may be crowded, or this process. Every threshold is here, with its unit.
+The queue may be overloaded, or this process. Every threshold is here, with its unit.
 """
 
 import asyncio
@@ -16,67 +16,72 @@ from settings import Settings
 
 Key = TypeVar("Key", bound=Hashable)
 
-#: How long an answer of Redis counts. A queue that is full takes longer than this to be worked off.
+#: How long an answer of Redis is valid. A full queue takes longer than this to drain.
 _REMEMBERED_SECONDS: Final = 0.05
 _LOOK_EVERY_SECONDS: Final = 0.02
-#: Parts of the longest wait in the queue between which the share to refuse grows from none to all:
-#: of a provider that bets alone; of one that others suffer from. The first is long, so that workers
-#: never want for work; the second is short, because the others wait as long.
+#: Fractions of the longest wait in the queue. Between the two bounds the share of refused bets
+#: grows from none to all. The first pair is for a provider that bets alone. It is wide, so that
+#: workers never run out of work. The second pair is for one whose load delays others. It is low,
+#: because the others wait as long.
 _ALONE: Final = (0.25, 1.0)
 _AMONG_OTHERS: Final = (0.05, 0.25)
-#: The same, of the longest time for which this process may keep a request waiting.
+#: The same as fractions of the longest time for which this process may keep a request waiting.
 _LATE: Final = (0.5, 1.0)
-#: While this share or more is turned away, a session may have this part under way of what it may.
+#: From this share of refused bets on, a session's limit of bets in flight is divided by the second
+#: number.
 _CROWDED_SHARE, _CROWDED_PART = 0.1, 8
-#: The lane of the intake for those whose connection has not proved who they are.
+#: The intake's lane for connections that have not proved who they are.
 STRANGERS: Final = b""
-#: What a provider used counts by half after so long.
+#: The time after which a provider's recorded use counts half.
 _HALF_LIFE_SECONDS: Final = 1.4
-#: Of a bet, what is left when its provider is no longer one of those who bet: after 8 s.
+#: What is left of one bet after 8 s. Below it, a provider no longer counts as betting.
 _FORGOTTEN: Final = 0.02
-#: Whoever uses this part of what the greatest user does, or more, is not below a fair share. To
-#: take from the greatest alone, until it is none, leaves everybody what max-min fairness gives.
+#: The fraction of the greatest user's use above which a provider is not below its fair share. Bets
+#: of the greatest user alone are refused, until it is no longer the greatest. That leaves everybody
+#: the share that max-min fairness gives.
 _GREAT_PART: Final = 0.8
 
 
 class LoadShedder:
-    """The share of new bets that should not be let in, and who is in.
+    """The share of new bets to refuse, and the requests that are in.
 
-    The share grows with the wait of the first in the queue, as `admit.lua` last said, and with the
-    time for which this process keeps those waiting whom it has not looked at yet. So what is let in
-    settles at what can be done; a bound alone would be all or nothing, for seconds each.
+    The share grows with the time that the queue's first job has waited, as `admit.lua` last
+    reported. It also grows with the time for which this process keeps requests waiting before it
+    looks at them. So the admitted load settles at what can be done. A hard limit would refuse all
+    or nothing, for seconds each.
 
-    Only what had a good signature counts as somebody's. The provider that a request names before
-    is a hint: whoever names another gets no more by it than a look at the signature.
+    Only requests with a good signature count as a provider's. Before that, the named provider is a
+    hint. A request that names another one gains no more than a check of its signature.
     """
 
     def __init__(self, settings: Settings) -> None:
-        """Its bounds are those of the gateway process in `settings`."""
-        # A turn with more than a script admits would take as long as the overload is great, and
-        # what is to be refused would wait for its end.
+        """The limits are those of the gateway process in `settings`."""
+        # A turn that let in more than one script admits would take longer with a greater overload.
+        # The requests to refuse would wait for its end.
         self.intake = Intake(settings.admissions_per_script_max)
         self._settings = settings
         self._shares = Shares()
         self._lag = 0.0  # seconds
         self._lag_borne = _LATE[0] * settings.loop_lag_max_seconds
-        self._queued = 0.0  # of the longest wait, the part that the first in the queue has waited
-        self._until = float("-inf")  # loop time, of the queue's wait
-        self._owed = 0.0  # turned away too few, as a fraction of one
+        self._queued = 0.0  # the wait of the queue's first job, as a fraction of the longest wait
+        self._until = float("-inf")  # loop time until which `_queued` is valid
+        self._owed = 0.0  # refusals still due, as a fraction of one
         self._in_flight = 0
         self._of_provider: dict[bytes, int] = {}
-        # By provider too: the path is not signed, and may name a session of another one.
+        # By provider too: the path is not signed, and may name another provider's session.
         self._of_session: dict[tuple[bytes, str], int] = {}
 
     @contextmanager
     def admitted(self, provider: bytes, session_id: str, now: float) -> Iterator[None]:
-        """While a signed request is worked on; `session_id`: whose bet it is, "" if none.
+        """Count a signed request as in progress within the context. `session_id` is the bet's, or
+        "" if it is no bet.
 
-        Nobody without a signature must keep out those who have one: so it counts from here. What
-        is refused here has left no trace, and may be sent again as it is. `now` is loop time.
-        Raises ApiError 99 if it may not be worked on.
+        Requests without a signature must not keep out those with one, so counting begins here. A
+        request that is refused here has left no trace, and may be sent again as it is. `now` is
+        loop time. Raises ApiError 99 if the request may not be processed.
         """
         if self.is_full(provider):
-            raise try_later("Too many requests are being worked on.")
+            raise try_later("Too many requests are in progress.")
         if session_id and self.has_enough(provider, session_id, now):
             raise try_later(OVERLOADED)
         self.count_in(provider, session_id)
@@ -86,7 +91,7 @@ class LoadShedder:
             self.count_off(provider, session_id)
 
     def count_in(self, provider: bytes, session_id: str) -> None:
-        """Note that a signed request is worked on; `session_id`: whose bet it is, '' if none."""
+        """Record that a signed request is in progress. `session_id` is as in `admitted`."""
         self._in_flight += 1
         self._of_provider[provider] = self._of_provider.get(provider, 0) + 1
         if session_id:
@@ -95,17 +100,17 @@ class LoadShedder:
             self._of_session[key] = self._of_session.get(key, 0) + 1
 
     def count_off(self, provider: bytes, session_id: str) -> None:
-        """Note that it is answered."""
+        """Record that the request is answered."""
         self._in_flight -= 1
         _count_off(self._of_provider, provider)
         if session_id:
             _count_off(self._of_session, (provider, session_id))
 
     def is_full(self, provider: bytes) -> bool:
-        """Whether no more of a provider's requests may be worked on, not even a question.
+        """Return whether no more of a provider's requests may be in progress, not even questions.
 
-        So many may be in all. One that has less than its part of them is let in all the same, or
-        another could have them all.
+        The limit is for all providers. A provider below its equal part of it is always let in.
+        Otherwise another one could take it all.
         """
         most = self._settings.requests_in_flight_max
         if self._in_flight < most:
@@ -114,20 +119,23 @@ class LoadShedder:
         return own * (len(self._of_provider) + (own == 0)) >= most
 
     def note(self, thousandths: int, now: float) -> None:
-        """Note for what part of the longest wait the first has waited, says Redis (loop time)."""
+        """Record how long the queue's first job has waited, in thousandths of the longest wait.
+
+        Redis reports it. `now` is loop time.
+        """
         self._queued = thousandths / 1000
         self._until = now + _REMEMBERED_SECONDS
 
     def has_enough(self, provider: bytes, session_id: str, now: float) -> bool:
-        """Whether so many bets of that session are worked on that no more may be (loop time)."""
+        """Return whether the session is at its limit of bets in progress. `now` is loop time."""
         most = self._settings.bets_of_session_max
-        # A lane is taken once in a queue's length: the longer that is, the fewer fit in time.
+        # A lane is taken once per queue length: the longer that is, the fewer bets fit in time.
         if self._share(provider, provider, now) >= _CROWDED_SHARE:
             most = max(1, most // _CROWDED_PART)
         return self._of_session.get((provider, session_id), 0) >= most
 
     def turns_away(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer, now: float) -> bool:
-        """Whether the bet that has just come is one of those to refuse; ask once for each."""
+        """Return whether to refuse the bet that has just come. Call it once per bet."""
         if (
             now >= self._until
             and self.intake.is_empty
@@ -148,13 +156,13 @@ class LoadShedder:
         return True
 
     def _share(self, provider: bytes, lane: bytes, now: float) -> float:
-        """The share of a provider's bets to refuse; none at 0 and below, all at 1 and above."""
+        """Return the share of a provider's bets to refuse: 0 or less is none, 1 or more is all."""
         queued = self._queued if now < self._until else 0.0
         late = self.intake.waited(lane, now)
         if self._shares.is_alone(provider):
             share = _between(_ALONE, queued)
         elif provider and not self._shares.is_great(provider):
-            # Others are refused before it is; if they are not the cause, Redis refuses at the end.
+            # Bets of others are refused first. If they are not the cause, Redis refuses in the end.
             return self._late_share(late)
         else:
             share = _between(_AMONG_OTHERS, queued)
@@ -164,15 +172,15 @@ class LoadShedder:
         return _between(_LATE, seconds / self._settings.loop_lag_max_seconds)
 
     def note_lag(self, seconds: float) -> None:
-        """Note by how much the event loop was late."""
+        """Record how late the event loop was."""
         self._lag = seconds
 
     def pass_time(self, seconds: float) -> None:
-        """Let what providers have used count less, as so much time has passed."""
+        """Let the providers' recorded use fade by `seconds`."""
         self._shares.fade(seconds)
 
     async def watch(self) -> None:
-        """Measure, until cancelled, by how much the event loop is late."""
+        """Measure how late the event loop is, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
@@ -183,13 +191,13 @@ class LoadShedder:
 
 
 def _between(bounds: tuple[float, float], value: float) -> float:
-    """Where a value is between two bounds: 0 at the lower one, 1 at the upper one."""
+    """Return where `value` is between two bounds: 0 at the lower one, 1 at the upper one."""
     lower, upper = bounds
     return (value - lower) / (upper - lower)
 
 
 def _named(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The provider that a request names, or b''."""
+    """Return the provider that a request names, or b""."""
     for name, value in headers:
         if name == b"x-counterparty-id":
             return value
@@ -205,25 +213,25 @@ def _count_off(counts: dict[Key, int], key: Key) -> None:
 
 
 class Intake:
-    """Those who have come and are not looked at yet; they wait here, and not in the sockets.
+    """Requests that have come and were not looked at yet. They wait here and not in the sockets.
 
-    They wait in lanes, and each lane is let in in turn, one request at a time: a lane with many
-    does not keep the one of another lane waiting. Within a lane the order is that of coming.
+    They wait in lanes. Each lane in turn lets one request in, so a long lane does not delay the
+    requests of another lane. Within a lane the order is first come, first served.
     """
 
     def __init__(self, per_turn: int) -> None:
-        """At most `per_turn` are let in at each turn."""
+        """Let in at most `per_turn` requests per turn of the event loop."""
         self._per_turn = self._room = per_turn
         self._lanes: OrderedDict[bytes, deque[tuple[float, asyncio.Future[None]]]] = OrderedDict()
         self._turn_is_due = False
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody waits."""
+        """Whether no request waits."""
         return not self._lanes
 
     def waited(self, lane: bytes, now: float) -> float:
-        """For how many seconds the first of those in a lane has waited (loop time)."""
+        """Return how many seconds the first request of a lane has waited. `now` is loop time."""
         waiting = self._lanes.get(lane)
         return now - waiting[0][0] if waiting else 0.0
 
@@ -249,7 +257,7 @@ class Intake:
         while self._lanes and self._room:
             lane, waiting = self._lanes.popitem(last=False)
             _, future = waiting.popleft()
-            if not future.done():  # who waited was not cancelled
+            if not future.done():  # the waiting request was not cancelled
                 future.set_result(None)
                 self._room -= 1
             if waiting:
@@ -259,27 +267,27 @@ class Intake:
 
 
 class Shares:
-    """The bets of late, by the provider whose signature they had; nobody else's are counted."""
+    """Recent bets by the provider that signed them. Unsigned ones do not count."""
 
     def __init__(self) -> None:
         self._used: dict[bytes, float] = {}
         self._great = 0.0
 
     def note(self, provider: bytes) -> None:
-        """Note a bet that is let in."""
+        """Record a bet that is let in."""
         self._used[provider] = self._used.get(provider, 0.0) + 1
 
     def fade(self, seconds: float) -> None:
-        """Let so much time have passed."""
+        """Fade all recorded use as if `seconds` had passed."""
         left = math.exp2(-seconds / _HALF_LIFE_SECONDS)
         faded = {provider: used * left for provider, used in self._used.items()}
         self._used = {provider: used for provider, used in faded.items() if used > _FORGOTTEN}
         self._great = _GREAT_PART * max(self._used.values(), default=0.0)
 
     def is_alone(self, provider: bytes) -> bool:
-        """Whether no other provider bets."""
+        """Return whether no other provider bets."""
         return not self._used or (len(self._used) == 1 and provider in self._used)
 
     def is_great(self, provider: bytes) -> bool:
-        """Whether a provider uses as much as any other, or nearly."""
+        """Return whether a provider uses as much as any other, or nearly as much."""
         return self._used.get(provider, 0.0) >= self._great

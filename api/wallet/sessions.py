@@ -1,4 +1,4 @@
-"""Sessions: from the id in a path to the account it plays for; judged again in the ledger."""
+"""Finds the account of a session id. The ledger checks the session again."""
 
 import re
 from collections.abc import MutableMapping
@@ -18,7 +18,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Sessions:
-    """Remembers where sessions act, which never changes; whether they ended is not its business."""
+    """Remembers where each session acts, which never changes, but not whether it has ended."""
 
     def __init__(self, settings: Settings, lookup: Lookup) -> None:
         self._places: MutableMapping[str, Place] = LRUCache(settings.sessions_cached_max)
@@ -27,8 +27,7 @@ class Sessions:
     async def place(self, session_id: str, provider_id: int, deadline: Deadline) -> Place:
         """Where this provider's session acts.
 
-        Raises ApiError: 3 for a session that is unknown or another provider's, 99 when that cannot
-        be found out.
+        Raises ApiError: 3 for an unknown session or another provider's, 99 if the look-up fails.
         """
         place = self._places.get(session_id)
         if place is None:

@@ -1,1 +1,1 @@
-"""The commands of `betcore`, a module for each group."""
+"""The commands of `betcore`, one module per group."""

@@ -1,4 +1,4 @@
-"""`betcore account`: what has happened to the money of a player, of the house, or of the world."""
+"""`betcore account`: the transfers of a player's account, a house account or the cash account."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,22 +34,22 @@ AccountId = Annotated[
     int | None,
     typer.Argument(
         min=1,
-        help="The account's id, as `player show`, `provider show` and `bet show` tell it.",
+        help="The account's id: see `player show`, `provider show` or `bet show`.",
         show_default=False,
     ),
 ]
 Player = Annotated[
-    str | None, typer.Option(help="A player's account, by your own id; with --currency.")
+    str | None, typer.Option(help="A player's account, by your own id; needs --currency.")
 ]
 House = Annotated[
     str | None,
     typer.Option(
         metavar="PROVIDER",
-        help="The house's account for a provider, by its counterparty id; with --currency.",
+        help="The house account of a provider, by its counterparty id; needs --currency.",
     ),
 ]
 Cash = Annotated[
-    bool, typer.Option("--cash", help="The cash account, of all deposits; with --currency.")
+    bool, typer.Option("--cash", help="The cash account of all deposits; needs --currency.")
 ]
 Currency = Annotated[str | None, typer.Option(help="The currency's code, such as EUR.")]
 
@@ -68,10 +68,10 @@ def statement(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show every transfer of an account, the oldest first, each with the balance after it.
+    """Show every transfer of an account, oldest first.
 
-    Name the account by its id, or by --player, --house or --cash with --currency. With --limit only
-    the newest transfers are shown.
+    Each has the balance after it. Name the account by its id, or by --player, --house or --cash
+    with --currency. With --limit only the newest transfers are shown.
     """
     from models.reports.statement import Period, read_statement
     from ops.database import database_failures
@@ -82,7 +82,7 @@ def statement(
         raise typer.BadParameter("name one account: by its id, or by --player, --house or --cash")
     if (account_id is None) != (currency is not None):
         raise typer.BadParameter(
-            "--currency goes with --player, --house and --cash, and they with it"
+            "--player, --house and --cash need --currency; an account id excludes it"
         )
     settings = find_settings(data_dir)
     wanted = account_id or _find(data_dir, player, house, currency or "")

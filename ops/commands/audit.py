@@ -31,14 +31,14 @@ Subject = Annotated[
     str | None,
     typer.Option(
         metavar="KIND[:NAME]",
-        help="Only what was done to this: currency, provider, secret, player, account or session;"
-        " such as player:ann.",
+        help="Only actions on this subject: a currency, provider, secret, player, account or"
+        " session. For example: player:ann.",
     ),
 ]
 
 
 def read_action(typed: str) -> str:
-    """The action of this name. Raises typer.BadParameter, which names them all."""
+    """Return the action of this name. Raises typer.BadParameter, which lists all actions."""
     from models.audit.log import Action
 
     if typed not in set(Action):
@@ -48,7 +48,7 @@ def read_action(typed: str) -> str:
 
 OfAction = Annotated[
     str | None,
-    typer.Option("--action", parser=read_action, metavar="ACTION", help="Such as player.blocked."),
+    typer.Option("--action", parser=read_action, metavar="ACTION", help="As in player.blocked."),
 ]
 
 
@@ -63,9 +63,10 @@ def list_(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """List what operators have done, the newest first: who, what, to whom and why.
+    """List what operators have done, newest first.
 
-    `betcore ledger verify` proves that no entry was edited, deleted or inserted.
+    Each entry says who did what, to whom, and why. `betcore ledger verify` proves that no entry
+    was edited, deleted or inserted.
     """
     from models.reports.audit_entries import Wanted, list_entries
     from models.reports.statement import Period
@@ -102,7 +103,7 @@ def _rows(found: "Iterator[AuditLine]") -> Iterator[dict[str, object]]:
 
 
 def _said(facts: object) -> str:
-    """Facts on one line, such as `status=blocked`."""
+    """Return facts on one line, such as `status=blocked`."""
     if not isinstance(facts, dict):
         return str(facts)
     return " ".join(f"{name}={value}" for name, value in facts.items())

@@ -1,4 +1,4 @@
-"""`betcore bet`: what became of a bet, and of which bets nothing did."""
+"""`betcore bet`: one bet with its transfers, and the bets that are still open."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -18,14 +18,14 @@ BetId = Annotated[str, typer.Argument(help="The provider's betId.")]
 Provider = Annotated[str, typer.Option(help="The provider's counterparty id.")]
 State = Annotated[
     Literal["open"],
-    typer.Option(help="Only open bets are listed: all others have come to their end."),
+    typer.Option(help="Only open bets can be listed: all others have reached their final state."),
 ]
 OlderThan = Annotated[
     timedelta | None,
     typer.Option(
         parser=read_duration,
         metavar="DURATION",
-        help="Only bets recorded at least so long ago, such as 90s, 15m, 24h or 7d.",
+        help="Only bets recorded at least this long ago, such as 90s, 15m, 24h or 7d.",
     ),
 ]
 
@@ -56,7 +56,7 @@ def list_(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """List bets whose pay-out never came, the oldest first."""
+    """List bets that have no pay-out or refund yet, oldest first."""
     from models.reports.open_bets import list_open_bets
     from ops.database import database_failures
 
@@ -68,7 +68,7 @@ def list_(
 
 
 def _document(bet: "ShownBet") -> dict[str, Any]:
-    """The bet by the names it has on the wire; ids are text, amounts exact."""
+    """Return the bet with the field names of the API. Ids are text, amounts exact."""
     return {
         "betId": bet.bet_id,
         "provider": bet.provider,

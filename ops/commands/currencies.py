@@ -1,4 +1,4 @@
-"""`betcore currency`: what money is counted in."""
+"""`betcore currency`: the currencies of accounts, and their decimals."""
 
 from typing import Annotated
 
@@ -9,13 +9,11 @@ from models.money import DECIMALS_MAX
 from ops.documents import table
 from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit
 
-app = typer.Typer(
-    help="Currencies: those of ISO 4217 need not be added, others do.", no_args_is_help=True
-)
+app = typer.Typer(help="Currencies: add any that ISO 4217 does not have.", no_args_is_help=True)
 
 Code = Annotated[str, typer.Argument(help="3 to 12 capital letters or digits, such as USDT.")]
 Decimals = Annotated[
-    int, typer.Option(help=f"How many decimals it has, 0 to {DECIMALS_MAX}; for ever.")
+    int, typer.Option(help=f"How many decimals it has, 0 to {DECIMALS_MAX}; it cannot change.")
 ]
 
 
@@ -27,7 +25,7 @@ def add(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Add a currency that ISO 4217 does not have; the same again is harmless."""
+    """Add a currency that ISO 4217 does not have. It is safe to repeat this."""
     from models.directory.currencies import add_currency
     from ops.database import changes_of
 
@@ -38,7 +36,7 @@ def add(
 
 @app.command("list")
 def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
-    """List the currencies used or added so far; any other of ISO 4217 can be used as well."""
+    """List the currencies used or added so far. All others of ISO 4217 can be used too."""
     from models.directory.currencies import list_currencies
     from ops.database import ledger_of
 

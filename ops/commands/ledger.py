@@ -1,4 +1,4 @@
-"""`betcore ledger`: whether every rule about recorded money holds, and the past is as it was."""
+"""`betcore ledger`: verifies that recorded money follows every rule and that nobody changed it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,19 +24,21 @@ SealFile = Annotated[
     Path | None,
     typer.Option(
         "--seal",
-        help="Also compare with a seal of `betcore ledger seal`; it covers what was unvouched for.",
+        help="Compare with this seal of `betcore ledger seal` too; it covers unvouched records.",
     ),
 ]
 Unvouched = Annotated[
     int | None,
-    typer.Option(min=0, help="Nothing vouches for exactly so many records and facts: accept it."),
+    typer.Option(
+        min=0, help="Accept this exact number of records and facts that nothing vouches for."
+    ),
 ]
 WithoutJournal = Annotated[
     bool,
-    typer.Option("--without-journal", help="Check balances and bets only; needs no key."),
+    typer.Option("--without-journal", help="Check only balances and bets; this needs no key."),
 ]
 Out = Annotated[Path | None, typer.Option(help="Write the seal to this file, not to stdout.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be added.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be added.")]
 
 
 @app.command("verify")
@@ -47,17 +49,18 @@ def verify(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Check the whole ledger as of one moment; exit with 0 only when all of it is verified.
+    """Verify the whole ledger as of one moment. Exit with 0 only if all of it is verified.
 
-    Checks every account, transfer and bet. With the keys, also that no transfer, rejected bet or
-    administrative fact was edited, deleted or inserted. What nothing vouches for is an error
-    unless --unvouched states how much it is, or the seal of --seal knows it.
+    This checks every account, transfer and bet. With the keys, it also checks that no transfer,
+    rejected bet or administrative fact was edited, deleted or inserted. Records that nothing
+    vouches for are an error, unless --unvouched states their number or the seal of --seal covers
+    them.
     """
     from models.audit.verify import verify as verify_ledger
     from ops.database import database_failures
 
     if without_journal and (seal is not None or unvouched is not None):
-        raise typer.BadParameter("--without-journal compares with nothing: leave the other out.")
+        raise typer.BadParameter("--without-journal excludes --seal and --unvouched.")
     settings = find_settings(data_dir)
     asked = None if without_journal else _asked(settings, data_dir, seal, unvouched)
     with database_failures():
@@ -79,9 +82,9 @@ def verify(
 
 @app.command("seal")
 def seal(out: Out = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
-    """Print the end of every strand of the journal, to be kept elsewhere.
+    """Print the end of every strand of the journal. Keep it elsewhere.
 
-    Whatever is cut off later, `betcore ledger verify --seal` finds missing.
+    `betcore ledger verify --seal` then detects whatever is cut off later.
     """
     from models.audit.seal import make_seal, write_seal
     from ops.database import database_failures
@@ -102,10 +105,10 @@ def adopt(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Vouch for whatever nothing vouches for, as it is now.
+    """Vouch for unvouched records in their present state.
 
-    For transfers and rejected bets in no row of the journal, and for facts in no entry of the audit
-    log: they are older, or of an older version.
+    These are transfers and rejected bets without a journal row, and facts without an entry in the
+    audit log. They are older than the journal and the audit log, or were made by an older version.
     """
     from models.audit.adopt import adopt as adopt_records
     from ops.author import author_of
@@ -150,7 +153,7 @@ def _sealed(file: Path, keys: KeyRing) -> "Seal":
 
 
 def _vouched(report: "Report", asked: "Asked | None") -> dict[str, object]:
-    """What was verified of the journal and the audit log, for programs."""
+    """Return, for programs, what was verified of the journal and the audit log."""
     found = report.journal
     if found is None or asked is None:
         nothing = {"verified": False, "asked": False}

@@ -1,4 +1,4 @@
-"""`betcore player`: who may play, and the money that players bring and take."""
+"""`betcore player`: who may play, and players' deposits and withdrawals."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -34,12 +34,12 @@ Currency = Annotated[str, typer.Option(help="The currency's code, such as EUR.")
 Amount = Annotated[str, typer.Option(help="How much, above 0.")]
 Reference = Annotated[
     str | None,
-    typer.Option(help="Names it, so that repeating it moves nothing; made when not given."),
+    typer.Option(help="Name of the transfer: a repeat moves nothing. Made if not given."),
 ]
 
 
 Status = Annotated[
-    Literal["active", "blocked"] | None, typer.Option(help="Only players of this status.")
+    Literal["active", "blocked"] | None, typer.Option(help="Only players with this status.")
 ]
 
 
@@ -50,7 +50,7 @@ def list_(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """List players in the order in which they came."""
+    """List players, oldest first."""
     from models.reports.parties import list_players
     from ops.database import database_failures
 
@@ -88,9 +88,9 @@ def block(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Take no new bet of a player from now on.
+    """Stop new bets of a player.
 
-    What is owed is still paid and given back.
+    Open bets are still settled and refunded.
     """
     from models.directory.accounts import set_player_status
     from ops.database import changes_of
@@ -109,7 +109,7 @@ def unblock(
 ) -> None:
     """Let a blocked player bet again.
 
-    Bets that were refused meanwhile stay refused.
+    Bets that were refused meanwhile remain refused.
     """
     from models.directory.accounts import set_player_status
     from ops.database import changes_of
@@ -131,7 +131,7 @@ def deposit(
 ) -> None:
     """Put money into a player's account.
 
-    It happens once a reference. A player or account that does not exist yet is made.
+    This happens once per reference. A player or account that does not exist yet is made.
     """
     from models.commands import Deposit
     from models.directory.accounts import use_accounts
@@ -154,7 +154,7 @@ def withdraw(
 ) -> None:
     """Take money out of a player's account.
 
-    It happens once a reference, and only if the balance covers it.
+    This happens once per reference, and only if the balance covers it.
     """
     from models.commands import Withdrawal
     from models.directory.accounts import find_account
@@ -177,7 +177,7 @@ def _book(
     amount: str,
     reference: str | None,
 ) -> dict[str, object]:
-    """Move the money and say what became of it; when anything cannot be read, nothing is made."""
+    """Move the money and return the outcome. Nothing is made if any input is invalid."""
     from models.directory.accounts import request_cash
     from ops.cash import book
     from ops.database import changes_of

@@ -1,4 +1,4 @@
-"""`betcore provider secret`: replaces what a provider signs with, without a moment between."""
+"""`betcore provider secret`: replaces a provider's signing secret without downtime."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from models.directory.providers import Secret
 
 app = typer.Typer(
-    help="What a provider signs with: add a new secret, revoke the old.", no_args_is_help=True
+    help="Signing secrets of a provider: add a new one, revoke the old.", no_args_is_help=True
 )
 
 CounterpartyId = Annotated[
     str, typer.Argument(metavar="ID", help="The provider's counterparty id.")
 ]
-SecretId = Annotated[int, typer.Option(min=1, help="As `secret list` and `secret add` tell it.")]
+SecretId = Annotated[int, typer.Option(min=1, help="The id that `secret list` and `add` show.")]
 
 
 @app.command("add")
@@ -26,9 +26,9 @@ def add(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Add a secret; the others stay good.
+    """Add a secret. The others remain valid.
 
-    It counts at once, and is shown this once.
+    It is valid immediately, and is shown only once.
     """
     from models.directory.providers import add_secret
     from ops.database import changes_of
@@ -55,9 +55,9 @@ def revoke(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Accept a secret no more, from 2 seconds on, for ever.
+    """Revoke a secret for good, within 2 seconds.
 
-    Also the last one may be revoked, as when it was stolen: then every call of the provider is
+    The last one can be revoked too, for example after a theft. Every call of the provider is then
     refused until it has another.
     """
     from models.directory.providers import list_secrets, revoke_secret
@@ -75,7 +75,7 @@ def revoke(
 def list_(
     counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """List a provider's secrets, without what they are."""
+    """List a provider's secrets without their values."""
     from models.directory.providers import list_secrets
     from ops.database import ledger_of
 
@@ -90,8 +90,8 @@ def reencrypt(
 ) -> None:
     """Encrypt all secrets with the key of BETCORE_SECRETS_KEY.
 
-    For after that was replaced: then the old key is needed no longer. Exits with 1 when any secret
-    cannot be decrypted, and names it on stderr.
+    Run this after replacing the key: the old key is then not needed any more. The exit code is 1 if
+    any secret cannot be decrypted. Each of these is named on stderr.
     """
     from models.directory.providers import reencrypt_secrets
     from ops.database import changes_of

@@ -1,4 +1,4 @@
-"""`betcore provider`: the companies whose games run."""
+"""`betcore provider`: the companies that run the games."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,22 +10,22 @@ from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list
 if TYPE_CHECKING:
     from models.reports.parties import ListedProvider
 
-app = typer.Typer(help="Providers: the companies whose games run.", no_args_is_help=True)
+app = typer.Typer(help="Providers: the companies that run the games.", no_args_is_help=True)
 app.add_typer(provider_secrets.app, name="secret")
 
 CounterpartyId = Annotated[
     str, typer.Argument(metavar="ID", help="The provider's counterparty id.")
 ]
-Name = Annotated[str, typer.Argument(help="How the provider is called; each name once.")]
+Name = Annotated[str, typer.Argument(help="The provider's name, which must be unique.")]
 
 
 @app.command("add")
 def add(
     name: Name, note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """Add a provider and print what it signs with.
+    """Add a provider and print its signing secret.
 
-    The secret is shown this once.
+    The secret is shown only once.
     """
     from models.directory.providers import add_provider
     from ops.database import changes_of
@@ -44,9 +44,9 @@ def suspend(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Take no new bet of a provider from now on.
+    """Stop new bets of a provider.
 
-    What is owed is still paid and given back.
+    Open bets are still settled and refunded.
     """
     from models.directory.providers import set_provider_status
     from ops.database import changes_of
@@ -63,9 +63,9 @@ def resume(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Take bets of a suspended provider again.
+    """Accept bets of a suspended provider again.
 
-    Bets that were refused meanwhile stay refused.
+    Bets that were refused meanwhile remain refused.
     """
     from models.directory.providers import set_provider_status
     from ops.database import changes_of
@@ -77,7 +77,7 @@ def resume(
 
 @app.command("list")
 def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
-    """List all providers, the oldest first."""
+    """List all providers, oldest first."""
     from models.reports.parties import list_providers
     from ops.database import ledger_of
 
@@ -90,7 +90,10 @@ def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None
 def show(
     counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """Show a provider with its secrets' ages and its house accounts; never a secret itself."""
+    """Show a provider with its house accounts.
+
+    This includes the ages of its secrets, but no secret.
+    """
     from models.reports.parties import show_provider
     from ops.database import ledger_of
 

@@ -1,4 +1,4 @@
-"""`betcore queue`: how RQ's queue is, and how it is stopped for a while."""
+"""`betcore queue`: shows the state of RQ's queue, and suspends it for a while."""
 
 import sys
 import time
@@ -17,17 +17,19 @@ if TYPE_CHECKING:
     from ops.queue import RqQueue, State
     from settings import Settings
 
-app = typer.Typer(help="RQ's queue: how it is, suspend, resume, requeue.", no_args_is_help=True)
+app = typer.Typer(
+    help="RQ's queue: show its state, suspend, resume, requeue.", no_args_is_help=True
+)
 
 _WATCH_EVERY_SECONDS = 2.0
-_CLEAR = "\x1b[H\x1b[2J\x1b[3J"  # of a terminal
+_CLEAR = "\x1b[H\x1b[2J\x1b[3J"  # clears a terminal
 
 JobId = Annotated[str | None, typer.Argument(help="The id of one failed job.")]
 All = Annotated[bool, typer.Option("--all", help="Every failed job that can still be applied.")]
-Watch = Annotated[bool, typer.Option("--watch", help="Show it again and again, until Ctrl-C.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Show it repeatedly until Ctrl-C.")]
 For = Annotated[
     int | None,
-    typer.Option("--for", min=1, max=10**7, help="Seconds after which it goes on by itself."),
+    typer.Option("--for", min=1, max=10**7, help="Seconds until it resumes by itself."),
 ]
 
 
@@ -35,7 +37,10 @@ For = Annotated[
 def info(
     watch: Watch = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """Show how many jobs wait, for how long, who works on them, and what is wrong."""
+    """Show the queue's jobs, its workers, and what is wrong.
+
+    This includes how many jobs wait, and for how long.
+    """
     from ops.queue import queue_of
 
     with queue_of(_settings(data_dir)) as queue:
@@ -55,9 +60,9 @@ def suspend(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Admit no bets and run none, until `betcore queue resume`.
+    """Stop admitting and processing bets until `betcore queue resume`.
 
-    Every bet is refused with code 99. It holds for every queue in this Redis.
+    Every bet is refused with code 99. This holds for every queue in this Redis.
     """
     from ops.queue import queue_of
 
@@ -71,7 +76,7 @@ def suspend(
 def resume(
     note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """Admit and run bets again."""
+    """Admit and process bets again."""
     from ops.queue import queue_of
 
     with queue_of(_settings(data_dir)) as queue:
@@ -88,10 +93,10 @@ def requeue(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Let a failed job wait again, behind the others of its player.
+    """Put a failed job back on the queue.
 
-    A bet is only applied within its deadline, some seconds after it came. After that its provider
-    repeats it, which is safe at any time.
+    It waits behind the others of its player. A bet is only applied within its deadline, some
+    seconds after it came. After that its provider repeats it, which is safe at any time.
     """
     from ops.queue import queue_of
 
@@ -109,9 +114,9 @@ def requeue(
 def _record(
     data_dir: Path, note: str | None, action: str, queue: "RqQueue", **facts: str | int | None
 ) -> None:
-    """Write it down before it is done; say so where that cannot be, and let it be done.
+    """Record the action before it is done. If that fails, print so and continue.
 
-    The queue is suspended most urgently while PostgreSQL is away.
+    Suspending the queue is most urgent while PostgreSQL is down.
     """
     from models.audit.log import Action, record
     from ops.database import changes_of
@@ -126,7 +131,7 @@ def _record(
 
 
 def _settings(data_dir: Path) -> "Settings":
-    """Settings with the URL of a Redis; no database is needed."""
+    """Return settings with the URL of a Redis. No database is needed."""
     from ops.urls import readable
     from settings import settings
 
@@ -143,7 +148,7 @@ def _watch(queue: "RqQueue", as_json: bool) -> None:
     while True:
         try:
             state = queue.state()
-        except RedisError as error:  # it is watched until it is back
+        except RedisError as error:  # keeps watching until Redis is back
             typer.echo(f"betcore: {in_one_line(error)}", err=True)
         else:
             typer.echo(_CLEAR if on_terminal else "", nl=False)

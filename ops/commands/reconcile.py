@@ -1,4 +1,4 @@
-"""`betcore reconcile`: a provider's own list of its bets against what is recorded."""
+"""`betcore reconcile`: compares a provider's own list of its bets with our records."""
 
 from collections.abc import Iterator
 from dataclasses import astuple
@@ -25,7 +25,7 @@ from ops.progress import Progress
 if TYPE_CHECKING:
     from models.audit.reconcile import Reconciliation
 
-#: Of what is printed, in the order of `Difference`.
+#: Columns of the output, in the order of `Difference`.
 _TITLES = (
     *("difference", "line", "betId", "stakeThere", "stakeHere", "winThere", "winHere"),
     *("stateThere", "stateHere", "what"),
@@ -35,7 +35,7 @@ Provider = Annotated[str, typer.Option(help="The provider's counterparty id.")]
 File = Annotated[
     Path,
     typer.Option(
-        help="Its list: CSV, UTF-8, a line of titles: betId, and any of stake, win and state."
+        help="Its list, a CSV file in UTF-8. The titles are betId and any of stake, win, state."
     ),
 ]
 
@@ -44,13 +44,15 @@ Since = Annotated[
     typer.Option(
         parser=read_time,
         metavar="TIME",
-        help="Bets recorded before this need not be in the list; UTC unless it says otherwise.",
+        help="Bets recorded before this need not be in the list; UTC unless it names a zone.",
     ),
 ]
 Until = Annotated[
     datetime | None,
     typer.Option(
-        parser=read_time, metavar="TIME", help="Nor bets recorded at this time or after it."
+        parser=read_time,
+        metavar="TIME",
+        help="Bets recorded at this time or later need not be in it.",
     ),
 ]
 
@@ -66,8 +68,8 @@ def reconcile(
 ) -> None:
     """Compare a provider's own list of bets with ours.
 
-    The exit code is 1 when they differ. A column that the list does not have is not compared; an
-    empty amount is 0. A line that cannot be read is a difference too.
+    The exit code is 1 if they differ. A column that the list does not have is not compared. An
+    empty amount means 0. A line that cannot be read is a difference too.
     """
     from models.audit.reconcile import Scope
     from models.audit.reconcile import reconcile as compare
@@ -102,6 +104,6 @@ def _summary(provider: str, found: "Reconciliation") -> dict[str, object]:
 
 
 def _rows(found: "Reconciliation") -> Iterator[dict[str, object]]:
-    """The differences under their titles."""
+    """Yield the differences by column title."""
     for difference in found.differences:
         yield dict(zip(_TITLES, astuple(difference), strict=True))

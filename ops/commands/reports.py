@@ -1,4 +1,4 @@
-"""`betcore report`: what came of all bets together."""
+"""`betcore report`: totals over all bets."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +21,7 @@ from ops.options import (
 if TYPE_CHECKING:
     from models.reports.house import HouseDay
 
-app = typer.Typer(help="Reports: what came of all bets together.", no_args_is_help=True)
+app = typer.Typer(help="Reports: totals over all bets.", no_args_is_help=True)
 
 _TITLES = (
     *("day", "provider", "name", "currency", "bets", "stakes", "refunds", "wins"),
@@ -34,7 +34,7 @@ Currency = Annotated[str | None, typer.Option(help="Only this currency, such as 
 
 @app.callback()
 def report() -> None:
-    """Reports: what came of all bets together."""
+    """Reports: totals over all bets."""
 
 
 @app.command("house")
@@ -49,7 +49,7 @@ def house(
 ) -> None:
     """Show the house's result by day (UTC), provider and currency.
 
-    The result is stakes less refunds less wins plus wins taken back. A transfer counts on the day
+    The result is stakes minus refunds minus wins plus wins taken back. A transfer counts on the day
     on which it was made.
     """
     from models.reports.house import house_result

@@ -1,4 +1,4 @@
-"""`betcore migrate`, `gateway`, `worker` and `dashboard`: what a process manager runs."""
+"""`betcore migrate`, `gateway`, `worker`, `dashboard` and `healthy`, for process managers."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ from server.stopping import take_signals
 if TYPE_CHECKING:
     from settings import Settings
 
-# Each command imports what it runs when it runs: the dashboard's Flask is of no use to a gateway.
+# Each command imports what it needs when it runs: a gateway does not need the dashboard's Flask.
 
 _LOG = logging.getLogger("betcore.serve")
 PASSWORD_FILE = "dashboard-password"  # noqa: S105  # the name of a file in the data folder
@@ -35,17 +35,17 @@ PrintRoles = Annotated[
     bool,
     typer.Option(
         "--print-roles",
-        help="Change nothing: print the SQL that an administrator has to run in the database first,"
-        " where its user may not make the roles itself.",
+        help="Change nothing. Print the SQL that an administrator has to run in the database first"
+        " if the user of DATABASE_URL may not create roles.",
     ),
 ]
 RoleName = Annotated[
     Literal["gateway", "worker", "dashboard"],
     typer.Argument(metavar="gateway|worker|dashboard", help="Which process to ask."),
 ]
-HealthyHost = Annotated[str | None, typer.Option(help="Where it listens, unless as it is set.")]
+HealthyHost = Annotated[str | None, typer.Option(help="Its address; default: as in the settings.")]
 HealthyPort = Annotated[
-    int | None, typer.Option(min=1, max=65535, help="Its port, unless as it is set.")
+    int | None, typer.Option(min=1, max=65535, help="Its port; default: as in the settings.")
 ]
 ReadyFd = Annotated[int | None, typer.Option(min=3, hidden=True)]
 LogName = Annotated[str, typer.Option("--name", help="Its name in the log.")]
@@ -58,11 +58,11 @@ Name = Annotated[
 def migrate(
     print_roles: PrintRoles = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """Bring the database to the newest schema.
+    """Migrate the database to the newest schema.
 
-    Prints its revision; does nothing when it is the newest already. Makes the roles of the
-    database, if its user may. Encrypts secrets of providers that an older version left in plain
-    text, for which it needs BETCORE_SECRETS_KEY.
+    This prints the revision, and does nothing if it is already the newest. It creates the roles of
+    the database if its user may. It encrypts provider secrets that an older version left in plain
+    text. That needs BETCORE_SECRETS_KEY.
     """
     from models.keys import Purpose, find_ring
     from models.migrate import migrate as to_newest
@@ -91,7 +91,7 @@ def gateway(
 ) -> None:
     """Serve the HTTP API until SIGTERM.
 
-    Then it answers what has arrived.
+    It then answers what has arrived.
     """
     from models.keys import Purpose
     from ops.gateway import serve
@@ -101,7 +101,7 @@ def gateway(
     from server.uvicorn_server import listen
 
     with service(name):
-        # Without the key it is not ready, and `/readyz` says so.
+        # Without the key it is not ready, and `/readyz` reports that.
         found = with_keys(readable(find_settings(data_dir, "gateway")), data_dir, Purpose.SECRETS)
         with (
             listen(host or found.gateway_host, found.gateway_port if port is None else port)
@@ -115,9 +115,9 @@ def gateway(
 
 
 def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
-    """Run bets from the queue until SIGTERM.
+    """Process bets from the queue until SIGTERM.
 
-    Then it finishes the batch in hand.
+    It then finishes the batch in progress.
     """
     from broker.redis_url import connect_redis
     from models.keys import Purpose
@@ -129,7 +129,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
         found = require_keys(
             readable(find_settings(data_dir, "worker")), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
         )
-        # RQ makes the worker, so it reads its settings itself.
+        # RQ makes the worker, so the worker reads its settings itself.
         os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
         os.environ |= {
             Purpose.JOURNAL.variable: found.journal_key,
@@ -144,7 +144,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
             _LOG.info("taking jobs of queue %s as %s", found.queue_name, made.name)
             try:
                 made.work(logging_level="WARNING")
-            except ValueError as error:  # of RQ, when the name is another worker's
+            except ValueError as error:  # RQ raises it if another worker has the name
                 raise BetcoreError(str(error)) from error
 
 
@@ -160,7 +160,7 @@ def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_
         found = readable(configured if configured.redis_url else find_settings(data_dir))
         chosen = found.model_copy(
             update={
-                "database_url": "",  # it has no business there
+                "database_url": "",  # the dashboard must not use the database
                 "database_read_url": "",
                 "dashboard_host": host or found.dashboard_host,
                 "dashboard_port": found.dashboard_port if port is None else port,
@@ -180,11 +180,11 @@ def healthy(
     port: HealthyPort = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Exit with 0 when a process of this host works.
+    """Exit with 0 if a process of this host works.
 
-    Otherwise the exit code is 1, and the cause is one line on stderr. A gateway is asked whether
-    it is ready and a dashboard whether it answers, where the settings have it listen; a worker
-    must be registered with RQ. For the health checks of containers.
+    Otherwise the exit code is 1, and the cause is one line on stderr. A gateway works if it is
+    ready, and a dashboard if it answers, both at the address in the settings. A worker works if it
+    is registered with RQ. Use this for the health checks of containers.
     """
     from ops.healthy import illness
     from settings import settings
@@ -202,13 +202,13 @@ def healthy(
 
 
 def dashboard_password(configured: "Settings", data_dir: Path) -> str:
-    """The password of the settings, else the one that `betcore up` made; '' where there is none."""
+    """Return the dashboard's password: of the settings, otherwise of `betcore up`, otherwise ""."""
     return configured.dashboard_password or (read_private(data_dir / PASSWORD_FILE) or "").strip()
 
 
 def _report(ready_fd: int | None) -> None:
     """Tell `betcore up` that this process is ready."""
     if ready_fd is not None:
-        with suppress(OSError):  # it is gone, or no longer interested
+        with suppress(OSError):  # `betcore up` has ended, or no longer listens
             os.write(ready_fd, b"\n")
         os.close(ready_fd)

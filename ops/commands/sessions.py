@@ -1,4 +1,4 @@
-"""`betcore session`: opens sessions for players, with money if wanted; shows and closes them."""
+"""`betcore session`: opens sessions, with an optional deposit, and shows and closes them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Sessions: one launch of one game for one player.", no_args_is_help=True)
 
 Provider = Annotated[str, typer.Option(help="The provider's counterparty id.")]
-Player = Annotated[str, typer.Option(help="The player's id in your own system; made when new.")]
+Player = Annotated[str, typer.Option(help="The player's id in your own system; made if new.")]
 Currency = Annotated[str, typer.Option(help="The currency's code, such as EUR.")]
 Amount = Annotated[
-    str | None, typer.Option("--deposit", help="Money to put into the account, once a reference.")
+    str | None, typer.Option("--deposit", help="Amount to deposit, once per reference.")
 ]
 Reference = Annotated[
     str | None,
-    typer.Option(help="Names the deposit, so that repeating it does nothing; made when not given."),
+    typer.Option(help="Name of the deposit: a repeat moves nothing. Made if not given."),
 ]
-MinBet = Annotated[str | None, typer.Option(help="Smallest stake, other than 0; none by default.")]
-MaxBet = Annotated[str | None, typer.Option(help="Largest stake; none by default.")]
+MinBet = Annotated[str | None, typer.Option(help="Smallest stake above 0; default: no limit.")]
+MaxBet = Annotated[str | None, typer.Option(help="Largest stake; default: no limit.")]
 Minutes = Annotated[
     int, typer.Option("--ttl-minutes", min=1, max=366 * 24 * 60, help="How long it lasts.")
 ]
@@ -48,16 +48,17 @@ Count = Annotated[
     typer.Option(
         min=1,
         max=100_000,
-        help="Open one for each of so many players, PLAYER-1 …; references get -1 … as well.",
+        help="Open one for each of this many players, PLAYER-1 …; references get -1 … too.",
     ),
 ]
 OfPlayer = Annotated[
-    str | None, typer.Option("--player", help="Only this player's, by your own id.")
+    str | None, typer.Option("--player", help="Only sessions of this player, by your own id.")
 ]
 OfProvider = Annotated[
-    str | None, typer.Option("--provider", help="Only this provider's, by its counterparty id.")
+    str | None,
+    typer.Option("--provider", help="Only sessions of this provider, by its counterparty id."),
 ]
-OpenOnly = Annotated[bool, typer.Option("--open", help="Only those that take bets now.")]
+OpenOnly = Annotated[bool, typer.Option("--open", help="Only sessions that accept bets now.")]
 SessionId = Annotated[str, typer.Argument(help="The session's id.")]
 
 
@@ -76,10 +77,10 @@ def open_(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Open a session for a player, with money if wanted; the same again means the same account.
+    """Open a session for a player, with an optional deposit.
 
-    A deposit is made first: without it no session is opened, and the same command with the same
-    reference deposits nothing twice.
+    A repeat opens a session for the same account. The deposit is made first: if it fails, no
+    session is opened. The same command with the same reference deposits nothing twice.
     """
     from models.audit.log import operation
     from models.directory.sessions import Opening, open_sessions
@@ -121,7 +122,7 @@ def list_(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """List sessions, the newest first."""
+    """List sessions, newest first."""
     from models.reports.parties import list_sessions
     from ops.database import database_failures
 
@@ -141,7 +142,10 @@ def list_(
 def show(
     session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
 ) -> None:
-    """Show a session: whose it is, its limits, and whether it takes bets."""
+    """Show a session.
+
+    This includes its player and provider, its limits, and whether it accepts bets.
+    """
     from models.reports.parties import show_session
     from ops.database import ledger_of
 
@@ -157,7 +161,7 @@ def close(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Close a session: no new bet is taken in it from now on; what is owed is still paid."""
+    """Close a session: it accepts no new bets. Open bets are still settled and refunded."""
     from models.directory.sessions import close_session
     from models.times import utc
     from ops.database import changes_of
@@ -183,7 +187,7 @@ def _deposit(
     amount: str,
     references: Sequence[str],
 ) -> None:
-    """Make the accounts and the deposits into them; when anything cannot be read, nothing."""
+    """Make the accounts and the deposits into them. Nothing is made if any input is invalid."""
     from models.audit.log import operation
     from models.commands import Deposit, read_text
     from models.directory.accounts import request_cash

@@ -7,14 +7,16 @@ import typer
 from ops.options import DEFAULT_DATA_DIR, DataDir
 
 Port = Annotated[
-    int | None, typer.Option(min=0, max=65535, help="Of the HTTP API; default 8000; 0: any.")
+    int | None,
+    typer.Option(min=0, max=65535, help="Port of the HTTP API; default 8000; 0: any free one."),
 ]
 DashboardPort = Annotated[
-    int | None, typer.Option(min=0, max=65535, help="Of the dashboard; default 9181; 0: any.")
+    int | None,
+    typer.Option(min=0, max=65535, help="Port of the dashboard; default 9181; 0: any free one."),
 ]
-Workers = Annotated[int, typer.Option(min=1, max=256, help="How many worker processes.")]
-Gateways = Annotated[int, typer.Option(min=1, max=256, help="How many gateway processes.")]
-NoDemo = Annotated[bool, typer.Option("--no-demo", help="Make no demo provider, send no bet.")]
+Workers = Annotated[int, typer.Option(min=1, max=256, help="Number of worker processes.")]
+Gateways = Annotated[int, typer.Option(min=1, max=256, help="Number of gateway processes.")]
+NoDemo = Annotated[bool, typer.Option("--no-demo", help="Make no demo provider; send no bet.")]
 
 
 def up(
@@ -25,13 +27,13 @@ def up(
     no_demo: NoDemo = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
 ) -> None:
-    """Run everything here, until Ctrl-C; show one bet.
+    """Run everything here until Ctrl-C, and show one bet.
 
-    Starts PostgreSQL and Valkey, which keep their data in the data folder (where DATABASE_URL or
-    REDIS_URL names a server, that one is used), gateways, workers and the dashboard, and starts
-    again what ends.
+    This starts PostgreSQL and Valkey, gateways, workers and the dashboard, and restarts any that
+    ends. PostgreSQL and Valkey keep their data in the data folder. If DATABASE_URL or REDIS_URL
+    names a server, that server is used instead.
     """
-    # Imported here: the children, whose command line is the same, start faster without Alembic.
+    # Imported here: the children share this command line, and start faster without Alembic.
     from ops.up import Wishes, run
 
     run(Wishes(port, dashboard_port, workers, gateways, not no_demo, data_dir))

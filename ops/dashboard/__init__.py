@@ -1,4 +1,4 @@
-"""The RQ dashboard for operators: rq-dashboard behind a login, right with our jobs, read only."""
+"""The RQ dashboard for operators: rq-dashboard behind a login, read only, and fit for our jobs."""
 
 from ops.dashboard.serving import DashboardError, create_app, serve
 

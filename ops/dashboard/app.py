@@ -1,4 +1,4 @@
-"""rq-dashboard's Flask application, assembled anew: what it may do, and what its pages may run."""
+"""rq-dashboard's Flask application, with limits on what it may do and what its pages may run."""
 
 import secrets
 from typing import Any
@@ -17,15 +17,15 @@ from ops.dashboard.notices import notices
 from ops.dashboard.pages import CuredTemplates
 from ops.dashboard.reading import ReadOnlyRedis
 
-POLL_MILLISECONDS = 2_000  # how often an open page reads its data anew
+POLL_MILLISECONDS = 2_000  # how often an open page reloads its data
 JOBS_PER_PAGE_MAX = 200
 NOTICES_PATH = "/notices.json"
 # rq-dashboard requeues all failed jobs of a queue on GET too.
 REQUEUE_ALL = "rq_dashboard.requeue_all"
 
-# 'unsafe-eval': Underscore compiles the pages' templates by `new Function`. It lets a script that
-# runs already make code of a string; it does not let markup become a script, as an inline handler
-# or a <script> without the nonce would. Attributes: Bootstrap's pages carry style="…".
+# 'unsafe-eval': Underscore compiles the pages' templates with `new Function`. A script that already
+# runs can therefore turn a string into code. Markup still cannot become a script, as it could with
+# an inline handler or a <script> without the nonce. Attributes: Bootstrap's pages have style="…".
 PAGE_POLICY = (
     "default-src 'none'; script-src 'nonce-{nonce}' 'unsafe-eval'; style-src 'self'; "
     "style-src-attr 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
@@ -34,11 +34,11 @@ PAGE_POLICY = (
 
 
 class DashboardApp(Flask):
-    """rq-dashboard on one Redis client: it shows everything, and changes nothing."""
+    """rq-dashboard on one Redis client. It shows everything and changes nothing."""
 
     def __init__(self, client: ReadOnlyRedis, queue: str = "bets") -> None:
-        """`queue` is the one whose trouble every page shows."""
-        # Without a static folder of its own, which would hide rq-dashboard's at the same path.
+        """Every page shows what is wrong with the queue named `queue`."""
+        # No static folder of its own: it would hide rq-dashboard's folder at the same path.
         super().__init__(__name__, static_folder=None)
         self.redis_conn = client  # rq-dashboard's name for it
         self._queue = queue
@@ -49,8 +49,9 @@ class DashboardApp(Flask):
         )
 
         self.register_blueprint(web.blueprint, url_prefix="")
-        # It opened a new Redis connection for every request, put it where all threads see it, and
-        # took the number in the path for the index of a server: `_admit` knows one, number 0.
+        # rq-dashboard's function opened a new Redis connection for every request, and put it where
+        # all threads see it. It took the number in the path for a server's index. `_admit` accepts
+        # only 0.
         self.before_request_funcs.pop(web.blueprint.name)
         self.add_url_rule(NOTICES_PATH, view_func=self._show_notices)
         self.before_request(self._admit)
@@ -60,18 +61,19 @@ class DashboardApp(Flask):
         self.register_error_handler(NoSuchJobError, _no_such_job)
         self.register_error_handler(redis.exceptions.RedisError, self._redis_error)
 
-    def create_global_jinja_loader(self) -> BaseLoader:  # type: ignore[override]  # Flask names its own loader class, and needs no more than this
+    # Flask names its own loader class, and needs no more than this one.
+    def create_global_jinja_loader(self) -> BaseLoader:  # type: ignore[override]
         return CuredTemplates(self)
 
     def _admit(self) -> None:
-        """Let a request to its view, or refuse it; every request passes here first."""
+        """Accept or refuse a request before its view. Every request passes here first."""
         g.nonce = secrets.token_urlsafe(16)
         if request.method not in ("GET", "HEAD", "OPTIONS") or request.endpoint == REQUEUE_ALL:
-            raise Forbidden("The dashboard changes nothing: `betcore queue` does.")
+            raise Forbidden("The dashboard changes nothing: use `betcore queue`.")
         self._check_path(request.view_args or {})
 
     def _check_path(self, args: dict[str, Any]) -> None:
-        """404 for what rq-dashboard would answer by 500, and for pages too large to read."""
+        """Answer 404 where rq-dashboard would answer 500, and for pages too large to read."""
         try:
             right = (
                 args.get("instance_number", 0) == 0
@@ -96,7 +98,7 @@ class DashboardApp(Flask):
         return jsonify(notices=self._notices())
 
     def _redis_error(self, error: redis.exceptions.RedisError) -> Response:
-        # The name of the error only: its text can hold the address and the user.
+        # Only the name of the error is logged: its text may hold the address and the user.
         self.logger.warning("Redis: %s at %s", type(error).__name__, request.endpoint)
         return _say(503, "Redis does not answer. This page tries again by itself.")
 
@@ -114,11 +116,11 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _no_such_job(_: NoSuchJobError) -> Response:
-    return _say(404, "There is no such job (any more).")
+    return _say(404, "There is no such job, or it has been removed.")
 
 
 def _say(status: int, text: str) -> Response:
-    """An error as what asked for it can show: JSON to the pages' scripts, else a short page."""
+    """Return an error as the client can show it: JSON for the pages' scripts, otherwise HTML."""
     if request.method == "POST" or request.path.endswith(".json"):
         return make_response(jsonify(error=text), status)
     page = render_template("dashboard_error.html", text=text, status=status)
@@ -126,7 +128,7 @@ def _say(status: int, text: str) -> Response:
 
 
 def _shown_address(client: ReadOnlyRedis) -> str:
-    """Where Redis is, for the pages' head: made of its parts, so that no password gets there."""
+    """Return Redis's address for the pages' head. It is built from parts, so it has no password."""
     where = client.connection_pool.connection_kwargs
     server = where.get("path") or f"{where.get('host', 'localhost')}:{where.get('port', 6379)}"
     return f"{server}/{where.get('db') or 0}"

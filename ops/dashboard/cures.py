@@ -1,6 +1,7 @@
-"""What rq-dashboard does with RQ, put right: JSON only, nothing without bound, pages that add up.
+"""Fixes how rq-dashboard uses RQ: JSON only, bounded reads, and pages that add up.
 
-rq-dashboard 0.9.0 (pinned) names RQ's classes in its module `rq_dashboard.web`; that is the seam.
+rq-dashboard 0.9.0 (pinned) names RQ's classes in its module `rq_dashboard.web`. The fixes replace
+them.
 """
 
 import zlib
@@ -32,7 +33,7 @@ from rq_dashboard import web
 from broker.codec import expand
 from broker.keys import RQ
 
-# What is longer was not written by ours, nor by a stock worker on our jobs; it is not read.
+# A longer value comes neither from us nor from a stock worker on our jobs. It is not read.
 KEY_BYTES_MAX: Final = 256 * 1024
 TEXT_BYTES_MAX: Final = 64 * 1024
 WORKERS_MAX: Final = 500
@@ -49,24 +50,24 @@ REGISTRIES: Final[dict[str, type[BaseRegistry]]] = {
 
 
 def cure() -> None:
-    """Put the classes below in the place of RQ's in rq-dashboard; again changes nothing."""
+    """Replace RQ's classes in rq-dashboard by the classes below. A repeat changes nothing."""
     web.config.serializer = JSONSerializer
     web.Job = DashboardJob
     web.Worker = DashboardWorker
     web.get_queue_registry_jobs_count = jobs_page
-    # The queues page catches it and answers 200; we want the 503 that every other page gives.
+    # The queues page catches this error and answers 200. We want 503, as from every other page.
     # `except ():` catches nothing.
     web.RedisConnectionError = ()
-    # RQ decompresses whatever a job holds, to any length.
+    # RQ decompresses a job's data without a limit.
     bounded = SimpleNamespace(decompress=_expand, compress=zlib.compress, error=zlib.error)
     rq.job.zlib = rq.results.zlib = bounded  # type: ignore[attr-defined,assignment]
 
 
 class DashboardJob(Job):
-    """A job that is read as JSON only, and shown as far as it can be read.
+    """A job that is read only as JSON, and shown as far as it can be read.
 
-    rq-dashboard fetches some jobs without a serializer, and RQ then takes pickle: it fails on our
-    jobs, and on a prepared one it would run what the pickle says.
+    rq-dashboard fetches some jobs without a serializer. RQ then assumes pickle: it fails on our
+    jobs, and would run the code in a prepared pickle.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class DashboardJob(Job):
         super().__init__(job_id, connection, serializer or JSONSerializer)
 
     def refresh(self) -> None:
-        """Read the job. Raises NoSuchJobError, also for one that ours would never be as long as."""
+        """Read the job. Raises NoSuchJobError, also for one that is longer than any of ours."""
         if not is_short(self.connection, self.key):
             raise NoSuchJobError(f"No such job: {self.key}")
         super().refresh()  # type: ignore[no-untyped-call]  # RQ's
@@ -84,7 +85,7 @@ class DashboardJob(Job):
     def fetch_many(
         cls, job_ids: Iterable[str], connection: Redis, serializer: Any = None
     ) -> list[Job | None]:
-        """The jobs of these ids, as far as they can be read, and None for the others."""
+        """Return the jobs of these ids that can be read."""
         ids = list(job_ids)
         with connection.pipeline(transaction=False) as sizes:
             for id_ in ids:
@@ -101,7 +102,7 @@ class DashboardJob(Job):
         return found
 
     def restore(self, raw_data: Any) -> Any:
-        """Take the values of the job's hash. Raises NoSuchJobError when they are not RQ's."""
+        """Take the values of the job's hash. Raises NoSuchJobError if they are not RQ's."""
         try:
             return super().restore(raw_data)
         except (ValueError, TypeError, KeyError, OverflowError) as error:
@@ -137,7 +138,10 @@ class DashboardWorker(Worker):
 
     @classmethod
     def all(cls, *args: Any, **kwargs: Any) -> list[BaseWorker]:
-        """Every registered worker; with the serializer, else a busy one's job cannot be read."""
+        """Return every registered worker.
+
+        The job of a busy worker cannot be read without the serializer.
+        """
         kwargs.update(job_class=DashboardJob, serializer=JSONSerializer)
         return super().all(*args, **kwargs)[:WORKERS_MAX]
 
@@ -145,7 +149,7 @@ class DashboardWorker(Worker):
     def find_by_key(  # type: ignore[override]  # RQ names the arguments that we pass on
         cls, worker_key: str, connection: Redis, **kwargs: Any
     ) -> BaseWorker | None:
-        """The worker of a key; None for one that no worker has written."""
+        """Return the worker of a key, or None if no worker has written that key."""
         if not is_short(connection, worker_key):
             return None
         try:
@@ -154,33 +158,33 @@ class DashboardWorker(Worker):
             return None
 
     def get_current_job(self) -> Job | None:
-        """One of the jobs this worker is running; None too if it has just been deleted."""
+        """Return one of the jobs that this worker runs. None if it was just deleted."""
         try:
             return super().get_current_job()
         except NoSuchJobError:
             return None
 
     def _set_connection(self, connection: Redis) -> Redis:
-        # RQ raises the pool's socket timeout to 415 s here, for its blocking dequeue: a Redis that
-        # stands still would then hold the threads of our pages for as long.
+        # RQ raises the pool's socket timeout to 415 s here, for its blocking dequeue. If Redis
+        # hung, the threads of our pages would hang for as long.
         return connection
 
 
 def jobs_page(
     queue_name: str, registry_name: str, offset: int, per_page: int, order: str, redis: Redis
 ) -> tuple[int, list[dict[str, Any]]]:
-    """How many jobs a queue (`queued`) or registry has, and `per_page` of them from `offset`.
+    """Return the number of jobs of a queue (`queued`) or registry, and up to `per_page` of them.
 
-    It replaces rq-dashboard's, whose pages after the first repeat jobs of their neighbours, and
-    which takes an id without a hash off the queue: that is for the worker, which then moves the
-    lane on. `order` is `asc` or `dsc`.
+    The page begins at `offset`. This replaces rq-dashboard's function, whose pages after the first
+    repeat jobs of their neighbours. That function also takes an id without a hash off the queue.
+    Only the worker should do that, because it then moves the lane on. `order` is `asc` or `dsc`.
     """
     total, ids = _ids(queue_name, registry_name, slice(offset, offset + per_page), order, redis)
     jobs = DashboardJob.fetch_many(dict.fromkeys(ids), connection=redis)
     entries = [web.serialize_job(job) for job in jobs if job]
     if registry_name != "failed":
-        # The page says "Failed" and offers to requeue wherever there is an exception; a job that
-        # was requeued or is tried again still has that of its last run.
+        # Where there is an exception, the page says "Failed" and offers to requeue. A job that was
+        # requeued or is tried again still has the exception of its last run.
         entries = [entry | {"exc_info": None} for entry in entries]
     return total, entries
 
@@ -189,7 +193,7 @@ def _ids(
     queue_name: str, registry_name: str, part: slice, order: str, redis: Redis
 ) -> tuple[int, list[str]]:
     queue = Queue(queue_name, connection=redis)
-    # Asked for with `is`: the truth of an RQ registry is its count, and that after a cleanup.
+    # Compared with `is`: the truth value of an RQ registry is its count, after a cleanup.
     registry = None
     if registry_name != QUEUED:
         registry = REGISTRIES[registry_name](queue_name, connection=redis)
@@ -208,8 +212,8 @@ def _ids(
 
 
 def is_short(redis: Redis, key: str) -> bool:
-    """Whether a key holds no more than ours would, so that all of it may be read."""
-    return _fits(redis.memory_usage(key, samples=0))  # 0: of every field, not of some
+    """Return whether a key is no longer than any of ours, so that all of it may be read."""
+    return _fits(redis.memory_usage(key, samples=0))  # 0: of every field, not of a sample
 
 
 def _fits(size: Any) -> bool:
@@ -224,7 +228,10 @@ def _hashes(redis: Redis, keys: Iterable[str]) -> list[Any]:
 
 
 def _expand(data: bytes) -> bytes:
-    """`zlib.decompress` with a bound. Raises zlib.error, on which RQ takes the data as it is."""
+    """Decompress like `zlib.decompress`, up to a limit.
+
+    Raises zlib.error, on which RQ takes the data as it is.
+    """
     try:
         return expand(data, TEXT_BYTES_MAX)
     except ValueError:

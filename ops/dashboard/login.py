@@ -1,4 +1,4 @@
-"""The dashboard's door: HTTP Basic login, health check, and headers of every answer."""
+"""The dashboard's entrance: HTTP Basic login, health check, and the headers of every answer."""
 
 import base64
 import hashlib
@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 HEALTH_PATH = "/healthz"
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="betcore dashboard", charset="UTF-8"'}
 
-# Given to every answer that does not say otherwise itself; the pages bring their own policy, which
-# lets their scripts run, and the static files may be kept by the browser.
+# For every answer that does not set these itself. The pages have their own policy, which lets their
+# scripts run. The browser may keep static files.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
@@ -26,9 +26,9 @@ HEADERS = {
 
 
 class Door:
-    """An ASGI application that lets through to another one only who knows name and password.
+    """An ASGI application that lets a client through to another one only with name and password.
 
-    `close` is called once, when the server has shut down.
+    `close` is called once, after the server has shut down.
     """
 
     def __init__(self, app: ASGIApp, user: str, password: str, close: Callable[[], None]) -> None:
@@ -54,7 +54,7 @@ class Door:
 
     def _choose(self, scope: Scope) -> ASGIApp:
         if scope["path"] == HEALTH_PATH and scope["method"] in ("GET", "HEAD"):
-            # Answered here, so that it is true of this process even while Redis is not there.
+            # This needs no Redis, so that it is true of this process even while Redis is down.
             return JSONResponse({"status": "ok"})
         if self._knows(dict(scope["headers"]).get(b"authorization", b"")):
             return self._app
@@ -70,8 +70,8 @@ class Door:
             return False
         user, _, password = decoded.partition(b":")
 
-        # Digests have one length, so the time of neither comparison tells the length of a secret;
-        # `&` and not `and`: a wrong name takes as long as a wrong password.
+        # Digests have equal length, so the time of a comparison does not reveal the length of a
+        # secret. `&` instead of `and`: a wrong name takes as long as a wrong password.
         return hmac.compare_digest(_digest(user), self._user) & hmac.compare_digest(
             _digest(password), self._password
         )

@@ -1,4 +1,4 @@
-"""What every page says at its top: that the queue is suspended, or that something is wrong."""
+"""The notices at the top of every page: the queue is suspended, or something is wrong."""
 
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ _PREFIX = f"{RQ}:worker:"
 
 
 def notices(redis: Redis, queue: str) -> list[str]:
-    """A line for each thing that an operator should know of. Raises RedisError."""
+    """Return one line for each thing that an operator should know. Raises RedisError."""
     lines = [SUSPENDED] if redis.exists(f"{RQ}:suspended") else []
     try:
         lines += judge(redis.info()).warnings
@@ -26,7 +26,7 @@ def notices(redis: Redis, queue: str) -> list[str]:
 
 
 def _workers(redis: Redis, queue: str) -> list[Any]:
-    """The workers registered on the queue, read without a script: this user may run none."""
+    """Return the workers registered on the queue. No script is used: this user may run none."""
     keys = cast("set[bytes]", redis.smembers(f"{RQ}:workers:{queue}"))
     found = []
     for key in sorted(keys)[:WORKERS_MAX]:
@@ -37,6 +37,6 @@ def _workers(redis: Redis, queue: str) -> list[Any]:
             values = cast("list[bytes | None]", redis.hmget(name, _FIELDS))
         except ResponseError:  # a key of another type
             continue
-        if values[4]:  # else its hash has expired, or only a part was written anew
+        if values[4]:  # otherwise its hash has expired, or was only partly rewritten
             found.append(registered([name.removeprefix(_PREFIX), *values]))
     return found

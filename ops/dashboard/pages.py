@@ -1,6 +1,6 @@
-"""rq-dashboard's templates with their faults cured, above all those that let a job run a script.
+"""Fixes rq-dashboard's templates. Above all, some of them let a job run a script.
 
-The templates stay in its package; each cure replaces a text of the pinned version, 0.9.0.
+The templates stay in its package. Each fix replaces a text of the pinned version, 0.9.0.
 """
 
 from collections.abc import Callable
@@ -15,22 +15,22 @@ CURES: Final[dict[str, list[tuple[str, str]]]] = {
     "base.html": [
         # The application has no static folder of its own to find it in.
         ("url_for('static', filename='favicon.ico')", "url_for('.static', filename='favicon.ico')"),
-        # What is wrong with the queue, above everything.
+        # Shows what is wrong with the queue above everything else.
         (
             '{% include "rq_dashboard/navbar.html" %}',
             '{% include "dashboard_notices.html" %}{% include "rq_dashboard/navbar.html" %}',
         ),
-        # Our script: it keeps the notices up to date, and says what went wrong.
+        # Our script keeps the notices up to date, and reports errors.
         (
             '{% include "rq_dashboard/inline_js.html" %}',
             '{% include "dashboard.js" %}{% include "rq_dashboard/inline_js.html" %}',
         ),
     ],
     "jobs.html": [
-        # Escaped by hand; the rule for all `<%=` below would do it twice.
+        # Escaped by hand: the rule for every `<%=` below would escape it twice.
         ("<%= $('<div/>').text(d.description).html() %>", "<%- d.description %>"),
         ("<%= $('<div/>').text(d.exc_info).html() %>", "<%- d.exc_info %>"),
-        # The dashboard changes nothing: in place of the buttons it says how it is done.
+        # The dashboard changes nothing. Instead of the buttons it shows the command.
         (
             (
                 """<a href="{{ url_for('rq_dashboard.requeue_all', queue_name=queue.name) }}" """
@@ -46,9 +46,9 @@ CURES: Final[dict[str, list[tuple[str, str]]]] = {
             ),
             "<code>betcore queue requeue <%= d.id %></code>",
         ),
-        # The button "Compact", which `RQ_DASHBOARD_DISABLE_DELETE` leaves there.
+        # The button "Compact", which `RQ_DASHBOARD_DISABLE_DELETE` does not remove.
         ("{% if registry_name == 'queued' %}\n        <a", "{% if false %}\n        <a"),
-        # It said so of every registry.
+        # The page said so of every registry.
         ("contains all the queued jobs on queue", "contains the {{ registry_name }} jobs of queue"),
     ],
     "job.html": [
@@ -69,7 +69,7 @@ CURES: Final[dict[str, list[tuple[str, str]]]] = {
         ),
     ],
     "scripts/jobs.js": [
-        # Jinja escapes nothing in a .js, so that a link to a queue called `');…` ran the rest.
+        # Jinja escapes nothing in a .js file. A link to a queue named `');…` ran the rest as code.
         ("'{{ queue.name }}'", "{{ queue.name|tojson }}"),
     ],
     "scripts/job.js": [
@@ -78,9 +78,9 @@ CURES: Final[dict[str, list[tuple[str, str]]]] = {
     ],
 }
 
-# In every page. Underscore writes `<%= %>` as it is and `<%- %>` escaped: descriptions, results,
-# exception texts, names of queues and workers. And only scripts with the nonce of the answer run
-# (app.PAGE_POLICY); `<script type="text/template">` is not run and needs none.
+# In every page. Underscore writes `<%= %>` unescaped and `<%- %>` escaped. That matters for
+# descriptions, results, exception texts, and names of queues and workers. Only scripts with the
+# answer's nonce run (app.PAGE_POLICY). `<script type="text/template">` does not run and needs none.
 IN_EVERY_PAGE: Final = [
     ("<%=", "<%-"),
     ("<script src=", '<script nonce="{{ nonce }}" src='),
@@ -89,15 +89,15 @@ IN_EVERY_PAGE: Final = [
 
 
 class CuredTemplates(DispatchingJinjaLoader):
-    """Flask's loader of templates; it applies the cures to those of rq-dashboard."""
+    """Flask's loader of templates, which fixes those of rq-dashboard."""
 
     def get_source(
         self, environment: Environment, template: str
     ) -> tuple[str, str | None, Callable[[], bool] | None]:
-        """The source of one template.
+        """Return the source of one template.
 
-        Raises jinja2.TemplateError when a cure finds nothing to replace: better no page than one
-        whose fault is there in another wording.
+        Raises jinja2.TemplateError if a fix finds nothing to replace. A missing page is better than
+        one that still has the fault in another wording.
         """
         source, path, is_fresh = super().get_source(environment, template)
         if not template.startswith(PREFIX):

@@ -19,16 +19,16 @@ READING: Final = frozenset(
 
 
 class WouldWriteError(Exception):
-    """A page that only shows something was about to change Redis; its text is the command."""
+    """A page that only shows something was about to change Redis. The text is the command."""
 
 
 class ReadOnlyRedis(Redis):
-    """A client that cannot change Redis, so that looking at the dashboard changes nothing.
+    """A client that cannot change Redis: looking at the dashboard changes nothing.
 
-    It matters for StartedJobRegistry.cleanup: it would fail or requeue, job by job and past the
-    players' lanes, what our worker returns as a whole when a lease is lost. rq-dashboard asks for
-    no cleanup in any registry (`cleanup=False` throughout, and RQ's requeue has none), but RQ's
-    default is to do it, so a call that forgets it raises WouldWriteError here.
+    This matters for StartedJobRegistry.cleanup, which fails or requeues jobs one by one, past the
+    players' lanes. Our worker returns them as a whole when a lease is lost. rq-dashboard asks for
+    no cleanup of any registry (`cleanup=False` throughout, and RQ's requeue has none). But RQ
+    cleans up by default, so a call that forgets the argument raises WouldWriteError here.
     """
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
@@ -37,7 +37,7 @@ class ReadOnlyRedis(Redis):
         return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
-        """A pipeline that cannot change Redis either."""
+        """Return a pipeline that cannot change Redis either."""
         return ReadOnlyPipeline(
             self.connection_pool, self.response_callbacks, transaction, shard_hint
         )
@@ -53,12 +53,12 @@ class ReadOnlyPipeline(Pipeline):
 
 
 def connect(redis_url: str) -> ReadOnlyRedis:
-    """The client of one Redis server; it connects when first used.
+    """Return the client of one Redis server. It connects at first use.
 
     Raises BadRedisUrl.
     """
-    # No retries: redis-py's ten would keep the thread of a page busy for seconds while Redis is
-    # away; the pages ask again by themselves.
+    # No retries: redis-py's ten would block a page's thread for seconds while Redis is down. The
+    # pages ask again by themselves.
     pool = redis_pool(
         redis_url,
         socket_connect_timeout=REDIS_WAIT_SECONDS,
@@ -70,8 +70,8 @@ def connect(redis_url: str) -> ReadOnlyRedis:
 
 
 def _is_left_out(command: str) -> bool:
-    # Worker.all takes workers without a hash, and executions without one, out of their sets. A
-    # worker that registers itself anew between its EXISTS and its SREM would be lost from sight.
+    # Worker.all removes workers and executions without a hash from their sets. A worker that
+    # registers again between its EXISTS and its SREM would then no longer be seen.
     if command == "SREM":
         return True
     if command not in READING:

@@ -1,4 +1,4 @@
-"""Serves rq-dashboard to operators: behind a login, and reading only."""
+"""Serves rq-dashboard to operators, behind a login and read only."""
 
 from typing import TYPE_CHECKING, cast
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from a2wsgi.wsgi_typing import WSGIApp
 
 WSGI_THREADS = 4  # each holds at most one Redis connection
-STOP_WITHIN_SECONDS = 3  # from SIGTERM; what is still under way then is cut off
+STOP_WITHIN_SECONDS = 3  # from SIGTERM; requests still in progress then are cut off
 
 
 class DashboardError(Exception):
-    """The dashboard cannot be served; the text says why and what to set."""
+    """The dashboard cannot be served. The text says why, and what to set."""
 
 
 def serve(settings: Settings) -> None:
     """Serve the dashboard at `dashboard_host:dashboard_port` until SIGTERM or SIGINT.
 
-    After the signal it closes everything and returns. A Redis that cannot be reached stops
-    nothing: the pages answer 503 until it can.
+    After the signal it closes everything and returns. It runs even if Redis cannot be reached: the
+    pages answer 503 until it can.
 
-    Raises DashboardError for an empty password, and an unusable name or Redis URL.
-    Raises CannotListen for a port in use.
+    Raises DashboardError for an empty password, and for an unusable name or Redis URL. Raises
+    CannotListen for a port in use.
     """
     login = (settings.dashboard_user, settings.dashboard_password)
     app = create_app(settings.redis_url, *login, settings.queue_name)
@@ -41,7 +41,7 @@ def serve(settings: Settings) -> None:
 
 
 def create_app(redis_url: str, user: str, password: str, queue: str = "bets") -> ASGIApp:
-    """The dashboard as an ASGI application; `/healthz` alone is answered without the login.
+    """Return the dashboard as an ASGI application. Only `/healthz` needs no login.
 
     It does not connect yet. The lifespan's shutdown closes its Redis connections.
 
@@ -58,7 +58,7 @@ def create_app(redis_url: str, user: str, password: str, queue: str = "bets") ->
         raise DashboardError(str(error)) from error
 
     cure()
-    # Casts: Flask, a2wsgi and Starlette name the same interfaces by types of their own.
+    # Casts: Flask, a2wsgi and Starlette have their own types for the same interfaces.
     wsgi = WSGIMiddleware(cast("WSGIApp", DashboardApp(redis, queue)), workers=WSGI_THREADS)
 
     def close() -> None:

@@ -122,7 +122,7 @@ def test_the_list_is_read_in_the_order_of_its_index(world: World) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--older-than", "1w"], "'1w' is no duration"),
+        (["--older-than", "1w"], "'1w' is not a duration"),
         (["--state", "settled"], "'settled'"),
         (["--limit", "0"], "greater than or equal to 1"),
     ],

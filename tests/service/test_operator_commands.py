@@ -157,7 +157,7 @@ def test_a_database_without_tables_is_to_be_migrated(desk: Desk, command: list[s
 def test_another_login_than_an_operators_is_told_so(desk: Desk, command: list[str]) -> None:
     refusal = desk.refusal(*command, DATABASE_URL=login_url(desk.world.urls.database, "gateway"))
 
-    assert "it takes that of an operator. PostgreSQL says: permission denied for table" in refusal
+    assert "use an operator's login. PostgreSQL says: permission denied for table" in refusal
 
 
 def test_an_argument_that_is_no_text_is_refused(desk: Desk) -> None:

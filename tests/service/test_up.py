@@ -71,7 +71,7 @@ def test_the_first_start_shows_a_signed_bet_and_nothing_else_on_stdout(up: Up) -
 
     assert ready == f"ready: {up.url}"
     assert dashboard.startswith("dashboard: http://127.0.0.1:")
-    assert title == "A signed PayInOut, as the demo provider has just sent it:"
+    assert title == "This signed PayInOut was just sent as the demo provider:"
     text = "\n".join(demo)
     assert re.search(r"^  POST /v1/sessions/[0-9a-f]{32}/bets/pay-in-out HTTP/1.1$", text, re.M)
     assert re.search(r"^  X-Sign: [0-9a-f]{64}$", text, re.M)

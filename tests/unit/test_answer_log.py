@@ -127,7 +127,7 @@ def ago(seconds: float) -> str:
         (lambda: {"counterparty": "nobody"}, "the signature is not good: the provider is unknown"),
         (
             lambda: signed_by("another"),
-            "the signature is not good: no secret of the provider makes it",
+            "the signature is not good: no secret of the provider matches it",
         ),
     ],
 )
@@ -164,7 +164,7 @@ async def test_a_401_for_want_of_the_key_of_a_providers_secrets_says_so_in_the_l
 
     assert answer.status_code == 401
     assert answer.json()["message"] == UNAUTHORIZED
-    said = "the signature is not good: its secrets have a key that the gateway does not have"
+    said = "the signature is not good: the gateway does not have the key of its secrets"
     assert said in line(caplog)[1]
 
 

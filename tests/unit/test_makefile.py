@@ -90,7 +90,7 @@ def test_an_installation_that_did_not_end_is_begun_anew(checkout: Path) -> None:
     again = make(checkout, ".venv/.run-installed")
 
     assert failed.returncode != 0
-    assert "the last installation did not end: beginning anew" in again.stdout
+    assert "the last installation did not finish: starting again" in again.stdout
     assert again.returncode == 0
     assert not (checkout / ".venv/left-over").exists()
 

@@ -22,7 +22,10 @@ WORDS_MAX = 40
 LINE_CHARACTERS_MAX = 100
 
 #: Packages and modules whose docstrings and comments are plain.
-PACKAGES = ("betcore_launcher.py", "broker", "logs", "models", "settings.py", "workers")
+PACKAGES = (
+    *("api", "betcore_launcher.py", "broker", "embedded", "logs", "models", "ops", "server"),
+    *("settings.py", "workers"),
+)
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 

@@ -1,10 +1,10 @@
-// What is wrong with the queue, kept up to date, and what went wrong with this page: its own scripts
-// say neither.
+// Keeps the notices about the queue up to date, and shows errors of this page. rq-dashboard's own
+// scripts do neither.
 (function ($) {
     var notice = $('<p class="alert alert-warning" role="status">').hide().prependTo("body");
 
     $(document).ajaxError(function (event, xhr) {
-        if (xhr.status === 200) { return; }  // its list of Redis servers, which is not JSON
+        if (xhr.status === 200) { return; }  // its list of Redis servers is not JSON
         var answer = xhr.responseJSON || {error: "The dashboard does not answer."};
         notice.text(answer.error).show();
     });
