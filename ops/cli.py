@@ -9,8 +9,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from ops.failures import failures, in_one_line
-from ops.output import print_anything
+from ops.terminal.failures import failures, in_one_line
+from ops.terminal.output import print_anything
 
 #: Every command, in the order of `betcore --help`. Each has the module and name of its function or
 #: group, and its help in one line. The line is here so that the list imports no command.
@@ -134,7 +134,7 @@ def _leashed(arguments: list[str]) -> list[str]:
     """Return the arguments without `--with-parent PID`, which `betcore up` gives its children."""
     if arguments[:1] != ["--with-parent"]:
         return arguments
-    from ops.leash import end_with
+    from ops.process.leash import end_with
 
     end_with(int(arguments[1]))
     return arguments[2:]

@@ -13,7 +13,7 @@ from models.database.preconditions import READ_ONLY
 from models.database.transactions import transaction
 from models.errors import BetcoreError, InvalidRequest, UnsupportedDatabase
 from ops.author import author_of
-from ops.options import find_settings
+from ops.terminal.options import find_settings
 
 
 class NotMigrated(BetcoreError):  # noqa: N818

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.keys import Key, Purpose, require_distinct, require_ring
 from models.private_files import read_private, write_private
-from ops.options import find_settings
+from ops.terminal.options import find_settings
 from settings import Settings, settings
 
 if TYPE_CHECKING:

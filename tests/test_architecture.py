@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 SQL = ("models", "embedded", "ops", "bench")
 # Libraries that only some of ours may use.
 USERS = {
-    "starlette": ("api", "server", "ops/dashboard", "ops/gateway.py", "bench"),
+    "starlette": ("api", "server", "ops/dashboard", "ops/process/gateway.py", "bench"),
     "rq": ("workers", "broker/keys.py", "ops", "bench"),
     "redis": ("broker", "workers", "embedded", "ops", "bench"),
     "psycopg": SQL,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import (
+from ops.terminal.options import (
     DEFAULT_DATA_DIR,
     AsCsv,
     AsJson,

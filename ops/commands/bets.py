@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ops.durations import read_duration
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Limit, emit_list, find_settings
+from ops.terminal.durations import read_duration
+from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, Limit, emit_list, find_settings
 
 if TYPE_CHECKING:
     from models.reports.bet import ShownBet

@@ -6,8 +6,8 @@ import typer
 
 from models.exact_json import exact_json
 from models.money import DECIMALS_MAX
-from ops.documents import table
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit
+from ops.terminal.documents import table
+from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit
 
 app = typer.Typer(help="Currencies: add any that ISO 4217 does not have.", no_args_is_help=True)
 

@@ -7,8 +7,8 @@ import typer
 
 from models.exact_json import exact_json
 from models.keys import KeyRing, Purpose, find_ring, require_ring
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, find_settings
-from ops.progress import Progress
+from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, find_settings
+from ops.terminal.progress import Progress
 
 if TYPE_CHECKING:
     from models.audit.seal import Seal

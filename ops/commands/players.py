@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from models.errors import InvalidRequest
-from ops.options import (
+from ops.terminal.options import (
     DEFAULT_DATA_DIR,
     AsJson,
     DataDir,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list
+from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list
 
 if TYPE_CHECKING:
     from models.directory.providers import Secret

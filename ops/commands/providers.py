@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.commands import provider_secrets
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list, emit_lists
+from ops.terminal.options import (
+    DEFAULT_DATA_DIR,
+    AsJson,
+    DataDir,
+    Note,
+    emit,
+    emit_list,
+    emit_lists,
+)
 
 if TYPE_CHECKING:
     from models.reports.parties import ListedProvider

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.errors import InvalidRequest
-from ops.failures import failures, in_one_line
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_lists, find_settings
+from ops.terminal.failures import failures, in_one_line
+from ops.terminal.options import (
+    DEFAULT_DATA_DIR,
+    AsJson,
+    DataDir,
+    Note,
+    emit,
+    emit_lists,
+    find_settings,
+)
 
 if TYPE_CHECKING:
     from broker.registered import Registered
@@ -142,7 +150,7 @@ def _settings(data_dir: Path) -> "Settings":
 def _watch(queue: "RqQueue", as_json: bool) -> None:
     from redis.exceptions import RedisError
 
-    from ops.failures import in_one_line
+    from ops.terminal.failures import in_one_line
 
     on_terminal = sys.stdout.isatty() and not as_json
     while True:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.durations import read_time
-from ops.options import (
+from ops.terminal.durations import read_time
+from ops.terminal.options import (
     DEFAULT_DATA_DIR,
     AsCsv,
     AsJson,
@@ -20,7 +20,7 @@ from ops.options import (
     require_one_form,
     require_period,
 )
-from ops.progress import Progress
+from ops.terminal.progress import Progress
 
 if TYPE_CHECKING:
     from models.audit.reconcile import Reconciliation
@@ -73,8 +73,8 @@ def reconcile(
     """
     from models.audit.reconcile import Scope
     from models.audit.reconcile import reconcile as compare
-    from ops.bet_list import bet_list
     from ops.database import database_failures
+    from ops.terminal.bet_list import bet_list
 
     require_one_form(as_csv, as_json)
     require_period(since, until)

@@ -11,8 +11,8 @@ import typer
 
 from models.errors import BetcoreError
 from models.private_files import read_private
-from ops.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
-from ops.service import service
+from ops.process.service import service
+from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
 from server.stopping import take_signals
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ def gateway(
     It then answers what has arrived.
     """
     from models.keys import Purpose
-    from ops.gateway import serve
     from ops.keys import with_keys
-    from ops.probe import in_url
+    from ops.process.gateway import serve
+    from ops.process.probe import in_url
     from ops.urls import readable
     from server.uvicorn_server import listen
 
@@ -151,7 +151,7 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     """Serve the RQ dashboard until SIGTERM."""
     from ops.dashboard import DashboardError, serve
-    from ops.probe import in_url
+    from ops.process.probe import in_url
     from ops.urls import readable
     from settings import settings
 
@@ -186,7 +186,7 @@ def healthy(
     ready, and a dashboard if it answers, both at the address in the settings. A worker works if it
     is registered with RQ. Use this for the health checks of containers.
     """
-    from ops.healthy import illness
+    from ops.process.healthy import illness
     from settings import settings
 
     configured = settings()

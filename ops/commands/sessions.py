@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from models.money import read_amount
-from ops.options import (
+from ops.terminal.options import (
     DEFAULT_DATA_DIR,
     AsJson,
     DataDir,

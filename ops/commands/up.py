@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.options import DEFAULT_DATA_DIR, DataDir
+from ops.terminal.options import DEFAULT_DATA_DIR, DataDir
 
 Port = Annotated[
     int | None,
@@ -34,6 +34,6 @@ def up(
     names a server, that server is used instead.
     """
     # Imported here: the children share this command line, and start faster without Alembic.
-    from ops.up import Wishes, run
+    from ops.up.up import Wishes, run
 
     run(Wishes(port, dashboard_port, workers, gateways, not no_demo, data_dir))

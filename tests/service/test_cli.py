@@ -120,7 +120,7 @@ def test_a_service_ends_cleanly_when_asked_to(
 EARLY = """
 import os, signal, uvicorn
 from api.wallet.app import create_app
-from ops.service import service
+from ops.process.service import service
 from server.bounds import Bounds
 from server.uvicorn_server import listen, serve_http
 

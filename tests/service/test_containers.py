@@ -26,8 +26,8 @@ from models.directory.providers import add_provider
 from models.ledger.lookup import Lookup
 from models.migrate import migrate
 from ops.cli import app
-from ops.healthy import healthy
-from ops.probe import in_url
+from ops.process.healthy import healthy
+from ops.process.probe import in_url
 from settings import Settings, variables
 from tests.service import keys
 from tests.service.dashboard_world import dashboard, fill, pages

@@ -16,7 +16,7 @@ from embedded.binaries import find_postgres, for_account
 from embedded.passwords import FILE
 from embedded.places import postgres_account
 from models.migrate import migrate
-from ops.servers import Servers
+from ops.up.servers import Servers
 from settings import Settings
 from tests.service.books import WHOLE, Books
 from tests.service.embedded_world import ask, mode

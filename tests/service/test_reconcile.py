@@ -130,7 +130,7 @@ def test_a_long_comparison_tells_how_far_it_is(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.audit.reconcile._LINES_PER_STAGE", 2)
-    monkeypatch.setattr("ops.progress._QUIET_SECONDS", 0)
+    monkeypatch.setattr("ops.terminal.progress._QUIET_SECONDS", 0)
 
     told = _run(desk, tmp_path, WHOLE, "--json").stderr.splitlines()
 

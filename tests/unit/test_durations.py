@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import typer
 
-from ops.durations import read_duration
+from ops.terminal.durations import read_duration
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ NAME = "Zürich → 😀 \udcff"  # with a byte that is no UTF-8, as a file name
 PRINTING = f"""
 import csv, sys, typer
 from models.exact_json import exact_json
-from ops.output import print_anything
+from ops.terminal.output import print_anything
 print_anything()
 typer.echo(exact_json({{"name": {NAME!a}}}))
 csv.writer(sys.stdout, lineterminator="\\n").writerow([{NAME!a}])
@@ -84,7 +84,7 @@ def test_a_closed_stdout_or_stderr_stops_nothing_and_no_file_takes_its_number(
     closing: str, tmp_path: Path
 ) -> None:
     program = (
-        "from ops.output import print_anything; import sys; print_anything(); print('x'); "
+        "from ops.terminal.output import print_anything; import sys; print_anything(); print('x'); "
         f"f = open({str(tmp_path / 'file')!r}, 'w'); assert f.fileno() > 2; "
         "print('y', file=sys.stderr)"
     )

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.signals import Signals
+from ops.process.signals import Signals
 
 _LOG = logging.getLogger("betcore.supervisor")
-_LAUNCHER = str(Path(__file__).resolve().parents[1] / "betcore_launcher.py")
+_LAUNCHER = str(Path(__file__).resolve().parents[2] / "betcore_launcher.py")
 # Seconds before a child restarts, by its number of short lives in a row.
 _BACK_OFF_SECONDS = (0.0, 0.25, 0.5, 1.0)
 _SHORT_LIFE_SECONDS = 10.0

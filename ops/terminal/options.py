@@ -11,8 +11,8 @@ import typer
 
 from models.errors import BetcoreError
 from models.exact_json import exact_json
-from ops.documents import csv_lines, json_pieces, table_lines, text
-from ops.durations import read_time
+from ops.terminal.documents import csv_lines, json_pieces, table_lines, text
+from ops.terminal.durations import read_time
 
 if TYPE_CHECKING:
     from settings import Settings

@@ -5,7 +5,7 @@ Their images have no curl, and a process may listen at any address.
 
 import socket
 
-from ops.probe import silence
+from ops.process.probe import silence
 from settings import Settings
 
 _WITHIN_SECONDS = 2.0

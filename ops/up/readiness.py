@@ -6,8 +6,8 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 
 from broker.redis_url import connect_redis, no_retry
-from ops.probe import silence
-from ops.supervisor import Child
+from ops.process.probe import silence
+from ops.process.supervisor import Child
 from settings import Settings
 
 _ANSWER_WITHIN_SECONDS = 2.0

@@ -22,15 +22,15 @@ from models.errors import BetcoreError
 from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate
 from models.private_files import write_private
-from ops import demo as demos
 from ops.commands.serve import PASSWORD_FILE, dashboard_password
-from ops.failures import failures, in_one_line
 from ops.keys import make_keys, require_keys
-from ops.probe import reachable
-from ops.readiness import not_ready
-from ops.servers import Servers
-from ops.signals import Signals, StopRequested
-from ops.supervisor import Role, Supervisor
+from ops.process.probe import reachable
+from ops.process.signals import Signals, StopRequested
+from ops.process.supervisor import Role, Supervisor
+from ops.terminal.failures import failures, in_one_line
+from ops.up import demo as demos
+from ops.up.readiness import not_ready
+from ops.up.servers import Servers
 from ops.urls import readable
 from server.errors import CannotListen
 from server.uvicorn_server import STOP_WITHIN_SECONDS, listen

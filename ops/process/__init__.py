@@ -1,0 +1,1 @@
+"""Our processes as a system sees them: started, watched, asked, stopped."""

@@ -1,0 +1,1 @@
+"""`betcore up`: everything on one machine."""
