@@ -123,6 +123,7 @@ def test_a_job_that_was_taken_stays_in_flight_until_its_accounts_row_was_locked_
 def test_a_commit_that_is_under_way_keeps_its_bet_in_flight_and_then_it_is_there(
     hurried_world: World, seat: Seat
 ) -> None:
+    free = hurried_world.seat(seat.client, "0").account_id
     with _no_commit_ends(hurried_world):
         assert seat.call("pay-in", "a", betAmount=1).code == 0
         until(lambda: _milliseconds_late(hurried_world, seat, "a") > BEYOND_ALL_GRACE_MS)
@@ -130,7 +131,6 @@ def test_a_commit_that_is_under_way_keeps_its_bet_in_flight_and_then_it_is_there
         assert seat.call("pay-in", "a", betAmount=1).code == 0
         # Nothing is in flight of another bet, but what a primary without its standby reads may be
         # neither all nor the last word.
-        free = hurried_world.seat(seat.client, "0").account_id
         hurried_world.redis.zadd(_flight(hurried_world, seat, "b"), {f"{free}-0": 1})
         assert seat.client.status("b").code == 99
 
