@@ -16,11 +16,11 @@ from ops.terminal.output import print_anything
 #: group, and its help in one line. The line is here so that the list imports no command.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("ops.commands.up:up", "Run everything here until Ctrl-C, and show one bet."),
-    "migrate": ("ops.commands.serve:migrate", "Migrate the database to the newest schema."),
-    "gateway": ("ops.commands.serve:gateway", "Serve the HTTP API until SIGTERM."),
-    "worker": ("ops.commands.serve:worker", "Process bets from the queue until SIGTERM."),
-    "dashboard": ("ops.commands.serve:dashboard", "Serve the RQ dashboard until SIGTERM."),
-    "healthy": ("ops.commands.serve:healthy", "Exit with 0 if a process of this host works."),
+    "migrate": ("ops.commands.processes:migrate", "Migrate the database to the newest schema."),
+    "gateway": ("ops.commands.processes:gateway", "Serve the HTTP API until SIGTERM."),
+    "worker": ("ops.commands.processes:worker", "Process bets from the queue until SIGTERM."),
+    "dashboard": ("ops.commands.processes:dashboard", "Serve the RQ dashboard until SIGTERM."),
+    "healthy": ("ops.commands.processes:healthy", "Exit with 0 if a process of this host works."),
     "reconcile": (
         "ops.commands.reconcile:reconcile",
         "Compare a provider's own list of bets with ours.",

@@ -22,7 +22,7 @@ from models.errors import BetcoreError
 from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate
 from models.private_files import write_private
-from ops.commands.serve import PASSWORD_FILE, dashboard_password
+from ops.commands.processes import PASSWORD_FILE, dashboard_password
 from ops.keys import make_keys, require_keys
 from ops.process.probe import reachable
 from ops.process.signals import Signals, StopRequested

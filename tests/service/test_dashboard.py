@@ -15,7 +15,7 @@ from rq.results import Result
 from embedded import start_redis
 from ops.dashboard import DashboardError, create_app
 from ops.dashboard.reading import WouldWriteError, connect
-from ops.dashboard.serving import WSGI_THREADS
+from ops.dashboard.web import WSGI_THREADS
 from tests.service.dashboard_world import (
     HTML,
     LOGIN,
