@@ -46,6 +46,7 @@ class NewJob:
     description: str  # for people
     data: str  # as broker/codec.py encodes it
     flight_key: str = ""  # where to note that a job about this bet is in flight; "": nowhere
+    ahead: bool = False  # whether it goes ahead of the queue: others make its provider wait
 
 
 def new_token() -> str:
@@ -92,7 +93,7 @@ class Admission:
         self.resolve(Verdict.UNKNOWN if self.sent else Verdict.NOT_ADMITTED)
 
     def arguments(self) -> tuple[str | bytes | int, ...]:
-        """Its ten arguments of `admit.lua`."""
+        """Its eleven arguments of `admit.lua`."""
         claim, job = self.claim, self.job
         return (
             claim.key,
@@ -102,5 +103,5 @@ class Admission:
             claim.expires_ms,
             *(("", "", "") if job is None else (job.account_id, job.description, job.data)),
             int(self.apply_by.seconds_left() * 1000),
-            "" if job is None else job.flight_key,
+            *(("", "") if job is None else (job.flight_key, "1" if job.ahead else "")),
         )

@@ -2,10 +2,11 @@
 -- not at all.
 --
 -- ARGV: the four common arguments, timeout, result ttl and failure ttl (s), the longest wait (ms),
--- and the number of jobs on the queue that stops admission. Then 10 per request:
+-- and the number of jobs on the queue that stops admission. Then 11 per request:
 -- - nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce expiry (ms),
 -- - account ('' claims the nonce only), description, data,
--- - budget (ms until the deadline), flight key (lists the jobs about the same bet, or '').
+-- - budget (ms until the deadline), flight key (lists the jobs about the same bet, or ''),
+-- - '1' if it goes ahead of the queue: others make its provider wait. Otherwise ''.
 --
 -- Returns a letter per request, and how long the first job on the queue has waited, in thousandths
 -- of the longest wait. The letters:
@@ -23,15 +24,13 @@
 local TIMEOUT, RESULT_TTL, FAILURE_TTL = ARGV[5], ARGV[6], ARGV[7]
 local WAIT_MAX_MS, JOBS_MAX = tonumber(ARGV[8]), tonumber(ARGV[9])
 
--- How long the first job on the queue has waited, in thousandths of the longest wait: at most 1000.
--- It is also 1000 when JOBS_MAX jobs or more wait. Gateways derive from it the share that they
--- refuse. Only the wait on the queue counts, and not the wait behind other jobs of a player.
--- Otherwise one busy player would keep everybody else out. A job without that time, such as a
--- foreign one, has not waited.
-local function crowding()
-  local first = call('LINDEX', QUEUED, 0)
+-- How long the first job on a list has waited, in thousandths of the longest wait: at most 1000.
+-- Gateways derive from it the share that they refuse. Only the wait on the list counts, and not the
+-- wait behind other jobs of a player. Otherwise one busy player would keep everybody else out. A job
+-- without that time, such as a foreign one, has not waited.
+local function waited(list)
+  local first = call('LINDEX', list, 0)
   if not first then return 0 end
-  if call('LLEN', QUEUED) + call('ZCARD', DEFERRED) >= JOBS_MAX then return 1000 end
   local since = tonumber(call('HGET', job_key(first), 'queued_ms') or nil) or NOW_MS
   return math.floor(math.max(0, math.min(1, (NOW_MS - since) / WAIT_MAX_MS)) * 1000)
 end
@@ -43,17 +42,24 @@ if not since then
   call('HSET', MEMORY, 'since', since, 'born', since)
 end
 local suspended = call('EXISTS', RQ .. ':suspended') == 1
-local crowded = crowding()
+local queued, crowded, crowded_ahead = call('LLEN', QUEUED), 0, 0
+if queued > 0 then
+  if queued + call('ZCARD', DEFERRED) >= JOBS_MAX then
+    crowded, crowded_ahead = 1000, 1000
+  else
+    crowded, crowded_ahead = waited(QUEUED), waited(RETURNED)
+  end
+end
 
-local letters, heads = {}, {}
-for i = 10, #ARGV, 10 do
-  local nonce, signature, token, stamp, expires, account, description, data, budget, flight =
-    unpack(ARGV, i, i + 9)
+local letters, heads, heads_ahead = {}, {}, {}
+for i = 10, #ARGV, 11 do
+  local nonce, signature, token, stamp, expires, account, description, data, budget, flight, ahead =
+    unpack(ARGV, i, i + 10)
   local letter = 'A'
   if tonumber(stamp) < since or tonumber(expires) <= NOW_MS then letter = 'F'
   elseif account == '' then letter = 'C'
   elseif suspended then letter = 'S'
-  elseif crowded == 1000 then letter = 'O' end
+  elseif (ahead == '1' and crowded_ahead or crowded) == 1000 then letter = 'O' end
 
   local mine = signature .. token .. letter
   local old = call('SET', nonce, mine, 'NX', 'GET', 'PXAT', expires)
@@ -70,7 +76,8 @@ for i = 10, #ARGV, 10 do
       call('ZADD', DEFERRED, NOW_S, id)
     else
       call('SADD', LANES, lane)
-      heads[#heads + 1] = id
+      local to = ahead == '1' and heads_ahead or heads
+      to[#to + 1] = id
     end
     if flight ~= '' then
       call('ZADD', flight, NOW_MS + budget, id)
@@ -85,6 +92,13 @@ for i = 10, #ARGV, 10 do
       'success_callback_name', '', 'failure_callback_name', '', 'stopped_callback_name', '')
   end
   letters[#letters + 1] = letter
+end
+-- An idle worker waits for a job on the queue alone. While there is one, some worker takes soon, and
+-- it takes what goes ahead first.
+if #heads_ahead > 0 and queued > 0 then
+  call('RPUSH', RETURNED, unpack(heads_ahead))
+else
+  for _, id in ipairs(heads_ahead) do heads[#heads + 1] = id end
 end
 if #heads > 0 then
   call('SADD', RQ .. ':queues', QUEUED)

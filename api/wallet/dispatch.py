@@ -1,5 +1,7 @@
 """From an authenticated call to its outcome: admit, await the worker, at last ask the primary."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from api.wallet.auth import Signed
@@ -32,11 +34,22 @@ _REFUSALS = {
 }
 
 
+#: Given a provider's name on the wire and loop time.
+GoesAhead = Callable[[bytes, float], bool]
+
+
+def _nobody(provider: bytes, now: float) -> bool:  # noqa: ARG001
+    return False
+
+
 class Dispatcher:
     """Runs commands through the queue, and claims nonces."""
 
-    def __init__(self, settings: Settings, link: Link, ledger: Ledger) -> None:
-        """`ledger` is only asked what is recorded."""
+    def __init__(
+        self, settings: Settings, link: Link, ledger: Ledger, goes_ahead: GoesAhead = _nobody
+    ) -> None:
+        """`ledger` is only asked what is recorded. `goes_ahead`: whose bets overtake."""
+        self._goes_ahead = goes_ahead
         self._settings = settings
         self._link = link
         self._recorded: Coalesced[Command, Outcome | None] = Coalesced(ledger.recorded)
@@ -62,6 +75,7 @@ class Dispatcher:
             describe(command),
             encode_job(command, self._link.stream),
             flight_key(command.provider_id, command.bet_id),
+            ahead=self._goes_ahead(signed.call.counterparty_id, asyncio.get_running_loop().time()),
         )
         admission = self._admission(signed, deadline, job)
         result: Any = await self._link.submit(admission)

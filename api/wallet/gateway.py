@@ -30,7 +30,9 @@ class Gateway:
             wait_seconds=settings.ask_primary_within_seconds,
             connect_seconds=settings.connect_timeout_seconds,
         )
-        self.dispatcher = Dispatcher(settings, self.link, Ledger(self._ledger_connection))
+        ledger = Ledger(self._ledger_connection)
+        goes_ahead = self.load_shedder.goes_ahead
+        self.dispatcher = Dispatcher(settings, self.link, ledger, goes_ahead)
         replica = self._lookup(settings.database_read_url)
         self.questions = Questions(settings, self.link, self._lookup(), replica)
 

@@ -41,6 +41,7 @@ class Request:
     expires_ms: int | None = None  # None: a minute after the stamp
     budget_ms: int = 60_000
     data: str = '["bets.pay_in_out",null,[{},""],{}]'
+    ahead: bool = False  # of the queue
 
     @property
     def job_id(self) -> str:
@@ -86,6 +87,7 @@ class QueueWorld:
             expires = stamp + 60_000 if request.expires_ms is None else request.expires_ms
             arguments += [request.nonce_key, request.signature, request.token, stamp, expires]
             arguments += [request.account, "a bet", request.data, request.budget_ms, ""]
+            arguments += ["1" if request.ahead else ""]
         letters, self.crowded = cast("tuple[list[bytes], int]", self._admit(args=arguments))
         return b"".join(letters).decode()
 

@@ -106,6 +106,50 @@ def test_a_foreign_job_that_is_first_keeps_nobody_out(queue_world: QueueWorld) -
     assert queue_world.crowded == 0
 
 
+def test_a_bet_that_goes_ahead_is_taken_before_all_that_wait_and_keeps_the_order_of_its_player(
+    queue_world: QueueWorld,
+) -> None:
+    waiting = queue_world.admit_jobs(1, 1) + queue_world.admit_jobs(2, 1)
+    ahead = queue_world.admit_jobs(3, 2, ahead=True)
+    behind_its_own = queue_world.admit_jobs(1, 1, ahead=True)
+
+    worker = queue_world.worker(batch_jobs_max=2)
+
+    assert ids(take(worker)) == ahead
+    assert ids(take(worker)) == [waiting[0], *behind_its_own]
+    assert ids(take(worker)) == waiting[1:]
+
+
+def test_while_nothing_waits_a_bet_that_goes_ahead_wakes_a_worker_as_any_other(
+    queue_world: QueueWorld,
+) -> None:
+    [job] = queue_world.admit_jobs(3, 1, ahead=True)
+
+    assert queue_world.pop_one() == job
+
+
+def test_a_queue_that_others_have_filled_takes_a_bet_that_goes_ahead_until_those_wait_too_long(
+    queue_world: QueueWorld,
+) -> None:
+    def admitted(account: int, *, ahead: bool) -> str:
+        return queue_world.admit(Request(account, ahead=ahead))
+
+    def has_waited_for_an_hour(job_id: str) -> None:
+        queue_world.redis.hincrby(f"rq:job:{job_id}", "queued_ms", -HOUR_MS)
+
+    queue_world.wait_max_ms = HOUR_MS
+    has_waited_for_an_hour(queue_world.admit_jobs(1, 1)[0])
+    assert admitted(2, ahead=False) == "O"
+    [first] = queue_world.admit_jobs(3, 1, ahead=True)
+    assert admitted(4, ahead=True) == "A"
+
+    has_waited_for_an_hour(first)
+
+    assert admitted(5, ahead=True) == "O"
+    queue_world.jobs_max = 1
+    assert admitted(6, ahead=True) == "O"
+
+
 async def test_a_gateway_is_told_how_crowded_the_queue_is(
     queue_world: QueueWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

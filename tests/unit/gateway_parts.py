@@ -152,7 +152,9 @@ async def gateway_parts(**changed: Any) -> AsyncIterator[GatewayParts]:
     link, behind = ScriptedLink(), Behind()
     gateway.authenticator = Authenticator(settings, cast("Lookup", behind))
     gateway.sessions = Sessions(settings, cast("Lookup", behind))
-    gateway.dispatcher = Dispatcher(settings, cast("Link", link), cast("Ledger", behind))
+    ahead = gateway.load_shedder.goes_ahead
+    ledger = cast("Ledger", behind)
+    gateway.dispatcher = Dispatcher(settings, cast("Link", link), ledger, ahead)
     # Not the exception that the server would log, but the answer that a provider would get.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:

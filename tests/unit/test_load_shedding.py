@@ -80,6 +80,43 @@ def test_who_uses_less_than_another_is_not_refused_while_that_one_is() -> None:
     assert turned_away(shedder, 7) == 300  # it says nothing of who it is
 
 
+def test_while_one_crowds_the_queue_the_bets_of_others_go_ahead_of_it() -> None:
+    shedder = with_two_providers()
+    assert not shedder.goes_ahead(SMALL, 7)  # nothing waits
+
+    shedder.note(60, 7)
+
+    assert shedder.goes_ahead(SMALL, 7)
+    assert shedder.goes_ahead(NEW, 7)
+    assert not shedder.goes_ahead(GREAT, 7)
+    assert not shedder.goes_ahead(SMALL, 7.051)  # what Redis said is too old
+
+
+@pytest.mark.parametrize(("great", "ahead"), [(GREAT, 1), (OURS, 0)])
+async def test_a_gateway_sends_the_bet_of_a_small_provider_ahead_of_the_queue(
+    great: bytes, ahead: int
+) -> None:
+    async with gateway_parts() as gateway:
+        gateway.link.redis.rpush("rq:queue:bets", "1-a")
+        bets(gateway.load_shedder, great, 100)
+        bets(gateway.load_shedder, SMALL, 1)
+        gateway.load_shedder.pass_time(0.02)
+        gateway.load_shedder.note(60, asyncio.get_running_loop().time() + 3_600)
+
+        await gateway.post(BODY)
+
+        assert gateway.link.redis.llen("betcore:returned:bets") == ahead
+
+
+def test_alone_nobody_goes_ahead() -> None:
+    shedder = LoadShedder(SETTINGS)
+    bets(shedder, GREAT, 100)
+    shedder.pass_time(0.02)
+    shedder.note(1000, 7)
+
+    assert not shedder.goes_ahead(GREAT, 7)
+
+
 def test_two_providers_that_use_as_much_are_refused_alike() -> None:
     shedder = LoadShedder(SETTINGS)
     bets(shedder, GREAT, 100)
