@@ -1,4 +1,4 @@
-"""One request on its way into the queue, and all that can become of it before a worker answers."""
+"""One request on its way into the queue, and what can become of it before a worker answers."""
 
 import asyncio
 import os
@@ -68,28 +68,28 @@ class Admission:
     job: NewJob | None = None
     token: str = field(default_factory=new_token)
     sent: bool = False  # a script that may have run carried it
-    unanswered: bool = False  # and such a script's answer was lost: an earlier one may have run
+    unanswered: bool = False  # the answer to such a script was lost: it may have admitted this
     admitted: bool = False  # Redis has said so: the nonce is this request's alone
     future: asyncio.Future[Result | Verdict] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
     def resolve(self, result: Result | Verdict) -> None:
-        """Give the one who waits what became of it; only the first time counts."""
+        """Hand the outcome to the waiting request. Only the first call counts."""
         if not self.future.done():
             self.future.set_result(result)
 
     def refuse(self, verdict: Verdict) -> None:
-        """Resolve with a verdict of Redis; UNKNOWN when an earlier sending may have been admitted.
+        """Resolve with a verdict of Redis, or UNKNOWN if an earlier script may have admitted this.
 
-        A Redis that lost its memory, or only became a replica, refuses what it, or the primary
-        before it, once admitted: that says nothing of what a worker has done since.
+        After a restart or failover Redis may refuse a request that was admitted before. A worker
+        may have applied it since, so the outcome is not known.
         """
         unknown = self.unanswered and verdict is not Verdict.CLAIMED
         self.resolve(Verdict.UNKNOWN if unknown else verdict)
 
     def give_up(self) -> None:
-        """Resolve without a result: what was never sent was certainly not admitted."""
+        """Resolve without a result. A request that was never sent was certainly not admitted."""
         self.resolve(Verdict.UNKNOWN if self.sent else Verdict.NOT_ADMITTED)
 
     def arguments(self) -> tuple[str | bytes | int, ...]:

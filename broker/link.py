@@ -1,9 +1,9 @@
-"""A process's link to the queue: requests in, many in one script a tick; results back, by a stream.
+"""A process's link to the queue: requests go in by scripts, results come back by a stream.
 
-The requests of one event-loop tick are admitted by one script. When its answer is lost with the
-connection, it is sent again with the same tokens and does nothing twice. Results come on a stream
-of this process (`broker/replies.py`). A Redis that began empty has forgotten every job: nobody
-waits for those any longer.
+One script admits all requests of one event-loop tick. If its answer is lost with the connection,
+it is sent again with the same tokens and does nothing twice. Results come on a stream
+of this process (`broker/replies.py`). If Redis restarted empty, its jobs are gone, and their
+requests stop waiting.
 """
 
 import asyncio
@@ -222,7 +222,7 @@ class Link:
         self._admit_sha = await admit
 
     def _refuse_all(self) -> None:
-        """Nobody waits for a server that cannot be used; the next ones are refused at once."""
+        """Refuse what is queued. `submit` refuses later requests, because `ready` is false."""
         for admission in (*self._queue, *self._again):
             if not admission.future.done():
                 self._refuse(admission, Verdict.NOT_ADMITTED)
@@ -230,7 +230,7 @@ class Link:
         self._again.clear()
 
     def _give_up_forgotten(self) -> None:
-        """Redis has no job of those any more: only the ledger can tell what became of them."""
+        """Stop waiting for jobs that Redis has lost. Only the ledger knows what became of them."""
         for admission in [a for a in self._waiting.values() if a.admitted]:
             del self._waiting[admission.token]
             admission.give_up()
@@ -244,7 +244,7 @@ class Link:
         """Give up what is late, and a connection that does not answer."""
         while True:
             await asyncio.sleep(_GIVE_UP_EVERY_SECONDS)
-            # Not in order: a request that waited long for a look-up is submitted late, due early.
+            # They are not sorted by deadline, because look-ups delay some requests.
             for admission in [a for a in self._waiting.values() if a.answer_by.passed]:
                 del self._waiting[admission.token]
                 admission.give_up()

@@ -1,11 +1,10 @@
 """Jobs -> commands -> ledger -> results, for a batch in one transaction.
 
-A batch that meets a unique violation, or a job that cannot be run, is run again one by one, so
-that a poisoned job fails alone; after a lost connection or a deadlock the whole batch is run
-again. A job past its deadline is not applied, and the deadline is what ends every repetition.
+A batch is run again one by one if it meets a unique violation or a job that cannot be run. So a
+poisoned job fails alone. After a lost connection or a deadlock the whole batch is run again. A job
+past its deadline is not applied. The deadline ends every repetition.
 """
 
-import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +27,7 @@ from workers.lease import LeaseLost
 _LOG = logging.getLogger("betcore.jobs")
 _LOG.addFilter(WarningThrottle())
 _AGAIN_AFTER_SECONDS = 0.1  # between tries while PostgreSQL is away
-_CONTENTION_TRIES = 10  # of a single job; each time another transaction has got further
+_TAKEN_TRIES = 10  # of a bet that another transaction recorded first; it finds that bet then
 
 EXPIRED = "DeadlineExpired: the job's deadline passed before it could be applied."
 
@@ -48,9 +47,9 @@ def run(
 
     `orders` checks who ordered a job that moves cash; without it, all such jobs are refused.
 
-    `is_held` is asked while the accounts are locked: whoever may take the batch over has not yet,
-    or waits for us. Else a job that another worker has answered with no (6, or 7 for want of
-    money) could be applied after all. Raises LeaseLost then; nothing more is applied.
+    `is_held` is called once the accounts are locked. While it is true, a worker that takes the
+    batch over must wait for our locks. Otherwise a job that it refused (6, or 7 for want of money)
+    could still be applied here. If it is false, LeaseLost is raised and nothing more is applied.
     """
     done: list[FinishedJob] = []
     tasks: list[_Task] = []
@@ -62,7 +61,8 @@ def run(
             done.append(FinishedJob(job.id, "", None, f"BadJob: {error}"))
             continue
         try:
-            tasks.append(_in_time(_Task(job, _ordered(job.id, work, orders)), orders))
+            task = _Task(job, _ordered(job.id, work, orders))
+            tasks.append(_with_deadline_of_order(task, orders))
         except BadOrder as error:
             JOB_LOG.failed(job.id, work.command, error)
             done.append(_no_order(job, work, str(error)))
@@ -82,8 +82,11 @@ def _ordered(job_id: str, work: Work, orders: Orders | None) -> Work:
     return work._replace(command=orders.checked(job_id, work, time.time()))
 
 
-def _in_time(task: _Task, orders: Orders | None) -> _Task:
-    """The task, too late at the latest when its order is: Redis may be told another deadline."""
+def _with_deadline_of_order(task: _Task, orders: Orders | None) -> _Task:
+    """Return the task with the earlier deadline of job and order.
+
+    Whoever can write to Redis can change the job's.
+    """
     if task.work.order is None or orders is None:
         return task
     order_ends = Deadline.within(orders.seconds_left(task.work.order, time.time()))
@@ -94,8 +97,9 @@ def _in_time(task: _Task, orders: Orders | None) -> _Task:
 def _apply(
     ledger: Ledger, tasks: Sequence[_Task], is_held: Callable[[], bool]
 ) -> Iterator[FinishedJob]:
-    """Apply together what is in time, again and again until it is applied, fails or expires."""
-    for attempt in itertools.count():
+    """Apply together what is in time, and repeat it until it is applied, fails or expires."""
+    taken = 0
+    while True:
         now = Deadline.within(0)
         yield from (_expired(task) for task in tasks if task.job.deadline <= now)
         tasks = [task for task in tasks if task.job.deadline > now]
@@ -117,7 +121,8 @@ def _apply(
                 for task in tasks:
                     yield from _apply(ledger, [task], is_held)
                 return
-            if not isinstance(error, BetTaken) or attempt >= _CONTENTION_TRIES:
+            taken += isinstance(error, BetTaken)
+            if not isinstance(error, BetTaken) or taken >= _TAKEN_TRIES:
                 JOB_LOG.failed(tasks[0].job.id, tasks[0].work.command, error)
                 yield _failed(tasks[0], f"{type(error).__name__}: {error}")
                 return

@@ -61,7 +61,7 @@ class Dispatcher:
         """
         verdict = await self._link.submit(self._admission(signed, deadline, None))
         if verdict is not Verdict.CLAIMED:
-            # It asked for nothing, so it was not admitted, even if we do not know what was claimed.
+            # The request queues no job, so NOT_ADMITTED is true even if the claim is unknown.
             unknown = verdict is Verdict.UNKNOWN
             _raise(Verdict.NOT_ADMITTED if unknown else verdict)
 
@@ -83,7 +83,7 @@ class Dispatcher:
             outcome = Outcome.from_json(result)
         elif result is not Verdict.UNKNOWN:
             _raise(result)
-        elif not admission.admitted:  # its nonce may be another's: nothing is told to a replay
+        elif not admission.admitted:  # it may be a replay, which must learn nothing
             raise unknown_outcome()
         else:
             outcome = await self._ask_primary(command, deadline)

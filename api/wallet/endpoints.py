@@ -38,16 +38,19 @@ class SignedEndpoint(ABC, Generic[Question]):
 
     @abstractmethod
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:
-        """What a signed call asks. Raises ApiError or InvalidRequest; its nonce is claimed then."""
+        """Return what a signed call asks. Raises ApiError or InvalidRequest.
+
+        If it raises, the nonce is claimed before that is answered.
+        """
 
     @abstractmethod
     async def claim_and_answer(
         self, signed: Signed, question: Question, deadline: Deadline
     ) -> bytes:
-        """Claim the nonce; the body of the answer, with code 1. Raises ApiError."""
+        """Claim the nonce and return the body of the answer, with code 1. Raises ApiError."""
 
     def session_of_bet(self, scope: Scope) -> str:  # noqa: ARG002
-        """The session whose bet the call is about, of which there may be only so many; or ""."""
+        """Return the session whose bets in progress are limited, or "" for a question."""
         return ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,7 +81,7 @@ class SignedEndpoint(ABC, Generic[Question]):
         return signed
 
     async def _read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:
-        """The question; a call that is refused here claims its nonce all the same."""
+        """Return the question. A call that is refused here claims its nonce too."""
         try:
             return await self.read(scope, signed, deadline)
         except InvalidRequest as error:

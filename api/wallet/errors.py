@@ -22,7 +22,7 @@ NAMES: Final = {
     Code.TRY_LATER: "try_later",
 }
 
-#: What the ledger refuses with: always 402, and one sentence each.
+#: The message per code with which the ledger refuses. The HTTP status is always 402.
 REFUSALS: Final = {
     Code.SESSION_CLOSED: "The session is unknown, closed or expired, so it takes no new bet.",
     Code.INSUFFICIENT_FUNDS: "The balance does not cover the stake.",
@@ -33,7 +33,7 @@ REFUSALS: Final = {
     Code.BET_CONFLICT: "This betId already stands for something else.",
 }
 
-#: What the ledger refuses with where it knows which cause of a 3 or 5 it is: a sentence each.
+#: The message per reason of code 3 or 5. It replaces that of `REFUSALS` if the reason is known.
 CAUSES: Final[dict[Reason | None, str]] = {
     Reason.SESSION_UNKNOWN: "There is no such session, so it takes no bet.",
     Reason.SESSION_CLOSED: "The session was closed, so it takes no new bet.",
@@ -44,7 +44,7 @@ CAUSES: Final[dict[Reason | None, str]] = {
     Reason.ABOVE_LIMIT: "The stake is above the maximum of the session.",
 }
 
-#: What a request is told that would wait too long.
+#: The message for a request that would wait too long.
 OVERLOADED: Final = "More bets wait than can be worked on in time."
 
 
@@ -63,8 +63,8 @@ class ApiError(Exception):
     ) -> None:
         """`balance` is the player's, where the player is known.
 
-        `reason` is the cause of a 3 or 5. `why` is for the log alone, where the message may not
-        say it: the cause, and a detail of it: a text with `%` for each value that follows it.
+        `reason` is the cause of a 3 or 5. `why` goes only to the log: the cause, then optionally a
+        detail as a %-format and its values.
         """
         super().__init__(message)
         self.status = status

@@ -61,7 +61,8 @@ class Questions:
             raise try_later("The ledger cannot be asked at the moment.") from None
         if answer.certain and in_flight.jobs:
             forget(self._link, key, in_flight.jobs)
-        # Redis may have lost the note of a job that still runs: a pay-out of an open bet, or any.
+        # Redis may have lost the note of a running job. Until the longest job has ended, nobody can
+        # exclude one.
         forgotten = in_flight.now_ms - in_flight.since_ms < self._flight_ms
         if forgotten or not answer.certain:
             return _fields(bet_id, "in_flight", None)
