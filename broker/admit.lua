@@ -44,7 +44,7 @@ end
 local suspended = call('EXISTS', RQ .. ':suspended') == 1
 local queued, crowded, crowded_ahead = call('LLEN', QUEUED), 0, 0
 if queued > 0 then
-  if queued + call('ZCARD', DEFERRED) >= JOBS_MAX then
+  if queued + call('LLEN', RETURNED) + call('ZCARD', DEFERRED) >= JOBS_MAX then
     crowded, crowded_ahead = 1000, 1000
   else
     crowded, crowded_ahead = waited(QUEUED), waited(RETURNED)

@@ -112,36 +112,57 @@ local function queue_head(lane, list)
   if not queue_head_if_any(lane, list) then call('SREM', LANES, lane) end
 end
 
--- After the clock was set back, move by `by` ms every end and every start of a wait that the old
--- clock set. Otherwise the lease of a dead worker would hold its players for as long as the clock
--- was set back, and jobs could be applied for as long. It uses only commands that a gateway's user
--- may run: SRANDMEMBER and LINDEX instead of SMEMBERS and LRANGE.
+-- What a command answers, or nil: a planted key of another type must not end the script here.
+local function answer(...)
+  local said = redis.pcall(...)
+  if type(said) ~= 'table' or not said.err then return said end
+end
+
+-- Move a job's times by `by` ms, if the clock that was ahead has set them.
+local function bring_job_forward(id, by)
+  local deadline, since, flight = fields_of(id, 'deadline', 'queued_ms', 'flight')
+  deadline, since = tonumber(deadline or nil), tonumber(since or nil)
+  if not deadline or not since or since <= NOW_MS then return end
+  call('HSET', job_key(id), 'deadline', deadline - by, 'queued_ms', since - by)
+  answer('ZADD', DEFERRED, 'XX', 'INCR', -math.floor(by / 1000), id)
+  if flight and flight ~= '' then answer('ZADD', flight, 'XX', 'INCR', -by, id) end
+end
+
+-- Whether the clock that was ahead has set the end of a batch's lease.
+local LEASE_MAX_MS = 60000  -- no lease is meant to last longer
+local function was_leased_ahead(batch, ends)
+  if tonumber(ends) > NOW_MS + LEASE_MAX_MS then return true end
+  local first = string.match(answer('GET', batch_key(batch)) or '', '%S+')
+  return first and (tonumber((fields_of(first, 'queued_ms')) or nil) or 0) > NOW_MS
+end
+
+-- After the clock was set back, move by `by` ms every end and every start of a wait that the clock
+-- set while it was ahead. Otherwise the lease of a dead worker would hold its players for as long as
+-- the clock was set back, and jobs could be applied for as long. What was set before the clock went
+-- ahead is right, and stays. It uses only commands that a gateway's user may run: SRANDMEMBER and
+-- LINDEX instead of SMEMBERS and LRANGE.
 local ALL = 1000000
 local function bring_forward(by)
-  for _, batch in ipairs(call('ZRANGE', LEASES, 0, -1)) do
-    call('ZADD', LEASES, 'XX', 'INCR', -by, batch)
-  end
-  for _, lane in ipairs(call('SRANDMEMBER', LANES, ALL)) do
-    for place = 0, call('LLEN', lane) - 1 do
-      local id = call('LINDEX', lane, place)
-      local deadline, since, flight = fields_of(id, 'deadline', 'queued_ms', 'flight')
-      deadline, since = tonumber(deadline or nil), tonumber(since or nil)
-      if deadline and since then
-        call('HSET', job_key(id), 'deadline', deadline - by, 'queued_ms', since - by)
-        call('ZADD', DEFERRED, 'XX', 'INCR', -math.floor(by / 1000), id)
-        if flight and flight ~= '' then redis.pcall('ZADD', flight, 'XX', 'INCR', -by, id) end
-      end
+  local leases = answer('ZRANGE', LEASES, 0, -1, 'WITHSCORES') or {}
+  for i = 1, #leases, 2 do
+    if was_leased_ahead(leases[i], leases[i + 1]) then
+      call('ZADD', LEASES, 'XX', 'INCR', -by, leases[i])
     end
   end
+  for _, lane in ipairs(answer('SRANDMEMBER', LANES, ALL) or {}) do
+    local length = answer('LLEN', lane)
+    if not length then call('SREM', LANES, lane) end
+    for place = 0, (length or 0) - 1 do bring_job_forward(call('LINDEX', lane, place), by) end
+  end
+  for _, id in ipairs(answer('ZRANGE', FAILED, 0, -1) or {}) do bring_job_forward(id, by) end
   -- A living worker reappears with its next heartbeat. RQ's own workers send theirs less often.
-  for _, key in ipairs(call('SRANDMEMBER', RQ .. ':workers:' .. QUEUE, ALL)) do
-    if redis.pcall('HGET', key, 'betcore') == '1' then call('EXPIRE', key, WORKER_TTL, 'LT') end
+  for _, key in ipairs(answer('SRANDMEMBER', RQ .. ':workers:' .. QUEUE, ALL) or {}) do
+    if answer('HGET', key, 'betcore') == '1' then call('EXPIRE', key, WORKER_TTL, 'LT') end
   end
 end
 
--- Every script that writes an expiry calls this first. So when the clock was set back, Redis holds
--- no time by the new clock yet. `latest` is the latest time seen, in ms, noted once per second. So
--- a time that is moved comes a little late, and never early. While the clock was ahead, nonces
+-- The scripts that write leases and deadlines call this first. `latest` is the latest time seen, in
+-- ms, noted once per second. So a time that is moved comes a little late, and never early. While the clock was ahead, nonces
 -- expired that are needed now. Redis therefore remembers only from now on. Returns that time, if it
 -- has changed.
 local CLOCK_MS = 1000

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from models.codes import Code
 from models.money import plain
 from models.reason import Reason
+
+#: An account holds less than 10 to this power (models/tables/columns.py). A planted result with a
+#: longer number must not be written out.
+_DIGITS_MAX: Final = 30
+_REASONS: Final = frozenset(Reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,12 @@ class Outcome:
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """The outcome that `to_json` wrote. Raises KeyError, ValueError or TypeError."""
         balance, reason = values["balance"], values.get("reason")  # an older worker sends no reason
+        amount = None if balance is None else Decimal(balance)
+        if amount is not None and not (amount.is_finite() and amount.adjusted() < _DIGITS_MAX):
+            raise ValueError(f"no balance of an account: {balance!r:.80}")
         return cls(
             Code(values["code"]),
-            None if balance is None else Decimal(balance),
+            amount,
             tuple([int(id_) for id_ in values["ids"]]),
-            None if reason is None else Reason(reason),
+            Reason(reason) if reason in _REASONS else None,  # a newer worker may know more
         )

@@ -28,7 +28,7 @@ def done(names: Sequence[str], outcome: Outcome) -> bytes:
 
 def found(fields: Mapping[str, object]) -> bytes:
     """The body of code 1 to a question."""
-    return exact_json(fields, comma=",", colon=":").encode()
+    return exact_json(fields, compact=True).encode()
 
 
 def error_body(error: ApiError, request_headers: Iterable[tuple[bytes, bytes]]) -> str:

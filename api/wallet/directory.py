@@ -66,12 +66,22 @@ class Directory:
             for row, encrypted in stored
             if row.counterparty_id not in found and not self._cipher.knows(encrypted.key)
         }
-        self._reminder.say(self.warnings)
+        self._reminder.say(self._named())
         return found
 
     @property
     def warnings(self) -> list[str]:
-        """Which providers cannot sign in for lack of a key, and the remedy: one line per key."""
+        """How many providers cannot sign in for lack of a key. Everybody may read it: no names."""
+        if not self.locked:
+            return []
+        line = (
+            f"{len(self.locked)} of the providers get 401 for every request, because this gateway"
+            " does not have the key of their secrets. Its log names them, and the remedy."
+        )
+        return [line]
+
+    def _named(self) -> list[str]:
+        """Which providers those are, and the remedy: one line per key."""
         of_key: dict[str, list[str]] = {}
         for provider, key in self.locked.items():
             of_key.setdefault(key, []).append(provider)

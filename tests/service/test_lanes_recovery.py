@@ -9,6 +9,7 @@ from broker.scripts import common_arguments, source
 from tests.service.processes import until
 from tests.service.queue_world import (
     FLIGHT,
+    HOUR_MS,
     QueueWorld,
     Request,
     finish,
@@ -278,19 +279,57 @@ def test_after_its_clock_is_set_back_jobs_that_wait_are_too_late_when_they_would
     assert queue_world.under_way() == set()
 
 
-def test_after_its_clock_is_set_back_a_job_that_had_failed_cannot_be_requeued(
+def test_after_its_clock_is_set_back_a_job_that_had_failed_is_requeued_until_its_own_deadline(
     queue_world: QueueWorld,
 ) -> None:
-    (failed,) = queue_world.admit_jobs(7, 1)
+    (late,), (early,) = queue_world.admit_jobs(7, 1, budget_ms=50), queue_world.admit_jobs(8, 1)
     worker = queue_world.worker()
-    finish(worker, take(worker), failing=[failed])
-    set_back(queue_world, failed)
+    finish(worker, take(worker), failing=[late, early])
+    set_back(queue_world, late, early)
     worker.sweep()
+    ends = queue_world.now_ms() + 1100  # the time is noted once a second
+    until(lambda: queue_world.now_ms() > ends)
 
     common = common_arguments("bets")
-    letters = queue_world.redis.eval(source("requeue"), 0, *common, failed)
+    letters = queue_world.redis.eval(source("requeue"), 0, *common, late, early)
 
-    assert letters == [b"L"]
+    assert letters == [b"L", b"Q"]
+
+
+def test_a_clock_that_was_ahead_for_a_moment_ends_nothing_that_began_before(
+    queue_world: QueueWorld,
+) -> None:
+    in_hand = queue_world.admit_jobs(7, 1)
+    worker = queue_world.worker()
+    batch = take(worker)
+    waiting = queue_world.admit_jobs(8, 1)
+    queue_world.redis.hset("betcore:memory", "latest", queue_world.now_ms() + HOUR_MS)
+
+    worker.sweep()
+
+    assert queue_world.started() == set(in_hand)
+    assert worker.renew(batch.id)
+    assert finish(worker, batch)
+    assert ids(take(worker)) == waiting
+
+
+def test_a_key_of_another_kind_in_the_place_of_a_lane_keeps_no_time_from_being_brought_forward(
+    queue_world: QueueWorld,
+) -> None:
+    late = queue_world.admit_jobs(7, 1, budget_ms=50)
+    set_back(queue_world)
+    for name in ("betcore:lane:6", "betcore:lane:8"):
+        queue_world.redis.set(name, "planted")
+        queue_world.redis.sadd("betcore:lanes", name)
+    queue_world.redis.set("rq:workers:bets", "planted")
+    worker = queue_world.worker()
+    worker.sweep()
+    ends = queue_world.now_ms() + 1100  # the time is noted once a second
+    until(lambda: queue_world.now_ms() > ends)
+
+    assert take(worker).jobs == ()
+
+    assert queue_world.failed() == set(late)
 
 
 def test_after_its_clock_is_set_back_a_dead_worker_of_ours_is_not_shown_until_then(
