@@ -26,8 +26,8 @@ local WAIT_MAX_MS, JOBS_MAX = tonumber(ARGV[8]), tonumber(ARGV[9])
 
 -- How long the first job on a list has waited, in thousandths of the longest wait: at most 1000.
 -- Gateways derive from it the share that they refuse. Only the wait on the list counts, and not the
--- wait behind other jobs of a player. Otherwise one busy player would keep everybody else out. A job
--- without that time, such as a foreign one, has not waited.
+-- wait behind other jobs of a player. Otherwise one busy player would keep everybody else out. A
+-- job without that time, such as a foreign one, has not waited.
 local function waited(list)
   local first = call('LINDEX', list, 0)
   if not first then return 0 end
@@ -93,8 +93,8 @@ for i = 10, #ARGV, 11 do
   end
   letters[#letters + 1] = letter
 end
--- An idle worker waits for a job on the queue alone. While there is one, some worker takes soon, and
--- it takes what goes ahead first.
+-- An idle worker waits for a job on the queue alone. While there is one, some worker takes soon,
+-- and it takes what goes ahead first.
 if #heads_ahead > 0 and queued > 0 then
   call('RPUSH', RETURNED, unpack(heads_ahead))
 else

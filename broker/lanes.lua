@@ -137,10 +137,10 @@ local function was_leased_ahead(batch, ends)
 end
 
 -- After the clock was set back, move by `by` ms every end and every start of a wait that the clock
--- set while it was ahead. Otherwise the lease of a dead worker would hold its players for as long as
--- the clock was set back, and jobs could be applied for as long. What was set before the clock went
--- ahead is right, and stays. It uses only commands that a gateway's user may run: SRANDMEMBER and
--- LINDEX instead of SMEMBERS and LRANGE.
+-- set while it was ahead. Otherwise the lease of a dead worker would hold its players for as long
+-- as the clock was set back, and jobs could be applied for as long. What was set before the clock
+-- went ahead is right, and stays. It uses only commands that a gateway's user may run: SRANDMEMBER
+-- and LINDEX instead of SMEMBERS and LRANGE.
 local ALL = 1000000
 local function bring_forward(by)
   local leases = answer('ZRANGE', LEASES, 0, -1, 'WITHSCORES') or {}
@@ -162,9 +162,9 @@ local function bring_forward(by)
 end
 
 -- The scripts that write leases and deadlines call this first. `latest` is the latest time seen, in
--- ms, noted once per second. So a time that is moved comes a little late, and never early. While the clock was ahead, nonces
--- expired that are needed now. Redis therefore remembers only from now on. Returns that time, if it
--- has changed.
+-- ms, noted once per second. So a time that is moved comes a little late, and never early. While
+-- the clock was ahead, nonces expired that are needed now. Redis therefore remembers only from now
+-- on. Returns that time, if it has changed.
 local CLOCK_MS = 1000
 local function look_at_clock(latest)
   latest = tonumber(latest or nil) or 0
