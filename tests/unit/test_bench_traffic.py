@@ -14,7 +14,7 @@ from bench.traffic import MIX, Signed, sign_traffic
 from models.keys import Purpose
 from models.ledger.lookup import Lookup
 from settings import Settings
-from tests.service import keys
+from tests.service.support import keys
 from tests.unit.gateway_parts import CLIENT, PLACE, SECRET, Behind
 
 SETTINGS = Settings(secrets_key=keys.HEX[Purpose.SECRETS])
