@@ -6,7 +6,7 @@ import pytest
 
 from embedded import temporary_servers
 from tests.service.support.queue_world import QueueWorld
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +24,9 @@ def world() -> Iterator[World]:
 
 
 @pytest.fixture
-def seat(world: World) -> Seat:
+def player(world: World) -> PlayerSession:
     """A player with 1000 EUR in a session without limits, of a provider of its own."""
-    return world.seat(world.provider())
+    return world.open_session(world.provider())
 
 
 @pytest.fixture(scope="session")

@@ -4,34 +4,34 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.service.audit.vouched_books import vouched_books
-from tests.service.support.books import Books, copied
-from tests.service.support.journaled_books import journaled_books
+from tests.service.audit.audited_ledger import audited_ledger
+from tests.service.support.journaled_ledger import journaled_ledger
+from tests.service.support.ledger_copy import LedgerCopy, copied
 
 
 @pytest.fixture(scope="session")
-def vouched_template() -> Iterator[Books]:
+def audited_template() -> Iterator[LedgerCopy]:
     """A ledger that operators and a worker made, to be copied and never changed."""
-    with vouched_books() as books:
-        yield books
+    with audited_ledger() as ledger_copy:
+        yield ledger_copy
 
 
 @pytest.fixture
-def vouched(vouched_template: Books) -> Iterator[Books]:
+def audited(audited_template: LedgerCopy) -> Iterator[LedgerCopy]:
     """A ledger that operators and a worker made, of the test's own: it may damage it."""
-    with copied(vouched_template) as copy:
+    with copied(audited_template) as copy:
         yield copy
 
 
 @pytest.fixture(scope="session")
-def journaled_template() -> Iterator[Books]:
+def journaled_template() -> Iterator[LedgerCopy]:
     """A ledger with a journal, to be copied and never changed."""
-    with journaled_books() as books:
-        yield books
+    with journaled_ledger() as ledger_copy:
+        yield ledger_copy
 
 
 @pytest.fixture
-def journaled(journaled_template: Books) -> Iterator[Books]:
+def journaled(journaled_template: LedgerCopy) -> Iterator[LedgerCopy]:
     """A ledger with a journal, of the test's own: it may damage it."""
     with copied(journaled_template) as copy:
         yield copy

@@ -14,10 +14,10 @@ from models.audit.seal import read_seal, write_seal
 from models.audit.verify import Asked, verify
 from models.directory.providers import add_provider
 from models.migrate import migrate
-from tests.service.audit.vouched_books import select
-from tests.service.support.books import Books, written
-from tests.service.support.journaled_books import problems, sealed
+from tests.service.audit.audited_ledger import select
+from tests.service.support.journaled_ledger import problems, sealed
 from tests.service.support.keys import AUTHOR, CIPHER, JOURNAL, OPERATOR, SECRETS
+from tests.service.support.ledger_copy import LedgerCopy, written
 from tests.service.support.migrating import older
 
 #: What was in the ledger before: 2 currencies, 2 providers, 2 secrets, 2 players, 8 accounts, a
@@ -45,16 +45,16 @@ LINES = f"""
 
 
 @pytest.fixture(scope="module")
-def upgraded() -> Iterator[Books]:
+def upgraded() -> Iterator[LedgerCopy]:
     """Of revision 0003, with all that a worker and operators of that version wrote; then migrated.
 
     Afterwards an operator of this version has added a provider.
     """
     with temporary_servers(redis=False) as urls:
         older(urls.database, "0003")
-        books = written(urls.database)
-        books.bet(7, "pay_in", "rejected", "1000", None)
-        with psycopg.connect(books.url) as connection:
+        ledger_copy = written(urls.database)
+        ledger_copy.bet(7, "pay_in", "rejected", "1000", None)
+        with psycopg.connect(ledger_copy.url) as connection:
             connection.execute("select setval('ledger_ids', 1000)")
             connection.execute(
                 "select setval(pg_get_serial_sequence(t, 'id'), 100) from unnest("
@@ -71,13 +71,13 @@ def upgraded() -> Iterator[Books]:
             row = Strand(JOURNAL.current).append(Records(ids), lines, "0")
             values = [row.strand, row.number, row.key, ids, row.fingerprints, row.hmac]
             connection.execute(INSERT_ROW, values)
-        migrate(books.url, SECRETS)
-        with operation(books.url, AUTHOR) as database:
+        migrate(ledger_copy.url, SECRETS)
+        with operation(ledger_copy.url, AUTHOR) as database:
             add_provider(database, "New", CIPHER)
-        yield books
+        yield ledger_copy
 
 
-def test_what_is_older_is_counted_and_everything_else_is_verified(upgraded: Books) -> None:
+def test_what_is_older_is_counted_and_everything_else_is_verified(upgraded: LedgerCopy) -> None:
     report = verify(upgraded.url, asked=Asked(JOURNAL, OPERATOR))
 
     [problem] = report.problems
@@ -90,7 +90,7 @@ def test_what_is_older_is_counted_and_everything_else_is_verified(upgraded: Book
     assert verify(upgraded.url, asked=Asked(JOURNAL, OPERATOR, read_seal(old, JOURNAL))).ok
 
 
-def test_what_is_inserted_after_the_upgrade_is_named_and_not_counted(upgraded: Books) -> None:
+def test_what_is_inserted_after_the_upgrade_is_named_and_not_counted(upgraded: LedgerCopy) -> None:
     insert = (
         "insert into provider (id, counterparty_id, name, status) values (200, 'm', 'M', 'active')"
     )
@@ -100,7 +100,7 @@ def test_what_is_inserted_after_the_upgrade_is_named_and_not_counted(upgraded: B
     assert "Provider 200 is in no entry of the audit log: it was inserted" in found[0]
 
 
-def test_what_is_older_can_be_adopted_once_and_is_vouched_for_since(upgraded: Books) -> None:
+def test_what_is_older_can_be_adopted_once_and_is_vouched_for_since(upgraded: LedgerCopy) -> None:
     before = sealed(upgraded)
     everything = Adopted(1, 1, 1, 1, FACTS)
 
@@ -114,7 +114,7 @@ def test_what_is_older_can_be_adopted_once_and_is_vouched_for_since(upgraded: Bo
     with upgraded.damaged("provider_secret", UNREVOKE):
         assert f"Secret {secret} was changed: revokedAt is missing" in problems(upgraded)[0]
     with upgraded.damaged("session", "update session set account_id = 5"):
-        assert "Session seat was changed: account is 5, but the audit log says 4." in problems(
+        assert "Session session-1 was changed: account is 5, but the audit log says 4." in problems(
             upgraded
         )
     with upgraded.damaged("bet", "update bet set stake = 10 where id = 7"):

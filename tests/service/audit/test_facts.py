@@ -9,10 +9,10 @@ from models.audit.log import Author, operation
 from models.audit.verify import Asked, verify
 from models.commands import Deposit
 from models.directory.sessions import close_session
-from tests.service.audit.vouched_books import AUTHOR, UNREVOKE, select
-from tests.service.support.books import Books
-from tests.service.support.journaled_books import ledger_of, problems, sealed
+from tests.service.audit.audited_ledger import AUTHOR, UNREVOKE, select
+from tests.service.support.journaled_ledger import ledger_of, problems, sealed
 from tests.service.support.keys import JOURNAL, OPERATOR
+from tests.service.support.ledger_copy import LedgerCopy
 
 IN_NO_ENTRY = (
     "{} is in no entry of the audit log: it was inserted, or is of a version without an audit log."
@@ -29,29 +29,29 @@ LAST = "where entries is not null and number = 4"
 ENTRIES_OF_LAST = f"select unnest(entries) from journal {LAST}"  # noqa: S608
 
 
-def test_a_ledger_that_operators_and_workers_made_is_vouched_for(vouched: Books) -> None:
-    report = verify(vouched.url, asked=Asked(JOURNAL, OPERATOR))
+def test_a_ledger_that_operators_and_workers_made_is_vouched_for(audited: LedgerCopy) -> None:
+    report = verify(audited.url, asked=Asked(JOURNAL, OPERATOR))
 
     assert report.problems == ()
     assert report.journal is not None
     assert report.journal.unvouched.total == 0
-    assert adopt(vouched.url, JOURNAL.current, AUTHOR) == Adopted(0)
+    assert adopt(audited.url, JOURNAL.current, AUTHOR) == Adopted(0)
 
 
-def test_accounts_whose_owners_were_swapped_are_named(vouched: Books) -> None:
+def test_accounts_whose_owners_were_swapped_are_named(audited: LedgerCopy) -> None:
     """As by somebody who wants to withdraw what is another's; balances still agree."""
-    seal = sealed(vouched)
-    vouched.damage(
+    seal = sealed(audited)
+    audited.damage(
         "alter table account drop constraint account_of_player_once",
         "update account set player_id = 3 - player_id where kind = 'player'",
     )
 
-    assert verify(vouched.url).ok
+    assert verify(audited.url).ok
     named = [
         f"Account {account} was changed: externalId is {now}, but the audit log says {then};"
         for account, now, then in ((3, "Bob", "Ann"), (4, "Ann", "Bob"))
     ]
-    for found in (problems(vouched), problems(vouched, seal=seal)):
+    for found in (problems(audited), problems(audited, seal=seal)):
         assert sorted(problem.partition(" player is")[0] for problem in found) == named
 
 
@@ -136,17 +136,17 @@ def test_accounts_whose_owners_were_swapped_are_named(vouched: Books) -> None:
     ],
 )
 def test_a_fact_that_was_changed_behind_us_is_named(
-    vouched: Books, table: str, damages: dict[str, str]
+    audited: LedgerCopy, table: str, damages: dict[str, str]
 ) -> None:
     for damage, problem in damages.items():
-        with vouched.damaged(table, damage):
-            found = problems(vouched)
+        with audited.damaged(table, damage):
+            found = problems(audited)
         assert [one for one in found if one.startswith(problem)], (damage, found)
 
 
-def test_a_session_that_was_changed_in_any_column_is_named(vouched: Books) -> None:
+def test_a_session_that_was_changed_in_any_column_is_named(audited: LedgerCopy) -> None:
     [(session,)] = select(
-        vouched, "select id from session where account_id = 3 and provider_id = 1"
+        audited, "select id from session where account_id = 3 and provider_id = 1"
     )
     for change, said in {
         "max_bet = 1000000": "maxBet is 1000000, but the audit log says 50.5.",
@@ -159,26 +159,26 @@ def test_a_session_that_was_changed_in_any_column_is_named(vouched: Books) -> No
         "closed_at = now()": "closedAt is 2",
     }.items():
         damage = f"update session set {change} where id = '{session}'"  # noqa: S608
-        with vouched.damaged("session", damage):
-            found = problems(vouched)
+        with audited.damaged("session", damage):
+            found = problems(audited)
         assert f"Session {session} was changed: {said}" in "".join(found), (change, found)
 
 
 def test_a_session_that_was_opened_again_is_named_even_when_it_was_closed_later(
-    vouched: Books,
+    audited: LedgerCopy,
 ) -> None:
-    [(session,)] = select(vouched, "select id from session where closed_at is not null")
-    vouched.damage("update session set closed_at = null")
-    assert f"Session {session} was changed: closedAt is missing, but" in problems(vouched)[0]
+    [(session,)] = select(audited, "select id from session where closed_at is not null")
+    audited.damage("update session set closed_at = null")
+    assert f"Session {session} was changed: closedAt is missing, but" in problems(audited)[0]
 
-    with operation(vouched.url, AUTHOR) as database:
+    with operation(audited.url, AUTHOR) as database:
         close_session(database, session)
 
-    assert f"Session {session} was changed: closedAt is 2" in problems(vouched)[0]
+    assert f"Session {session} was changed: closedAt is 2" in problems(audited)[0]
 
 
-def test_an_entry_that_was_edited_in_any_column_is_named(vouched: Books) -> None:
-    [(entry,)] = select(vouched, "select id from audit_log where action = 'player.blocked'")
+def test_an_entry_that_was_edited_in_any_column_is_named(audited: LedgerCopy) -> None:
+    [(entry,)] = select(audited, "select id from audit_log where action = 'player.blocked'")
     for change in (
         """facts = '{"status": "active"}'""",
         "facts = '{}'",
@@ -194,45 +194,47 @@ def test_an_entry_that_was_edited_in_any_column_is_named(vouched: Books) -> None
     ):
         edit = f"update audit_log set {change} where id = {entry}"  # noqa: S608
         unchecked = "alter table audit_log drop constraint if exists audit_log_facts_named"
-        with vouched.damaged("audit_log", unchecked, edit):
-            found = problems(vouched)
+        with audited.damaged("audit_log", unchecked, edit):
+            found = problems(audited)
         assert EDITED.format(entry, 4) in found, (change, found)
 
 
-def test_a_player_who_was_unblocked_with_an_entry_is_named(vouched: Books) -> None:
-    vouched.damage("update player set status = 'active'", UNBLOCK)
-    [(entry,)] = select(vouched, "select max(id) from audit_log")
+def test_a_player_who_was_unblocked_with_an_entry_is_named(audited: LedgerCopy) -> None:
+    audited.damage("update player set status = 'active'", UNBLOCK)
+    [(entry,)] = select(audited, "select max(id) from audit_log")
 
-    assert problems(vouched) == [INSERTED.format(entry)]
+    assert problems(audited) == [INSERTED.format(entry)]
 
 
-def test_an_entry_that_was_deleted_is_named(vouched: Books) -> None:
-    [(entry,)] = select(vouched, "select id from audit_log where action = 'player.blocked'")
-    vouched.damage(
+def test_an_entry_that_was_deleted_is_named(audited: LedgerCopy) -> None:
+    [(entry,)] = select(audited, "select id from audit_log where action = 'player.blocked'")
+    audited.damage(
         f"delete from audit_log where id = {entry}",  # noqa: S608
         "update player set status = 'active'",
     )
 
-    assert problems(vouched) == [DELETED.format(entry, 4)]
+    assert problems(audited) == [DELETED.format(entry, 4)]
 
 
-def test_a_command_that_was_taken_out_with_its_row_of_the_journal_is_missed(vouched: Books) -> None:
+def test_a_command_that_was_taken_out_with_its_row_of_the_journal_is_missed(
+    audited: LedgerCopy,
+) -> None:
     """All operators share one strand: nothing can be taken out of its middle."""
-    with operation(vouched.url, AUTHOR) as database:
-        close_session(database, select(vouched, "select min(id) from session")[0][0])
-    vouched.damage(
+    with operation(audited.url, AUTHOR) as database:
+        close_session(database, select(audited, "select min(id) from session")[0][0])
+    audited.damage(
         f"delete from audit_log where id in ({ENTRIES_OF_LAST})",  # noqa: S608
         f"delete from journal {LAST}",  # noqa: S608
     )
 
-    assert "Journal strand S: row 4 is missing." in problems(vouched)
+    assert "Journal strand S: row 4 is missing." in problems(audited)
 
 
-def test_the_last_commands_are_missed_by_the_seal(vouched: Books) -> None:
-    seal = sealed(vouched)
-    assert problems(vouched, seal=seal) == []
+def test_the_last_commands_are_missed_by_the_seal(audited: LedgerCopy) -> None:
+    seal = sealed(audited)
+    assert problems(audited, seal=seal) == []
 
-    vouched.damage(
+    audited.damage(
         f"delete from audit_log where id in ({ENTRIES_OF_LAST})",  # noqa: S608
         f"delete from journal {LAST}",  # noqa: S608
         "update session set closed_at = null",
@@ -241,17 +243,17 @@ def test_the_last_commands_are_missed_by_the_seal(vouched: Books) -> None:
         "update player set status = 'active'",
     )
 
-    assert problems(vouched) == []
-    cut, *gone = problems(vouched, seal=seal)
+    assert problems(audited) == []
+    cut, *gone = problems(audited, seal=seal)
     assert cut == "Journal strand S was sealed with 4 rows, but has 3: its tail was cut off."
     assert {one.partition(" was deleted: row 4 of")[0][:12] for one in gone} == {"Audit entry "}
 
 
-def test_an_audit_log_that_was_emptied_is_named_with_all_that_it_had(vouched: Books) -> None:
-    [(entries,)] = select(vouched, "select max(id) from audit_log")
-    vouched.damage("truncate audit_log")
+def test_an_audit_log_that_was_emptied_is_named_with_all_that_it_had(audited: LedgerCopy) -> None:
+    [(entries,)] = select(audited, "select max(id) from audit_log")
+    audited.damage("truncate audit_log")
 
-    found = problems(vouched)
+    found = problems(audited)
 
     assert found[0] == (
         "The audit log is empty, although there is what must be in it: it was emptied."
@@ -260,23 +262,25 @@ def test_an_audit_log_that_was_emptied_is_named_with_all_that_it_had(vouched: Bo
     assert IN_NO_ENTRY.format("Provider 1") in found
 
 
-def test_one_line_says_that_the_journal_is_empty(vouched: Books) -> None:
-    vouched.damage("truncate journal")
+def test_one_line_says_that_the_journal_is_empty(audited: LedgerCopy) -> None:
+    audited.damage("truncate journal")
 
-    assert problems(vouched)[0] == (
+    assert problems(audited)[0] == (
         "The journal is empty, although there is what must be in it: it was emptied."
     )
 
 
-def test_facts_that_are_made_to_look_older_than_the_audit_log_are_an_error(vouched: Books) -> None:
-    seal = sealed(vouched)
-    vouched.damage(
+def test_facts_that_are_made_to_look_older_than_the_audit_log_are_an_error(
+    audited: LedgerCopy,
+) -> None:
+    seal = sealed(audited)
+    audited.damage(
         "truncate journal, audit_log",
         "update audit_start set until = 4611686018427387904",
         "update journal_start set transfer_id = 2000",
     )
 
-    [problem] = problems(vouched)
+    [problem] = problems(audited)
     assert problem == (
         "The journal is empty. The audit log is empty. Nothing vouches for 3 transfers older than"
         " the journal, 1 rejected bets older than the journal, 2 currencies older than the audit"
@@ -285,22 +289,22 @@ def test_facts_that_are_made_to_look_older_than_the_audit_log_are_an_error(vouch
         " audit log. `betcore ledger adopt` vouches for what is older as it is now; --unvouched 24"
         " accepts it."
     )
-    assert verify(vouched.url, asked=Asked(JOURNAL, OPERATOR, unvouched=24)).ok
-    assert not verify(vouched.url, asked=Asked(JOURNAL, OPERATOR, unvouched=23)).ok
-    assert not verify(vouched.url, asked=Asked(JOURNAL, OPERATOR, seal, unvouched=24)).ok
-    assert len(problems(vouched, seal=seal)) > 8
+    assert verify(audited.url, asked=Asked(JOURNAL, OPERATOR, unvouched=24)).ok
+    assert not verify(audited.url, asked=Asked(JOURNAL, OPERATOR, unvouched=23)).ok
+    assert not verify(audited.url, asked=Asked(JOURNAL, OPERATOR, seal, unvouched=24)).ok
+    assert len(problems(audited, seal=seal)) > 8
 
 
-def test_a_stolen_key_vouches_for_nothing_of_another_purpose(vouched: Books) -> None:
-    with ledger_of(vouched, OPERATOR.current) as ledger:
+def test_a_stolen_key_vouches_for_nothing_of_another_purpose(audited: LedgerCopy) -> None:
+    with ledger_of(audited, OPERATOR.current) as ledger:
         ledger.apply([Deposit(3, "forged", Decimal(1))], lambda _: True, 5)
-    with operation(vouched.url, Author("a worker", JOURNAL.current)) as database:
-        close_session(database, select(vouched, "select min(id) from session")[0][0])
+    with operation(audited.url, Author("a worker", JOURNAL.current)) as database:
+        close_session(database, select(audited, "select min(id) from session")[0][0])
 
-    found = problems(vouched)
+    found = problems(audited)
 
-    [(entry,)] = select(vouched, "select max(id) from audit_log")
-    [(transfer,)] = select(vouched, "select max(id) from transfer")
+    [(entry,)] = select(audited, "select max(id) from audit_log")
+    [(transfer,)] = select(audited, "select max(id) from transfer")
     for row, key, of in (
         (5, JOURNAL.current, f"audit entries {entry}"),
         (1, OPERATOR.current, f"transfers {transfer}"),

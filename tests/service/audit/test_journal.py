@@ -10,8 +10,7 @@ from models.audit.journal import Head, Strand, row_hmac
 from models.audit.records import KINDS, TRANSFER, Records
 from models.audit.verify import Asked, Vouched, verify
 from models.keys import Key, KeyRing, Purpose
-from tests.service.support.books import Books
-from tests.service.support.journaled_books import (
+from tests.service.support.journaled_ledger import (
     DELETED,
     EDITED,
     UNKNOWN,
@@ -20,6 +19,7 @@ from tests.service.support.journaled_books import (
     verified,
 )
 from tests.service.support.keys import HEX, JOURNAL, OPERATOR
+from tests.service.support.ledger_copy import LedgerCopy
 
 OTHER = Key(Purpose.JOURNAL, b"another key that is long enough, too")
 INSERT_1009 = """
@@ -41,7 +41,7 @@ FORGE = """
 """
 
 
-def test_a_ledger_that_nobody_touched_is_vouched_for(journaled: Books) -> None:
+def test_a_ledger_that_nobody_touched_is_vouched_for(journaled: LedgerCopy) -> None:
     report = verified(journaled)
 
     assert report.problems == ()
@@ -49,7 +49,7 @@ def test_a_ledger_that_nobody_touched_is_vouched_for(journaled: Books) -> None:
 
 
 def test_a_long_verification_tells_how_far_it_is(
-    journaled: Books, monkeypatch: pytest.MonkeyPatch
+    journaled: LedgerCopy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.audit.journal_check._ROWS_PER_STAGE", 3)
     stages: list[str] = []
@@ -83,7 +83,9 @@ def test_a_long_verification_tells_how_far_it_is(
         "bet = 1000",
     ],
 )
-def test_a_transfer_that_was_edited_in_any_column_is_named(journaled: Books, edit: str) -> None:
+def test_a_transfer_that_was_edited_in_any_column_is_named(
+    journaled: LedgerCopy, edit: str
+) -> None:
     journaled.damage(
         "alter table transfer drop constraint transfer_kind_once",
         f"update transfer set {edit} where id = 1007",  # noqa: S608
@@ -96,7 +98,7 @@ def test_a_transfer_that_was_edited_in_any_column_is_named(journaled: Books, edi
     "edit", ["bet_id = 'another'", "provider_id = 2", "bet_id = bet_id || ' '"]
 )
 def test_the_transfers_of_a_bet_that_was_given_another_name_are_named(
-    journaled: Books, edit: str
+    journaled: LedgerCopy, edit: str
 ) -> None:
     journaled.damage(f"update bet set {edit} where id = 1006")  # noqa: S608
 
@@ -125,7 +127,7 @@ def test_the_transfers_of_a_bet_that_was_given_another_name_are_named(
     ids=["deleted", "deleted, of an adopted row", "inserted", "swapped", "given another id"],
 )
 def test_what_was_done_to_a_transfer_is_said(
-    journaled: Books, damage: list[str], named: list[str]
+    journaled: LedgerCopy, damage: list[str], named: list[str]
 ) -> None:
     journaled.damage(*damage)
 
@@ -142,7 +144,7 @@ def test_what_was_done_to_a_transfer_is_said(
     ],
 )
 def test_a_row_of_the_journal_that_was_edited_is_named(
-    journaled: Books, edit: str, transfers: str
+    journaled: LedgerCopy, edit: str, transfers: str
 ) -> None:
     journaled.damage(f"update journal set {edit} where number = 2")  # noqa: S608
 
@@ -151,7 +153,7 @@ def test_a_row_of_the_journal_that_was_edited_is_named(
 
 
 def test_a_row_of_the_journal_that_was_deleted_is_missed_with_all_its_transfers(
-    journaled: Books,
+    journaled: LedgerCopy,
 ) -> None:
     journaled.damage("delete from journal where number = 2")
 
@@ -162,7 +164,7 @@ def test_a_row_of_the_journal_that_was_deleted_is_missed_with_all_its_transfers(
     ]
 
 
-def test_a_row_that_was_forged_without_the_key_vouches_for_nothing(journaled: Books) -> None:
+def test_a_row_that_was_forged_without_the_key_vouches_for_nothing(journaled: LedgerCopy) -> None:
     journaled.damage(INSERT_1009)
 
     _forge(journaled, OTHER, [1009])
@@ -170,7 +172,7 @@ def test_a_row_that_was_forged_without_the_key_vouches_for_nothing(journaled: Bo
     assert of_journal(journaled) == [_forged(1, "1009")]
 
 
-def test_a_row_vouches_for_the_one_before_it_too(journaled: Books) -> None:
+def test_a_row_vouches_for_the_one_before_it_too(journaled: LedgerCopy) -> None:
     """Row 2 is made anew with the key, as by a ledger that was put back and went on otherwise."""
     with psycopg.connect(journaled.url) as connection:
         found = connection.execute(
@@ -188,7 +190,7 @@ def test_a_row_vouches_for_the_one_before_it_too(journaled: Books) -> None:
     assert problems(journaled) == [_forged(3, "1013, 1014, 1016, 1017")]
 
 
-def test_a_transfer_that_two_rows_vouch_for_is_named(journaled: Books) -> None:
+def test_a_transfer_that_two_rows_vouch_for_is_named(journaled: LedgerCopy) -> None:
     _forge(journaled, JOURNAL.current, [1001, 1002])
 
     assert problems(journaled) == [
@@ -196,7 +198,7 @@ def test_a_transfer_that_two_rows_vouch_for_is_named(journaled: Books) -> None:
     ]
 
 
-def test_rows_of_a_replaced_key_are_verified_with_it_and_not_without(journaled: Books) -> None:
+def test_rows_of_a_replaced_key_are_verified_with_it_and_not_without(journaled: LedgerCopy) -> None:
     fresh = "ab" * 32
 
     assert (
@@ -218,7 +220,7 @@ def _forged(row: int, transfers: str) -> str:
     )
 
 
-def _forge(journaled: Books, key: Key, ids: list[int]) -> None:
+def _forge(journaled: LedgerCopy, key: Key, ids: list[int]) -> None:
     """Add a row of a new strand, made with `key`, that says it was made with ours."""
     with psycopg.connect(journaled.url) as connection:
         found = connection.execute(LINES_OF.encode(), [ids]).fetchall()

@@ -6,16 +6,18 @@ import pytest
 
 from models.audit.seal import BadSeal, Seal, _hmac, read_seal, write_seal
 from models.keys import Key, KeyRing, Purpose
-from tests.service.support.books import Books
-from tests.service.support.journaled_books import bet, ledger_of, problems, sealed, verified
+from tests.service.support.journaled_ledger import bet, ledger_of, problems, sealed, verified
 from tests.service.support.keys import JOURNAL
+from tests.service.support.ledger_copy import LedgerCopy
 
 OTHER = Key(Purpose.JOURNAL, b"another key that is long enough, too")
 #: What is given once the key was replaced.
 REPLACED = KeyRing(OTHER, {OTHER.id: OTHER, JOURNAL.current.id: JOURNAL.current})
 
 
-def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled: Books) -> None:
+def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(
+    journaled: LedgerCopy,
+) -> None:
     seal = read_seal(write_seal(sealed(journaled), JOURNAL.current), JOURNAL)
     assert problems(journaled, seal=seal) == []
 
@@ -38,7 +40,7 @@ def test_a_tail_that_was_cut_off_without_a_trace_is_missed_by_the_seal(journaled
 
 
 def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
-    journaled: Books,
+    journaled: LedgerCopy,
 ) -> None:
     seal = sealed(journaled)
     with ledger_of(journaled) as ledger:
@@ -53,7 +55,7 @@ def test_a_strand_that_was_cut_and_goes_on_differently_is_missed_by_the_seal(
 
 
 def test_transfers_that_are_made_to_look_older_than_the_journal_are_missed_by_the_seal(
-    journaled: Books,
+    journaled: LedgerCopy,
 ) -> None:
     seal = sealed(journaled)
     journaled.damage("update journal_start set transfer_id = 2000", "delete from journal")
@@ -67,7 +69,7 @@ def test_transfers_that_are_made_to_look_older_than_the_journal_are_missed_by_th
     ) in problems(journaled, seal=seal)
 
 
-def test_what_a_replaced_key_signs_after_the_seal_is_named(journaled: Books) -> None:
+def test_what_a_replaced_key_signs_after_the_seal_is_named(journaled: LedgerCopy) -> None:
     """As by a thief of it: in a strand of its own, or behind what was sealed of another."""
     with ledger_of(journaled) as old, ledger_of(journaled, OTHER) as new:
         old.apply([bet("sealed")], lambda _: True, 5)
@@ -87,7 +89,7 @@ def test_what_a_replaced_key_signs_after_the_seal_is_named(journaled: Books) -> 
     ]
 
 
-def test_a_seal_of_before_the_key_was_replaced_says_nothing_of_keys(journaled: Books) -> None:
+def test_a_seal_of_before_the_key_was_replaced_says_nothing_of_keys(journaled: LedgerCopy) -> None:
     seal = sealed(journaled)
     for key in (JOURNAL.current, OTHER):
         with ledger_of(journaled, key) as ledger:
@@ -96,7 +98,7 @@ def test_a_seal_of_before_the_key_was_replaced_says_nothing_of_keys(journaled: B
     assert problems(journaled, REPLACED, seal) == []
 
 
-def test_a_key_that_was_replaced_twice_still_signs_nothing(journaled: Books) -> None:
+def test_a_key_that_was_replaced_twice_still_signs_nothing(journaled: LedgerCopy) -> None:
     third = Key(Purpose.JOURNAL, b"a third key, and that is long enough")
     with ledger_of(journaled, OTHER) as second:
         second.apply([bet("honest")], lambda _: True, 5)
@@ -111,14 +113,14 @@ def test_a_key_that_was_replaced_twice_still_signs_nothing(journaled: Books) -> 
     assert f"was made with the key {JOURNAL.current.id}, which had been replaced" in found
 
 
-def test_a_seal_of_another_version_is_said_to_be_one(journaled: Books) -> None:
+def test_a_seal_of_another_version_is_said_to_be_one(journaled: LedgerCopy) -> None:
     document = write_seal(sealed(journaled), JOURNAL.current)
 
     with pytest.raises(BadSeal, match="version 3"):
         read_seal(document.replace('"version": 2', '"version": 3'), JOURNAL)
 
 
-def test_a_seal_of_the_first_version_still_counts(journaled: Books) -> None:
+def test_a_seal_of_the_first_version_still_counts(journaled: LedgerCopy) -> None:
     """It knew nothing of bets and facts: it covers none, and complains of none."""
     seal = sealed(journaled)
     document = json.loads(write_seal(seal, JOURNAL.current))
@@ -149,7 +151,7 @@ def test_what_is_no_seal_is_refused(text: str) -> None:
         read_seal(text, JOURNAL)
 
 
-def test_a_seal_that_was_edited_or_made_without_the_key_is_refused(journaled: Books) -> None:
+def test_a_seal_that_was_edited_or_made_without_the_key_is_refused(journaled: LedgerCopy) -> None:
     document = write_seal(sealed(journaled), JOURNAL.current)
     forged = write_seal(sealed(journaled, REPLACED), OTHER)
 

@@ -22,8 +22,7 @@ from models.audit.verify import Vouched
 from models.errors import LedgerUnavailable
 from models.ledger.state import Bet, BetState, Kind, Moment, OpenedBy, Transfer
 from models.reason import Reason
-from tests.service.support.books import Books
-from tests.service.support.journaled_books import (
+from tests.service.support.journaled_ledger import (
     EDITED,
     bet,
     ledger_of,
@@ -31,7 +30,8 @@ from tests.service.support.journaled_books import (
     verified,
 )
 from tests.service.support.keys import AUTHOR, JOURNAL
-from tests.service.support.ledger_world import apply, end_sessions, ledger_on, sit
+from tests.service.support.ledger_copy import LedgerCopy
+from tests.service.support.ledger_world import apply, end_sessions, ledger_on, new_players
 from tests.service.support.world import World
 
 NUMBERS = st.integers(1, 2**62)
@@ -48,7 +48,7 @@ REASONS = st.sampled_from(Reason) | st.none()
 MOMENT = Moment("1767225600000001", "2026-01-01")
 
 
-def test_what_is_in_no_row_can_be_adopted_and_is_then_vouched_for(journaled: Books) -> None:
+def test_what_is_in_no_row_can_be_adopted_and_is_then_vouched_for(journaled: LedgerCopy) -> None:
     journaled.move(7, None, [("deposit", "1"), ("deposit", "2")])
     before = problems(journaled)
 
@@ -63,7 +63,7 @@ def test_what_is_in_no_row_can_be_adopted_and_is_then_vouched_for(journaled: Boo
     assert problems(journaled) == [EDITED.format(8, 1)]
 
 
-def test_a_batch_that_records_nothing_writes_no_row(journaled: Books) -> None:
+def test_a_batch_that_records_nothing_writes_no_row(journaled: LedgerCopy) -> None:
     with ledger_of(journaled) as ledger:
         ledger.apply([bet("one 1")], lambda _: True, 5)
 
@@ -74,7 +74,7 @@ def test_a_batch_that_records_nothing_writes_no_row(journaled: Books) -> None:
 def test_after_a_commit_that_may_or_may_not_have_been_a_new_strand_begins(
     ledger_world: World, next_records_nothing: bool
 ) -> None:
-    [seat] = sit(ledger_world)
+    [player] = new_players(ledger_world)
     rows = (
         "select strand, number from journal where transfers && (select array_agg(id) from transfer"
         " where account = %s and kind = 'stake') order by created_at"
@@ -85,22 +85,22 @@ def test_after_a_commit_that_may_or_may_not_have_been_a_new_strand_begins(
         return True
 
     with ledger_on(ledger_world) as ledger:
-        first_bet = seat.bet(1)
+        first_bet = player.bet(1)
         ledger.apply([first_bet], lambda _: True, 5)
-        ledger.apply([seat.bet(1)], lambda _: True, 5)
+        ledger.apply([player.bet(1)], lambda _: True, 5)
         with pytest.raises(LedgerUnavailable):
-            ledger.apply([seat.bet(1)], lost, 5)
+            ledger.apply([player.bet(1)], lost, 5)
         if next_records_nothing:  # and writes no row: that of the lost batch is not to follow
             ledger.apply([first_bet], lambda _: True, 5)
-        ledger.apply([seat.bet(1)], lambda _: True, 5)
+        ledger.apply([player.bet(1)], lambda _: True, 5)
 
-    (first, one), (same, two), (other, again) = ledger_world.rows(rows, seat.account_id)
+    (first, one), (same, two), (other, again) = ledger_world.rows(rows, player.account_id)
     assert (one, two, again) == (1, 2, 1)
     assert first == same != other
 
 
 def test_workers_do_not_wait_for_each_others_strands(ledger_world: World) -> None:
-    one, other = sit(ledger_world, count=2)
+    one, other = new_players(ledger_world, count=2)
 
     def meanwhile(_: int) -> bool:
         assert apply(ledger_world, other.bet(1))[0].code == 1
@@ -114,12 +114,12 @@ def test_workers_do_not_wait_for_each_others_strands(ledger_world: World) -> Non
 
 
 def test_a_ledger_without_a_key_does_not_write(ledger_world: World) -> None:
-    [seat] = sit(ledger_world)
+    [player] = new_players(ledger_world)
     with ledger_on(ledger_world) as ledger:
         ledger._strand = None
 
         with pytest.raises(ValueError, match="key"):
-            ledger.apply([seat.bet(1)], lambda _: True, 5)
+            ledger.apply([player.bet(1)], lambda _: True, 5)
 
 
 @pytest.mark.parametrize("table", ["journal", "journal_start"])

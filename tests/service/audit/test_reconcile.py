@@ -12,8 +12,8 @@ import pytest
 from typer.testing import Result
 
 from models.commands import PayIn, Refund
-from tests.service.support.desk import Desk, desk_on
-from tests.service.support.ledger_world import LedgerSeat, apply, sit
+from tests.service.support.ledger_world import LedgerPlayer, apply, new_players
+from tests.service.support.operator_cli import Operator, operator_on
 from tests.service.support.world import World
 
 WHOLE = """betId,stake,win,state
@@ -25,21 +25,21 @@ refused,100000,,rejected
 
 
 @pytest.fixture(scope="module")
-def desk(ledger_world: World) -> Iterator[Desk]:
+def operator(ledger_world: World) -> Iterator[Operator]:
     """A provider with five bets: taken, paid, given back, refused, cancelled."""
-    with desk_on(ledger_world) as made:
-        [seat] = sit(ledger_world, "1000")
-        place = (seat.provider_id, seat.session_id, seat.account_id)
+    with operator_on(ledger_world) as made:
+        [player] = new_players(ledger_world, "1000")
+        place = (player.provider_id, player.session_id, player.account_id)
         apply(
             ledger_world,
             PayIn(*place, "taken", stake=Decimal(10)),
-            seat.bet("10.50", "55.25", "paid"),
+            player.bet("10.50", "55.25", "paid"),
             PayIn(*place, "given back", stake=Decimal(3)),
             Refund(*place, "given back"),
-            seat.bet(100_000, 0, "refused"),
+            player.bet(100_000, 0, "refused"),
             Refund(*place, "cancelled"),
         )
-        yield Desk(made.world, _counterparty(ledger_world, seat))
+        yield Operator(made.world, _counterparty(ledger_world, player))
 
 
 @pytest.mark.parametrize(
@@ -55,8 +55,10 @@ def desk(ledger_world: World) -> Iterator[Desk]:
     ],
     ids=["whole", "none refused", "unknown refused", "tombstone", "states", "ids", "amounts"],
 )
-def test_lists_that_say_the_same_do_not_differ(desk: Desk, tmp_path: Path, listed: str) -> None:
-    done = _run(desk, tmp_path, listed, "--json")
+def test_lists_that_say_the_same_do_not_differ(
+    operator: Operator, tmp_path: Path, listed: str
+) -> None:
+    done = _run(operator, tmp_path, listed, "--json")
 
     assert done.exit_code == 0, done.stdout
     assert json.loads(done.stdout)["ok"] is True
@@ -81,9 +83,9 @@ def test_lists_that_say_the_same_do_not_differ(desk: Desk, tmp_path: Path, liste
     ],
 )
 def test_what_differs_is_said_with_its_line(
-    desk: Desk, tmp_path: Path, was: str, now: str, expected: tuple[Any, ...]
+    operator: Operator, tmp_path: Path, was: str, now: str, expected: tuple[Any, ...]
 ) -> None:
-    done = _run(desk, tmp_path, WHOLE.replace(was, now, 1), "--json")
+    done = _run(operator, tmp_path, WHOLE.replace(was, now, 1), "--json")
 
     found = [
         (row["difference"], row["line"], row["betId"], row["what"])
@@ -96,8 +98,8 @@ def test_what_differs_is_said_with_its_line(
     assert len(found) == (2 if kind == "missing_here" else 1)
 
 
-def test_a_list_without_states_names_what_counts(desk: Desk, tmp_path: Path) -> None:
-    done = _run(desk, tmp_path, "betId\ntaken\npaid\ngiven back\nrefused\ncancelled\n", "--csv")
+def test_a_list_without_states_names_what_counts(operator: Operator, tmp_path: Path) -> None:
+    done = _run(operator, tmp_path, "betId\ntaken\npaid\ngiven back\nrefused\ncancelled\n", "--csv")
 
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert done.exit_code == 1
@@ -107,19 +109,19 @@ def test_a_list_without_states_names_what_counts(desk: Desk, tmp_path: Path) -> 
     ]
 
 
-def test_bets_outside_the_times_need_not_be_listed(desk: Desk, tmp_path: Path) -> None:
+def test_bets_outside_the_times_need_not_be_listed(operator: Operator, tmp_path: Path) -> None:
     nothing = "betId,stake\n"
 
-    late = _run(desk, tmp_path, nothing, "--since", "2999-01-01")
-    early = _run(desk, tmp_path, nothing, "--until", "2001-01-01T00:00:00+02:00")
-    within = _run(desk, tmp_path, nothing, "--since", "2001-01-01", "--until", "2999-01-01")
+    late = _run(operator, tmp_path, nothing, "--since", "2999-01-01")
+    early = _run(operator, tmp_path, nothing, "--until", "2001-01-01T00:00:00+02:00")
+    within = _run(operator, tmp_path, nothing, "--since", "2001-01-01", "--until", "2999-01-01")
 
     assert (late.exit_code, early.exit_code, within.exit_code) == (0, 0, 1)
     assert within.stdout.count("missing_there") == 3
 
 
-def test_people_get_a_table_and_amounts_are_exact(desk: Desk, tmp_path: Path) -> None:
-    done = _run(desk, tmp_path, WHOLE.replace("55.25", "55.250000000000000001"))
+def test_people_get_a_table_and_amounts_are_exact(operator: Operator, tmp_path: Path) -> None:
+    done = _run(operator, tmp_path, WHOLE.replace("55.25", "55.250000000000000001"))
 
     assert done.exit_code == 1
     assert "differing     1" in done.stdout
@@ -127,12 +129,12 @@ def test_people_get_a_table_and_amounts_are_exact(desk: Desk, tmp_path: Path) ->
 
 
 def test_a_long_comparison_tells_how_far_it_is(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    operator: Operator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("models.audit.reconcile._LINES_PER_STAGE", 2)
     monkeypatch.setattr("ops.progress._QUIET_SECONDS", 0)
 
-    told = _run(desk, tmp_path, WHOLE, "--json").stderr.splitlines()
+    told = _run(operator, tmp_path, WHOLE, "--json").stderr.splitlines()
 
     assert [line.split(" s  ")[1] for line in told] == [
         "reading the list, 2 bets …",
@@ -151,31 +153,31 @@ def test_a_long_comparison_tells_how_far_it_is(
     ],
 )
 def test_a_file_that_is_no_list_is_refused(
-    desk: Desk, tmp_path: Path, listed: bytes, says: str
+    operator: Operator, tmp_path: Path, listed: bytes, says: str
 ) -> None:
     file = tmp_path / "bets.csv"
     file.write_bytes(listed)
 
-    refusal = desk.refusal("reconcile", "--provider", desk.provider, "--file", str(file))
+    refusal = operator.refusal("reconcile", "--provider", operator.provider, "--file", str(file))
 
     assert says in refusal
 
 
 def test_another_providers_bets_are_not_compared(ledger_world: World, tmp_path: Path) -> None:
-    other = Desk(ledger_world, _counterparty(ledger_world, sit(ledger_world)[0]))
+    other = Operator(ledger_world, _counterparty(ledger_world, new_players(ledger_world)[0]))
 
     done = _run(other, tmp_path, WHOLE, "--json")
 
     assert json.loads(done.stdout)["missingHere"] == 3
 
 
-def _run(desk: Desk, folder: Path, listed: str, *options: str) -> Result:
+def _run(operator: Operator, folder: Path, listed: str, *options: str) -> Result:
     file = folder / "bets.csv"
     file.write_text(listed, newline="")
-    return desk.run("reconcile", "--provider", desk.provider, "--file", str(file), *options)
+    return operator.run("reconcile", "--provider", operator.provider, "--file", str(file), *options)
 
 
-def _counterparty(world: World, seat: LedgerSeat) -> str:
-    [(name,)] = world.rows("select counterparty_id from provider where id = %s", seat.provider_id)
+def _counterparty(world: World, player: LedgerPlayer) -> str:
+    [(name,)] = world.rows("select counterparty_id from provider where id = %s", player.provider_id)
     assert isinstance(name, str)
     return name

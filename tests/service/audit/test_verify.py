@@ -18,7 +18,7 @@ from models.ledger.ledger import Ledger, LedgerConnection
 from ops.cli import app
 from settings import settings
 from tests.service.support import keys
-from tests.service.support.books import ANN, Books, copied, whole_books
+from tests.service.support.ledger_copy import ANN, LedgerCopy, copied, whole_ledger
 
 BET = 'Bet row 4 ("b4", settled by pay_in_out)'
 OF_ONE = " of provider row 1."
@@ -31,19 +31,19 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def whole() -> Iterator[Books]:
-    with whole_books() as books:
-        yield books
+def whole() -> Iterator[LedgerCopy]:
+    with whole_ledger() as ledger_copy:
+        yield ledger_copy
 
 
 @pytest.fixture
-def books(whole: Books) -> Iterator[Books]:
+def ledger_copy(whole: LedgerCopy) -> Iterator[LedgerCopy]:
     with copied(whole) as copy:
         yield copy
 
 
-def test_a_whole_ledger_is_ok(books: Books) -> None:
-    assert books.verified() == Report(transfers=5, accounts=3, problems=(), more=0)
+def test_a_whole_ledger_is_ok(ledger_copy: LedgerCopy) -> None:
+    assert ledger_copy.verified() == Report(transfers=5, accounts=3, problems=(), more=0)
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,12 @@ def test_a_whole_ledger_is_ok(books: Books) -> None:
         ),
     ],
 )
-def test_a_chain_that_is_not_whole_is_named(books: Books, damage: str, problems: list[str]) -> None:
-    books.damage(damage)
+def test_a_chain_that_is_not_whole_is_named(
+    ledger_copy: LedgerCopy, damage: str, problems: list[str]
+) -> None:
+    ledger_copy.damage(damage)
 
-    assert list(books.verified().problems) == problems
+    assert list(ledger_copy.verified().problems) == problems
 
 
 @pytest.mark.parametrize(
@@ -162,35 +164,37 @@ def test_a_chain_that_is_not_whole_is_named(books: Books, damage: str, problems:
         ),
     ],
 )
-def test_a_transfer_that_does_not_fit_is_named(books: Books, damage: str, problem: str) -> None:
-    books.damage(damage)
+def test_a_transfer_that_does_not_fit_is_named(
+    ledger_copy: LedgerCopy, damage: str, problem: str
+) -> None:
+    ledger_copy.damage(damage)
 
-    assert problem in books.verified().problems
+    assert problem in ledger_copy.verified().problems
 
 
-def test_only_so_many_problems_are_listed_and_the_others_counted(books: Books) -> None:
-    books.damage(
+def test_only_so_many_problems_are_listed_and_the_others_counted(ledger_copy: LedgerCopy) -> None:
+    ledger_copy.damage(
         "insert into player (id, external_id, status)"
         " select n, n::text, 'active' from generate_series(100, 1599) n",
         "insert into account (id, kind, player_id, currency, balance)"
         " select n, 'player', n, 'EUR', 1 from generate_series(100, 1599) n",
     )
 
-    report = books.verified(problems_max=7)
+    report = ledger_copy.verified(problems_max=7)
 
     assert (len(report.problems), report.more, report.ok) == (7, 1493, False)
 
 
-def test_bets_may_go_on_while_the_ledger_is_verified(books: Books) -> None:
+def test_bets_may_go_on_while_the_ledger_is_verified(ledger_copy: LedgerCopy) -> None:
     enough = Event()
 
     def play() -> int:
-        connection = LedgerConnection(books.url, wait_seconds=8, connect_seconds=2)
+        connection = LedgerConnection(ledger_copy.url, wait_seconds=8, connect_seconds=2)
         ledger, rounds = Ledger(connection, keys.JOURNAL.current), 0
         while not enough.is_set():
             commands: list[Command] = [Deposit(ANN, uuid.uuid4().hex, Decimal(1))]
             commands += [
-                PayInOut(1, "seat", ANN, uuid.uuid4().hex, None, Decimal(1), Decimal(2), None)
+                PayInOut(1, "session-1", ANN, uuid.uuid4().hex, None, Decimal(1), Decimal(2), None)
                 for _ in range(5)
             ]
             assert {o and o.code for o in ledger.apply(commands, lambda _: True, 5)} == {1}
@@ -201,27 +205,27 @@ def test_bets_may_go_on_while_the_ledger_is_verified(books: Books) -> None:
     with ThreadPoolExecutor(1) as pool:
         played = pool.submit(play)
         try:
-            reports = [books.verified()]
+            reports = [ledger_copy.verified()]
             while reports[-1].transfers < reports[0].transfers + 200 and not played.done():
-                reports.append(books.verified())
+                reports.append(ledger_copy.verified())
         finally:
             enough.set()
 
-    assert played.result() * 11 + 5 == books.verified().transfers
+    assert played.result() * 11 + 5 == ledger_copy.verified().transfers
     assert [problem for report in reports for problem in report.problems] == []
 
 
-def test_the_verification_waits_for_nobody(books: Books) -> None:
-    with psycopg.connect(books.url) as busy:
+def test_the_verification_waits_for_nobody(ledger_copy: LedgerCopy) -> None:
+    with psycopg.connect(ledger_copy.url) as busy:
         busy.execute("select from account for update")
         busy.execute("select from bet for update")
 
-        assert books.verified().ok
+        assert ledger_copy.verified().ok
 
 
-def test_a_ledger_that_is_not_ok_exits_with_1(books: Books) -> None:
-    books.damage("update account set balance = 5 where id = 5")
-    runner = CliRunner(env={"DATABASE_URL": books.url, "REDIS_URL": "redis://127.0.0.1:1/0"})
+def test_a_ledger_that_is_not_ok_exits_with_1(ledger_copy: LedgerCopy) -> None:
+    ledger_copy.damage("update account set balance = 5 where id = 5")
+    runner = CliRunner(env={"DATABASE_URL": ledger_copy.url, "REDIS_URL": "redis://127.0.0.1:1/0"})
     settings.cache_clear()
     try:
         as_json = runner.invoke(app, ["ledger", "verify", "--without-journal", "--json"])

@@ -5,19 +5,19 @@ from collections.abc import Iterator
 import pytest
 
 from models.audit.verify import Report
-from tests.service.support.books import Books, Moves, copied, whole_books
+from tests.service.support.ledger_copy import LedgerCopy, Moves, copied, whole_ledger
 
 REFUND_OF_SETTLED = [("stake", "10"), ("win", "20"), ("refund", "10"), ("win_reversal", "20")]
 
 
 @pytest.fixture(scope="module")
-def whole() -> Iterator[Books]:
-    with whole_books() as books:
-        yield books
+def whole() -> Iterator[LedgerCopy]:
+    with whole_ledger() as ledger_copy:
+        yield ledger_copy
 
 
 @pytest.fixture
-def books(whole: Books) -> Iterator[Books]:
+def ledger_copy(whole: LedgerCopy) -> Iterator[LedgerCopy]:
     with copied(whole) as copy:
         yield copy
 
@@ -40,12 +40,19 @@ def books(whole: Books) -> Iterator[Books]:
     ],
 )
 def test_every_way_a_bet_may_go_is_ok(
-    books: Books, opened_by: str, state: str, stake: str | None, win: str | None, moves: Moves
+    ledger_copy: LedgerCopy,
+    opened_by: str,
+    state: str,
+    stake: str | None,
+    win: str | None,
+    moves: Moves,
 ) -> None:
-    books.bet(20, opened_by, state, stake, win)
-    books.move(21, 20, moves)
+    ledger_copy.bet(20, opened_by, state, stake, win)
+    ledger_copy.move(21, 20, moves)
 
-    assert books.verified() == Report(transfers=5 + len(moves), accounts=3, problems=(), more=0)
+    assert ledger_copy.verified() == Report(
+        transfers=5 + len(moves), accounts=3, problems=(), more=0
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,7 @@ def test_every_way_a_bet_may_go_is_ok(
     ],
 )
 def test_every_way_a_bet_may_not_go_is_named(
-    books: Books,
+    ledger_copy: LedgerCopy,
     opened_by: str,
     state: str,
     stake: str | None,
@@ -93,10 +100,10 @@ def test_every_way_a_bet_may_not_go_is_named(
     moves: Moves,
     problem: str,
 ) -> None:
-    books.bet(20, opened_by, state, stake, win)
-    books.move(21, 20, moves)
+    ledger_copy.bet(20, opened_by, state, stake, win)
+    ledger_copy.move(21, 20, moves)
 
-    (found,) = books.verified().problems
+    (found,) = ledger_copy.verified().problems
 
     assert found.startswith(f'Bet row 20 ("b20", {state} by {opened_by}) ')
     assert problem in found

@@ -5,31 +5,31 @@ from collections.abc import Iterator
 import pytest
 
 from models.audit.verify import Report
-from tests.service.support.books import Books, copied, whole_books
+from tests.service.support.ledger_copy import LedgerCopy, copied, whole_ledger
 
 
 @pytest.fixture(scope="module")
-def whole() -> Iterator[Books]:
+def whole() -> Iterator[LedgerCopy]:
     """The whole ledger with a withdrawal, transfer 21, and a deposit after it."""
-    with whole_books() as books:
-        books.move(21, None, [("withdrawal", "20.25"), ("deposit", "1")])
-        yield books
+    with whole_ledger() as ledger_copy:
+        ledger_copy.move(21, None, [("withdrawal", "20.25"), ("deposit", "1")])
+        yield ledger_copy
 
 
 @pytest.fixture
-def books(whole: Books) -> Iterator[Books]:
+def ledger_copy(whole: LedgerCopy) -> Iterator[LedgerCopy]:
     with copied(whole) as copy:
         yield copy
 
 
-def test_a_withdrawal_is_ok(books: Books) -> None:
-    assert books.verified() == Report(transfers=7, accounts=3, problems=(), more=0)
+def test_a_withdrawal_is_ok(ledger_copy: LedgerCopy) -> None:
+    assert ledger_copy.verified() == Report(transfers=7, accounts=3, problems=(), more=0)
 
 
-def test_a_withdrawal_of_all_there_is_is_ok(books: Books) -> None:
-    books.move(23, None, [("withdrawal", "201")])
+def test_a_withdrawal_of_all_there_is_is_ok(ledger_copy: LedgerCopy) -> None:
+    ledger_copy.move(23, None, [("withdrawal", "201")])
 
-    assert books.verified() == Report(transfers=8, accounts=3, problems=(), more=0)
+    assert ledger_copy.verified() == Report(transfers=8, accounts=3, problems=(), more=0)
 
 
 @pytest.mark.parametrize(
@@ -69,10 +69,12 @@ def test_a_withdrawal_of_all_there_is_is_ok(books: Books) -> None:
         ),
     ],
 )
-def test_a_withdrawal_that_does_not_fit_is_named(books: Books, damage: str, problem: str) -> None:
-    books.damage(damage)
+def test_a_withdrawal_that_does_not_fit_is_named(
+    ledger_copy: LedgerCopy, damage: str, problem: str
+) -> None:
+    ledger_copy.damage(damage)
 
-    assert problem in books.verified().problems
+    assert problem in ledger_copy.verified().problems
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,8 @@ def test_a_withdrawal_that_does_not_fit_is_named(books: Books, damage: str, prob
     ],
 )
 def test_a_chain_that_a_withdrawal_breaks_is_named(
-    books: Books, damage: str, problems: list[str]
+    ledger_copy: LedgerCopy, damage: str, problems: list[str]
 ) -> None:
-    books.damage(damage)
+    ledger_copy.damage(damage)
 
-    assert list(books.verified().problems) == problems
+    assert list(ledger_copy.verified().problems) == problems

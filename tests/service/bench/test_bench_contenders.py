@@ -14,7 +14,7 @@ from models.audit.verify import verify
 from models.commands import Deposit
 from tests.service.support.client import Answer, encode, pay_in_out_path
 from tests.service.support.refusals import resume, suspend
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 # Those with other processes; `ours-2x2` and `stock-rq-default` differ in number or class only.
 NAMES = [name for name in CONTENDERS if name not in ("ours-2x2", "stock-rq-default")]
@@ -41,16 +41,16 @@ def rival(request: pytest.FixtureRequest, installation: World) -> Iterator[tuple
 
 
 @pytest.fixture
-def player(rival: tuple[World, str]) -> Iterator[Seat]:
+def player(rival: tuple[World, str]) -> Iterator[PlayerSession]:
     """A player with 1000 EUR, at most 500 a bet, who calls the rival; its books must be right."""
     world, url = rival
     client = replace(world.provider(), url=url)
-    yield world.seat(client, max_bet="500")
+    yield world.open_session(client, max_bet="500")
     report = verify(world.urls.database)
     assert report.ok, report.problems
 
 
-def test_a_rival_pays_and_repeats_with_the_first_ids(player: Seat) -> None:
+def test_a_rival_pays_and_repeats_with_the_first_ids(player: PlayerSession) -> None:
     bet = {"betId": uuid.uuid4().hex, "gameRoundId": "round", "winOdd": "2.5"}
 
     first = player.pay_in_out("10.50", "25.25", **bet)
@@ -63,13 +63,13 @@ def test_a_rival_pays_and_repeats_with_the_first_ids(player: Seat) -> None:
     assert first.body["betTransactionId"] != first.body["winTransactionId"]
 
 
-def test_a_rival_refuses_what_we_refuse(rival: tuple[World, str], player: Seat) -> None:
+def test_a_rival_refuses_what_we_refuse(rival: tuple[World, str], player: PlayerSession) -> None:
     world, _ = rival
     bet = uuid.uuid4().hex
     player.pay_in_out("1", betId=bet)
-    closed = world.seat(player.client)
+    closed = world.open_session(player.client)
     world.close_session(closed)
-    other = world.seat(player.client)
+    other = world.open_session(player.client)
 
     assert refusal(player.pay_in_out("2", betId=bet)) == (402, 7)
     assert refusal(other.pay_in_out("1", betId=bet)) == (402, 7)
@@ -80,10 +80,10 @@ def test_a_rival_refuses_what_we_refuse(rival: tuple[World, str], player: Seat) 
 
 
 def test_a_rival_remembers_that_the_funds_did_not_suffice(
-    rival: tuple[World, str], player: Seat
+    rival: tuple[World, str], player: PlayerSession
 ) -> None:
     world, _ = rival
-    poor = world.seat(player.client, "5")
+    poor = world.open_session(player.client, "5")
     bet = uuid.uuid4().hex
 
     first = poor.pay_in_out("6", "100", betId=bet)
@@ -98,7 +98,7 @@ def test_a_rival_remembers_that_the_funds_did_not_suffice(
     assert refusal(poor.call("pay-in", bet, betAmount="6")) == (402, 7)
 
 
-def test_a_rival_authenticates_as_we_do(player: Seat) -> None:
+def test_a_rival_authenticates_as_we_do(player: PlayerSession) -> None:
     path = pay_in_out_path(player.session_id)
     body = encode({"betId": uuid.uuid4().hex, "betAmount": "1", "winAmount": "0"})
     headers = player.client.headers(body)
@@ -111,7 +111,7 @@ def test_a_rival_authenticates_as_we_do(player: Seat) -> None:
     assert str(player.balance().body["balance"]) == "999"
 
 
-def test_a_rival_keeps_the_table_of_bets(player: Seat) -> None:
+def test_a_rival_keeps_the_table_of_bets(player: PlayerSession) -> None:
     """The calls of the benchmark's mix, and what each may meet."""
     won, lost, never = (uuid.uuid4().hex for _ in range(3))
 
@@ -137,7 +137,9 @@ def test_a_rival_keeps_the_table_of_bets(player: Seat) -> None:
     assert refusal(player.call("pay-out", never, winAmount="1")) == (402, 7)
 
 
-def test_a_rival_takes_no_win_back_that_is_spent(rival: tuple[World, str], player: Seat) -> None:
+def test_a_rival_takes_no_win_back_that_is_spent(
+    rival: tuple[World, str], player: PlayerSession
+) -> None:
     world, _ = rival
     won = uuid.uuid4().hex
     player.pay_in_out("10", "400", betId=won)
@@ -153,7 +155,7 @@ def test_a_rival_takes_no_win_back_that_is_spent(rival: tuple[World, str], playe
 
 
 def test_a_rival_pays_what_is_owed_and_keeps_a_bet_to_its_round(
-    rival: tuple[World, str], player: Seat
+    rival: tuple[World, str], player: PlayerSession
 ) -> None:
     world, _ = rival
     bet, prize = uuid.uuid4().hex, uuid.uuid4().hex
@@ -170,7 +172,7 @@ def test_a_rival_pays_what_is_owed_and_keeps_a_bet_to_its_round(
     assert player.pay_in_out("0", "5", betId=prize).body == paid.body
 
 
-def test_a_rival_marks_the_refund_of_a_rejected_bet_once(player: Seat) -> None:
+def test_a_rival_marks_the_refund_of_a_rejected_bet_once(player: PlayerSession) -> None:
     bet = uuid.uuid4().hex
     assert refusal(player.call("pay-in", bet, betAmount="501")) == (402, 5)
 
@@ -188,9 +190,9 @@ def refusal(answer: Answer) -> tuple[int, int]:
     return answer.status, answer.code
 
 
-def deposit(world: World, seat: Seat, amount: str) -> None:
+def deposit(world: World, player: PlayerSession, amount: str) -> None:
     """Put money into a player's account, not through the rival."""
-    command = Deposit(seat.account_id, uuid.uuid4().hex, Decimal(amount))
+    command = Deposit(player.account_id, uuid.uuid4().hex, Decimal(amount))
     (outcome,) = world.ledger.apply([command], lambda _: True, 5)
     assert outcome is not None
     assert outcome.code == 1

@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.errors import IntegrityError
 
 from models.commands import Withdrawal
-from tests.service.support.ledger_world import apply, sit
+from tests.service.support.ledger_world import apply, new_players
 from tests.service.support.world import World
 
 Row = dict[str, Any]
@@ -184,11 +184,11 @@ class Ground:
 def known(ledger_world: World) -> Row:
     """A provider and a player with a bet and a deposit: their ids, names and the like."""
     ledger_world.currency("USD", 2)
-    [seat] = sit(ledger_world, "10")
-    deposit = seat.deposit(1)
+    [player] = new_players(ledger_world, "10")
+    deposit = player.deposit(1)
     order = "an order that was refused"
-    refused = Withdrawal(seat.account_id, "refused", Decimal(1000), order)
-    taken, *_ = apply(ledger_world, seat.bet(2, 3, "known"), deposit, refused)
+    refused = Withdrawal(player.account_id, "refused", Decimal(1000), order)
+    taken, *_ = apply(ledger_world, player.bet(2, 3, "known"), deposit, refused)
     asked = """
         select p.counterparty_id, p.name, s.id, player.id, player.external_id, house.id, t.bet,
                j.strand
@@ -201,7 +201,7 @@ def known(ledger_world: World) -> Row:
         join journal j on t.id = any(j.transfers)
         where p.id = %s
     """
-    [row] = ledger_world.rows(asked, seat.account_id, taken.ids[1], seat.provider_id)
+    [row] = ledger_world.rows(asked, player.account_id, taken.ids[1], player.provider_id)
     names = (
         "counterparty",
         "provider_name",
@@ -213,9 +213,9 @@ def known(ledger_world: World) -> Row:
         "strand",
     )
     return dict(zip(names, row, strict=True)) | {
-        "provider": seat.provider_id,
-        "account": seat.account_id,
-        "session": seat.session_id,
+        "provider": player.provider_id,
+        "account": player.account_id,
+        "session": player.session_id,
         "transfer": taken.ids[1],
         "order": order,
         "reference": deposit.reference,

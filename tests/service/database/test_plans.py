@@ -18,7 +18,7 @@ from models.ledger.ledger import HOT_PATH
 from models.ledger.lookup import LOOKUPS
 from models.tables.triggers import ACCOUNTS_SETTLED
 from tests.service.support.databases import fresh_database, name_of
-from tests.service.support.ledger_world import apply, sit
+from tests.service.support.ledger_world import apply, new_players
 from tests.service.support.world import World
 
 # The tables that grow, with what a row of each is found by.
@@ -80,8 +80,8 @@ def test_every_row_is_found_by_an_index_whatever_the_statistics_say(plans_world:
     found = faults(plans_world, "never analysed")
     analyse(plans_world, _ANALYSED)
     found += faults(plans_world, "analysed while empty")
-    [seat] = sit(plans_world)
-    apply(plans_world, *(seat.bet(1, 1) for _ in range(60)))
+    [player] = new_players(plans_world)
+    apply(plans_world, *(player.bet(1, 1) for _ in range(60)))
     found += faults(plans_world, "60 bets, analysed while empty")
     analyse(plans_world, _ANALYSED)
     found += faults(plans_world, "60 bets, analysed")

@@ -19,8 +19,8 @@ from models.ledger.ledger import LedgerConnection
 from models.ledger.lookup import Lookup
 from models.migrate import migrate
 from tests.service.support.databases import fresh_database, name_of
-from tests.service.support.desk import Desk
-from tests.service.support.ledger_world import balance_of, job, ledger_on, running, sit
+from tests.service.support.ledger_world import balance_of, job, ledger_on, new_players, running
+from tests.service.support.operator_cli import Operator
 from tests.service.support.processes import GatewayProcess, common_environment, until
 from tests.service.support.proxy import Proxy, as_it_is, postgres_proxy, through
 from tests.service.support.up_world import betcore
@@ -96,21 +96,21 @@ def test_jobs_wait_while_a_pooler_stands_in_between(
     ledger_world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    [seat] = sit(ledger_world, "10")
+    [player] = new_players(ledger_world, "10")
 
     with (
         postgres_proxy(ledger_world.urls) as proxy,
         ledger_on(through(ledger_world.urls, postgres=proxy)) as ledger,
     ):
-        assert run(ledger, [job(seat.bet(1))])[0].result is not None
+        assert run(ledger, [job(player.bet(1))])[0].result is not None
         proxy.rewrite = invents_a_process
         proxy.cut()
-        with running(partial(run, ledger, [job(seat.bet(2), 30)])) as ends:
+        with running(partial(run, ledger, [job(player.bet(2), 30)])) as ends:
             until(lambda: POOLER in caplog.text)
             proxy.rewrite = as_it_is
 
     assert ends.result()[0].result is not None
-    assert balance_of(ledger_world, seat) == 7
+    assert balance_of(ledger_world, player) == 7
 
 
 def test_a_server_that_takes_no_writes_is_for_commands_that_read(
@@ -131,7 +131,7 @@ def test_a_command_that_cannot_write_says_why(ledger_world: World, tables: str) 
         world = World(Urls(url, ledger_world.urls.redis))
         alter(ledger_world, url, "default_transaction_read_only = on")
 
-        refusal = Desk(world, "").refusal("provider", "add", "Nobody")
+        refusal = Operator(world, "").refusal("provider", "add", "Nobody")
         world.close()
 
     assert refusal.startswith("PostgreSQL is read-only: it is a replica, or")

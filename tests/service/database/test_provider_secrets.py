@@ -17,10 +17,10 @@ from models.secret_cipher import Encrypted, SecretRow
 from tests.service.support import keys
 from tests.service.support.client import ProviderClient
 from tests.service.support.databases import fresh_database
-from tests.service.support.desk import Desk
 from tests.service.support.migrating import older
+from tests.service.support.operator_cli import Operator
 from tests.service.support.processes import GatewayProcess, until
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 FRESH = "91" * 32
 KNOWN = "a secret that the attacker knows"
@@ -74,8 +74,8 @@ def world() -> Iterator[World]:
 @pytest.mark.parametrize("tampering", TAMPERINGS)
 def test_who_writes_in_the_database_signs_for_nobody_else(world: World, tampering: str) -> None:
     own, victim = world.provider(), world.provider()
-    victims_seat = world.seat(victim)
-    assert signed_as(victim, victim.secret, victims_seat) == 200
+    player = world.open_session(victim)
+    assert signed_as(victim, victim.secret, player) == 200
     values = {
         "own": world.provider_row(own),
         "victim": world.provider_row(victim),
@@ -88,13 +88,13 @@ def test_who_writes_in_the_database_signs_for_nobody_else(world: World, tamperin
             connection.execute(statement.encode(), values)
 
     for known in (own.secret, KNOWN):
-        assert signed_as(victim, known, victims_seat) == 401
+        assert signed_as(victim, known, player) == 401
 
 
 def test_a_copy_of_a_revoked_secret_in_another_row_is_not_accepted(world: World) -> None:
     provider = world.provider()
-    seat, row = world.seat(provider), world.provider_row(provider)
-    assert signed_as(provider, provider.secret, seat) == 200
+    player, row = world.open_session(provider), world.provider_row(provider)
+    assert signed_as(provider, provider.secret, player) == 200
 
     world.execute(
         "with copied as (insert into provider_secret (provider_id, key, ciphertext)"
@@ -104,7 +104,7 @@ def test_a_copy_of_a_revoked_secret_in_another_row_is_not_accepted(world: World)
         row,
     )
 
-    until(lambda: signed_as(provider, provider.secret, seat) == 401)
+    until(lambda: signed_as(provider, provider.secret, player) == 401)
 
 
 def test_what_is_not_accepted_is_named_in_the_log(world: World) -> None:
@@ -120,14 +120,14 @@ def test_what_is_not_accepted_is_named_in_the_log(world: World) -> None:
         " it was not encrypted for this row: the row was inserted, moved or edited"
     )
     until(lambda: line in world.gateways[0].output, lambda: world.gateways[0].output)
-    assert signed_as(victim, victim.secret, world.seat(victim)) == 200
+    assert signed_as(victim, victim.secret, world.open_session(victim)) == 200
 
 
 def test_a_provider_whose_secrets_have_a_key_that_is_not_given_is_named_with_the_cure(
     world: World,
 ) -> None:
     locked, other = world.provider(), world.provider()
-    seat = world.seat(locked)
+    player = world.open_session(locked)
     world.execute(
         "update provider_secret set key = 'deadbeef' where provider_id = %s",
         world.provider_row(locked),
@@ -142,20 +142,20 @@ def test_a_provider_whose_secrets_have_a_key_that_is_not_given_is_named_with_the
 
     until(lambda: line in gateway.output, lambda: gateway.output)
     assert line in httpx.get(f"{gateway.url}/readyz").json()["warnings"]
-    assert signed_as(locked, locked.secret, seat) == 401
-    assert signed_as(other, other.secret, world.seat(other)) == 200
+    assert signed_as(locked, locked.secret, player) == 401
+    assert signed_as(other, other.secret, world.open_session(other)) == 200
 
-    Desk(world, "").documents("provider", "secret", "add", locked.counterparty_id)
+    Operator(world, "").documents("provider", "secret", "add", locked.counterparty_id)
 
     until(lambda: "deadbeef" not in httpx.get(f"{gateway.url}/readyz").text)
 
 
 def test_a_revoked_secret_is_erased(world: World) -> None:
-    desk = Desk(world, world.provider().counterparty_id)
-    (listed,) = desk.documents("provider", "secret", "list", desk.provider)
+    operator = Operator(world, world.provider().counterparty_id)
+    (listed,) = operator.documents("provider", "secret", "list", operator.provider)
     secret_id = listed["secrets"][0]["secretId"]
 
-    desk.documents("provider", "secret", "revoke", desk.provider, "--secret-id", secret_id)
+    operator.documents("provider", "secret", "revoke", operator.provider, "--secret-id", secret_id)
 
     left = "select key, ciphertext from provider_secret where id = %s"
     assert world.rows(left, secret_id) == [(None, None)]
@@ -192,10 +192,10 @@ def test_secrets_are_encrypted_with_a_new_key_and_the_old_one_can_go(
     ledger_world: World, database: str
 ) -> None:
     migrate(database)
-    desk = Desk(ledger_world, "")
+    operator = Operator(ledger_world, "")
 
     def run(*command: str, **env: str) -> tuple[int, dict[str, object]]:
-        done = desk.run("provider", *command, "--json", DATABASE_URL=database, **env)
+        done = operator.run("provider", *command, "--json", DATABASE_URL=database, **env)
         assert done.exit_code in (0, 1), done.exception
         return done.exit_code, json.loads(done.stdout)
 
@@ -264,9 +264,9 @@ def test_an_upgrade_without_secrets_needs_no_key(database: str) -> None:
     assert migrate(database) > "0003"
 
 
-def signed_as(provider: ProviderClient, secret: str, seat: Seat) -> int:
+def signed_as(provider: ProviderClient, secret: str, player: PlayerSession) -> int:
     """The status of the answer to a question that is signed for a provider with this secret."""
-    return replace(provider, secret=secret).balance(seat.session_id).status
+    return replace(provider, secret=secret).balance(player.session_id).status
 
 
 def asked(url: str) -> str:

@@ -15,8 +15,8 @@ from models.database.transactions import engine
 from models.migrate import migrate
 from ops.cli import app
 from settings import settings
-from tests.service.support.books import WHOLE, Books
-from tests.service.support.journaled_books import bet, ledger_of
+from tests.service.support.journaled_ledger import bet, ledger_of
+from tests.service.support.ledger_copy import WHOLE, LedgerCopy
 from tests.service.support.migrating import migrating, older
 from tests.service.support.processes import until
 
@@ -186,7 +186,7 @@ def fill(superuser: str) -> None:
 
 def serves(url: str) -> None:
     """One login is gateway, worker and verifier, as before there were roles."""
-    with ledger_of(Books(url)) as ledger:
+    with ledger_of(LedgerCopy(url)) as ledger:
         assert [o and o.code for o in ledger.apply([bet("b", "0", "5")], lambda _: True, 5)] == [1]
     ask(url, "select accounts_settled('{4}')")
     assert verify(url, 10).ok

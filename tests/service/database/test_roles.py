@@ -26,7 +26,7 @@ from models.errors import UnsupportedDatabase
 from models.ledger.ledger import Ledger, LedgerConnection
 from models.ledger.lookup import Lookup
 from ops.logins import LOGINS, login_url
-from tests.service.support.ledger_world import apply, sit
+from tests.service.support.ledger_world import apply, new_players
 from tests.service.support.world import World
 
 LOGIN_OF = {role: login for login, role in LOGINS.items()}
@@ -208,30 +208,30 @@ def test_what_a_later_migration_makes_is_closed_until_it_grants(
 def test_a_gateway_can_wait_for_an_account_but_keeps_no_lock_on_it(
     ledger_world: World, logins: Mapping[str, psycopg.Connection]
 ) -> None:
-    [seat] = sit(ledger_world)
+    [player] = new_players(ledger_world)
     gateway, worker = logins["betcore_gateway"], logins["betcore_worker"]
     lock = "select id from account where id = %s for no key update nowait"
     with gateway.transaction(force_rollback=True):
-        gateway.execute("select accounts_settled(%s)", [[seat.account_id]])
+        gateway.execute("select accounts_settled(%s)", [[player.account_id]])
 
         with worker.transaction(force_rollback=True):
-            assert worker.execute(lock, [seat.account_id]).fetchall() == [(seat.account_id,)]
+            assert worker.execute(lock, [player.account_id]).fetchall() == [(player.account_id,)]
 
     with worker.transaction(force_rollback=True), gateway.transaction(force_rollback=True):
-        worker.execute(lock, [seat.account_id])
+        worker.execute(lock, [player.account_id])
         gateway.execute("set local lock_timeout = '50ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            gateway.execute("select accounts_settled(%s)", [[seat.account_id]])
+            gateway.execute("select accounts_settled(%s)", [[player.account_id]])
 
 
 def test_a_gateway_says_what_is_recorded_as_a_worker_would(ledger_world: World) -> None:
-    [seat] = sit(ledger_world)
-    bet = seat.bet(1, 2)
+    [player] = new_players(ledger_world)
+    bet = player.bet(1, 2)
     [applied] = apply(ledger_world, bet)
     url = login_url(ledger_world.urls.database, "gateway")
     connection = LedgerConnection(url, wait_seconds=30, connect_seconds=10)
     with closing(connection):
-        asked = Ledger(connection).recorded([bet, seat.bet(1, 2)])
+        asked = Ledger(connection).recorded([bet, player.bet(1, 2)])
 
     assert asked == [applied, None]
 
@@ -255,7 +255,7 @@ def test_an_operator_opens_accounts_that_are_empty_and_no_others(
 
 
 def test_a_reader_verifies_the_whole_ledger(ledger_world: World) -> None:
-    sit(ledger_world)
+    new_players(ledger_world)
 
     report = verify(login_url(ledger_world.urls.database, "reader"), 10)
 

@@ -20,9 +20,16 @@ from models.keys import Purpose
 from models.migrate import migrate
 from tests.service.database.hostile import ENVIRONMENT, PLANS, hostile_database
 from tests.service.support import keys
-from tests.service.support.desk import Desk
 from tests.service.support.embedded_world import owner
-from tests.service.support.ledger_world import apply, balance_of, in_time, ledger_on, running, sit
+from tests.service.support.ledger_world import (
+    apply,
+    balance_of,
+    in_time,
+    ledger_on,
+    new_players,
+    running,
+)
+from tests.service.support.operator_cli import Operator
 from tests.service.support.world import World
 
 ZURICH = "Zürich-17"
@@ -32,8 +39,8 @@ _SETTINGS = "select name, setting from pg_settings where context = 'user' order 
 def test_a_bet_is_one_bet_to_workers_started_in_different_shells(
     ledger_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [seat] = sit(ledger_world, "100")
-    stake = seat.bet(10, bet_id=ZURICH)
+    [player] = new_players(ledger_world, "100")
+    stake = player.bet(10, bet_id=ZURICH)
 
     with ledger_on(ledger_world) as one, ledger_on(ledger_world) as other:
         first = one.apply([stake], in_time, 5)
@@ -41,7 +48,7 @@ def test_a_bet_is_one_bet_to_workers_started_in_different_shells(
         again = other.apply([stake], in_time, 5)
 
     assert first == again
-    assert balance_of(ledger_world, seat) == 90
+    assert balance_of(ledger_world, player) == 90
 
 
 def test_everything_works_in_a_strange_shell_on_a_database_with_strange_defaults(
@@ -52,12 +59,14 @@ def test_everything_works_in_a_strange_shell_on_a_database_with_strange_defaults
         enter_strange_shell(monkeypatch)
         world = World(urls)
         try:
-            [seat] = sit(world, "100", player="Jürg")
-            apply(world, seat.bet("10.5", "0.25", bet_id=ZURICH))
-            desk = Desk(world, provider_of(world))
-            (shown,) = desk.documents("bet", "show", ZURICH, "--provider", desk.provider)
-            verified = desk.run("ledger", "verify", BETCORE_JOURNAL_KEY=keys.HEX[Purpose.JOURNAL])
-            migrated = desk.documents("migrate")
+            [player] = new_players(world, "100", player="Jürg")
+            apply(world, player.bet("10.5", "0.25", bet_id=ZURICH))
+            operator = Operator(world, provider_of(world))
+            (shown,) = operator.documents("bet", "show", ZURICH, "--provider", operator.provider)
+            verified = operator.run(
+                "ledger", "verify", BETCORE_JOURNAL_KEY=keys.HEX[Purpose.JOURNAL]
+            )
+            migrated = operator.documents("migrate")
 
             assert shown["betId"] == ZURICH
             assert (shown["betAmount"], shown["winAmount"]) == (Decimal("10.5"), Decimal("0.25"))

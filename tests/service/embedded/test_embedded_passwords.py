@@ -18,9 +18,9 @@ from embedded.places import postgres_account
 from models.migrate import migrate
 from ops.servers import Servers
 from settings import Settings
-from tests.service.support.books import WHOLE, Books
 from tests.service.support.embedded_world import ask, mode
-from tests.service.support.journaled_books import bet, ledger_of
+from tests.service.support.journaled_ledger import bet, ledger_of
+from tests.service.support.ledger_copy import WHOLE, LedgerCopy
 from tests.service.support.ledger_world import in_time
 from tests.service.support.migrating import older
 
@@ -157,7 +157,7 @@ def test_what_an_older_version_left_in_the_folder_is_served_by_logins_of_their_o
         with psycopg.connect(servers.settings_for("reader").database_url) as reader:
             assert reader.execute("select * from account order by id").fetchall() == before
         worker = servers.settings_for("worker").database_url
-        with ledger_of(Books(worker)) as ledger:
+        with ledger_of(LedgerCopy(worker)) as ledger:
             assert [o and o.code for o in ledger.apply([bet("b", "0", "5")], in_time, 5)] == [1]
 
 

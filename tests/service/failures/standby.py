@@ -18,7 +18,7 @@ from embedded import Server, Urls, passwords, start_postgres, start_redis
 from embedded.binaries import find_postgres, for_account
 from embedded.places import SOCKETS_BELOW, data_folder, postgres_account, private_folder
 from embedded.server import server_environment
-from tests.service.support.breakable import frozen
+from tests.service.support.faults import frozen
 from tests.service.support.processes import until
 from tests.service.support.world import World
 

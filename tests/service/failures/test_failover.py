@@ -24,15 +24,15 @@ from models.migrate import migrate
 from models.outcome import Outcome
 from tests.service.failures.standby import PRIMARY, StandbyWorld, ask, both, standby_world
 from tests.service.support.audit import assert_balances, settle
-from tests.service.support.breakable import DEPOSIT, players
+from tests.service.support.faults import DEPOSIT, twelve_players
 from tests.service.support.keys import AUTHOR, CIPHER, JOURNAL, OPERATOR
-from tests.service.support.ledger_world import in_time, running, sit
+from tests.service.support.ledger_world import in_time, new_players, running
 from tests.service.support.load import Bet, Load, repeat
 from tests.service.support.load import ask as send
 from tests.service.support.processes import GatewayProcess, WorkerProcess, until
 
 # A gateway that says soon that it does not know.
-HURRIED = {
+SHORT_TIMEOUTS = {
     "BETCORE_ANSWER_WITHIN_SECONDS": "2",
     "BETCORE_APPLY_WITHIN_SECONDS": "1",
     "BETCORE_ASK_PRIMARY_WITHIN_SECONDS": "0.5",
@@ -67,7 +67,9 @@ def test_when_the_primary_is_killed_all_follow_the_promoted_standby_and_no_answe
     for _ in range(2):
         own_pair.gateway()
         own_pair.worker()
-    with Load(players(own_pair), [gateway.url for gateway in own_pair.gateways]) as running_load:
+    with Load(
+        twelve_players(own_pair), [gateway.url for gateway in own_pair.gateways]
+    ) as running_load:
         running_load.wait_for(60, 1)
         seal = sealed(own_pair)
         own_pair.kill_primary()
@@ -82,9 +84,9 @@ def test_when_the_primary_is_killed_all_follow_the_promoted_standby_and_no_answe
 def test_a_standby_that_falls_silent_stops_all_yes_until_it_confirms_again(
     pair: StandbyWorld,
 ) -> None:
-    gateway = pair.gateway(**HURRIED)
+    gateway = pair.gateway(**SHORT_TIMEOUTS)
     pair.worker()
-    with Load(players(pair), [gateway.url]) as running_load:
+    with Load(twelve_players(pair), [gateway.url]) as running_load:
         running_load.wait_for(20, 1)
         with pair.frozen_standby():
             until(lambda: bool(pair.waiting_for_standby()))
@@ -101,8 +103,8 @@ def test_what_is_committed_but_may_not_be_on_the_standby_is_not_said(
     pair: StandbyWorld, ended_by: str
 ) -> None:
     """PostgreSQL shows it to others, and answers a wait cancelled by hand with success."""
-    [seat] = sit(pair)
-    bet = seat.bet(3, 1)
+    [player] = new_players(pair)
+    bet = player.bet(3, 1)
     with pair.frozen_standby():
         for question in (apply, recorded, state_of, sealed, apply):
             with running(partial(question, pair, bet)) as answer:
@@ -122,8 +124,8 @@ def test_what_is_committed_but_may_not_be_on_the_standby_is_not_said(
 def test_the_time_limit_of_a_transaction_does_not_end_its_wait_for_the_standby(
     pair: StandbyWorld,
 ) -> None:
-    [seat] = sit(pair)
-    bet = seat.bet(3, 1)
+    [player] = new_players(pair)
+    bet = player.bet(3, 1)
     with ThreadPoolExecutor(1) as thread:
         with pair.frozen_standby():
             outcome = thread.submit(apply, pair, bet, seconds_max=0.5)
@@ -134,13 +136,13 @@ def test_the_time_limit_of_a_transaction_does_not_end_its_wait_for_the_standby(
 
 def test_ids_drawn_by_a_transaction_that_failed_are_not_used(pair: StandbyWorld) -> None:
     """The standby may never hear of them, and give them out again once it is the primary."""
-    [seat] = sit(pair)
+    [player] = new_players(pair)
     for _ in range(2):  # the second time it has none left
         with pytest.raises(ZeroDivisionError):
-            pair.ledger.apply([seat.bet(1)], lambda _: bool(1 / 0), 5)
+            pair.ledger.apply([player.bet(1)], lambda _: bool(1 / 0), 5)
     drawn = pair.rows("select last_value from ledger_ids")
 
-    apply(pair, seat.bet(1))
+    apply(pair, player.bet(1))
 
     assert pair.rows("select last_value from ledger_ids") > drawn
 
@@ -148,16 +150,16 @@ def test_ids_drawn_by_a_transaction_that_failed_are_not_used(pair: StandbyWorld)
 def test_a_primary_that_comes_back_beside_its_successor_says_yes_to_nothing(
     own_pair: StandbyWorld,
 ) -> None:
-    seat = players(own_pair)[0]
-    bet = Bet(seat, Decimal(3), Decimal(1))
+    player = twelve_players(own_pair)[0]
+    bet = Bet(player, Decimal(3), Decimal(1))
     own_pair.kill_primary()
     own_pair.promote()
     own_pair.revive_primary()
 
     # The first that the URL names takes writes, so that these never look at the other.
-    gateway, worker = own_pair.gateway(**HURRIED), own_pair.worker(**BRIEF)
+    gateway, worker = own_pair.gateway(**SHORT_TIMEOUTS), own_pair.worker(**BRIEF)
     assert send(bet, gateway.url) == 0
-    client = replace(seat.client, url=gateway.url)
+    client = replace(player.client, url=gateway.url)
     assert client.status("a bet that the successor may know").code == NOT_NOW
     worker.stop()
     gateway.stop()
@@ -168,7 +170,7 @@ def test_a_primary_that_comes_back_beside_its_successor_says_yes_to_nothing(
         worker.wait_ready()
         repeat([bet], gateway.url)
     with psycopg.connect(own_pair.standby.url) as successor:
-        found = successor.execute("select balance from account where id = %s", [seat.account_id])
+        found = successor.execute("select balance from account where id = %s", [player.account_id])
         assert found.fetchall() == [(DEPOSIT + bet.change,)]
     assert verify(own_pair.standby.url).ok
 

@@ -10,14 +10,14 @@ import pytest
 
 from embedded import Urls
 from tests.service.support.audit import assert_balances, settle
-from tests.service.support.breakable import (
+from tests.service.support.faults import (
     DEPOSIT,
-    BreakableWorld,
-    breakable_world,
+    FaultWorld,
+    fault_world,
     frozen,
-    players,
+    twelve_players,
 )
-from tests.service.support.load import UNHURRIED, Bet, Load, ask
+from tests.service.support.load import LONG_TIMEOUTS, Bet, Load, ask
 from tests.service.support.processes import GatewayProcess, WorkerProcess, until
 from tests.service.support.proxy import (
     Fate,
@@ -28,16 +28,16 @@ from tests.service.support.proxy import (
     redis_proxy,
     through,
 )
-from tests.service.support.world import Seat
+from tests.service.support.world import PlayerSession
 
 # A message, each way: a round trip takes twice as long.
 _SLOW_SECONDS = 0.2
 
 
 @pytest.fixture(scope="module")
-def installation() -> Iterator[BreakableWorld]:
+def installation() -> Iterator[FaultWorld]:
     """Two gateways and two workers, whose ways to the servers are good."""
-    with breakable_world() as world:
+    with fault_world() as world:
         yield world
 
 
@@ -49,20 +49,20 @@ def ending() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def seats(installation: BreakableWorld) -> list[Seat]:
+def players(installation: FaultWorld) -> list[PlayerSession]:
     """Players who do nothing else."""
-    return players(installation)
+    return twelve_players(installation)
 
 
 def test_a_bet_whose_reply_is_lost_is_answered_from_the_ledger(
-    installation: BreakableWorld, seats: list[Seat], ending: ExitStack
+    installation: FaultWorld, players: list[PlayerSession], ending: ExitStack
 ) -> None:
     proxy = ending.enter_context(redis_proxy(installation.urls))
     # It asks after 1.5 s, and has as long again for that.
     times = {"BETCORE_ANSWER_WITHIN_SECONDS": "3", "BETCORE_ASK_PRIMARY_WITHIN_SECONDS": "1.5"}
     deaf = gateway(ending, through(installation.urls, redis=proxy), **times)
     proxy.judge = lose_replies
-    with Load(seats, [deaf.url]) as running:
+    with Load(players, [deaf.url]) as running:
         running.wait_for(8, 1)
 
     assert {code for bet in running.bets for code in bet.codes} == {1}
@@ -71,15 +71,15 @@ def test_a_bet_whose_reply_is_lost_is_answered_from_the_ledger(
 
 @pytest.mark.parametrize("fate", [Fate.DROP, Fate.CUT])
 def test_an_admission_that_gets_lost_or_whose_answer_does_is_made_once(
-    installation: BreakableWorld, seats: list[Seat], ending: ExitStack, fate: Fate
+    installation: FaultWorld, players: list[PlayerSession], ending: ExitStack, fate: Fate
 ) -> None:
-    bet = Bet(seats[0], Decimal(3), Decimal(1))
+    bet = Bet(players[0], Decimal(3), Decimal(1))
     proxy = ending.enter_context(redis_proxy(installation.urls))
     # It would not ask the primary before our patience ends.
-    cut_off = gateway(ending, through(installation.urls, redis=proxy), **UNHURRIED)
+    cut_off = gateway(ending, through(installation.urls, redis=proxy), **LONG_TIMEOUTS)
     answered = send(ending, bet, cut_off, proxy, fate)
     if fate is Fate.CUT:
-        until(lambda: installation.balance(bet.seat) == DEPOSIT + bet.change)
+        until(lambda: installation.balance(bet.player) == DEPOSIT + bet.change)
     proxy.refuses = False
 
     assert answered.result() == 1
@@ -87,13 +87,13 @@ def test_an_admission_that_gets_lost_or_whose_answer_does_is_made_once(
 
 
 def test_a_bet_admitted_by_a_redis_that_then_lost_it_is_never_said_to_be_refused(
-    installation: BreakableWorld, seats: list[Seat], ending: ExitStack
+    installation: FaultWorld, players: list[PlayerSession], ending: ExitStack
 ) -> None:
-    bet = Bet(seats[0], Decimal(3), Decimal(1))
+    bet = Bet(players[0], Decimal(3), Decimal(1))
     proxy = ending.enter_context(redis_proxy(installation.urls))
     cut_off = gateway(ending, through(installation.urls, redis=proxy))
     answered = send(ending, bet, cut_off, proxy, Fate.CUT)
-    until(lambda: installation.balance(bet.seat) == DEPOSIT + bet.change)
+    until(lambda: installation.balance(bet.player) == DEPOSIT + bet.change)
     installation.stop_redis()
     installation.start_redis(emptied=True)
     proxy.refuses = False
@@ -103,11 +103,11 @@ def test_a_bet_admitted_by_a_redis_that_then_lost_it_is_never_said_to_be_refused
 
 
 def test_a_gateway_outlives_a_connection_to_postgres_that_falls_silent(
-    installation: BreakableWorld, seats: list[Seat], ending: ExitStack
+    installation: FaultWorld, players: list[PlayerSession], ending: ExitStack
 ) -> None:
     proxy = ending.enter_context(postgres_proxy(installation.urls))
     cut_off = gateway(ending, through(installation.urls, postgres=proxy))
-    with Load(seats, [cut_off.url]) as running:
+    with Load(players, [cut_off.url]) as running:
         running.wait_for(20, 1)
         proxy.judge = swallow
         running.wait_for(1, 99)
@@ -119,7 +119,7 @@ def test_a_gateway_outlives_a_connection_to_postgres_that_falls_silent(
 
 @pytest.mark.parametrize("silent_from", [b"lock_accounts", b"plan_cache_mode"])
 def test_a_worker_outlives_a_connection_to_postgres_that_falls_silent(
-    installation: BreakableWorld, seats: list[Seat], ending: ExitStack, silent_from: bytes
+    installation: FaultWorld, players: list[PlayerSession], ending: ExitStack, silent_from: bytes
 ) -> None:
     """Silent from its first batch on, or already while it prepares its connection."""
     proxy = ending.enter_context(postgres_proxy(installation.urls))
@@ -128,7 +128,7 @@ def test_a_worker_outlives_a_connection_to_postgres_that_falls_silent(
     urls = through(installation.urls, postgres=proxy)
     with frozen(*(worker.pid for worker in installation.workers)):
         ending.enter_context(WorkerProcess(urls, BETCORE_STATEMENT_WAIT_SECONDS="3")).wait_ready()
-        with load(installation, seats) as running:
+        with load(installation, players) as running:
             until(silent.is_set)
             running.wait_for(20, 1)
 
@@ -136,7 +136,7 @@ def test_a_worker_outlives_a_connection_to_postgres_that_falls_silent(
 
 
 def test_both_servers_may_be_slow(
-    installation: BreakableWorld, seats: list[Seat], ending: ExitStack
+    installation: FaultWorld, players: list[PlayerSession], ending: ExitStack
 ) -> None:
     redis = ending.enter_context(redis_proxy(installation.urls))
     postgres = ending.enter_context(postgres_proxy(installation.urls))
@@ -146,7 +146,7 @@ def test_both_servers_may_be_slow(
         far = gateway(ending, urls)
         for proxy in (redis, postgres):
             proxy.change_delay(_SLOW_SECONDS)
-        with Load(seats, [far.url], threads=2) as running:
+        with Load(players, [far.url], threads=2) as running:
             running.wait_for(2, 1)
         for proxy in (redis, postgres):
             proxy.change_delay(0)
@@ -199,11 +199,11 @@ def send(
     return answer
 
 
-def load(world: BreakableWorld, seats: list[Seat]) -> Load:
-    return Load(seats, [gateway.url for gateway in world.gateways])
+def load(world: FaultWorld, players: list[PlayerSession]) -> Load:
+    return Load(players, [gateway.url for gateway in world.gateways])
 
 
-def check(world: BreakableWorld, bets: list[Bet]) -> None:
+def check(world: FaultWorld, bets: list[Bet]) -> None:
     """All that must hold in the end; `bets` are all of the players'."""
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)

@@ -12,17 +12,17 @@ from rq import Queue, Worker
 
 from tests.service.support.audit import assert_balances, assert_nothing_left, settle
 from tests.service.support.bet_rows import CALLS, ROWS, bet_in, follow
-from tests.service.support.breakable import (
-    DEPOSIT,
-    BreakableWorld,
-    breakable_world,
-    locked,
-    players,
-)
 from tests.service.support.client import Answer, ProviderClient
+from tests.service.support.faults import (
+    DEPOSIT,
+    FaultWorld,
+    fault_world,
+    locked,
+    twelve_players,
+)
 from tests.service.support.load import Bet, ask
 from tests.service.support.processes import until
-from tests.service.support.world import Seat
+from tests.service.support.world import PlayerSession
 
 # Within the tolerance of 30 s, and long enough for Redis to be lost and back before it has passed.
 AHEAD_SECONDS = 29
@@ -34,9 +34,9 @@ LEDGER = (
 
 
 @pytest.fixture(scope="module")
-def fragile() -> Iterator[BreakableWorld]:
+def fragile() -> Iterator[FaultWorld]:
     """Two gateways and two workers that outlive their Redis."""
-    with breakable_world() as world:
+    with fault_world() as world:
         yield world
 
 
@@ -56,44 +56,46 @@ class AheadClient(ProviderClient):
 
 
 def test_without_redis_every_call_is_refused_and_with_an_empty_one_all_register_again(
-    fragile: BreakableWorld,
+    fragile: FaultWorld,
 ) -> None:
-    seat = fragile.seat(fragile.provider())
+    player = fragile.open_session(fragile.provider())
     fragile.stop_redis()
-    until(lambda: all(is_refused(at(seat, gateway.url).balance()) for gateway in fragile.gateways))
+    until(
+        lambda: all(is_refused(at(player, gateway.url).balance()) for gateway in fragile.gateways)
+    )
     for gateway in fragile.gateways:
-        there = at(seat, gateway.url)
+        there = at(player, gateway.url)
         for call in CALLS:
             assert is_refused(follow("not recorded", call, there, "one"))
         assert is_refused(there.balance())
         assert is_refused(there.client.status("one"))
-    assert fragile.rows("select from bet where account_id = %s", seat.account_id) == []
+    assert fragile.rows("select from bet where account_id = %s", player.account_id) == []
 
     fragile.start_redis(emptied=True)
     until(lambda: registered(fragile) == {worker.name for worker in fragile.workers})
     for gateway in fragile.gateways:
-        until(lambda url=gateway.url: at(seat, url).pay_in_out(1).code == 1)  # type: ignore[misc]
+        until(lambda url=gateway.url: at(player, url).pay_in_out(1).code == 1)  # type: ignore[misc]
     assert [queue.name for queue in Queue.all(fragile.redis)] == ["bets"]
 
 
-def test_bets_in_flight_when_redis_is_lost_are_resolved_by_asking(fragile: BreakableWorld) -> None:
-    seat, url = players(fragile)[0], fragile.gateways[0].url
-    taken, waiting = bets = [Bet(seat, Decimal(3), Decimal(1)) for _ in range(2)]
-    lane = f"betcore:lane:{seat.account_id}"
-    with ThreadPoolExecutor(2) as senders, locked(fragile, seat.account_id):
+def test_bets_in_flight_when_redis_is_lost_are_resolved_by_asking(fragile: FaultWorld) -> None:
+    player, url = twelve_players(fragile)[0], fragile.gateways[0].url
+    taken, waiting = bets = [Bet(player, Decimal(3), Decimal(1)) for _ in range(2)]
+    lane = f"betcore:lane:{player.account_id}"
+    with ThreadPoolExecutor(2) as senders, locked(fragile, player.account_id):
         answers = [senders.submit(ask, taken, url)]
         until(lambda: fragile.redis.hget(head(fragile, lane), "status") == b"started")
         answers.append(senders.submit(ask, waiting, url))
         until(lambda: fragile.redis.llen(lane) == len(bets))
         fragile.stop_redis()
         fragile.start_redis(emptied=True)
-        until(lambda: seat.client.status(taken.bet_id).code == 1)
-        assert [state(seat, bet) for bet in bets] == ["in_flight", "in_flight"]
+        until(lambda: player.client.status(taken.bet_id).code == 1)
+        assert [state(player, bet) for bet in bets] == ["in_flight", "in_flight"]
     assert answers[0].result() in (0, 1)
     assert answers[1].result() == 0
 
-    until(lambda: "in_flight" not in [state(seat, bet) for bet in bets])
-    states = [state(seat, bet) for bet in bets]
+    until(lambda: "in_flight" not in [state(player, bet) for bet in bets])
+    states = [state(player, bet) for bet in bets]
 
     recorded = "select from bet where bet_id = %s"
     assert states[0] == ("settled" if fragile.rows(recorded, taken.bet_id) else "unknown")
@@ -103,16 +105,16 @@ def test_bets_in_flight_when_redis_is_lost_are_resolved_by_asking(fragile: Break
 
 
 def test_what_was_stamped_ahead_and_captured_moves_nothing_of_a_bet_in_any_state(
-    fragile: BreakableWorld,
+    fragile: FaultWorld,
 ) -> None:
     """Its nonce is forgotten and its time has not passed: only the state of the bet is left."""
-    plain = fragile.seat(fragile.provider())
+    plain = fragile.open_session(fragile.provider())
     client = AheadClient(plain.client.url, plain.client.counterparty_id, plain.client.secret)
     fragile.processes.callback(client.http.close)
-    seat = replace(plain, client=client)
+    player = replace(plain, client=client)
     for row in ROWS:
         for call in CALLS:
-            follow(row, call, seat, bet_in(row, seat))
+            follow(row, call, player, bet_in(row, player))
     assert_nothing_left(fragile)
     before = ledger(fragile)
 
@@ -125,9 +127,9 @@ def test_what_was_stamped_ahead_and_captured_moves_nothing_of_a_bet_in_any_state
     assert ledger(fragile) == before
 
 
-def at(seat: Seat, url: str) -> Seat:
-    """The same seat at another gateway."""
-    return replace(seat, client=replace(seat.client, url=url))
+def at(player: PlayerSession, url: str) -> PlayerSession:
+    """The same player at another gateway."""
+    return replace(player, client=replace(player.client, url=url))
 
 
 def is_refused(answer: Answer) -> bool:
@@ -135,22 +137,22 @@ def is_refused(answer: Answer) -> bool:
     return (answer.status, answer.code, "retry-after" in answer.headers) == (503, 99, True)
 
 
-def registered(world: BreakableWorld) -> set[str]:
+def registered(world: FaultWorld) -> set[str]:
     """The workers that `rq info` and the dashboard show."""
     return {worker.name for worker in Worker.all(world.redis) if worker.birth_date}
 
 
-def head(world: BreakableWorld, lane: str) -> str:
+def head(world: FaultWorld, lane: str) -> str:
     """The key of the first job of a lane; of none that exists while the lane is empty."""
     first: Any = world.redis.lindex(lane, 0)
     return f"rq:job:{(first or b'none').decode()}"
 
 
-def state(seat: Seat, bet: Bet) -> str:
+def state(player: PlayerSession, bet: Bet) -> str:
     """What asking says of it."""
-    return str(seat.client.status(bet.bet_id).body["state"])
+    return str(player.client.status(bet.bet_id).body["state"])
 
 
-def ledger(world: BreakableWorld) -> list[list[tuple[Any, ...]]]:
+def ledger(world: FaultWorld) -> list[list[tuple[Any, ...]]]:
     """Every row that says something about money."""
     return [world.rows(query) for query in LEDGER]

@@ -11,7 +11,7 @@ from embedded import Urls
 from models.audit.verify import verify
 from server.uvicorn_server import listen
 from tests.service.support.audit import assert_balances, settle
-from tests.service.support.breakable import DEPOSIT, players
+from tests.service.support.faults import DEPOSIT, twelve_players
 from tests.service.support.load import PATIENCE_SECONDS, Load, random_bet
 from tests.service.support.processes import Process, until
 from tests.service.support.world import World
@@ -39,7 +39,7 @@ class RepeatingLoad(Load):
         try:
             with httpx.Client(timeout=PATIENCE_SECONDS) as http:
                 while not self._ended.is_set():
-                    bet = random_bet(chance, chance.choice(self.seats))
+                    bet = random_bet(chance, chance.choice(self.players))
                     self.bets.append(bet)
                     url = chance.choice(self.urls)
                     if bet.ask(http, url) != 1:
@@ -79,7 +79,7 @@ class Fleet:
 def test_every_process_is_restarted_under_load_and_one_repeat_resolves_every_bet(
     own_world: World,
 ) -> None:
-    seats = players(own_world)
+    players = twelve_players(own_world)
     with ExitStack() as ending:
         listener = ending.enter_context(listen("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -87,7 +87,7 @@ def test_every_process_is_restarted_under_load_and_one_repeat_resolves_every_bet
         for _ in range(2):
             fleet.add_gateway()
             own_world.worker()
-        with RepeatingLoad(seats, [url], threads=4) as running:
+        with RepeatingLoad(players, [url], threads=4) as running:
             running.wait_for(30, 1)
             fleet.restart_all(running)
             running.wait_for(30, 1)

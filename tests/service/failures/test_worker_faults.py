@@ -18,18 +18,18 @@ from tests.service.support.audit import (
     assert_recorded,
     settle,
 )
-from tests.service.support.breakable import (
+from tests.service.support.faults import (
     DEPOSIT,
     freeze_with_a_batch,
     locked,
-    players,
     stop_inside_the_transaction,
+    twelve_players,
     wake,
 )
-from tests.service.support.load import UNHURRIED, Bet, Load, ask, random_bet, repeat
+from tests.service.support.load import LONG_TIMEOUTS, Bet, Load, ask, random_bet, repeat
 from tests.service.support.processes import Process, WorkerProcess, until
 from tests.service.support.proxy import Fate, redis_proxy, through
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 _CONFLICT = 7
 # What a worker leaves behind is another's sooner.
@@ -61,16 +61,16 @@ def world(installation: World) -> Iterator[World]:
 
 
 @pytest.fixture
-def seats(world: World) -> list[Seat]:
+def players(world: World) -> list[PlayerSession]:
     """Players who do nothing else."""
-    return players(world)
+    return twelve_players(world)
 
 
 def test_sigterm_to_one_of_two_workers_under_load_strands_no_job(
-    world: World, seats: list[Seat]
+    world: World, players: list[PlayerSession]
 ) -> None:
     world.worker()
-    with load(world, seats) as running:
+    with load(world, players) as running:
         for _ in range(2):
             leaving = world.worker()
             running.wait_for(30, 1)
@@ -82,11 +82,11 @@ def test_sigterm_to_one_of_two_workers_under_load_strands_no_job(
 
 
 def test_kill_9_of_a_worker_with_a_batch_in_hand_loses_no_bet(
-    world: World, seats: list[Seat]
+    world: World, players: list[PlayerSession]
 ) -> None:
     world.worker(**BRIEF)
     victim = world.worker(**BRIEF)
-    with load(world, seats) as running:
+    with load(world, players) as running:
         running.wait_for(30, 1)
         freeze_with_a_batch(world, victim)
         victim.signal(signal.SIGKILL)
@@ -95,9 +95,11 @@ def test_kill_9_of_a_worker_with_a_batch_in_hand_loses_no_bet(
     check(world, running.bets)
 
 
-def test_after_kill_9_of_the_only_worker_a_new_one_goes_on(world: World, seats: list[Seat]) -> None:
+def test_after_kill_9_of_the_only_worker_a_new_one_goes_on(
+    world: World, players: list[PlayerSession]
+) -> None:
     only = world.worker(**BRIEF)
-    with load(world, seats) as running:
+    with load(world, players) as running:
         running.wait_for(30, 1)
         freeze_with_a_batch(world, only)
         only.signal(signal.SIGKILL)
@@ -109,10 +111,10 @@ def test_after_kill_9_of_the_only_worker_a_new_one_goes_on(world: World, seats: 
 
 
 def test_a_worker_that_stood_still_finds_its_batch_done_by_another(
-    world: World, seats: list[Seat]
+    world: World, players: list[PlayerSession]
 ) -> None:
     sleeper, other = world.worker(**BRIEF), world.worker(**BRIEF)
-    with load(world, seats) as running:
+    with load(world, players) as running:
         running.wait_for(30, 1)
         batch = freeze_with_a_batch(world, sleeper)
         until(lambda: world.redis.zscore("betcore:leases", batch) is None)
@@ -129,9 +131,9 @@ def test_a_worker_that_stood_still_finds_its_batch_done_by_another(
 
 
 def test_a_worker_that_stops_inside_its_transaction_holds_the_player_no_longer_than_its_deadline(
-    world: World, seats: list[Seat]
+    world: World, players: list[PlayerSession]
 ) -> None:
-    bet = random_bet(random.Random(1), seats[0])
+    bet = random_bet(random.Random(1), players[0])
     sleeper = stop_inside_the_transaction(world, bet)
     repeat([bet], world.gateways[1].url)
     wake(sleeper)
@@ -140,25 +142,25 @@ def test_a_worker_that_stops_inside_its_transaction_holds_the_player_no_longer_t
 
 
 def test_a_bet_that_was_refunded_while_its_worker_stood_still_stays_refunded(
-    world: World, seats: list[Seat]
+    world: World, players: list[PlayerSession]
 ) -> None:
-    bet = random_bet(random.Random(1), seats[0])
+    bet = random_bet(random.Random(1), players[0])
     sleeper = stop_inside_the_transaction(world, bet)
-    until(lambda: bet.seat.call("refund", bet.bet_id).code == 1)
+    until(lambda: bet.player.call("refund", bet.bet_id).code == 1)
     wake(sleeper)
 
-    assert bet.seat.pay_in_out(bet.stake, bet.win, betId=bet.bet_id).code == _CONFLICT
+    assert bet.player.pay_in_out(bet.stake, bet.win, betId=bet.bet_id).code == _CONFLICT
     assert_nothing_left(world)
     assert_chains_are_whole(world)
-    assert world.balance(bet.seat) == DEPOSIT
+    assert world.balance(bet.player) == DEPOSIT
 
 
 @pytest.mark.parametrize("lost", ["the job's id", "the batch"])
 def test_what_redis_gave_a_worker_that_never_got_it_is_done_by_another(
-    world: World, seats: list[Seat], lost: str
+    world: World, players: list[PlayerSession], lost: str
 ) -> None:
-    bet = random_bet(random.Random(1), seats[0])
-    part = f"{bet.seat.account_id}-" if lost == "the job's id" else bet.bet_id
+    bet = random_bet(random.Random(1), players[0])
+    part = f"{bet.player.account_id}-" if lost == "the job's id" else bet.bet_id
     gone = threading.Event()
 
     def judge(message: bytes, from_client: bool) -> Fate:
@@ -182,9 +184,9 @@ def test_what_redis_gave_a_worker_that_never_got_it_is_done_by_another(
 
 
 def test_a_bet_whose_worker_cannot_say_that_it_is_done_is_known_to_be_done(
-    world: World, seats: list[Seat]
+    world: World, players: list[PlayerSession]
 ) -> None:
-    bet = random_bet(random.Random(1), seats[0])
+    bet = random_bet(random.Random(1), players[0])
     gateway = world.gateway(BETCORE_ASK_PRIMARY_WITHIN_SECONDS="2")
     with redis_proxy(world.urls) as proxy:
         proxy.judge = lambda message, from_client: (
@@ -199,21 +201,21 @@ def test_a_bet_whose_worker_cannot_say_that_it_is_done_is_known_to_be_done(
 
 
 def test_a_gateway_that_is_killed_has_its_admitted_bets_applied_once(
-    world: World, seats: list[Seat]
+    world: World, players: list[PlayerSession]
 ) -> None:
     world.worker()
     world.worker()
-    dying = world.gateway(**UNHURRIED)
+    dying = world.gateway(**LONG_TIMEOUTS)
     chance = random.Random(1)
-    bets = [random_bet(chance, seats[0]) for _ in range(6)]
-    lane = f"betcore:lane:{seats[0].account_id}"
+    bets = [random_bet(chance, players[0]) for _ in range(6)]
+    lane = f"betcore:lane:{players[0].account_id}"
     with ThreadPoolExecutor(6) as senders:
-        with locked(world, seats[0].account_id):
+        with locked(world, players[0].account_id):
             asked = [senders.submit(ask, bet, dying.url) for bet in bets]
             until(lambda: world.redis.llen(lane) == len(bets))
             dying.signal(signal.SIGKILL)
             dying.wait()
-            with load(world, seats[1:]) as others:
+            with load(world, players[1:]) as others:
                 others.wait_for(30, 1)
         assert [answer.result() for answer in asked] == [None] * len(bets)
     until(lambda: not world.redis.exists(lane))
@@ -224,7 +226,7 @@ def test_a_gateway_that_is_killed_has_its_admitted_bets_applied_once(
 
 
 def test_a_planted_id_that_is_no_text_does_not_end_a_worker_that_waits_for_one(
-    world: World, seats: list[Seat]
+    world: World, players: list[PlayerSession]
 ) -> None:
     only = world.worker()
     queue = "rq:queue:bets"
@@ -233,18 +235,18 @@ def test_a_planted_id_that_is_no_text_does_not_end_a_worker_that_waits_for_one(
         world.redis.rpush(queue, b"\xff\xfe")
         until(lambda: not world.redis.exists(queue, f"{queue}:intermediate"), lambda: only.output)
 
-    bet = random_bet(random.Random(1), seats[0])
+    bet = random_bet(random.Random(1), players[0])
     assert ask(bet, world.gateways[0].url) == 1
     assert only.alive
     check(world, [bet])
 
 
-def test_rqs_own_worker_pool_runs_bets(world: World, seats: list[Seat]) -> None:
+def test_rqs_own_worker_pool_runs_bets(world: World, players: list[PlayerSession]) -> None:
     before = set(Worker.all_keys(world.redis))
     options = ("-n", "2", "--worker-class", "workers.worker.BatchWorker", "-u", world.urls.redis)
     with WorkerPool(world.urls, "rq.cli", "worker-pool", "bets", *options) as pool:
         until(lambda: len(set(Worker.all_keys(world.redis)) - before) == 2, lambda: pool.output)
-        with load(world, seats) as running:
+        with load(world, players) as running:
             running.wait_for(60, 1)
         pool.signal(signal.SIGTERM)
         assert pool.wait() == 0
@@ -261,8 +263,8 @@ class WorkerPool(Process):
     _login = "worker"
 
 
-def load(world: World, seats: list[Seat]) -> Load:
-    return Load(seats, [gateway.url for gateway in world.gateways if gateway.alive])
+def load(world: World, players: list[PlayerSession]) -> Load:
+    return Load(players, [gateway.url for gateway in world.gateways if gateway.alive])
 
 
 def check(world: World, bets: list[Bet]) -> None:

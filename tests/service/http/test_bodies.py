@@ -7,7 +7,7 @@ import pytest
 
 from tests.service.support.bodies import assert_refused, assert_taken, body, send
 from tests.service.support.traces import assert_no_trace
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 LIMIT = 16 * 1024
 
@@ -43,8 +43,10 @@ NO_OBJECT = {
 
 
 @pytest.mark.parametrize("sent", NO_OBJECT.values(), ids=NO_OBJECT)
-def test_what_is_not_one_plain_object_is_refused(world: World, seat: Seat, sent: bytes) -> None:
-    assert_refused(world, seat, sent)
+def test_what_is_not_one_plain_object_is_refused(
+    world: World, player: PlayerSession, sent: bytes
+) -> None:
+    assert_refused(world, player, sent)
 
 
 @pytest.mark.parametrize(
@@ -64,14 +66,16 @@ def test_what_is_not_one_plain_object_is_refused(world: World, seat: Seat, sent:
         {"currency": "null", "playerId": "{}"},
     ],
 )
-def test_a_field_that_is_not_ours_may_hold_anything(seat: Seat, fields: dict[str, str]) -> None:
-    assert_taken(seat, body(**fields))
+def test_a_field_that_is_not_ours_may_hold_anything(
+    player: PlayerSession, fields: dict[str, str]
+) -> None:
+    assert_taken(player, body(**fields))
 
 
-def test_space_around_json_and_escapes_inside_are_json(world: World, seat: Seat) -> None:
-    assert_taken(seat, b' \r\n\t{ "\\u0062etId" : "\\u0061" , "betAmount":1,"winAmount":0 }\n ')
+def test_space_around_json_and_escapes_inside_are_json(world: World, player: PlayerSession) -> None:
+    assert_taken(player, b' \r\n\t{ "\\u0062etId" : "\\u0061" , "betAmount":1,"winAmount":0 }\n ')
 
-    provider = world.provider_row(seat.client)
+    provider = world.provider_row(player.client)
     assert world.rows("select bet_id from bet where provider_id = %s", provider) == [("a",)]
 
 
@@ -87,9 +91,9 @@ NO_TEXTS = [
 
 @pytest.mark.parametrize("spelling", NO_TEXTS, ids=lambda text: ascii(text)[:20])
 def test_what_is_no_text_of_ours_is_refused_as_a_bet_and_as_a_round(
-    world: World, seat: Seat, spelling: str
+    world: World, player: PlayerSession, spelling: str
 ) -> None:
-    assert_refused(world, seat, body(betId=spelling), body(gameRoundId=spelling))
+    assert_refused(world, player, body(betId=spelling), body(gameRoundId=spelling))
 
 
 TEXTS = [
@@ -100,51 +104,53 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: ascii(text)[:20])
 def test_every_other_text_names_a_bet_exactly_escaped_or_not(
-    world: World, seat: Seat, text: str
+    world: World, player: PlayerSession, text: str
 ) -> None:
     fields = {"betId": text, "gameRoundId": text, "betAmount": 1, "winAmount": 0}
 
-    first = assert_taken(seat, json.dumps(fields).encode())
-    again = assert_taken(seat, json.dumps(fields, ensure_ascii=False).encode())
+    first = assert_taken(player, json.dumps(fields).encode())
+    again = assert_taken(player, json.dumps(fields, ensure_ascii=False).encode())
 
     assert again.body["betTransactionId"] == first.body["betTransactionId"]
-    provider = world.provider_row(seat.client)
+    provider = world.provider_row(player.client)
     recorded = world.rows("select bet_id, round_id from bet where provider_id = %s", provider)
     assert recorded == [(text, text)]
 
 
 @pytest.mark.parametrize("number", ["0", "-5", "4178696881", "9" * 128])
-def test_a_whole_number_names_the_bet_of_its_text(seat: Seat, number: str) -> None:
-    first = assert_taken(seat, body(betId=number))
-    again = assert_taken(seat, body(betId=f'"{number}"'))
+def test_a_whole_number_names_the_bet_of_its_text(player: PlayerSession, number: str) -> None:
+    first = assert_taken(player, body(betId=number))
+    again = assert_taken(player, body(betId=f'"{number}"'))
 
     assert again.body["betTransactionId"] == first.body["betTransactionId"]
 
 
 @pytest.mark.parametrize("change", [str.upper, lambda _: "another", lambda _: "", lambda i: i[1:]])
 def test_a_session_in_the_body_that_is_not_the_paths_is_refused(
-    world: World, seat: Seat, change: Callable[[str], str]
+    world: World, player: PlayerSession, change: Callable[[str], str]
 ) -> None:
-    assert_refused(world, seat, body(sessionId=json.dumps(change(seat.session_id))))
+    assert_refused(world, player, body(sessionId=json.dumps(change(player.session_id))))
 
 
 @pytest.mark.parametrize("spelling", ["null", "1", "[]", '"\\ud800"', "NaN"])
 def test_a_session_in_the_body_that_is_no_text_is_refused(
-    world: World, seat: Seat, spelling: str
+    world: World, player: PlayerSession, spelling: str
 ) -> None:
-    assert_refused(world, seat, body(sessionId=spelling))
+    assert_refused(world, player, body(sessionId=spelling))
 
 
-def test_a_session_in_the_body_that_is_the_paths_is_fine(seat: Seat) -> None:
-    assert_taken(seat, body(sessionId=json.dumps(seat.session_id)))
+def test_a_session_in_the_body_that_is_the_paths_is_fine(player: PlayerSession) -> None:
+    assert_taken(player, body(sessionId=json.dumps(player.session_id)))
 
 
-def test_a_body_of_16_kib_is_taken_and_one_byte_more_is_413(world: World, seat: Seat) -> None:
+def test_a_body_of_16_kib_is_taken_and_one_byte_more_is_413(
+    world: World, player: PlayerSession
+) -> None:
     room = LIMIT - len(body(x='""'))
 
-    too_long = send(seat, body(x='"' + "x" * (room + 1) + '"'))
+    too_long = send(player, body(x='"' + "x" * (room + 1) + '"'))
     assert (too_long.status, too_long.code) == (413, 2)
     assert too_long.body["error"] == "invalid_request"
-    assert_no_trace(world, seat)
+    assert_no_trace(world, player)
 
-    assert_taken(seat, body(x='"' + "x" * room + '"'))
+    assert_taken(player, body(x='"' + "x" * room + '"'))

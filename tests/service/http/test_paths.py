@@ -6,26 +6,26 @@ from tests.service.support.bodies import body
 from tests.service.support.client import pay_in_out_path
 from tests.service.support.raw import ask, conversation, request
 from tests.service.support.traces import assert_no_trace
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"])
 def test_another_method_is_405_and_says_which_one_is_right(
-    world: World, seat: Seat, method: str
+    world: World, player: PlayerSession, method: str
 ) -> None:
-    path, sent = pay_in_out_path(seat.session_id), body()
+    path, sent = pay_in_out_path(player.session_id), body()
 
-    answer = ask(seat.client.url, request(path, sent, seat.client.headers(sent), method))
+    answer = ask(player.client.url, request(path, sent, player.client.headers(sent), method))
 
     assert (answer.status, answer.code) == (405, 2)
     assert answer.headers["allow"] == "POST"
     assert set(answer.body) == {"_responseCode", "error", "message", "requestId"}
-    assert_no_trace(world, seat)
+    assert_no_trace(world, player)
 
 
-def test_a_head_is_refused_as_its_get_would_be(seat: Seat) -> None:
-    with conversation(seat.client.url) as talk:
-        talk.send(request(pay_in_out_path(seat.session_id), b"", {}, "HEAD"))
+def test_a_head_is_refused_as_its_get_would_be(player: PlayerSession) -> None:
+    with conversation(player.client.url) as talk:
+        talk.send(request(pay_in_out_path(player.session_id), b"", {}, "HEAD"))
         response = talk.response(head=True)
 
     assert response.status_code == 405
@@ -55,15 +55,15 @@ def test_a_head_is_refused_as_its_get_would_be(seat: Seat) -> None:
     ],
     ids=lambda path: path[:50],
 )
-def test_another_path_is_404(world: World, seat: Seat, path: str) -> None:
+def test_another_path_is_404(world: World, player: PlayerSession, path: str) -> None:
     sent = body()
-    headers = seat.client.headers(sent)
+    headers = player.client.headers(sent)
 
-    answer = ask(seat.client.url, request(path.format(seat.session_id), sent, headers))
+    answer = ask(player.client.url, request(path.format(player.session_id), sent, headers))
 
     assert (answer.status, answer.code) == (404, 2)
     assert answer.body["requestId"] == headers["X-Request-Id"]
-    assert_no_trace(world, seat)
+    assert_no_trace(world, player)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +74,14 @@ def test_another_path_is_404(world: World, seat: Seat, path: str) -> None:
         "http://elsewhere.example/v1/sessions/{}/bets/pay-in-out",
     ],
 )
-def test_the_same_path_in_another_spelling_is_the_same_call(seat: Seat, path: str) -> None:
+def test_the_same_path_in_another_spelling_is_the_same_call(
+    player: PlayerSession, path: str
+) -> None:
     sent = body()
 
     answer = ask(
-        seat.client.url, request(path.format(seat.session_id), sent, seat.client.headers(sent))
+        player.client.url,
+        request(path.format(player.session_id), sent, player.client.headers(sent)),
     )
 
     assert (answer.status, answer.code) == (200, 1)
@@ -87,12 +90,14 @@ def test_the_same_path_in_another_spelling_is_the_same_call(seat: Seat, path: st
 @pytest.mark.parametrize(
     "session", ["%00", "%ff", "%F0%9F%98%80", "x" * 65, "x" * 60_000, "%0d%0a"]
 )
-def test_a_session_that_cannot_exist_is_3(world: World, seat: Seat, session: str) -> None:
+def test_a_session_that_cannot_exist_is_3(
+    world: World, player: PlayerSession, session: str
+) -> None:
     sent = body()
-    headers = seat.client.headers(sent)
+    headers = player.client.headers(sent)
 
-    answer = ask(seat.client.url, request(pay_in_out_path(session), sent, headers))
+    answer = ask(player.client.url, request(pay_in_out_path(session), sent, headers))
 
     assert (answer.status, answer.code) == (402, 3)
     assert set(answer.body) == {"_responseCode", "error", "message", "reason", "requestId"}
-    assert_no_trace(world, seat, headers["X-Request-Id"])
+    assert_no_trace(world, player, headers["X-Request-Id"])

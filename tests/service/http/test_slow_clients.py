@@ -13,7 +13,7 @@ from tests.service.support.bodies import body, send
 from tests.service.support.client import pay_in_out_path
 from tests.service.support.processes import BoundedGatewayProcess, Process, until
 from tests.service.support.raw import Conversation, conversation, request
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 WITHIN_SECONDS = 1.5
 IDLE = 10_000
@@ -32,15 +32,15 @@ def gateway(world: World) -> Iterator[BoundedGatewayProcess]:
 
 
 @pytest.fixture
-def near(world: World, gateway: BoundedGatewayProcess) -> Seat:
+def near(world: World, gateway: BoundedGatewayProcess) -> PlayerSession:
     """A player whose provider calls that gateway."""
-    return world.seat(world.provider(gateway))
+    return world.open_session(world.provider(gateway))
 
 
-def bet(seat: Seat, sent: bytes, **more: str) -> bytes:
+def bet(player: PlayerSession, sent: bytes, **more: str) -> bytes:
     """A signed PayInOut as bytes."""
-    headers = seat.client.headers(sent) | {name.replace("_", "-"): v for name, v in more.items()}
-    return request(pay_in_out_path(seat.session_id), sent, headers)
+    headers = player.client.headers(sent) | {name.replace("_", "-"): v for name, v in more.items()}
+    return request(pay_in_out_path(player.session_id), sent, headers)
 
 
 def is_closed(connection: socket.socket) -> bool:
@@ -66,7 +66,7 @@ def cut_off(talk: Conversation, sent: bytes, answers: int) -> bool:
 
 
 def test_what_is_begun_and_not_ended_is_closed_and_what_rests_is_not(
-    gateway: BoundedGatewayProcess, near: Seat
+    gateway: BoundedGatewayProcess, near: PlayerSession
 ) -> None:
     whole = bet(near, body())
     too_long = request(pay_in_out_path(near.session_id), b"x" * 20_000, {})
@@ -118,7 +118,7 @@ def _quietly(step: object) -> bool:
     ids=["one line", "many lines"],
 )
 def test_a_head_above_16_kib_is_431(
-    gateway: BoundedGatewayProcess, near: Seat, more: dict[str, str]
+    gateway: BoundedGatewayProcess, near: PlayerSession, more: dict[str, str]
 ) -> None:
     sent = bet(near, body(), **more)
 
@@ -131,7 +131,9 @@ def test_a_head_above_16_kib_is_431(
     assert send(near, body()).code == 1
 
 
-def test_what_is_no_http_is_400_in_json(gateway: BoundedGatewayProcess, near: Seat) -> None:
+def test_what_is_no_http_is_400_in_json(
+    gateway: BoundedGatewayProcess, near: PlayerSession
+) -> None:
     for sent in (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET / HTTP/9.9\r\n\r\n"):
         with conversation(gateway.url) as talk:
             talk.send(sent)
@@ -141,7 +143,7 @@ def test_what_is_no_http_is_400_in_json(gateway: BoundedGatewayProcess, near: Se
 
 
 def test_who_sends_hundreds_of_requests_without_waiting_is_cut_off(
-    gateway: BoundedGatewayProcess, near: Seat
+    gateway: BoundedGatewayProcess, near: PlayerSession
 ) -> None:
     many = request("/healthz", b"", {}, method="GET") * 300
 
@@ -152,7 +154,7 @@ def test_who_sends_hundreds_of_requests_without_waiting_is_cut_off(
 
 
 def test_an_offer_of_http_2_is_ignored_and_the_body_counts(
-    gateway: BoundedGatewayProcess, near: Seat
+    gateway: BoundedGatewayProcess, near: PlayerSession
 ) -> None:
     offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMA"}
     sent = [bet(near, body(betId=f'"{name}"'), **offer) for name in "ab"]
@@ -172,7 +174,7 @@ def test_an_offer_of_http_2_is_ignored_and_the_body_counts(
 
 
 def test_bodies_on_their_way_take_no_place_of_requests_that_have_come(
-    gateway: BoundedGatewayProcess, near: Seat
+    gateway: BoundedGatewayProcess, near: PlayerSession
 ) -> None:
     with ExitStack() as stack:
         for _ in range(5):
@@ -185,22 +187,22 @@ def test_bodies_on_their_way_take_no_place_of_requests_that_have_come(
 def test_idle_connections_make_room_and_busy_ones_do_not(world: World) -> None:
     with BoundedGatewayProcess(world.urls, BETCORE_CONNECTIONS_MAX="3") as gateway:
         gateway.wait_ready()
-        seat = world.seat(world.provider(gateway))
+        player = world.open_session(world.provider(gateway))
         with ExitStack() as stack:
             talks = [stack.enter_context(conversation(gateway.url)) for _ in range(50)]
-            assert send(seat, body()).code == 1  # on the 51st, and within the same second
+            assert send(player, body()).code == 1  # on the 51st, and within the same second
             assert sum(_is_left(talk) for talk in talks) <= 3
 
         with ExitStack() as stack:
             for _ in range(3):
                 busy = stack.enter_context(conversation(gateway.url))
-                busy.send(request("/healthz", b"", {}, method="GET"), bet(seat, body())[:-1])
+                busy.send(request("/healthz", b"", {}, method="GET"), bet(player, body())[:-1])
                 assert busy.answer().code == 1  # so it has read the bet as well
             with conversation(gateway.url) as late:
                 refused = late.answer()
 
         assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, 99, "1")
-        until(lambda: _code(seat) == 1)
+        until(lambda: _code(player) == 1)
 
 
 def _is_left(talk: Conversation) -> bool:
@@ -209,7 +211,7 @@ def _is_left(talk: Conversation) -> bool:
 
 
 def test_the_answer_of_a_bet_comes_though_what_is_behind_it_ends_the_connection(
-    gateway: BoundedGatewayProcess, near: Seat
+    gateway: BoundedGatewayProcess, near: PlayerSession
 ) -> None:
     """A system that closes with something unread would take back what it has sent."""
     with conversation(gateway.url) as talk:
@@ -220,7 +222,7 @@ def test_the_answer_of_a_bet_comes_though_what_is_behind_it_ends_the_connection(
 
 
 def test_who_sends_a_bet_and_says_that_nothing_follows_is_answered(
-    gateway: BoundedGatewayProcess, near: Seat
+    gateway: BoundedGatewayProcess, near: PlayerSession
 ) -> None:
     with conversation(gateway.url) as talk:
         talk.send(bet(near, body()))
@@ -242,12 +244,12 @@ def test_few_open_files_are_said_and_too_few_are_refused(world: World) -> None:
 
     with Few(world.urls) as gateway, ExitStack() as stack:
         gateway.wait_ready()
-        seat = world.seat(world.provider(gateway))
+        player = world.open_session(world.provider(gateway))
         assert "only 200 of 16384 connections" in gateway.output
         assert gateway.output.count("ulimit -n") == 1
         for _ in range(300):
             stack.enter_context(conversation(gateway.url))
-        assert send(seat, body()).code == 1
+        assert send(player, body()).code == 1
 
     with TooFew(world.urls) as refused:
         assert refused.wait() == 1
@@ -255,9 +257,9 @@ def test_few_open_files_are_said_and_too_few_are_refused(world: World) -> None:
         assert "Traceback" not in refused.output
 
 
-def _code(seat: Seat) -> int:
+def _code(player: PlayerSession) -> int:
     try:
-        return send(seat, body()).code
+        return send(player, body()).code
     except OSError:
         return 99
 
@@ -268,15 +270,15 @@ def test_ten_thousand_idle_connections_keep_nobody_waiting(world: World) -> None
     number = min(IDLE, hard - 500) if hard != resource.RLIM_INFINITY else IDLE
     with BoundedGatewayProcess(world.urls) as gateway, ExitStack() as stack:
         gateway.wait_ready()
-        seat = world.seat(world.provider(gateway))
-        assert send(seat, body()).code == 1
+        player = world.open_session(world.provider(gateway))
+        assert send(player, body()).code == 1
         before = resident_kib(gateway)
         address = ("127.0.0.1", httpx.URL(gateway.url).port or 0)
         for _ in range(number):
             stack.enter_context(socket.create_connection(address))
 
         for bet_id in ("after", "them", "all"):  # accepted after them all
-            assert send(seat, body(betId=f'"{bet_id}"')).code == 1
+            assert send(player, body(betId=f'"{bet_id}"')).code == 1
 
         assert (resident_kib(gateway) - before) / number < 20
 

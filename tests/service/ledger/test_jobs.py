@@ -19,10 +19,10 @@ from tests.service.support.ledger_world import (
     job,
     ledger_on,
     locked,
+    new_players,
     recorded_rows,
     run,
     running,
-    sit,
     until_waiting,
     written,
 )
@@ -32,20 +32,20 @@ from workers.jobs import EXPIRED
 
 
 def test_a_job_that_rq_compressed_is_ours_all_the_same(ledger_world: World) -> None:
-    [seat] = sit(ledger_world, "10")
-    plain = job(seat.bet(1))
+    [player] = new_players(ledger_world, "10")
+    plain = job(player.bet(1))
     compressed = TakenJob(plain.id, zlib.compress(plain.data), plain.expires_at)
 
     with ledger_on(ledger_world) as ledger:
         first, again = run(ledger, [compressed]), run(ledger, [plain])
 
     assert first == again
-    assert balance_of(ledger_world, seat) == 9
+    assert balance_of(ledger_world, player) == 9
 
 
 def test_a_job_whose_deadline_has_passed_is_not_applied(ledger_world: World) -> None:
-    [seat] = sit(ledger_world, "10")
-    late, good = job(seat.bet(1), -0.001), job(seat.bet(2))
+    [player] = new_players(ledger_world, "10")
+    late, good = job(player.bet(1), -0.001), job(player.bet(2))
 
     with ledger_on(ledger_world) as ledger:
         ends = by_id(run(ledger, [late, good]))
@@ -53,19 +53,19 @@ def test_a_job_whose_deadline_has_passed_is_not_applied(ledger_world: World) -> 
 
     assert ends[late.id] == FinishedJob(late.id, STREAM, None, EXPIRED, expired=True)
     assert ends[good.id].result is not None
-    assert balance_of(ledger_world, seat) == 8
-    assert recorded_rows(ledger_world, seat) == (1, 3)
+    assert balance_of(ledger_world, player) == 8
+    assert recorded_rows(ledger_world, player) == (1, 3)
 
 
 def test_a_job_whose_deadline_passes_in_the_wait_for_its_player_is_not_applied(
     ledger_world: World,
 ) -> None:
-    [seat] = sit(ledger_world, "10")
-    late, good = job(seat.bet(1), 0.4), job(seat.bet(2), 10)
+    [player] = new_players(ledger_world, "10")
+    late, good = job(player.bet(1), 0.4), job(player.bet(2), 10)
 
     with (
         ledger_on(ledger_world) as ledger,
-        locked(ledger_world, seat.account_id) as other,
+        locked(ledger_world, player.account_id) as other,
         running(partial(run, ledger, [late, good])) as ends,
     ):
         until_waiting(ledger_world)
@@ -74,16 +74,16 @@ def test_a_job_whose_deadline_passes_in_the_wait_for_its_player_is_not_applied(
 
     assert by_id(ends.result())[late.id].failure == EXPIRED
     assert by_id(ends.result())[good.id].result is not None
-    assert recorded_rows(ledger_world, seat) == (1, 3)
+    assert recorded_rows(ledger_world, player) == (1, 3)
 
 
 def test_a_batch_that_met_anothers_bet_is_run_again_and_told_of_it(ledger_world: World) -> None:
-    [seat, other] = sit(ledger_world, "10", 2)
+    [player, other] = new_players(ledger_world, "10", 2)
     jobs = [job(other.bet(1)), job(other.bet(2, 0, "taken")), job(other.bet(4))]
 
     with (
         ledger_on(ledger_world) as ledger,
-        written(ledger_world, seat.bet(2, 0, "taken")) as first,
+        written(ledger_world, player.bet(2, 0, "taken")) as first,
         running(partial(run, ledger, jobs)) as finished,
     ):
         until_waiting(ledger_world)
@@ -95,12 +95,12 @@ def test_a_batch_that_met_anothers_bet_is_run_again_and_told_of_it(ledger_world:
 
 
 def test_a_batch_whose_connection_is_lost_is_applied_on_the_next_one(ledger_world: World) -> None:
-    [seat] = sit(ledger_world, "10")
-    jobs = [job(seat.bet(1)) for _ in range(5)]
+    [player] = new_players(ledger_world, "10")
+    jobs = [job(player.bet(1)) for _ in range(5)]
 
     with (
         ledger_on(ledger_world) as ledger,
-        locked(ledger_world, seat.account_id) as other,
+        locked(ledger_world, player.account_id) as other,
         running(partial(run, ledger, jobs)) as ends,
     ):
         until_waiting(ledger_world)
@@ -108,8 +108,8 @@ def test_a_batch_whose_connection_is_lost_is_applied_on_the_next_one(ledger_worl
         other.rollback()
 
     assert all(end.result is not None for end in ends.result())
-    assert balance_of(ledger_world, seat) == 5
-    assert recorded_rows(ledger_world, seat) == (5, 11)
+    assert balance_of(ledger_world, player) == 5
+    assert recorded_rows(ledger_world, player) == (5, 11)
 
 
 def test_while_postgresql_is_away_jobs_wait_or_expire_and_none_fails(
@@ -118,52 +118,54 @@ def test_while_postgresql_is_away_jobs_wait_or_expire_and_none_fails(
     caplog.set_level(logging.WARNING)
     # Every complaint is to be seen, not one in a while: another test may just have had the same.
     monkeypatch.setattr(logging.getLogger("betcore.jobs"), "filters", [])
-    [seat] = sit(own_world, "10")
-    patient, hurried = job(seat.bet(1), 20), job(seat.bet(2), 1)
+    [player] = new_players(own_world, "10")
+    patient, due_soon = job(player.bet(1), 20), job(player.bet(2), 1)
 
     with (
         ledger_on(own_world) as ledger,
         away(own_world) as come_back,
-        running(partial(run, ledger, [hurried, patient])) as finished,
+        running(partial(run, ledger, [due_soon, patient])) as finished,
     ):
         until(lambda: "PostgreSQL is away, 2 jobs wait" in caplog.text)
         until(lambda: "PostgreSQL is away, 1 jobs wait" in caplog.text)
         come_back()
 
     ends = by_id(finished.result())
-    assert ends[hurried.id] == FinishedJob(hurried.id, STREAM, None, EXPIRED, expired=True)
+    assert ends[due_soon.id] == FinishedJob(due_soon.id, STREAM, None, EXPIRED, expired=True)
     assert ends[patient.id].result is not None
-    assert balance_of(own_world, seat) == 9
+    assert balance_of(own_world, player) == 9
 
 
 def test_a_primary_that_became_a_replica_fails_no_job_and_is_left_for_the_new_one(
     own_world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    [seat] = sit(own_world, "10")
+    [player] = new_players(own_world, "10")
 
     with ledger_on(own_world) as ledger:
-        assert run(ledger, [job(seat.bet(1))])[0].result is not None
+        assert run(ledger, [job(player.bet(1))])[0].result is not None
         become(own_world, read_only=True)
-        with running(partial(run, ledger, [job(seat.bet(2), 20), job(seat.bet(3), 20)])) as ends:
+        with running(
+            partial(run, ledger, [job(player.bet(2), 20), job(player.bet(3), 20)])
+        ) as ends:
             until(lambda: caplog.text.count("PostgreSQL is away, 2 jobs wait") >= 2)
             become(own_world, read_only=False)
 
     assert "read-only" in caplog.text
     assert all(end.result is not None for end in ends.result())
-    assert balance_of(own_world, seat) == 4
+    assert balance_of(own_world, player) == 4
 
 
 def test_a_migration_under_running_workers_fails_no_job(own_world: World) -> None:
-    [seat] = sit(own_world, "10")
+    [player] = new_players(own_world, "10")
 
     with ledger_on(own_world) as ledger:
-        assert run(ledger, [job(seat.deposit(1))])[0].result is not None
+        assert run(ledger, [job(player.deposit(1))])[0].result is not None
         own_world.execute("alter table transfer alter column reference type varchar")
-        ends = run(ledger, [job(seat.deposit(2)), job(seat.deposit(3))])
+        ends = run(ledger, [job(player.deposit(2)), job(player.deposit(3))])
 
     assert all(end.result is not None for end in ends)
-    assert balance_of(own_world, seat) == 16
+    assert balance_of(own_world, player) == 16
 
 
 @contextmanager

@@ -13,36 +13,36 @@ from broker.batches import FinishedJob, TakenJob
 from models.commands import Command
 from tests.service.support.ledger_world import (
     STREAM,
-    LedgerSeat,
+    LedgerPlayer,
     balance_of,
     by_id,
     job,
     ledger_on,
+    new_players,
     recorded_rows,
     run,
-    sit,
 )
 from tests.service.support.world import World
 from workers.jobs import EXPIRED
 
 # Commands that no gateway would make: what a bug or a hand in Redis may put on the queue.
-POISONS: dict[str, Callable[[LedgerSeat], Command]] = {
-    "win beyond its column": lambda seat: seat.bet(1, Decimal(10) ** 15),
-    "stake beyond its column": lambda seat: seat.bet(Decimal(10) ** 15),
-    "win is NaN": lambda seat: seat.bet(1, "NaN"),
-    "stake is NaN": lambda seat: seat.bet("NaN", 1),
-    "win is infinite": lambda seat: seat.bet(1, "Infinity"),
-    "stake is negative": lambda seat: seat.bet("-5"),
-    "deposit is negative": lambda seat: seat.deposit("-5"),
-    "deposit is NaN": lambda seat: seat.deposit("NaN"),
-    "account is nobody's": lambda _: LedgerSeat(0, "", 2**60).deposit(1),
-    "account is no number of PostgreSQL's": lambda seat: seat.bet(1, account_id=2**70),
-    "account is a house": lambda _: LedgerSeat(0, "", 2).deposit(1),
-    "provider is no number of PostgreSQL's": lambda seat: seat.bet(1, provider_id=2**40),
-    "betId with NUL": lambda seat: seat.bet(1, 0, "a\0b"),
-    "betId with half a character": lambda seat: seat.bet(1, 0, "a\ud800"),
-    "round with half a character": lambda seat: seat.bet(1, round_id="a\ud800"),
-    "reference with NUL": lambda seat: seat.deposit(1, "a\0b"),
+POISONS: dict[str, Callable[[LedgerPlayer], Command]] = {
+    "win beyond its column": lambda player: player.bet(1, Decimal(10) ** 15),
+    "stake beyond its column": lambda player: player.bet(Decimal(10) ** 15),
+    "win is NaN": lambda player: player.bet(1, "NaN"),
+    "stake is NaN": lambda player: player.bet("NaN", 1),
+    "win is infinite": lambda player: player.bet(1, "Infinity"),
+    "stake is negative": lambda player: player.bet("-5"),
+    "deposit is negative": lambda player: player.deposit("-5"),
+    "deposit is NaN": lambda player: player.deposit("NaN"),
+    "account is nobody's": lambda _: LedgerPlayer(0, "", 2**60).deposit(1),
+    "account is no number of PostgreSQL's": lambda player: player.bet(1, account_id=2**70),
+    "account is a house": lambda _: LedgerPlayer(0, "", 2).deposit(1),
+    "provider is no number of PostgreSQL's": lambda player: player.bet(1, provider_id=2**40),
+    "betId with NUL": lambda player: player.bet(1, 0, "a\0b"),
+    "betId with half a character": lambda player: player.bet(1, 0, "a\ud800"),
+    "round with half a character": lambda player: player.bet(1, round_id="a\ud800"),
+    "reference with NUL": lambda player: player.deposit(1, "a\0b"),
 }
 
 FUNCTION = "workers.jobs.deposit"
@@ -101,8 +101,8 @@ NOT_OURS = {
 
 @pytest.mark.parametrize("poison", POISONS)
 def test_a_poisoned_job_fails_alone(ledger_world: World, poison: str) -> None:
-    [seat, other] = sit(ledger_world, "10", 2)
-    commands = [seat.bet(1), POISONS[poison](seat), seat.bet(2, 1), other.bet(3)]
+    [player, other] = new_players(ledger_world, "10", 2)
+    commands = [player.bet(1), POISONS[poison](player), player.bet(2, 1), other.bet(3)]
     jobs = [job(command) for command in commands]
 
     with ledger_on(ledger_world) as ledger:
@@ -116,8 +116,8 @@ def test_a_poisoned_job_fails_alone(ledger_world: World, poison: str) -> None:
         (1, "8"),
         (1, "7"),
     ]
-    assert balance_of(ledger_world, seat) == 8
-    assert recorded_rows(ledger_world, seat) == (2, 5)
+    assert balance_of(ledger_world, player) == 8
+    assert recorded_rows(ledger_world, player) == (2, 5)
     assert balance_of(ledger_world, other) == 7
 
 
@@ -125,8 +125,8 @@ def test_a_poisoned_job_fails_alone(ledger_world: World, poison: str) -> None:
 def test_a_job_that_is_not_ours_fails_as_that_and_the_others_are_applied(
     ledger_world: World, which: str
 ) -> None:
-    [seat] = sit(ledger_world, "10")
-    ours, foreign = job(seat.bet(1)), TakenJob("foreign", NOT_OURS[which], monotonic() + 5)
+    [player] = new_players(ledger_world, "10")
+    ours, foreign = job(player.bet(1)), TakenJob("foreign", NOT_OURS[which], monotonic() + 5)
 
     with ledger_on(ledger_world) as ledger:
         ends = by_id(run(ledger, [foreign, ours]))
@@ -134,4 +134,4 @@ def test_a_job_that_is_not_ours_fails_as_that_and_the_others_are_applied(
     assert ends["foreign"].failure.startswith("BadJob: ")
     assert (ends["foreign"].result, ends["foreign"].reply_to) == (None, "")
     assert ends[ours.id] == FinishedJob(ours.id, STREAM, ends[ours.id].result)
-    assert balance_of(ledger_world, seat) == 9
+    assert balance_of(ledger_world, player) == 9

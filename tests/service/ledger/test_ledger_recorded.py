@@ -9,13 +9,13 @@ from models.errors import LedgerError
 from models.outcome import Outcome
 from tests.service.support.ledger_world import (
     EXACT,
-    LedgerSeat,
+    LedgerPlayer,
     apply,
     balance_of,
     ledger_on,
     locked,
+    new_players,
     recorded_rows,
-    sit,
 )
 from tests.service.support.world import World
 
@@ -23,13 +23,13 @@ from tests.service.support.world import World
 def test_what_is_recorded_is_said_with_the_first_ids_and_the_present_balance(
     ledger_world: World,
 ) -> None:
-    [seat] = sit(ledger_world, "10")
-    taken, refused = seat.bet(4, 1), seat.bet(100)
+    [player] = new_players(ledger_world, "10")
+    taken, refused = player.bet(4, 1), player.bet(100)
     first, _ = apply(ledger_world, taken, refused)
-    apply(ledger_world, seat.bet(2))
+    apply(ledger_world, player.bet(2))
 
     with ledger_on(ledger_world) as fresh:
-        said = fresh.recorded([taken, refused, seat.bet(4, 2, taken.bet_id)])
+        said = fresh.recorded([taken, refused, player.bet(4, 2, taken.bet_id)])
 
     present = Decimal(5)
     assert said == [Outcome(1, present, first.ids), Outcome(4, present), Outcome(7, present)]
@@ -38,10 +38,10 @@ def test_what_is_recorded_is_said_with_the_first_ids_and_the_present_balance(
 def test_what_is_not_recorded_is_not_said_whatever_the_rules_would_say(
     ledger_world: World,
 ) -> None:
-    [seat] = sit(ledger_world, "10")
-    [ended] = sit(ledger_world, "10")
+    [player] = new_players(ledger_world, "10")
+    [ended] = new_players(ledger_world, "10")
     ledger_world.execute("update session set closed_at = now() where id = %s", ended.session_id)
-    unheard_of: list[Command] = [seat.bet(1), seat.bet(1000), ended.bet(1), seat.deposit(1)]
+    unheard_of: list[Command] = [player.bet(1), player.bet(1000), ended.bet(1), player.deposit(1)]
 
     with ledger_on(ledger_world) as fresh:
         said = fresh.recorded(unheard_of)
@@ -52,51 +52,51 @@ def test_what_is_not_recorded_is_not_said_whatever_the_rules_would_say(
 def test_to_say_what_is_recorded_writes_nothing_and_waits_for_nobodys_lock(
     ledger_world: World,
 ) -> None:
-    [seat] = sit(ledger_world, "10")
-    old = seat.bet(1)
+    [player] = new_players(ledger_world, "10")
+    old = player.bet(1)
     apply(ledger_world, old)
     state = "select a.xmin, a.*, s.last_value from account a, ledger_ids s where a.id = %s"
-    before = ledger_world.rows(state, seat.account_id)
-    questions: list[Command] = [old, seat.bet(1), seat.deposit(5)] * 200
+    before = ledger_world.rows(state, player.account_id)
+    questions: list[Command] = [old, player.bet(1), player.deposit(5)] * 200
 
-    with locked(ledger_world, seat.account_id), ledger_on(ledger_world, 2) as fresh:
+    with locked(ledger_world, player.account_id), ledger_on(ledger_world, 2) as fresh:
         said = fresh.recorded(questions)
 
     assert [outcome is None for outcome in said] == [False, True, True] * 200
-    assert ledger_world.rows(state, seat.account_id) == before
-    assert recorded_rows(ledger_world, seat) == (1, 3)
+    assert ledger_world.rows(state, player.account_id) == before
+    assert recorded_rows(ledger_world, player) == (1, 3)
 
 
 def test_a_deposit_is_made_once_per_reference_in_a_batch_and_later(ledger_world: World) -> None:
-    [seat, other] = sit(ledger_world, "0", 2)
-    deposit = seat.deposit("12.5")
+    [player, other] = new_players(ledger_world, "0", 2)
+    deposit = player.deposit("12.5")
 
     first, again = apply(ledger_world, deposit, deposit)
     later = apply(
         ledger_world,
-        seat.deposit("12.50", deposit.reference),
-        seat.deposit(13, deposit.reference),
+        player.deposit("12.50", deposit.reference),
+        player.deposit(13, deposit.reference),
         other.deposit("12.5", deposit.reference),
     )
 
     assert first == again == later[0] == Outcome(1, Decimal("12.5"), first.ids)
     assert later[1:] == [Outcome(7, Decimal("12.5")), Outcome(7, Decimal(0))]
-    assert balance_of(ledger_world, seat) == Decimal("12.5")
+    assert balance_of(ledger_world, player) == Decimal("12.5")
     assert balance_of(ledger_world, other) == 0
 
 
 def test_a_deposit_comes_from_the_currencys_cash_account_and_is_found_when_recorded(
     ledger_world: World,
 ) -> None:
-    [seat] = sit(ledger_world, "0", currency="USD")
-    deposit = seat.deposit(5)
+    [player] = new_players(ledger_world, "0", currency="USD")
+    deposit = player.deposit(5)
 
     [outcome] = apply(ledger_world, deposit)
 
     cash = "select id from account where kind = 'cash' and currency = 'USD'"
     moved = "select debit_account, credit_account, kind, bet, reference from transfer where id = %s"
     [row] = ledger_world.rows(moved, outcome.ids[0])
-    assert row[:2] == (ledger_world.rows(cash)[0][0], seat.account_id)
+    assert row[:2] == (ledger_world.rows(cash)[0][0], player.account_id)
     assert row[2:] == ("deposit", None, deposit.reference)
     assert ledger_world.ledger.recorded([deposit]) == [outcome]
 
@@ -105,14 +105,14 @@ def test_a_deposit_comes_from_the_currencys_cash_account_and_is_found_when_recor
 def test_a_deposit_into_an_account_that_is_no_players_is_an_error(
     ledger_world: World, kind: str
 ) -> None:
-    [seat] = sit(ledger_world, "0")
+    [player] = new_players(ledger_world, "0")
     of_kind = "select min(id) from account where kind = %s"
     account_id = ledger_world.rows(of_kind, kind)[0][0] or 2**40
 
     with pytest.raises((LedgerError, ValueError)):
-        apply(ledger_world, seat.deposit(1), LedgerSeat(0, "", account_id).deposit(1))
+        apply(ledger_world, player.deposit(1), LedgerPlayer(0, "", account_id).deposit(1))
 
-    assert recorded_rows(ledger_world, seat) == (0, 0)
+    assert recorded_rows(ledger_world, player) == (0, 0)
 
 
 def test_a_bet_moves_money_between_the_player_and_its_providers_house_of_that_currency(
@@ -124,15 +124,15 @@ def test_a_bet_moves_money_between_the_player_and_its_providers_house_of_that_cu
     moved = "select debit_account, credit_account, amount, kind from transfer where id = any(%s)"
 
     for currency in ("EUR", "USD", "EUR"):
-        opened = ledger_world.seat(client, "10", currency=currency)
-        seat = LedgerSeat(provider_id, opened.session_id, opened.account_id)
-        [outcome] = apply(ledger_world, seat.bet(3, 2))
+        opened = ledger_world.open_session(client, "10", currency=currency)
+        player = LedgerPlayer(provider_id, opened.session_id, opened.account_id)
+        [outcome] = apply(ledger_world, player.bet(3, 2))
 
         [(house_id, balance)] = ledger_world.rows(house, provider_id, currency)
         assert balance is None
         assert ledger_world.rows(f"{moved} order by account_seq", list(outcome.ids)) == [
-            (seat.account_id, house_id, Decimal(3), "stake"),
-            (house_id, seat.account_id, Decimal(2), "win"),
+            (player.account_id, house_id, Decimal(3), "stake"),
+            (house_id, player.account_id, Decimal(2), "win"),
         ]
 
 
@@ -145,32 +145,32 @@ def test_the_smallest_and_the_largest_amounts_of_every_currency_are_exact(
     ledger_world.currency(currency, decimals)
     unit = Decimal(1).scaleb(-decimals)
     largest = EXACT.subtract(Decimal(10) ** 15, unit)
-    [seat] = sit(ledger_world, largest, currency=currency)
+    [player] = new_players(ledger_world, largest, currency=currency)
 
     rest = EXACT.subtract(largest, unit)
 
-    outcomes = apply(ledger_world, seat.bet(unit), seat.bet(rest, unit), seat.bet(0, 0))
+    outcomes = apply(ledger_world, player.bet(unit), player.bet(rest, unit), player.bet(0, 0))
 
     assert [outcome.balance for outcome in outcomes] == [rest, unit, unit]
     assert outcomes[0].to_json()["balance"] == f"{rest:f}"
-    assert balance_of(ledger_world, seat) == unit
+    assert balance_of(ledger_world, player) == unit
     [sums] = ledger_world.rows(
         "select sum(amount) filter (where kind = 'stake'), sum(amount) filter (where kind = 'win')"
         " from transfer where account = %s",
-        seat.account_id,
+        player.account_id,
     )
     assert sums == (largest, unit)
 
 
 def test_a_balance_grows_above_any_single_amount_and_stays_exact(ledger_world: World) -> None:
     ledger_world.currency("ATTO", 18)
-    [seat] = sit(ledger_world, "0", currency="ATTO")
+    [player] = new_players(ledger_world, "0", currency="ATTO")
     largest = Decimal("999999999999999.999999999999999999")
 
-    apply(ledger_world, *[seat.deposit(largest) for _ in range(32)])
-    outcomes = apply(ledger_world, seat.bet(largest, largest), seat.bet("0.000000000000000001"))
+    apply(ledger_world, *[player.deposit(largest) for _ in range(32)])
+    outcomes = apply(ledger_world, player.bet(largest, largest), player.bet("0.000000000000000001"))
 
     balance = Decimal("31999999999999999.999999999999999967")
     assert [outcome.code for outcome in outcomes] == [1, 1]
     assert outcomes[1].to_json()["balance"] == str(balance)
-    assert balance_of(ledger_world, seat) == balance
+    assert balance_of(ledger_world, player) == balance

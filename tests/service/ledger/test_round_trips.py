@@ -27,7 +27,7 @@ NOW_AND_THEN = {"renew", "sweep", "HSET", "HMGET", "HEXISTS", "EXPIRE", "EXISTS"
 def test_a_batch_costs_a_worker_two_calls_of_redis_and_one_commit(own_world: World) -> None:
     # An idle worker looks around as often as it sweeps: here, not while the test looks.
     own_world.worker(BETCORE_BATCH_JOBS_MAX=str(BATCH), BETCORE_SWEEP_SECONDS="4")
-    accounts = [own_world.seat(own_world.provider()).account_id for _ in range(3)]
+    accounts = [own_world.open_session(own_world.provider()).account_id for _ in range(3)]
     deposits = [
         Deposit(account, secrets.token_hex(8), Decimal(1))
         for account in [accounts[0], *accounts * BATCH]

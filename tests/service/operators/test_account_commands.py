@@ -11,43 +11,45 @@ from sqlalchemy import QueuePool
 from models.commands import Deposit
 from models.database.transactions import engine
 from models.reports.statement import read_statement
-from tests.service.support.desk import Desk
-from tests.service.support.world import Seat, World
+from tests.service.support.operator_cli import Operator
+from tests.service.support.world import PlayerSession, World
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return Desk(world, provider="")
+def operator(world: World) -> Operator:
+    return Operator(world, provider="")
 
 
 @pytest.fixture(scope="module")
 def long_account(world: World) -> int:
     """An account with 2,345 deposits of 0.01, which is more than two pages."""
-    account_id = world.seat(world.provider(), "0").account_id
+    account_id = world.open_session(world.provider(), "0").account_id
     deposit(world, account_id, 2345)
     return account_id
 
 
-def test_a_statement_has_every_transfer_with_its_running_balance(world: World, desk: Desk) -> None:
-    seat = world.seat(world.provider(), "100.50")
-    seat.call("pay-in", "one", betAmount="10.25")
-    seat.call("pay-out", "one", winAmount=30)
-    seat.call("refund", "one")
-    seat.call("refund", "never seen")
-    (player,) = world.rows(
+def test_a_statement_has_every_transfer_with_its_running_balance(
+    world: World, operator: Operator
+) -> None:
+    player = world.open_session(world.provider(), "100.50")
+    player.call("pay-in", "one", betAmount="10.25")
+    player.call("pay-out", "one", winAmount=30)
+    player.call("refund", "one")
+    player.call("refund", "never seen")
+    (name,) = world.rows(
         "select external_id from account a join player p on p.id = player_id where a.id = %s",
-        seat.account_id,
+        player.account_id,
     )[0]
-    withdraw = ("withdraw", player, "--currency", "EUR", "--amount", "100.5")
-    (gone,) = desk.documents("player", *withdraw, "--reference", f"of {player}")
+    withdraw = ("withdraw", name, "--currency", "EUR", "--amount", "100.5")
+    (gone,) = operator.documents("player", *withdraw, "--reference", f"of {name}")
 
-    (shown,) = desk.documents("account", "statement", str(seat.account_id))
+    (shown,) = operator.documents("account", "statement", str(player.account_id))
 
     transfers = shown.pop("transfers")
     assert shown == {
-        "accountId": str(seat.account_id),
+        "accountId": str(player.account_id),
         "kind": "player",
-        "owner": player,
+        "owner": name,
         "currency": "EUR",
         "openingBalance": 0,
         "balance": 0,
@@ -63,24 +65,26 @@ def test_a_statement_has_every_transfer_with_its_running_balance(world: World, d
     ]
     bets = [None, "one", "one", "one", "one", "never seen", None]
     assert [one["betId"] for one in transfers] == bets
-    assert [one["provider"] for one in transfers] == [bet and provider_of(seat) for bet in bets]
-    assert transfers[-1]["reference"] == f"of {player}"
+    assert [one["provider"] for one in transfers] == [bet and provider_of(player) for bet in bets]
+    assert transfers[-1]["reference"] == f"of {name}"
     assert transfers[-1]["transferId"] == gone["transferId"]
     assert [one["createdAt"] for one in transfers] == sorted(one["createdAt"] for one in transfers)
 
 
-def test_amounts_are_exact_to_the_eighteenth_decimal(world: World, desk: Desk) -> None:
-    seat = world.seat(world.provider(), "999999999999999", currency=world.currency("ATTO", 18))
-    seat.call("pay-in", "tiny", betAmount="1e-18")
+def test_amounts_are_exact_to_the_eighteenth_decimal(world: World, operator: Operator) -> None:
+    player = world.open_session(
+        world.provider(), "999999999999999", currency=world.currency("ATTO", 18)
+    )
+    player.call("pay-in", "tiny", betAmount="1e-18")
 
-    done = desk.run("account", "statement", str(seat.account_id), "--json")
+    done = operator.run("account", "statement", str(player.account_id), "--json")
 
     assert '"balance": 999999999999998.999999999999999999,' in done.stdout
     assert '"amount": -0.000000000000000001, ' in done.stdout
 
 
-def test_a_long_statement_is_whole_and_in_order(desk: Desk, long_account: int) -> None:
-    done = desk.run("account", "statement", str(long_account), "--json")
+def test_a_long_statement_is_whole_and_in_order(operator: Operator, long_account: int) -> None:
+    done = operator.run("account", "statement", str(long_account), "--json")
 
     assert done.stdout.count("\n") == 1
     document = json.loads(done.stdout, parse_float=Decimal)
@@ -89,8 +93,10 @@ def test_a_long_statement_is_whole_and_in_order(desk: Desk, long_account: int) -
 
 
 @pytest.mark.parametrize("limit", [1, 7, 1000, 2344, 2345, 10**9])
-def test_a_limit_leaves_the_newest_in_order(desk: Desk, long_account: int, limit: int) -> None:
-    (shown,) = desk.documents("account", "statement", str(long_account), "--limit", str(limit))
+def test_a_limit_leaves_the_newest_in_order(
+    operator: Operator, long_account: int, limit: int
+) -> None:
+    (shown,) = operator.documents("account", "statement", str(long_account), "--limit", str(limit))
 
     first = max(1, 2345 - limit + 1)
     assert balances(shown) == [Decimal(number) / 100 for number in range(first, 2346)]
@@ -99,7 +105,7 @@ def test_a_limit_leaves_the_newest_in_order(desk: Desk, long_account: int, limit
 def test_a_statement_is_of_one_moment_and_no_transaction_is_open_while_it_is_read(
     world: World,
 ) -> None:
-    account_id = world.seat(world.provider(), "0").account_id
+    account_id = world.open_session(world.provider(), "0").account_id
     deposit(world, account_id, 1001)
     statement = read_statement(world.urls.database, account_id)
     next(statement.lines)
@@ -112,24 +118,26 @@ def test_a_statement_is_of_one_moment_and_no_transaction_is_open_while_it_is_rea
     assert [line.balance_after for line in statement.lines][-1] == statement.closing_balance
 
 
-def test_an_account_without_transfers_has_an_empty_statement(world: World, desk: Desk) -> None:
-    seat = world.seat(world.provider(), "0")
+def test_an_account_without_transfers_has_an_empty_statement(
+    world: World, operator: Operator
+) -> None:
+    player = world.open_session(world.provider(), "0")
 
-    (shown,) = desk.documents("account", "statement", str(seat.account_id))
-    done = desk.run("account", "statement", str(seat.account_id))
+    (shown,) = operator.documents("account", "statement", str(player.account_id))
+    done = operator.run("account", "statement", str(player.account_id))
 
     assert (shown["balance"], shown["transfers"]) == (0, [])
     assert done.stdout.splitlines()[-1].split() == ["balance", "0"]
 
 
-def test_an_account_that_does_not_exist_has_no_statement(desk: Desk) -> None:
+def test_an_account_that_does_not_exist_has_no_statement(operator: Operator) -> None:
     for absent in (2**62, 10**30):
-        refusal = desk.refusal("account", "statement", str(absent))
+        refusal = operator.refusal("account", "statement", str(absent))
         assert refusal == f"There is no account {absent}."
 
 
-def test_people_get_a_table_however_long_it_is(desk: Desk, long_account: int) -> None:
-    done = desk.run("account", "statement", str(long_account))
+def test_people_get_a_table_however_long_it_is(operator: Operator, long_account: int) -> None:
+    done = operator.run("account", "statement", str(long_account))
 
     head, _, lines = done.stdout.partition("\n\n")
     assert [line.split()[0] for line in head.splitlines()] == [
@@ -157,6 +165,6 @@ def balances(document: dict[str, Any]) -> list[Decimal]:
     return [transfer["balanceAfter"] for transfer in document["transfers"]]
 
 
-def provider_of(seat: Seat) -> str:
-    """The counterparty id of a seat's provider."""
-    return seat.client.counterparty_id
+def provider_of(player: PlayerSession) -> str:
+    """The counterparty id of a player's provider."""
+    return player.client.counterparty_id

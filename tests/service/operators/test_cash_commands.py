@@ -10,15 +10,15 @@ import pytest
 
 from models.commands import Withdrawal
 from ops.cash import CashError, InsufficientFunds, book
-from tests.service.support.desk import EUR, Desk
+from tests.service.support.operator_cli import EUR, Operator
 from tests.service.support.world import World
 
 MONEY_TABLES = ("currency", "player", "account", "transfer")
 
 
 @pytest.fixture
-def desk(world: World) -> Desk:
-    return Desk(world, provider="")
+def operator(world: World) -> Operator:
+    return Operator(world, provider="")
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def player() -> str:
     return f"player {uuid.uuid4().hex}"
 
 
-def test_a_deposit_makes_the_player_and_its_account(desk: Desk, player: str) -> None:
-    (made,) = desk.documents("player", "deposit", player, *EUR, "--amount", "12.50")
+def test_a_deposit_makes_the_player_and_its_account(operator: Operator, player: str) -> None:
+    (made,) = operator.documents("player", "deposit", player, *EUR, "--amount", "12.50")
 
     assert set(made) == {"accountId", "transferId", "reference", "balance"}
     assert made["balance"] == Decimal("12.5")
-    assert desk.world.rows(
+    assert operator.world.rows(
         "select p.external_id, p.status, a.currency, a.balance, t.kind, t.amount"
         " from transfer t join account a on a.id = t.account join player p on p.id = a.player_id"
         " where t.id = %s and a.id = %s and t.reference = %s",
@@ -41,34 +41,36 @@ def test_a_deposit_makes_the_player_and_its_account(desk: Desk, player: str) -> 
     ) == [(player, "active", "EUR", Decimal("12.5"), "deposit", Decimal("12.5"))]
 
 
-def test_money_comes_and_goes_to_the_last_digit(desk: Desk, player: str) -> None:
-    desk.documents("currency", "add", "GWEI", "--decimals", "9")
+def test_money_comes_and_goes_to_the_last_digit(operator: Operator, player: str) -> None:
+    operator.documents("currency", "add", "GWEI", "--decimals", "9")
     move = (player, "--currency", "GWEI", "--amount")
-    desk.documents("player", "deposit", *move, "999999999999999.999999999")
-    desk.documents("player", "deposit", *move, "999999999999999.999999999")
+    operator.documents("player", "deposit", *move, "999999999999999.999999999")
+    operator.documents("player", "deposit", *move, "999999999999999.999999999")
 
-    done = desk.run("player", "withdraw", *move, "0.000000001", "--json")
+    done = operator.run("player", "withdraw", *move, "0.000000001", "--json")
 
     assert done.stdout.endswith('"balance": 1999999999999999.999999997}\n')
 
 
 @pytest.mark.parametrize("command", ["deposit", "withdraw"])
-def test_a_reference_moves_money_once(desk: Desk, player: str, command: str) -> None:
-    desk.documents("player", "deposit", player, *EUR, "--amount", "50")
+def test_a_reference_moves_money_once(operator: Operator, player: str, command: str) -> None:
+    operator.documents("player", "deposit", player, *EUR, "--amount", "50")
     move = ("player", command, player, *EUR, "--amount")
 
-    first = desk.documents(*move, "10", "--reference", f"of {player}")
-    again = desk.documents(*move, "10.00", "--reference", f"of {player}")
+    first = operator.documents(*move, "10", "--reference", f"of {player}")
+    again = operator.documents(*move, "10.00", "--reference", f"of {player}")
 
     assert first == again
     assert first[0]["balance"] == {"deposit": 60, "withdraw": 40}[command]
 
 
-def test_a_reference_that_is_made_is_told_and_repeats_harmlessly(desk: Desk, player: str) -> None:
-    done = desk.run("player", "deposit", player, *EUR, "--amount", "10", "--json")
+def test_a_reference_that_is_made_is_told_and_repeats_harmlessly(
+    operator: Operator, player: str
+) -> None:
+    done = operator.run("player", "deposit", player, *EUR, "--amount", "10", "--json")
     reference = done.stderr.split()[1]
 
-    again = desk.documents(
+    again = operator.documents(
         *("player", "deposit", player, *EUR, "--amount", "10", "--reference", reference)
     )
 
@@ -84,18 +86,18 @@ def test_a_reference_that_is_made_is_told_and_repeats_harmlessly(desk: Desk, pla
     ],
 )
 def test_a_reference_stands_for_one_movement(
-    desk: Desk, player: str, second: tuple[str, str, str]
+    operator: Operator, player: str, second: tuple[str, str, str]
 ) -> None:
     reference = ("--reference", f"of {player}")
-    (first,) = desk.documents("player", "deposit", player, *EUR, "--amount", "10", *reference)
+    (first,) = operator.documents("player", "deposit", player, *EUR, "--amount", "10", *reference)
     command, currency, amount = second
 
-    refusal = desk.refusal(
+    refusal = operator.refusal(
         *("player", command, player, "--currency", currency, "--amount", amount, *reference)
     )
 
     assert f"'of {player}' already stands for another" in refusal
-    assert desk.world.rows(
+    assert operator.world.rows(
         "select a.balance from account a join player p on p.id = a.player_id"
         " where p.external_id = %s and a.balance <> 0",
         player,
@@ -103,20 +105,20 @@ def test_a_reference_stands_for_one_movement(
 
 
 def test_a_withdrawal_that_is_not_covered_names_the_balance_and_may_succeed_later(
-    desk: Desk, player: str
+    operator: Operator, player: str
 ) -> None:
-    desk.documents("player", "deposit", player, *EUR, "--amount", "10.5")
+    operator.documents("player", "deposit", player, *EUR, "--amount", "10.5")
     move = ("player", "withdraw", player, *EUR, "--amount", "10.51", "--reference", f"of {player}")
 
-    refusal = desk.refusal(*move)
+    refusal = operator.refusal(*move)
 
     assert refusal == (
         "The account holds 10.5, which does not cover the withdrawal "
         f"'of {player}' of 10.51: this moved nothing. "
         f"To try again, use the same reference: --reference 'of {player}'."
     )
-    desk.documents("player", "deposit", player, *EUR, "--amount", "0.01")
-    assert [done["balance"] for done in desk.documents(*move)] == [0]
+    operator.documents("player", "deposit", player, *EUR, "--amount", "0.01")
+    assert [done["balance"] for done in operator.documents(*move)] == [0]
 
 
 @pytest.mark.parametrize(
@@ -128,26 +130,33 @@ def test_a_withdrawal_that_is_not_covered_names_the_balance_and_may_succeed_late
     ],
 )
 def test_without_the_workers_operator_key_no_money_moves_and_the_reason_is_told(
-    desk: Desk, player: str, key: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    operator: Operator,
+    player: str,
+    key: str,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)  # not where `make run` has left keys
-    before = desk.count("transfer")
+    before = operator.count("transfer")
 
-    refusal = desk.refusal(
+    refusal = operator.refusal(
         *("player", "deposit", player, *EUR, "--amount", "10"), BETCORE_OPERATOR_KEY=key
     )
 
     assert says in refusal
-    assert desk.count("transfer") == before
+    assert operator.count("transfer") == before
 
 
-def test_withdrawals_at_once_never_take_more_than_there_is(desk: Desk, player: str) -> None:
-    (made,) = desk.documents("player", "deposit", player, *EUR, "--amount", "50")
+def test_withdrawals_at_once_never_take_more_than_there_is(operator: Operator, player: str) -> None:
+    (made,) = operator.documents("player", "deposit", player, *EUR, "--amount", "50")
     account_id = int(made["accountId"])
 
     def withdraw(number: int) -> bool:
         try:
-            book(desk.settings(), [Withdrawal(account_id, f"{number} of {player}", Decimal(10))])
+            book(
+                operator.settings(), [Withdrawal(account_id, f"{number} of {player}", Decimal(10))]
+            )
         except InsufficientFunds:
             return False
         return True
@@ -156,20 +165,22 @@ def test_withdrawals_at_once_never_take_more_than_there_is(desk: Desk, player: s
         taken = list(pool.map(withdraw, range(8)))
 
     assert sorted(taken) == [False] * 3 + [True] * 5
-    assert desk.world.rows("select balance from account where id = %s", account_id) == [(0,)]
+    assert operator.world.rows("select balance from account where id = %s", account_id) == [(0,)]
 
 
-def test_a_withdrawal_from_an_account_that_does_not_exist_says_so(desk: Desk, player: str) -> None:
+def test_a_withdrawal_from_an_account_that_does_not_exist_says_so(
+    operator: Operator, player: str
+) -> None:
     withdraw = ("player", "withdraw", player, "--amount", "1", "--currency")
-    assert desk.refusal(*withdraw, "EUR") == f"There is no player {player!r}."
-    desk.documents("player", "deposit", player, *EUR, "--amount", "1")
-    before = [desk.count(table) for table in MONEY_TABLES]
+    assert operator.refusal(*withdraw, "EUR") == f"There is no player {player!r}."
+    operator.documents("player", "deposit", player, *EUR, "--amount", "1")
+    before = [operator.count(table) for table in MONEY_TABLES]
 
     for currency in ("SEK", "nonsense"):
-        refusal = desk.refusal(*withdraw, currency)
+        refusal = operator.refusal(*withdraw, currency)
         assert refusal == f"The player {player!r} has no account in {currency!r}."
 
-    assert [desk.count(table) for table in MONEY_TABLES] == before
+    assert [operator.count(table) for table in MONEY_TABLES] == before
 
 
 @pytest.mark.parametrize("command", ["deposit", "withdraw"])
@@ -184,31 +195,33 @@ def test_a_withdrawal_from_an_account_that_does_not_exist_says_so(desk: Desk, pl
     ],
 )
 def test_what_cannot_be_moved_leaves_nothing(
-    desk: Desk, player: str, command: str, arguments: list[str], refusal: str
+    operator: Operator, player: str, command: str, arguments: list[str], refusal: str
 ) -> None:
     if command == "withdraw":
-        desk.documents("player", "deposit", player, *EUR, "--amount", "5")
-    before = [desk.count(table) for table in MONEY_TABLES]
+        operator.documents("player", "deposit", player, *EUR, "--amount", "5")
+    before = [operator.count(table) for table in MONEY_TABLES]
 
-    assert desk.refusal("player", command, player, *EUR, *arguments) == refusal
+    assert operator.refusal("player", command, player, *EUR, *arguments) == refusal
 
-    assert [desk.count(table) for table in MONEY_TABLES] == before
+    assert [operator.count(table) for table in MONEY_TABLES] == before
 
 
-def test_a_currency_that_does_not_exist_takes_no_deposit(desk: Desk, player: str) -> None:
-    refusal = desk.refusal("player", "deposit", player, "--currency", "XYZ", "--amount", "1")
+def test_a_currency_that_does_not_exist_takes_no_deposit(operator: Operator, player: str) -> None:
+    refusal = operator.refusal("player", "deposit", player, "--currency", "XYZ", "--amount", "1")
 
     assert refusal.startswith("There is no currency 'XYZ'")
-    assert desk.count(f"player where external_id = '{player}'") == 0
+    assert operator.count(f"player where external_id = '{player}'") == 0
 
 
-def test_a_withdrawal_that_no_worker_can_apply_fails_soon(desk: Desk) -> None:
+def test_a_withdrawal_that_no_worker_can_apply_fails_soon(operator: Operator) -> None:
     with pytest.raises(CashError, match="could not apply the withdrawal"):
-        book(desk.settings(), [Withdrawal(10**9, uuid.uuid4().hex, Decimal(5))])
+        book(operator.settings(), [Withdrawal(10**9, uuid.uuid4().hex, Decimal(5))])
 
 
-def test_people_get_aligned_text(desk: Desk, player: str) -> None:
-    done = desk.run("player", "deposit", player, *EUR, "--amount", "12.50", "--reference", player)
+def test_people_get_aligned_text(operator: Operator, player: str) -> None:
+    done = operator.run(
+        "player", "deposit", player, *EUR, "--amount", "12.50", "--reference", player
+    )
 
     names, values = zip(*[line.split(maxsplit=1) for line in done.stdout.splitlines()], strict=True)
     assert names == ("accountId", "transferId", "reference", "balance")

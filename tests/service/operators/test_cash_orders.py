@@ -21,21 +21,21 @@ from settings import Settings
 from tests.service.support import keys
 from tests.service.support.ledger_world import (
     STREAM,
-    LedgerSeat,
+    LedgerPlayer,
     apply,
     balance_of,
     by_id,
     job,
     ledger_on,
     locked,
+    new_players,
     run,
     running,
-    sit,
     until_waiting,
 )
 from tests.service.support.processes import until
 from tests.service.support.queue_world import QueueWorld, Request
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 from workers.jobs import EXPIRED
 from workers.jobs import run as run_batch
 
@@ -52,13 +52,13 @@ def ledger(ledger_world: World) -> Iterator[Ledger]:
 
 
 @pytest.fixture
-def withdrawer(ledger_world: World) -> LedgerSeat:
+def withdrawer(ledger_world: World) -> LedgerPlayer:
     """A player with 10 EUR."""
-    return sit(ledger_world, "10")[0]
+    return new_players(ledger_world, "10")[0]
 
 
-def withdrawal(seat: LedgerSeat, amount: int, reference: str = "") -> Withdrawal:
-    return Withdrawal(seat.account_id, reference or uuid.uuid4().hex, Decimal(amount))
+def withdrawal(player: LedgerPlayer, amount: int, reference: str = "") -> Withdrawal:
+    return Withdrawal(player.account_id, reference or uuid.uuid4().hex, Decimal(amount))
 
 
 def ends_of(ledger: Ledger, *jobs: TakenJob) -> list[FinishedJob]:
@@ -74,18 +74,18 @@ def code_of(ledger: Ledger, one: TakenJob) -> object:
 
 
 def test_a_planted_deposit_moves_no_money_and_the_bets_beside_it_are_applied(
-    world: World, seat: Seat
+    world: World, player: PlayerSession
 ) -> None:
     plants: list[Command] = [
-        Deposit(seat.account_id, uuid.uuid4().hex, Decimal(5000)),
-        Withdrawal(seat.account_id, uuid.uuid4().hex, Decimal(500)),
+        Deposit(player.account_id, uuid.uuid4().hex, Decimal(5000)),
+        Withdrawal(player.account_id, uuid.uuid4().hex, Decimal(500)),
     ]
-    provider, bet_id = world.provider_row(seat.client), uuid.uuid4().hex
+    provider, bet_id = world.provider_row(player.client), uuid.uuid4().hex
     bet = PayInOut(
-        *(provider, seat.session_id, seat.account_id, bet_id), stake=Decimal(1), win=Decimal(2)
+        *(provider, player.session_id, player.account_id, bet_id), stake=Decimal(1), win=Decimal(2)
     )
     requests = [
-        Request(seat.account_id, data=encode_job(command, "")) for command in (*plants, bet)
+        Request(player.account_id, data=encode_job(command, "")) for command in (*plants, bet)
     ]
 
     with QueueWorld(world.urls.redis, flush=False) as queue:
@@ -94,11 +94,11 @@ def test_a_planted_deposit_moves_no_money_and_the_bets_beside_it_are_applied(
         statuses = [queue.status(one.job_id) for one in requests]
 
     assert statuses == ["failed", "failed", "finished"]
-    assert world.balance(seat) == 1001
+    assert world.balance(player) == 1001
 
 
 def test_whoever_waits_for_a_refused_job_is_told_why(
-    ledger: Ledger, withdrawer: LedgerSeat
+    ledger: Ledger, withdrawer: LedgerPlayer
 ) -> None:
     planted, bet = job(withdrawer.deposit(5), signed=False), job(withdrawer.bet(1))
 
@@ -112,7 +112,7 @@ def test_whoever_waits_for_a_refused_job_is_told_why(
 
 
 def test_without_a_way_to_check_orders_no_cash_moves(
-    ledger: Ledger, withdrawer: LedgerSeat
+    ledger: Ledger, withdrawer: LedgerPlayer
 ) -> None:
     (end,) = run_batch(ledger, [job(withdrawer.deposit(5))])
 
@@ -120,7 +120,7 @@ def test_without_a_way_to_check_orders_no_cash_moves(
 
 
 def test_an_order_moves_money_once_however_often_its_job_is_run(
-    ledger: Ledger, ledger_world: World, withdrawer: LedgerSeat
+    ledger: Ledger, ledger_world: World, withdrawer: LedgerPlayer
 ) -> None:
     captured = job(withdrawal(withdrawer, 4))
 
@@ -131,7 +131,7 @@ def test_an_order_moves_money_once_however_often_its_job_is_run(
 
 
 def test_a_refused_withdrawal_is_refused_for_ever_and_a_new_order_is_not(
-    ledger: Ledger, ledger_world: World, withdrawer: LedgerSeat
+    ledger: Ledger, ledger_world: World, withdrawer: LedgerPlayer
 ) -> None:
     wanted = withdrawal(withdrawer, 15)
     captured = job(wanted)
@@ -146,7 +146,7 @@ def test_a_refused_withdrawal_is_refused_for_ever_and_a_new_order_is_not(
 
 
 def test_a_refusal_and_its_copy_in_one_batch_are_both_refused(
-    ledger: Ledger, ledger_world: World, withdrawer: LedgerSeat
+    ledger: Ledger, ledger_world: World, withdrawer: LedgerPlayer
 ) -> None:
     captured = job(withdrawal(withdrawer, 15))
     money = job(withdrawer.deposit(90))
@@ -161,7 +161,7 @@ def test_a_refusal_and_its_copy_in_one_batch_are_both_refused(
     ("seconds_ago", "why"), [(35.0, "was to be run 31 s ago"), (-31, "lasts for another 35 s")]
 )
 def test_an_order_lasts_for_seconds_by_clocks_that_differ_by_less_than_thirty(
-    ledger: Ledger, withdrawer: LedgerSeat, seconds_ago: float, why: str
+    ledger: Ledger, withdrawer: LedgerPlayer, seconds_ago: float, why: str
 ) -> None:
     (end,) = ends_of(ledger, job(withdrawer.deposit(1), now=time.time() - seconds_ago))
     assert end.result is None
@@ -172,7 +172,7 @@ def test_an_order_lasts_for_seconds_by_clocks_that_differ_by_less_than_thirty(
 
 
 def test_an_order_ends_its_job_whatever_deadline_redis_was_told(
-    ledger: Ledger, ledger_world: World, withdrawer: LedgerSeat
+    ledger: Ledger, ledger_world: World, withdrawer: LedgerPlayer
 ) -> None:
     """Whoever holds the deadline of a captured order back would choose when it is run."""
     assert code_of(ledger, job(withdrawer.deposit(1))) == 1  # it is connected

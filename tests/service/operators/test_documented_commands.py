@@ -13,7 +13,7 @@ from rq.cli.cli import main as rq_commands
 
 from tests.service.operators.documented import DOCUMENTS, STAND_INS, Shown, fault, filled, shown_in
 from tests.service.support.client import ProviderClient
-from tests.service.support.desk import Desk, staffed_desk
+from tests.service.support.operator_cli import Operator, operator_with_worker
 from tests.source import ROOT
 
 #: Commands that are not run here, by how they begin. Those of `betcore`, `make` and `rq` are read
@@ -53,13 +53,13 @@ OUTSIDE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 class Installation:
     """Where the commands run, and what stands for a document's placeholders there."""
 
-    desk: Desk
+    operator: Operator
     client: ProviderClient
     places: dict[str, str]
 
     def run(self, *words: str) -> str:
         """Run one command of `betcore`; why it failed, or ''."""
-        done = self.desk.run(*filled(words, self.places))
+        done = self.operator.run(*filled(words, self.places))
         return "" if done.exit_code == 0 else f"{done.exception!r}: {' '.join(done.stderr.split())}"
 
 
@@ -68,23 +68,23 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     """Servers, a worker, a gateway, a player; in a folder with the files that documents name."""
     folder = tmp_path_factory.mktemp("typed")
     before = Path.cwd()
-    with staffed_desk() as desk:
+    with operator_with_worker() as operator:
         os.chdir(folder)
         try:
-            client = desk.world.provider(desk.world.gateway())
+            client = operator.world.provider(operator.world.gateway())
             player = ("--provider", client.counterparty_id, "--player", "anna")
-            (session,) = desk.documents(
+            (session,) = operator.documents(
                 *("session", "open", *player, "--currency", "EUR", "--deposit", "1000")
             )
-            (added,) = desk.documents("provider", "secret", "add", desk.provider)
-            assert desk.run("ledger", "seal", "--out", "seal").exit_code == 0
+            (added,) = operator.documents("provider", "secret", "add", operator.provider)
+            assert operator.run("ledger", "seal", "--out", "seal").exit_code == 0
             (folder / "bets.csv").write_text("betId\n")
             yield Installation(
-                desk,
+                operator,
                 client,
                 {
-                    "ID": desk.provider,  # it makes no bets
-                    "PROVIDER": desk.provider,
+                    "ID": operator.provider,  # it makes no bets
+                    "PROVIDER": operator.provider,
                     "COUNTERPARTY_ID": client.counterparty_id,
                     "SECRET": client.secret,
                     "SESSION_ID": session["sessionId"],

@@ -9,127 +9,131 @@ from decimal import Decimal
 
 import pytest
 
-from tests.service.support.desk import Desk, desk_on
+from tests.service.support.operator_cli import Operator, operator_on
 from tests.service.support.processes import until
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 
 @pytest.fixture(scope="module")
-def desk(world: World) -> Desk:
-    return Desk(world, world.provider().counterparty_id)
+def operator(world: World) -> Operator:
+    return Operator(world, world.provider().counterparty_id)
 
 
 @pytest.fixture
-def player() -> str:
+def name() -> str:
     return f"player {uuid.uuid4().hex}"
 
 
 @pytest.fixture
-def played(world: World, player: str) -> Seat:
+def played(world: World, name: str) -> PlayerSession:
     """100 deposited; 10 staked and 25 won; 7 staked and given back; 3 of a settled bet undone."""
-    seat = world.seat(world.provider(), "100", player=player)
-    assert seat.pay_in_out(10, 25).code == 1
-    assert seat.call("pay-in", "given back", betAmount=7).code == 1
-    assert seat.call("refund", "given back").code == 1
-    assert seat.pay_in_out(3, 2, betId="undone").code == 1
-    assert seat.call("refund", "undone").code == 1
-    assert seat.pay_in_out(10**6, betId="refused").code == 4
-    return seat
+    player = world.open_session(world.provider(), "100", player=name)
+    assert player.pay_in_out(10, 25).code == 1
+    assert player.call("pay-in", "given back", betAmount=7).code == 1
+    assert player.call("refund", "given back").code == 1
+    assert player.pay_in_out(3, 2, betId="undone").code == 1
+    assert player.call("refund", "undone").code == 1
+    assert player.pay_in_out(10**6, betId="refused").code == 4
+    return player
 
 
 def test_a_provider_is_listed_and_shown_with_its_secrets_and_accounts(
-    world: World, desk: Desk
+    world: World, operator: Operator
 ) -> None:
-    seat = world.seat(world.provider())
-    name = seat.client.counterparty_id
-    (added,) = desk.documents("provider", "secret", "add", name)
-    desk.documents("provider", "secret", "revoke", name, "--secret-id", added["secretId"])
+    player = world.open_session(world.provider())
+    name = player.client.counterparty_id
+    (added,) = operator.documents("provider", "secret", "add", name)
+    operator.documents("provider", "secret", "revoke", name, "--secret-id", added["secretId"])
 
-    (listed,) = desk.documents("provider", "list")
-    (shown,) = desk.documents("provider", "show", name)
+    (listed,) = operator.documents("provider", "list")
+    (shown,) = operator.documents("provider", "show", name)
 
     (row,) = [one for one in listed["providers"] if one["counterpartyId"] == name]
     assert (row["status"], row["activeSecrets"]) == ("active", 1)
     assert shown.items() >= row.items()
     assert [secret["revokedAt"] is None for secret in shown["secrets"]] == [True, False]
     assert [account["currency"] for account in shown["accounts"]] == ["EUR"]
-    assert seat.client.secret not in json.dumps(shown, default=str)
-    assert desk.refusal("provider", "show", "nobody") == "There is no provider 'nobody'."
+    assert player.client.secret not in json.dumps(shown, default=str)
+    assert operator.refusal("provider", "show", "nobody") == "There is no provider 'nobody'."
 
 
-def test_a_player_is_shown_with_every_balance(world: World, desk: Desk, player: str) -> None:
-    euro = world.seat(world.provider(), "12.5", player=player)
-    yen = world.seat(world.provider(), "300", player=player, currency="JPY")
-    desk.documents("player", "block", player)
+def test_a_player_is_shown_with_every_balance(world: World, operator: Operator, name: str) -> None:
+    euro = world.open_session(world.provider(), "12.5", player=name)
+    yen = world.open_session(world.provider(), "300", player=name, currency="JPY")
+    operator.documents("player", "block", name)
 
-    (shown,) = desk.documents("player", "show", player)
-    (blocked,) = desk.documents("player", "list", "--status", "blocked")
+    (shown,) = operator.documents("player", "show", name)
+    (blocked,) = operator.documents("player", "list", "--status", "blocked")
 
-    assert (shown["player"], shown["status"]) == (player, "blocked")
+    assert (shown["player"], shown["status"]) == (name, "blocked")
     assert shown["accounts"] == [
         {"accountId": str(euro.account_id), "currency": "EUR", "balance": Decimal("12.5")},
         {"accountId": str(yen.account_id), "currency": "JPY", "balance": 300},
     ]
-    assert player in [one["player"] for one in blocked["players"]]
-    assert desk.refusal("player", "show", "nobody") == "There is no player 'nobody'."
+    assert name in [one["player"] for one in blocked["players"]]
+    assert operator.refusal("player", "show", "nobody") == "There is no player 'nobody'."
 
 
 def test_players_are_listed_across_pages_in_the_order_in_which_they_came(
-    desk: Desk, player: str
+    operator: Operator, name: str
 ) -> None:
-    desk.documents(*desk.open(player, "--count", "1001"))
+    operator.documents(*operator.open(name, "--count", "1001"))
 
-    (listed,) = desk.documents("player", "list")
+    (listed,) = operator.documents("player", "list")
 
-    mine = [one["player"] for one in listed["players"] if one["player"].startswith(player)]
-    assert sorted(mine) == sorted(f"{player}-{k}" for k in range(1, 1002))
-    (two,) = desk.documents("player", "list", "--limit", "2")
+    mine = [one["player"] for one in listed["players"] if one["player"].startswith(name)]
+    assert sorted(mine) == sorted(f"{name}-{k}" for k in range(1, 1002))
+    (two,) = operator.documents("player", "list", "--limit", "2")
     assert two["players"] == listed["players"][:2]
 
 
 def test_a_session_says_whether_it_takes_bets_and_until_when(
-    world: World, desk: Desk, player: str
+    world: World, operator: Operator, name: str
 ) -> None:
-    (open_,) = desk.documents(*desk.open(player, "--max-bet", "5", "--ttl-minutes", "60"))
-    (closed,) = desk.documents(*desk.open(player))
-    desk.documents("session", "close", closed["sessionId"])
-    (expired,) = desk.documents(*desk.open(player))
+    (open_,) = operator.documents(*operator.open(name, "--max-bet", "5", "--ttl-minutes", "60"))
+    (closed,) = operator.documents(*operator.open(name))
+    operator.documents("session", "close", closed["sessionId"])
+    (expired,) = operator.documents(*operator.open(name))
     world.execute("update session set expires_at = now() where id = %s", expired["sessionId"])
 
-    (shown,) = desk.documents("session", "show", open_["sessionId"])
-    (listed,) = desk.documents("session", "list", "--player", player)
-    (only,) = desk.documents("session", "list", "--player", player, "--open")
+    (shown,) = operator.documents("session", "show", open_["sessionId"])
+    (listed,) = operator.documents("session", "list", "--player", name)
+    (only,) = operator.documents("session", "list", "--player", name, "--open")
 
-    assert (shown["player"], shown["currency"], shown["maxBet"]) == (player, "EUR", 5)
+    assert (shown["player"], shown["currency"], shown["maxBet"]) == (name, "EUR", 5)
     assert shown["expiresAt"] == open_["expiresAt"]
     assert timedelta(0) < moment(shown["expiresAt"]) - datetime.now(UTC) < timedelta(hours=2)
     states = {one["sessionId"]: one["state"] for one in listed["sessions"]}
     assert list(states.values()) == ["expired", "closed", "open"]
     assert only["sessions"] == [shown]
-    assert desk.refusal("session", "show", "nowhere") == "There is no session 'nowhere'."
-    assert "no player" in desk.refusal("session", "list", "--player", "nobody")
-    assert "no provider" in desk.refusal("session", "list", "--provider", "nobody")
+    assert operator.refusal("session", "show", "nowhere") == "There is no session 'nowhere'."
+    assert "no player" in operator.refusal("session", "list", "--player", "nobody")
+    assert "no provider" in operator.refusal("session", "list", "--provider", "nobody")
 
 
-def test_a_statement_is_found_by_player_and_currency(desk: Desk, played: Seat, player: str) -> None:
-    (by_id,) = desk.documents("account", "statement", str(played.account_id))
-    (by_player,) = desk.documents("account", "statement", "--player", player, "--currency", "EUR")
+def test_a_statement_is_found_by_player_and_currency(
+    operator: Operator, played: PlayerSession, name: str
+) -> None:
+    (by_id,) = operator.documents("account", "statement", str(played.account_id))
+    (by_player,) = operator.documents("account", "statement", "--player", name, "--currency", "EUR")
 
     assert by_player == by_id
-    assert (by_id["owner"], by_id["openingBalance"], by_id["balance"]) == (player, 0, 115)
-    refusal = desk.refusal("account", "statement", "--player", player, "--currency", "JPY")
-    assert refusal == f"The player {player!r} has no account in 'JPY'."
+    assert (by_id["owner"], by_id["openingBalance"], by_id["balance"]) == (name, 0, 115)
+    refusal = operator.refusal("account", "statement", "--player", name, "--currency", "JPY")
+    assert refusal == f"The player {name!r} has no account in 'JPY'."
 
 
-def test_statements_of_periods_join_without_a_gap(desk: Desk, played: Seat) -> None:
+def test_statements_of_periods_join_without_a_gap(
+    operator: Operator, played: PlayerSession
+) -> None:
     account = str(played.account_id)
-    (whole,) = desk.documents("account", "statement", account)
+    (whole,) = operator.documents("account", "statement", account)
     cut = whole["transfers"][4]["createdAt"]
 
-    (before,) = desk.documents("account", "statement", account, "--until", cut)
-    (after,) = desk.documents("account", "statement", account, "--since", cut)
-    (nothing,) = desk.documents("account", "statement", account, "--since", "2100-01-01")
-    (earlier,) = desk.documents("account", "statement", account, "--until", "2000-01-01")
+    (before,) = operator.documents("account", "statement", account, "--until", cut)
+    (after,) = operator.documents("account", "statement", account, "--since", cut)
+    (nothing,) = operator.documents("account", "statement", account, "--since", "2100-01-01")
+    (earlier,) = operator.documents("account", "statement", account, "--until", "2000-01-01")
 
     assert before["transfers"] + after["transfers"] == whole["transfers"]
     assert before["balance"] == after["openingBalance"]
@@ -140,12 +144,14 @@ def test_statements_of_periods_join_without_a_gap(desk: Desk, played: Seat) -> N
 
 
 def test_house_and_cash_accounts_have_statements_that_mirror_the_players(
-    desk: Desk, played: Seat
+    operator: Operator, played: PlayerSession
 ) -> None:
     name = played.client.counterparty_id
-    (house,) = desk.documents("account", "statement", "--house", name, "--currency", "EUR")
-    (cash,) = desk.documents("account", "statement", "--cash", "--currency", "EUR", "--limit", "3")
-    (newest,) = desk.documents(
+    (house,) = operator.documents("account", "statement", "--house", name, "--currency", "EUR")
+    (cash,) = operator.documents(
+        "account", "statement", "--cash", "--currency", "EUR", "--limit", "3"
+    )
+    (newest,) = operator.documents(
         *("account", "statement", "--house", name, "--currency", "EUR", "--limit", "2")
     )
 
@@ -158,14 +164,16 @@ def test_house_and_cash_accounts_have_statements_that_mirror_the_players(
     assert (cash["kind"], cash["owner"], len(cash["transfers"])) == ("cash", None, 3)
     moved = sum(line["amount"] for line in cash["transfers"])
     assert cash["openingBalance"] + moved == cash["balance"]
-    refusal = desk.refusal("account", "statement", "--house", name, "--currency", "JPY")
+    refusal = operator.refusal("account", "statement", "--house", name, "--currency", "JPY")
     assert refusal == f"The provider {name!r} has no house account in 'JPY'."
 
 
-def test_the_houses_result_counts_each_transfer_on_its_day(desk: Desk, played: Seat) -> None:
+def test_the_houses_result_counts_each_transfer_on_its_day(
+    operator: Operator, played: PlayerSession
+) -> None:
     name = played.client.counterparty_id
 
-    (report,) = desk.documents("report", "house", "--provider", name)
+    (report,) = operator.documents("report", "house", "--provider", name)
 
     assert sum(day["bets"] for day in report["days"]) == 3
     sums = {
@@ -175,28 +183,28 @@ def test_the_houses_result_counts_each_transfer_on_its_day(desk: Desk, played: S
     assert sums == {"stakes": 20, "refunds": 10, "wins": 27, "winReversals": 2, "result": -15}
     assert {day["currency"] for day in report["days"]} == {"EUR"}
     for period in (("--until", "2000-01-01"), ("--since", "2100-01-01"), ("--currency", "JPY")):
-        assert desk.documents("report", "house", "--provider", name, *period) == [{"days": []}]
-    assert desk.refusal("report", "house", "--provider", "nobody").startswith("There is no")
+        assert operator.documents("report", "house", "--provider", name, *period) == [{"days": []}]
+    assert operator.refusal("report", "house", "--provider", "nobody").startswith("There is no")
 
 
 def test_csv_is_safe_against_formulas_and_its_numbers_stay_numbers(
-    world: World, desk: Desk
+    world: World, operator: Operator
 ) -> None:
     evil = ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", " =1+1", "\uff1d1"]
-    seat = world.seat(world.provider(), player=f"={uuid.uuid4().hex}")
+    player = world.open_session(world.provider(), player=f"={uuid.uuid4().hex}")
     for bet_id in evil:
-        assert seat.call("pay-in", bet_id, betAmount="1.5").code == 1
+        assert player.call("pay-in", bet_id, betAmount="1.5").code == 1
 
-    done = desk.run("account", "statement", str(seat.account_id), "--csv")
+    done = operator.run("account", "statement", str(player.account_id), "--csv")
 
     titles, _, *rows = csv.reader(io.StringIO(done.stdout))
     assert [row[titles.index("betId")] for row in rows] == [f"'{bet_id}" for bet_id in evil]
     assert {row[titles.index("amount")] for row in rows} == {"-1.5"}
 
 
-def test_csv_without_rows_has_its_titles(desk: Desk) -> None:
+def test_csv_without_rows_has_its_titles(operator: Operator) -> None:
     for command in (("report", "house"), ("account", "statement", "--cash", "--currency", "EUR")):
-        done = desk.run(*command, "--until", "2000-01-01", "--csv")
+        done = operator.run(*command, "--until", "2000-01-01", "--csv")
         assert (done.exit_code, len(done.stdout.splitlines())) == (0, 1)
 
 
@@ -214,33 +222,35 @@ def test_csv_without_rows_has_its_titles(desk: Desk) -> None:
     ],
 )
 def test_a_statement_of_no_account_or_of_two_is_a_usage_error(
-    desk: Desk, arguments: list[str]
+    operator: Operator, arguments: list[str]
 ) -> None:
-    assert desk.run("account", "statement", *arguments).exit_code == 2
+    assert operator.run("account", "statement", *arguments).exit_code == 2
 
 
-def test_people_get_tables(desk: Desk, played: Seat, player: str) -> None:
+def test_people_get_tables(operator: Operator, played: PlayerSession, name: str) -> None:
     until(lambda: played.client.status("undone").body["state"] == "refunded")
     shown = {
         ("provider", "list"): "counterpartyId",
         ("provider", "show", played.client.counterparty_id): "secretId",
-        ("player", "show", player): "accountId",
+        ("player", "show", name): "accountId",
         ("session", "show", played.session_id): "expiresAt",
-        ("session", "list", "--player", player): "sessionId",
+        ("session", "list", "--player", name): "sessionId",
         ("report", "house"): "result",
     }
     for command, title in shown.items():
-        done = desk.run(*command)
+        done = operator.run(*command)
         assert done.exit_code == 0
         assert title in done.stdout
 
 
 def test_a_new_ledger_has_nothing_to_show(own_world: World) -> None:
-    with desk_on(own_world) as desk:
-        assert desk.documents("player", "list") == [{"players": []}]
-        assert desk.documents("session", "list") == [{"sessions": []}]
-        assert desk.documents("report", "house") == [{"days": []}]
-        assert "never used" in desk.refusal("account", "statement", "--cash", "--currency", "EUR")
+    with operator_on(own_world) as operator:
+        assert operator.documents("player", "list") == [{"players": []}]
+        assert operator.documents("session", "list") == [{"sessions": []}]
+        assert operator.documents("report", "house") == [{"days": []}]
+        assert "never used" in operator.refusal(
+            "account", "statement", "--cash", "--currency", "EUR"
+        )
 
 
 def moment(text: str) -> datetime:

@@ -11,7 +11,7 @@ from sqlalchemy import make_url
 from models.secret_cipher import Encrypted, SecretRow
 from ops.logins import login_url
 from tests.service.support import keys
-from tests.service.support.desk import EUR, Desk, staffed_desk
+from tests.service.support.operator_cli import EUR, Operator, operator_with_worker
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +21,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def desk() -> Iterator[Desk]:
-    with staffed_desk() as staffed:
+def operator() -> Iterator[Operator]:
+    with operator_with_worker() as staffed:
         yield staffed
 
 
@@ -31,11 +31,11 @@ def player() -> str:
     return f"player {uuid.uuid4().hex}"
 
 
-def test_an_added_provider_can_sign_with_its_secret(desk: Desk) -> None:
-    (added,) = desk.documents("provider", "add", "Games & Söhne")
+def test_an_added_provider_can_sign_with_its_secret(operator: Operator) -> None:
+    (added,) = operator.documents("provider", "add", "Games & Söhne")
 
     assert set(added) == {"counterpartyId", "secret"}
-    [(name, *stored)] = desk.world.rows(
+    [(name, *stored)] = operator.world.rows(
         "select name, key, ciphertext, s.id, p.id, counterparty_id"
         " from provider p join provider_secret s on s.provider_id = p.id"
         " where counterparty_id = %s and revoked_at is null",
@@ -45,25 +45,25 @@ def test_an_added_provider_can_sign_with_its_secret(desk: Desk) -> None:
     assert (name, decrypted) == ("Games & Söhne", added["secret"])
 
 
-def test_a_provider_s_name_is_given_once(desk: Desk) -> None:
-    before = desk.count("provider")
+def test_a_provider_s_name_is_given_once(operator: Operator) -> None:
+    before = operator.count("provider")
 
-    assert "'Acme'" in desk.refusal("provider", "add", "Acme")
+    assert "'Acme'" in operator.refusal("provider", "add", "Acme")
 
-    assert desk.count("provider") == before
+    assert operator.count("provider") == before
 
 
-def test_a_bet_is_shown_with_its_transfers(desk: Desk, player: str) -> None:
-    (opened,) = desk.documents(*desk.open(player, "--deposit", "1543.75"))
-    desk.bet(opened, f"of {player}", stake="10.5", win="55.25")
+def test_a_bet_is_shown_with_its_transfers(operator: Operator, player: str) -> None:
+    (opened,) = operator.documents(*operator.open(player, "--deposit", "1543.75"))
+    operator.bet(opened, f"of {player}", stake="10.5", win="55.25")
 
-    (shown,) = desk.documents("bet", "show", f"of {player}", "--provider", desk.provider)
+    (shown,) = operator.documents("bet", "show", f"of {player}", "--provider", operator.provider)
 
     times = [shown.pop("createdAt"), shown.pop("updatedAt")]
     transfers = shown.pop("transfers")
     assert shown == {
         "betId": f"of {player}",
-        "provider": desk.provider,
+        "provider": operator.provider,
         "state": "settled",
         "openedBy": "pay_in_out",
         "betAmount": Decimal("10.5"),
@@ -86,31 +86,31 @@ def test_a_bet_is_shown_with_its_transfers(desk: Desk, player: str) -> None:
     assert all(moment.endswith("Z") for moment in [*times, stake["createdAt"]])
 
 
-def test_a_rejected_bet_is_shown_without_transfers(desk: Desk, player: str) -> None:
-    (opened,) = desk.documents(*desk.open(player))
-    desk.bet(opened, f"of {player}", stake="10.5")
+def test_a_rejected_bet_is_shown_without_transfers(operator: Operator, player: str) -> None:
+    (opened,) = operator.documents(*operator.open(player))
+    operator.bet(opened, f"of {player}", stake="10.5")
 
-    (shown,) = desk.documents("bet", "show", f"of {player}", "--provider", desk.provider)
+    (shown,) = operator.documents("bet", "show", f"of {player}", "--provider", operator.provider)
 
     assert (shown["state"], shown["refusedWith"], shown["transfers"]) == ("rejected", 4, [])
 
 
 @pytest.mark.parametrize("provider", [None, "nobody"])
-def test_a_bet_that_does_not_exist_is_not_shown(desk: Desk, provider: str | None) -> None:
-    refusal = desk.refusal("bet", "show", "no bet", "--provider", provider or desk.provider)
+def test_a_bet_that_does_not_exist_is_not_shown(operator: Operator, provider: str | None) -> None:
+    refusal = operator.refusal("bet", "show", "no bet", "--provider", provider or operator.provider)
 
     assert "'no bet'" in refusal or "'nobody'" in refusal
 
 
-def test_currencies_are_added_once_and_listed(desk: Desk) -> None:
-    assert desk.documents("currency", "add", "USDT", "--decimals", "6") == [
+def test_currencies_are_added_once_and_listed(operator: Operator) -> None:
+    assert operator.documents("currency", "add", "USDT", "--decimals", "6") == [
         {"code": "USDT", "decimals": 6}
     ]
-    desk.documents("currency", "add", "USDT", "--decimals", "6")
-    assert "6 decimals" in desk.refusal("currency", "add", "USDT", "--decimals", "2")
-    assert "3 decimals" in desk.refusal("currency", "add", "BHD", "--decimals", "2")
+    operator.documents("currency", "add", "USDT", "--decimals", "6")
+    assert "6 decimals" in operator.refusal("currency", "add", "USDT", "--decimals", "2")
+    assert "3 decimals" in operator.refusal("currency", "add", "BHD", "--decimals", "2")
 
-    (listed,) = desk.documents("currency", "list")
+    (listed,) = operator.documents("currency", "list")
 
     assert {"code": "USDT", "decimals": 6} in listed["currencies"]
 
@@ -124,41 +124,48 @@ def test_currencies_are_added_once_and_listed(desk: Desk) -> None:
         (["bet", "show", "for people"], "transferId  kind   amount"),
     ],
 )
-def test_people_get_aligned_text(desk: Desk, arguments: list[str], expected: str) -> None:
-    (opened,) = desk.documents(*desk.open("Ann"))
-    desk.bet(opened, "for people", stake="0")
-    places = {"session": ["--provider", desk.provider, *EUR], "bet": ["--provider", desk.provider]}
+def test_people_get_aligned_text(operator: Operator, arguments: list[str], expected: str) -> None:
+    (opened,) = operator.documents(*operator.open("Ann"))
+    operator.bet(opened, "for people", stake="0")
+    places = {
+        "session": ["--provider", operator.provider, *EUR],
+        "bet": ["--provider", operator.provider],
+    }
 
-    done = desk.run(*arguments, *places.get(arguments[0], []))
+    done = operator.run(*arguments, *places.get(arguments[0], []))
 
     assert done.exit_code == 0, done.exception
     assert expected in done.stdout
 
 
-def test_the_ledger_that_all_this_made_is_whole(desk: Desk) -> None:
-    (report,) = desk.documents("ledger", "verify")
+def test_the_ledger_that_all_this_made_is_whole(operator: Operator) -> None:
+    (report,) = operator.documents("ledger", "verify")
 
     assert report["ok"] is True
     assert report["problems"] == []
-    assert report["transfers"] == desk.count("transfer")
-    assert report["accounts"] == desk.count("account where kind = 'player'")
+    assert report["transfers"] == operator.count("transfer")
+    assert report["accounts"] == operator.count("account where kind = 'player'")
 
 
 @pytest.mark.parametrize("command", [["ledger", "verify"], ["provider", "add", "Zed"]])
-def test_a_database_without_tables_is_to_be_migrated(desk: Desk, command: list[str]) -> None:
-    empty = make_url(desk.world.urls.database).set(database="postgres")
+def test_a_database_without_tables_is_to_be_migrated(
+    operator: Operator, command: list[str]
+) -> None:
+    empty = make_url(operator.world.urls.database).set(database="postgres")
 
-    refusal = desk.refusal(*command, DATABASE_URL=empty.render_as_string(hide_password=False))
+    refusal = operator.refusal(*command, DATABASE_URL=empty.render_as_string(hide_password=False))
 
     assert "`betcore migrate`" in refusal
 
 
 @pytest.mark.parametrize("command", [["player", "list"], ["provider", "add", "Zed"]])
-def test_another_login_than_an_operators_is_told_so(desk: Desk, command: list[str]) -> None:
-    refusal = desk.refusal(*command, DATABASE_URL=login_url(desk.world.urls.database, "gateway"))
+def test_another_login_than_an_operators_is_told_so(operator: Operator, command: list[str]) -> None:
+    refusal = operator.refusal(
+        *command, DATABASE_URL=login_url(operator.world.urls.database, "gateway")
+    )
 
     assert "it takes that of an operator. PostgreSQL says: permission denied for table" in refusal
 
 
-def test_an_argument_that_is_no_text_is_refused(desk: Desk) -> None:
-    assert "UTF-8" in desk.refusal("session", "close", "\udcff")
+def test_an_argument_that_is_no_text_is_refused(operator: Operator) -> None:
+    assert "UTF-8" in operator.refusal("session", "close", "\udcff")

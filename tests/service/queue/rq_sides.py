@@ -109,15 +109,15 @@ class Ours(Side):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self.seat = world.seat(world.provider(), "10")
-        self.provider_id = world.provider_row(self.seat.client)
-        self.names[f"lane:{self.seat.account_id}"] = "lane:<account>"
+        self.player = world.open_session(world.provider(), "10")
+        self.provider_id = world.provider_row(self.player.client)
+        self.names[f"lane:{self.player.account_id}"] = "lane:<account>"
 
     def enqueue(self, which: str) -> str:
-        place = (self.provider_id, self.seat.session_id, self.seat.account_id)
+        place = (self.provider_id, self.player.session_id, self.player.account_id)
         good = PayInOut(*place, f"bet {which}", None, Decimal(1), Decimal(0), None)
         data = encode_job(good, "") if which == "good" else Request.data
-        request = Request(self.seat.account_id, data=data)
+        request = Request(self.player.account_id, data=data)
         self.names |= {request.job_id: f"<{which}>", request.nonce: "<nonce>"}
         with QueueWorld(self.world.urls.redis, flush=False) as queue:
             assert queue.admit(request) == "A"
@@ -128,7 +128,7 @@ class Ours(Side):
         """Hold the player's account."""
         with psycopg.connect(self.world.urls.database) as database:
             lock = "select from account where id = %s for update"
-            database.execute(lock, [self.seat.account_id])
+            database.execute(lock, [self.player.account_id])
             yield
 
 

@@ -11,7 +11,7 @@ from rq import Queue, SimpleWorker, Worker
 
 from tests.service.support.processes import Process, until
 from tests.service.support.queue_world import QueueWorld, finish, ids, take
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 # As an operator may start them by mistake; the first is `rq worker`, which forks for each job.
 STOCK = [
@@ -47,23 +47,23 @@ def stock_workers(world: World) -> Iterator[list[Process]]:
 def test_stock_workers_on_our_queue_delay_bets_and_hurt_none(own_world: World) -> None:
     gateway, worker = own_world.gateway(), own_world.worker()
     client = own_world.provider()
-    seats = [own_world.seat(client, "100") for _ in range(3)]
+    players = [own_world.open_session(client, "100") for _ in range(3)]
 
-    def play(seat: Seat) -> list[int]:
-        return [seat.pay_in_out(10, 5, betId=f"{seat.account_id}-{n}").code for n in range(6)]
+    def play(player: PlayerSession) -> list[int]:
+        return [player.pay_in_out(10, 5, betId=f"{player.account_id}-{n}").code for n in range(6)]
 
     def said() -> str:
         return httpx.get(f"{gateway.url}/readyz").text
 
-    with stock_workers(own_world) as stock, ThreadPoolExecutor(len(seats)) as players:
-        codes = list(players.map(play, seats))
+    with stock_workers(own_world) as stock, ThreadPoolExecutor(len(players)) as threads:
+        codes = list(threads.map(play, players))
         took = [process for process in stock if "exception raised" in process.output]
 
         assert took, "no stock worker took a bet: this test shows nothing"
         assert codes == [[1] * 6] * 3
-        assert [own_world.balance(seat) for seat in seats] == [70] * 3
-        for seat in seats:
-            bets = [client.status(f"{seat.account_id}-{n}").body["state"] for n in range(6)]
+        assert [own_world.balance(player) for player in players] == [70] * 3
+        for player in players:
+            bets = [client.status(f"{player.account_id}-{n}").body["state"] for n in range(6)]
             assert bets == ["settled"] * 6
 
         until(lambda: "'stock-0'" in said())
@@ -74,7 +74,7 @@ def test_stock_workers_on_our_queue_delay_bets_and_hurt_none(own_world: World) -
         worker.stop()
         until(lambda: "no worker of betcore is there" in said())
         assert httpx.get(f"{gateway.url}/readyz").status_code == 503
-        assert seats[0].pay_in_out(1).code == 99  # certainly not admitted
+        assert players[0].pay_in_out(1).code == 99  # certainly not admitted
 
 
 # What a stock worker does to a job, step by step, at every moment that matters.

@@ -12,11 +12,11 @@ from rq import Queue
 from api.wallet.errors import OVERLOADED
 from broker.admission import Verdict
 from tests.service.queue.link_world import admission, running
-from tests.service.support.breakable import frozen
+from tests.service.support.faults import frozen
 from tests.service.support.processes import BoundedGatewayProcess, GatewayProcess, until
 from tests.service.support.queue_world import QueueWorld, Request, finish, ids, take
 from tests.service.support.traces import burnt
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 HOUR_MS = 3_600_000
 
@@ -120,11 +120,11 @@ async def test_a_gateway_is_told_how_crowded_the_queue_is(
 
 
 def test_while_no_worker_runs_bets_are_refused_at_once_and_questions_answered(
-    world: World, seat: Seat, impatient: GatewayProcess
+    world: World, player: PlayerSession, impatient: GatewayProcess
 ) -> None:
-    near = replace(seat, client=replace(seat.client, url=impatient.url))
-    others = [world.seat(seat.client) for _ in range(len(world.workers) + 1)]
-    provider = world.provider_row(seat.client)
+    near = replace(player, client=replace(player.client, url=impatient.url))
+    others = [world.open_session(player.client) for _ in range(len(world.workers) + 1)]
+    provider = world.provider_row(player.client)
     lanes = [f"betcore:lane:{other.account_id}" for other in others]
     with ThreadPoolExecutor(len(others)) as waiting:
         with frozen(*(worker.pid for worker in world.workers)):
@@ -139,24 +139,24 @@ def test_while_no_worker_runs_bets_are_refused_at_once_and_questions_answered(
             # Most were turned away by the gateway itself, before it looked at them.
             assert 1 <= len(burnt(world, provider) - before) < len(refused)
             assert world.redis.lrange("rq:queue:bets", 0, -1) == queued
-            assert seat.balance().code == seat.client.status("a").code == 1
+            assert player.balance().code == player.client.status("a").code == 1
 
         assert [answer.result().code for answer in admitted] == [1] * len(others)
     assert {(answer.status, answer.code) for answer in refused} == {(503, 99)}
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
     assert {len(answer.body["requestId"]) for answer in refused} == {32}
     assert {answer.body["message"] for answer in refused} == {OVERLOADED}
-    assert not world.redis.exists(f"betcore:lane:{seat.account_id}")
+    assert not world.redis.exists(f"betcore:lane:{player.account_id}")
     until(lambda: near.pay_in_out(1).code == 1)
-    assert world.rows("select count(*) from bet where account_id = %s", seat.account_id) == [(1,)]
+    assert world.rows("select count(*) from bet where account_id = %s", player.account_id) == [(1,)]
 
 
 def test_a_session_with_as_many_bets_under_way_as_may_be_is_turned_away_and_no_other(
-    world: World, seat: Seat, strict: GatewayProcess
+    world: World, player: PlayerSession, strict: GatewayProcess
 ) -> None:
-    near = replace(seat, client=replace(seat.client, url=strict.url))
-    other = world.seat(near.client)
-    provider = world.provider_row(seat.client)
+    near = replace(player, client=replace(player.client, url=strict.url))
+    other = world.open_session(near.client)
+    provider = world.provider_row(player.client)
     lanes = [f"betcore:lane:{one.account_id}" for one in (near, other)]
     with ThreadPoolExecutor(2) as waiting:
         with frozen(*(worker.pid for worker in world.workers)):

@@ -185,12 +185,12 @@ def test_each_process_refuses_a_redis_that_may_evict_and_the_gateway_is_not_read
     own_world: World,
 ) -> None:
     gateway, worker = own_world.gateway(), own_world.worker()
-    seat = own_world.seat(own_world.provider(gateway), "100")
-    assert seat.pay_in_out(1).status == 200
+    player = own_world.open_session(own_world.provider(gateway), "100")
+    assert player.pay_in_out(1).status == 200
     with configured(own_world.redis, **{k.replace("-", "_"): v for k, v in EVICTING.items()}):
         until(lambda: httpx.get(f"{gateway.url}/readyz").status_code == 503)
         said = httpx.get(f"{gateway.url}/readyz").json()
-        refused = seat.pay_in_out(1, betId="while keys can be evicted")
+        refused = player.pay_in_out(1, betId="while keys can be evicted")
         started = subprocess.run(
             [sys.executable, "-m", "ops.cli", "worker"],
             env=os.environ | common_environment(own_world.urls, "worker"),
@@ -201,7 +201,7 @@ def test_each_process_refuses_a_redis_that_may_evict_and_the_gateway_is_not_read
         )
         urls = {"database_url": own_world.urls.database, "redis_url": own_world.urls.redis}
         key = {"operator_key": keys.HEX[Purpose.OPERATOR]}
-        deposit = Deposit(seat.account_id, "r", Decimal(1))
+        deposit = Deposit(player.account_id, "r", Decimal(1))
         with pytest.raises(QueueUnavailable, match="maxmemory-policy volatile-lru"):
             book(Settings().model_copy(update=urls | key), [deposit])
 
@@ -212,6 +212,6 @@ def test_each_process_refuses_a_redis_that_may_evict_and_the_gateway_is_not_read
     assert "betcore: Redis may evict keys (maxmemory-policy volatile-lru" in started.stderr
     assert "Traceback" not in started.stderr
     until(lambda: httpx.get(f"{gateway.url}/readyz").status_code == 200)
-    assert seat.pay_in_out(1).status == 200
+    assert player.pay_in_out(1).status == 200
     assert "volatile-lru" in gateway.output
     assert worker.alive

@@ -140,8 +140,8 @@ def test_a_bet_goes_its_way_through_a_redis_behind_tls(fronts: Fronts) -> None:
     try:
         world.gateway()
         world.worker()
-        seat = world.seat(world.provider())
+        player = world.open_session(world.provider())
 
-        assert seat.pay_in_out(10, 5, betId="a").code == 1
+        assert player.pay_in_out(10, 5, betId="a").code == 1
     finally:
         world.close()

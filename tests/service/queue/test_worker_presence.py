@@ -5,7 +5,7 @@ from typing import cast
 
 from redis import Redis
 
-from tests.service.support.breakable import frozen
+from tests.service.support.faults import frozen
 from tests.service.support.processes import Process, until
 from tests.service.support.queue_world import QueueWorld, Request, finish, take
 from tests.service.support.world import World

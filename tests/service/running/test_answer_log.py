@@ -10,13 +10,13 @@ import pytest
 from rq.suspension import resume, suspend
 
 from broker.batches import TakenJob
-from tests.service.support.breakable import frozen
-from tests.service.support.ledger_world import job, ledger_on, sit
+from tests.service.support.faults import frozen
+from tests.service.support.ledger_world import job, ledger_on, new_players
 from tests.service.support.processes import BoundedGatewayProcess, until
 from tests.service.support.queue_world import QueueWorld, Request, take
 from tests.service.support.raw import ask
 from tests.service.support.refusals import block
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 from workers.job_log import JOB_LOG
 from workers.jobs import run
 
@@ -26,32 +26,32 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z gateway (?:INFO|WARNING) answer sta
 @pytest.fixture(scope="module")
 def gateway(world: World) -> Iterator[BoundedGatewayProcess]:
     """A gateway as operators run it, which gives up soon."""
-    hurried = {
+    short_timeouts = {
         "BETCORE_APPLY_WITHIN_SECONDS": "0.5",
         "BETCORE_ANSWER_WITHIN_SECONDS": "2",
         "BETCORE_ASK_PRIMARY_WITHIN_SECONDS": "1",
     }
-    with BoundedGatewayProcess(world.urls, **hurried) as started:
+    with BoundedGatewayProcess(world.urls, **short_timeouts) as started:
         started.wait_ready()
         yield started
 
 
 @pytest.fixture
-def near(seat: Seat, gateway: BoundedGatewayProcess) -> Seat:
-    """The seat at that gateway."""
-    return replace(seat, client=replace(seat.client, url=gateway.url))
+def near(player: PlayerSession, gateway: BoundedGatewayProcess) -> PlayerSession:
+    """The player at that gateway."""
+    return replace(player, client=replace(player.client, url=gateway.url))
 
 
-def lines(gateway: BoundedGatewayProcess, seat: Seat) -> list[str]:
-    """The lines about answers to this seat's provider, from where they say which."""
-    provider = f"provider='{seat.client.counterparty_id}'"
+def lines(gateway: BoundedGatewayProcess, player: PlayerSession) -> list[str]:
+    """The lines about answers to this player's provider, from where they say which."""
+    provider = f"provider='{player.client.counterparty_id}'"
     found = [text for text in gateway.output.splitlines() if provider in text]
     assert all(LINE.fullmatch(text) for text in found), found
     return [text.partition(" answer ")[2] for text in found]
 
 
 def test_a_process_as_operators_run_it_shows_refusals_at_info(
-    world: World, near: Seat, gateway: BoundedGatewayProcess
+    world: World, near: PlayerSession, gateway: BoundedGatewayProcess
 ) -> None:
     block(world, near)
 
@@ -68,7 +68,7 @@ def test_a_process_as_operators_run_it_shows_refusals_at_info(
 
 
 def test_while_the_queue_is_suspended_each_503_is_there_or_counted(
-    world: World, near: Seat, gateway: BoundedGatewayProcess
+    world: World, near: PlayerSession, gateway: BoundedGatewayProcess
 ) -> None:
     suspend(world.redis)
     try:
@@ -85,7 +85,7 @@ def test_while_the_queue_is_suspended_each_503_is_there_or_counted(
 
 
 def test_a_504_and_the_job_that_expired_both_name_the_bet(
-    world: World, near: Seat, gateway: BoundedGatewayProcess
+    world: World, near: PlayerSession, gateway: BoundedGatewayProcess
 ) -> None:
     with frozen(*(worker.pid for worker in world.workers)):
         answer = near.pay_in_out(1, betId="slow")
@@ -115,9 +115,9 @@ def test_a_flood_of_a_thousand_writes_few_lines_and_the_last_are_counted_when_it
 ) -> None:
     with BoundedGatewayProcess(world.urls) as gateway:
         gateway.wait_ready()
-        seat = world.seat(world.provider(gateway), "0")
+        player = world.open_session(world.provider(gateway), "0")
         for _ in range(1000):
-            assert seat.client.call(seat.session_id, "pay-in").code == 2
+            assert player.client.call(player.session_id, "pay-in").code == 2
         gateway.signal(signal.SIGTERM)
         gateway.wait()
         said = [text for text in gateway.output.splitlines() if "answer status=" in text]
@@ -132,8 +132,8 @@ def test_a_flood_of_a_thousand_writes_few_lines_and_the_last_are_counted_when_it
 def test_a_job_that_a_worker_finds_too_late_or_cannot_run_is_named(
     ledger_world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    [seat] = sit(ledger_world, "10")
-    late, foreign = job(seat.bet(1, 0, "late"), -0.001), TakenJob("7-x", b"[]\n", 1e12)
+    [player] = new_players(ledger_world, "10")
+    late, foreign = job(player.bet(1, 0, "late"), -0.001), TakenJob("7-x", b"[]\n", 1e12)
     JOB_LOG.sum_up(everything=True)  # what the tests before this one left
     caplog.clear()
     caplog.set_level(logging.INFO)
@@ -144,7 +144,7 @@ def test_a_job_that_a_worker_finds_too_late_or_cannot_run_is_named(
     said = [record.getMessage() for record in caplog.records if record.name == "betcore.job_log"]
     assert said[0].startswith("job failed: id='7-x' call=- session=- bet=- reason='BadJob: ")
     assert said[1] == (
-        f"job expired: id='{late.id}' call='pay_in_out' session='{seat.session_id}' bet='late'"
+        f"job expired: id='{late.id}' call='pay_in_out' session='{player.session_id}' bet='late'"
     )
     assert all(text.isprintable() for text in said)
 

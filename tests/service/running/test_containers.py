@@ -146,11 +146,11 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
         try:
             world.gateway(REDIS_URL=as_role["gateway"])
             world.worker(REDIS_URL=as_role["worker"])
-            seat = world.seat(world.provider())
-            answer = seat.pay_in_out(10, 5, betId="a")
+            player = world.open_session(world.provider())
+            answer = player.pay_in_out(10, 5, betId="a")
 
             assert answer.code == 1
-            assert seat.balance().code == seat.client.status("a").code == 1
+            assert player.balance().code == player.client.status("a").code == 1
             with Redis.from_url(as_role["gateway"]) as gateway:
                 gateway.zrem("betcore:flight:1:a", "what it does unseen")
             assert healthy("worker", Settings(redis_url=as_role["worker"]))

@@ -102,7 +102,7 @@ def assert_balances(world: World, bets: Iterable[Bet], deposited: int) -> None:
     """Each player has the deposit and what these bets, which are all of them, have changed."""
     expected: dict[int, Decimal] = {}
     for bet in bets:
-        account = bet.seat.account_id
+        account = bet.player.account_id
         expected[account] = expected.get(account, Decimal(deposited)) + bet.change
     rows = world.rows("select id, balance from account where id = any(%s)", list(expected))
     assert dict(rows) == expected
@@ -148,7 +148,7 @@ def _keys(redis: Redis) -> list[str]:
 
 
 def _key(bet: Bet) -> tuple[int, str]:
-    return bet.seat.account_id, bet.bet_id
+    return bet.player.account_id, bet.bet_id
 
 
 def _recorded(world: World, bets: Sequence[Bet]) -> dict[tuple[int, str], list[tuple[Any, ...]]]:

@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from tests.service.support.client import Answer
-from tests.service.support.world import Seat
+from tests.service.support.world import PlayerSession
 
 #: What the calls of a row have in common: a stake that is taken, and one that is refused with 4.
 STAKE, WIN, TOO_MUCH = 10, 25, 2_000
@@ -34,21 +34,21 @@ RECORDED = [row for row in ROWS if row != "not recorded"]
 CALLS = ["pay-in", "pay-in-out", "pay-out", "refund"]
 
 
-def bet_in(row: str, seat: Seat) -> str:
-    """A new bet of the seat's player in a row; its `betId`."""
+def bet_in(row: str, player: PlayerSession) -> str:
+    """A new bet of a player in a row; its `betId`."""
     bet_id = uuid.uuid4().hex
     for call, fields in ROWS[row]:
-        assert seat.call(call, bet_id, **fields).code == (
+        assert player.call(call, bet_id, **fields).code == (
             4 if fields.get("betAmount") == TOO_MUCH else 1
         )
     return bet_id
 
 
-def follow(row: str, call: str, seat: Seat, bet_id: str, more: int = 0) -> Answer:
+def follow(row: str, call: str, player: PlayerSession, bet_id: str, more: int = 0) -> Answer:
     """A call about a bet in a row, with the row's amounts, or with others when there is `more`."""
     fields = {
         "betAmount": (TOO_MUCH if row.startswith("rejected") else STAKE) + more,
         "winAmount": WIN + more,
     }
     named = {"pay-in": ["betAmount"], "pay-out": ["winAmount"], "pay-in-out": list(fields)}
-    return seat.call(call, bet_id, **{name: fields[name] for name in named.get(call, [])})
+    return player.call(call, bet_id, **{name: fields[name] for name in named.get(call, [])})

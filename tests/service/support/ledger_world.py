@@ -1,4 +1,4 @@
-"""For tests of the ledger alone: a seat's commands, connections, a chain that must be whole."""
+"""For tests of the ledger alone: a player's commands, connections, a chain that must be whole."""
 
 import json
 import uuid
@@ -49,7 +49,7 @@ _WRITE_TRANSFER = """
 
 
 @dataclass(frozen=True)
-class LedgerSeat:
+class LedgerPlayer:
     """A player in a session, without a client: makes the commands that a gateway would read."""
 
     provider_id: int
@@ -75,12 +75,14 @@ class LedgerSeat:
         return Deposit(self.account_id, reference or uuid.uuid4().hex, Decimal(amount))
 
 
-def sit(world: World, balance: Amount = "100", count: int = 1, **options: Any) -> list[LedgerSeat]:
-    """So many new players of one new provider, each with that balance; `options` are `seat`'s."""
+def new_players(
+    world: World, balance: Amount = "100", count: int = 1, **options: Any
+) -> list[LedgerPlayer]:
+    """`count` new players of one new provider; `options` are those of `World.open_session`."""
     client = world.provider()
     provider_id = world.provider_row(client)
-    seats = [world.seat(client, str(balance), **options) for _ in range(count)]
-    return [LedgerSeat(provider_id, seat.session_id, seat.account_id) for seat in seats]
+    players = [world.open_session(client, str(balance), **options) for _ in range(count)]
+    return [LedgerPlayer(provider_id, player.session_id, player.account_id) for player in players]
 
 
 def in_time(_: int) -> bool:
@@ -191,27 +193,27 @@ def end_sessions(world: World) -> int:
     return len(world.rows(f"{ending} where application_name = %s", _LEDGER_ON))
 
 
-def recorded_rows(world: World, seat: LedgerSeat) -> tuple[int, int]:
+def recorded_rows(world: World, player: LedgerPlayer) -> tuple[int, int]:
     """How many bets and transfers the ledger holds of a player."""
     bets = "select count(*) from bet where account_id = %s"
     transfers = "select count(*) from transfer where account = %s"
-    id_ = seat.account_id
+    id_ = player.account_id
     return world.rows(bets, id_)[0][0], world.rows(transfers, id_)[0][0]
 
 
-def balance_of(world: World, seat: LedgerSeat) -> Decimal:
+def balance_of(world: World, player: LedgerPlayer) -> Decimal:
     """The balance of a player, after a look at its chain of transfers, which must be whole."""
     chain = world.rows(
         "select kind, amount, account_seq, balance_after, debit_account, credit_account"
         " from transfer where account = %s order by account_seq",
-        seat.account_id,
+        player.account_id,
     )
     balance = Decimal(0)
     for number, (kind, amount, seq, after, debit, credit) in enumerate(chain, start=1):
         pays_player = kind in ("win", "refund", "deposit")
         balance = (EXACT.add if pays_player else EXACT.subtract)(balance, amount)
         assert (seq, after) == (number, balance), chain
-        assert (credit if pays_player else debit) == seat.account_id, chain
+        assert (credit if pays_player else debit) == player.account_id, chain
     account = "select balance, last_seq from account where id = %s"
-    assert world.rows(account, seat.account_id) == [(balance, len(chain))]
+    assert world.rows(account, player.account_id) == [(balance, len(chain))]
     return balance

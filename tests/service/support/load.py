@@ -14,12 +14,12 @@ import httpx
 from tests.service.support.client import encode, pay_in_out_path, read_answer
 from tests.service.support.patience import START
 from tests.service.support.processes import until
-from tests.service.support.world import Seat
+from tests.service.support.world import PlayerSession
 
 #: How long a client waits for an answer (PROTOCOL.md, rule 5); a test fails when none has come.
 PATIENCE_SECONDS = 7.0
 #: Settings for a gateway whose requests have more time than that, where a test is not about time.
-UNHURRIED = {"BETCORE_ANSWER_WITHIN_SECONDS": "30", "BETCORE_APPLY_WITHIN_SECONDS": "25"}
+LONG_TIMEOUTS = {"BETCORE_ANSWER_WITHIN_SECONDS": "30", "BETCORE_APPLY_WITHIN_SECONDS": "25"}
 # A client whose bet was not taken waits a little, as `Retry-After` asks, though not that long.
 _PAUSE_SECONDS = 0.2
 _THREADS = 8
@@ -29,7 +29,7 @@ _THREADS = 8
 class Bet:
     """One PayInOut and every answer to it so far."""
 
-    seat: Seat
+    player: PlayerSession
     stake: Decimal
     win: Decimal
     bet_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -55,8 +55,8 @@ class Bet:
         """
         fields = {"betId": self.bet_id, "betAmount": self.stake, "winAmount": self.win}
         body = encode(fields)
-        path = pay_in_out_path(self.seat.session_id)
-        headers = self.seat.client.headers(body)
+        path = pay_in_out_path(self.player.session_id)
+        headers = self.player.client.headers(body)
         code: int | None = None
         try:
             answer = read_answer(http.post(f"{url}{path}", content=body, headers=headers))
@@ -78,9 +78,11 @@ class Bet:
 class Load:
     """Threads that bet without end, from the start of the `with` block to its end."""
 
-    def __init__(self, seats: Sequence[Seat], urls: Sequence[str], threads: int = _THREADS) -> None:
-        """Each bet is of one of `seats`, sent to one of `urls`; both are read anew each time."""
-        self.seats = seats
+    def __init__(
+        self, players: Sequence[PlayerSession], urls: Sequence[str], threads: int = _THREADS
+    ) -> None:
+        """Each bet is of one of `players`, sent to one of `urls`; both are read anew each time."""
+        self.players = players
         self.urls = urls
         self.bets: list[Bet] = []
         self._ended = threading.Event()
@@ -121,7 +123,7 @@ class Load:
         try:
             with httpx.Client(timeout=PATIENCE_SECONDS) as http:
                 while not self._ended.is_set():
-                    bet = random_bet(chance, chance.choice(self.seats))
+                    bet = random_bet(chance, chance.choice(self.players))
                     self.bets.append(bet)
                     if bet.ask(http, chance.choice(self.urls)) != 1:
                         self._ended.wait(_PAUSE_SECONDS)
@@ -129,11 +131,11 @@ class Load:
             self._errors.append(error)
 
 
-def random_bet(chance: random.Random, seat: Seat) -> Bet:
+def random_bet(chance: random.Random, player: PlayerSession) -> Bet:
     """A new bet of some cents, which wins at times."""
     stake = Decimal(chance.randint(1, 500)).scaleb(-2)
     win = Decimal(chance.choice((0, 0, chance.randint(1, 900)))).scaleb(-2)
-    return Bet(seat, stake, win)
+    return Bet(player, stake, win)
 
 
 def ask(bet: Bet, url: str) -> int | None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.service.support.client import Answer
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 _NAMES = {
     3: "session_closed",
@@ -22,67 +22,73 @@ REASONS = {
 }
 
 
-def close(world: World, seat: Seat) -> None:
-    """Close the seat's session."""
-    world.close_session(seat)
+def close(world: World, player: PlayerSession) -> None:
+    """Close the player's session."""
+    world.close_session(player)
 
 
-def expire(world: World, seat: Seat) -> None:
-    """Let the seat's session run out."""
-    world.execute("update session set expires_at = now() where id = %s", seat.session_id)
+def expire(world: World, player: PlayerSession) -> None:
+    """Let the player's session run out."""
+    world.execute("update session set expires_at = now() where id = %s", player.session_id)
 
 
-def block(world: World, seat: Seat) -> None:
+def block(world: World, player: PlayerSession) -> None:
     """Block the player."""
-    _set_player(world, seat, "blocked")
+    _set_player(world, player, "blocked")
 
 
-def unblock(world: World, seat: Seat) -> None:
+def unblock(world: World, player: PlayerSession) -> None:
     """Let the player play again."""
-    _set_player(world, seat, "active")
+    _set_player(world, player, "active")
 
 
-def suspend(world: World, seat: Seat) -> None:
-    """Suspend the seat's provider."""
-    _set_provider(world, seat, "suspended")
+def suspend(world: World, player: PlayerSession) -> None:
+    """Suspend the player's provider."""
+    _set_provider(world, player, "suspended")
 
 
-def resume(world: World, seat: Seat) -> None:
-    """Let the seat's provider go on."""
-    _set_provider(world, seat, "active")
+def resume(world: World, player: PlayerSession) -> None:
+    """Let the player's provider go on."""
+    _set_provider(world, player, "active")
 
 
-def beside(world: World, seat: Seat, balance: str = "0", **session: Any) -> Seat:
+def beside(
+    world: World, player: PlayerSession, balance: str = "0", **session: Any
+) -> PlayerSession:
     """The same player in a new session of the same provider, with that much deposited more."""
-    [(player,)] = world.rows(
+    [(name,)] = world.rows(
         "select external_id from player join account a on player.id = player_id where a.id = %s",
-        seat.account_id,
+        player.account_id,
     )
-    return world.seat(seat.client, balance, player=player, **session)
+    return world.open_session(player.client, balance, player=name, **session)
 
 
-def bets_of(world: World, seat: Seat) -> list[tuple[Any, ...]]:
-    """State, code, stake and number of transfers of each bet of the seat's provider, in order."""
+def bets_of(world: World, player: PlayerSession) -> list[tuple[Any, ...]]:
+    """State, code, stake and number of transfers of each bet of the player's provider, in order."""
     return world.rows(
         "select state, refused_with, stake, (select count(*) from transfer t where t.bet = b.id)"
         " from bet b join provider p on p.id = b.provider_id where p.counterparty_id = %s"
         " order by b.created_at",
-        seat.client.counterparty_id,
+        player.client.counterparty_id,
     )
 
 
 @contextmanager
 def planted(
-    world: World, seat: Seat, opened_by: str, state: str, amounts: tuple[int | None, int | None]
+    world: World,
+    player: PlayerSession,
+    opened_by: str,
+    state: str,
+    amounts: tuple[int | None, int | None],
 ) -> Iterator[str]:
-    """A bet of the seat's player that is in this state; its `betId`. Gone again afterwards."""
+    """A bet of the player that is in this state; its `betId`. Gone again afterwards."""
     [(row, bet_id)] = world.rows(
         "insert into bet (id, provider_id, bet_id, account_id, session_id, opened_by, state, stake,"
         " win, refused_with) values (nextval('ledger_ids'), %s, gen_random_uuid(), %s, %s, %s, %s,"
         " %s, %s, %s) returning id, bet_id",
-        world.provider_row(seat.client),
-        seat.account_id,
-        seat.session_id,
+        world.provider_row(player.client),
+        player.account_id,
+        player.session_id,
         opened_by,
         state,
         *amounts,
@@ -114,17 +120,17 @@ def assert_refused(answer: Answer, code: int, balance: Any, reason: str | None =
         assert answer.body["balance"] == Decimal(balance)
 
 
-def _set_player(world: World, seat: Seat, status: str) -> None:
+def _set_player(world: World, player: PlayerSession, status: str) -> None:
     world.execute(
         "update player set status = %s where id = (select player_id from account where id = %s)",
         status,
-        seat.account_id,
+        player.account_id,
     )
 
 
-def _set_provider(world: World, seat: Seat, status: str) -> None:
+def _set_provider(world: World, player: PlayerSession, status: str) -> None:
     world.execute(
         "update provider set status = %s where counterparty_id = %s",
         status,
-        seat.client.counterparty_id,
+        player.client.counterparty_id,
     )

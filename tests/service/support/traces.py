@@ -1,11 +1,11 @@
 """What a refused request may have left behind: nothing, but for its nonce."""
 
 from broker.keys import OURS, nonce_key
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 
-def assert_no_trace(world: World, seat: Seat, *nonces: str) -> None:
-    """No bet of the seat's provider, no transfer but its deposit, no job, no lane.
+def assert_no_trace(world: World, player: PlayerSession, *nonces: str) -> None:
+    """No bet of the player's provider, no transfer but its deposit, no job, no lane.
 
     Of the provider's nonces exactly these are burnt.
     """
@@ -13,13 +13,13 @@ def assert_no_trace(world: World, seat: Seat, *nonces: str) -> None:
         "select p.id, (select count(*) from bet where provider_id = p.id),"
         " (select count(*) from transfer where account = %s and kind <> 'deposit')"
         " from provider p where counterparty_id = %s",
-        seat.account_id,
-        seat.client.counterparty_id,
+        player.account_id,
+        player.client.counterparty_id,
     )
     assert (bets, transfers) == (0, 0)
     assert burnt(world, provider) == {nonce_key(provider, nonce) for nonce in nonces}
-    assert world.redis.keys(f"*:{seat.account_id}-*") == []  # jobs, their results, executions
-    assert not world.redis.exists(f"{OURS}:lane:{seat.account_id}")
+    assert world.redis.keys(f"*:{player.account_id}-*") == []  # jobs, their results, executions
+    assert not world.redis.exists(f"{OURS}:lane:{player.account_id}")
 
 
 def burnt(world: World, provider: int) -> set[str]:

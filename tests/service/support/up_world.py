@@ -95,7 +95,7 @@ class Running:
 
 
 #: What a busy machine may take for a bet, and that no bet is refused for it.
-_UNHURRIED = {
+_LONG_TIMEOUTS = {
     "BETCORE_ANSWER_WITHIN_SECONDS": "50",
     "BETCORE_APPLY_WITHIN_SECONDS": "45",
     "BETCORE_QUEUE_WAIT_MAX_SECONDS": "3600",
@@ -109,7 +109,7 @@ class Up(Running):
     def __init__(self, cwd: Path, *options: str, **env: str) -> None:
         self.data = cwd / "data"
         free = ("--port", "0", "--dashboard-port", "0", "--data-dir", "data")
-        super().__init__(cwd, "up", *free, *options, **_UNHURRIED | env)
+        super().__init__(cwd, "up", *free, *options, **_LONG_TIMEOUTS | env)
 
     @property
     def url(self) -> str:

@@ -26,8 +26,8 @@ from tests.service.support.processes import GatewayProcess, WorkerProcess, until
 
 
 @dataclass(frozen=True)
-class Seat:
-    """A player in a session of a provider."""
+class PlayerSession:
+    """A session of a player at a provider, with the client that plays in it."""
 
     client: ProviderClient
     session_id: str
@@ -98,7 +98,7 @@ class World:
         self.processes.callback(client.http.close)
         return client
 
-    def seat(
+    def open_session(
         self,
         client: ProviderClient,
         balance: str | Decimal = "1000",
@@ -108,8 +108,8 @@ class World:
         min_bet: str | None = None,
         max_bet: str | None = None,
         lasts: timedelta = timedelta(hours=4),
-    ) -> Seat:
-        """A player (a new one unless named) with a session and that much deposited."""
+    ) -> PlayerSession:
+        """A session of a player (a new one unless named), with that much deposited."""
         opening = Opening(
             counterparty_id=client.counterparty_id,
             currency=currency,
@@ -124,12 +124,12 @@ class World:
             outcome = self.ledger.apply([deposit], lambda _: True, 5)[0]
             assert outcome is not None
             assert outcome.code == 1
-        return Seat(client, opened.session_id, opened.account_id)
+        return PlayerSession(client, opened.session_id, opened.account_id)
 
-    def close_session(self, seat: Seat) -> None:
+    def close_session(self, player: PlayerSession) -> None:
         """Close a session, now."""
         with operation(self.operator_url, keys.AUTHOR) as database:
-            close_session(database, seat.session_id)
+            close_session(database, player.session_id)
 
     def currency(self, code: str, decimals: int) -> str:
         """A currency with that many decimals."""
@@ -149,9 +149,9 @@ class World:
         """The rows of a query."""
         return self._ask(query, values).fetchall()
 
-    def balance(self, seat: Seat) -> Decimal:
+    def balance(self, player: PlayerSession) -> Decimal:
         """The balance of a player's account, from the table."""
-        found = self.rows("select balance from account where id = %s", seat.account_id)[0][0]
+        found = self.rows("select balance from account where id = %s", player.account_id)[0][0]
         assert isinstance(found, Decimal)
         return found
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from tests.service.support.bodies import assert_refused, assert_taken, body
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 # Other things than numbers, and what only some readers of JSON take for one.
 NO_NUMBERS = "NaN Infinity -Infinity true false null {} [1] 01 1. .5 +1 0x1 1e 1_0 1,0 \u0663 ''"
@@ -40,21 +40,21 @@ def shown(spelling: str) -> str:
 
 @pytest.mark.parametrize("spelling", NO_AMOUNTS, ids=shown)
 def test_what_is_no_amount_is_refused_as_a_stake_and_as_a_win(
-    world: World, seat: Seat, spelling: str
+    world: World, player: PlayerSession, spelling: str
 ) -> None:
-    assert_refused(world, seat, body(betAmount=spelling), body(winAmount=spelling))
+    assert_refused(world, player, body(betAmount=spelling), body(winAmount=spelling))
 
 
 @pytest.mark.parametrize("spelling", ["NaN", "-1", "-0", "true", "[]", '""', '" 1"', '"1e31"'])
-def test_what_is_no_odd_is_refused(world: World, seat: Seat, spelling: str) -> None:
-    assert_refused(world, seat, body(winOdd=spelling))
+def test_what_is_no_odd_is_refused(world: World, player: PlayerSession, spelling: str) -> None:
+    assert_refused(world, player, body(winOdd=spelling))
 
 
 @pytest.mark.parametrize("missing", ["betId", "betAmount", "winAmount"])
 def test_a_required_field_that_is_missing_is_refused(
-    world: World, seat: Seat, missing: str
+    world: World, player: PlayerSession, missing: str
 ) -> None:
-    assert_refused(world, seat, body().replace(missing.encode(), b"unknown"))
+    assert_refused(world, player, body().replace(missing.encode(), b"unknown"))
 
 
 @pytest.mark.parametrize(
@@ -84,26 +84,30 @@ def test_a_required_field_that_is_missing_is_refused(
     ids=shown,
 )
 def test_an_amount_is_booked_to_the_last_digit_however_it_is_written(
-    world: World, seat: Seat, spelling: str, amount: str
+    world: World, player: PlayerSession, spelling: str, amount: str
 ) -> None:
-    assert_taken(seat, body(betId='"stake"', betAmount=spelling))
-    answer = assert_taken(seat, body(betId='"win"', betAmount="0", winAmount=spelling, winOdd="3"))
+    assert_taken(player, body(betId='"stake"', betAmount=spelling))
+    answer = assert_taken(
+        player, body(betId='"win"', betAmount="0", winAmount=spelling, winOdd="3")
+    )
 
     assert answer.body["balance"] == Decimal(1000)
     assert world.rows(
         "select kind, amount from transfer where account = %s and amount > 0 and kind <> 'deposit'"
         " order by account_seq",
-        seat.account_id,
+        player.account_id,
     ) == [(kind, Decimal(amount)) for kind in ("stake", "win") if Decimal(amount)]
 
 
 @pytest.mark.parametrize("spelling", ["999999999999999.99", '"999999999999999.990"'])
-def test_an_amount_just_below_the_limit_is_taken(world: World, seat: Seat, spelling: str) -> None:
-    won = assert_taken(seat, body(betId='"win"', betAmount="0", winAmount=spelling))
-    lost = assert_taken(seat, body(betId='"stake"', betAmount=spelling))
+def test_an_amount_just_below_the_limit_is_taken(
+    world: World, player: PlayerSession, spelling: str
+) -> None:
+    won = assert_taken(player, body(betId='"win"', betAmount="0", winAmount=spelling))
+    lost = assert_taken(player, body(betId='"stake"', betAmount=spelling))
 
     assert won.body["balance"] == Decimal("1000000000000999.99")
-    assert lost.body["balance"] == world.balance(seat) == Decimal(1000)
+    assert lost.body["balance"] == world.balance(player) == Decimal(1000)
 
 
 @pytest.mark.parametrize(
@@ -115,20 +119,22 @@ def test_every_currency_takes_its_smallest_unit_and_nothing_smaller(
 ) -> None:
     if currency.startswith("D"):
         currency = world.currency(f"TEST{decimals}", decimals)
-    seat = world.seat(world.provider(), currency=currency)
+    player = world.open_session(world.provider(), currency=currency)
     unit, less = Decimal(f"1e-{decimals}"), Decimal(f"1e-{decimals + 1}")
 
-    assert_refused(world, seat, body(betAmount=f"{quote}{less:f}{quote}"))
-    answer = assert_taken(seat, body(betAmount=f"{quote}{unit:f}{quote}", winAmount="0.00"))
+    assert_refused(world, player, body(betAmount=f"{quote}{less:f}{quote}"))
+    answer = assert_taken(player, body(betAmount=f"{quote}{unit:f}{quote}", winAmount="0.00"))
 
-    assert answer.body["balance"] == world.balance(seat) == Decimal(1000) - unit
+    assert answer.body["balance"] == world.balance(player) == Decimal(1000) - unit
 
 
 @pytest.mark.parametrize("spelling", ["1.000000000000000001", '"11.05"', "0", "null"])
-def test_an_odd_is_kept_to_the_last_digit(world: World, seat: Seat, spelling: str) -> None:
-    assert_taken(seat, body(winOdd=spelling))
+def test_an_odd_is_kept_to_the_last_digit(
+    world: World, player: PlayerSession, spelling: str
+) -> None:
+    assert_taken(player, body(winOdd=spelling))
 
     [(odd,)] = world.rows(
-        "select odd from bet where provider_id = %s", world.provider_row(seat.client)
+        "select odd from bet where provider_id = %s", world.provider_row(player.client)
     )
     assert odd == (None if spelling == "null" else Decimal(spelling.strip('"')))

@@ -15,7 +15,7 @@ from tests.service.support.patience import wait_for_quiet
 from tests.service.support.processes import until
 from tests.service.support.raw import ask, conversation, request
 from tests.service.support.traces import assert_no_trace, remember_long
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 NAMES = {
     "counterparty": "X-Counterparty-Id",
@@ -28,8 +28,8 @@ BODY = encode({"betId": "a", "betAmount": 1, "winAmount": 0})
 Pairs = list[tuple[str | bytes, str | bytes]]
 
 
-def send(seat: Seat, headers: Pairs, body: bytes = BODY) -> Answer:
-    return ask(seat.client.url, request(pay_in_out_path(seat.session_id), body, headers))
+def send(player: PlayerSession, headers: Pairs, body: bytes = BODY) -> Answer:
+    return ask(player.client.url, request(pay_in_out_path(player.session_id), body, headers))
 
 
 def assert_unauthorized(answer: Answer) -> None:
@@ -38,47 +38,47 @@ def assert_unauthorized(answer: Answer) -> None:
     assert set(answer.body) <= {"_responseCode", "error", "message", "requestId"}
 
 
-def refused_without_trace(world: World, seat: Seat, headers: Pairs) -> None:
-    answer = send(seat, headers)
+def refused_without_trace(world: World, player: PlayerSession, headers: Pairs) -> None:
+    answer = send(player, headers)
 
     assert_unauthorized(answer)
-    assert_no_trace(world, seat)
+    assert_no_trace(world, player)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_request_without_one_of_the_four_headers_is_refused(
-    world: World, seat: Seat, name: str
+    world: World, player: PlayerSession, name: str
 ) -> None:
-    refused_without_trace(world, seat, [*seat.client.headers(BODY, **{name: None}).items()])
+    refused_without_trace(world, player, [*player.client.headers(BODY, **{name: None}).items()])
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("first", ["the same", "another", "none"])
 def test_a_header_given_twice_is_refused_even_if_one_is_right(
-    world: World, seat: Seat, name: str, first: str
+    world: World, player: PlayerSession, name: str, first: str
 ) -> None:
-    headers = seat.client.headers(BODY)
+    headers = player.client.headers(BODY)
     right = headers.pop(NAMES[name])
     other = {"the same": right, "another": right[:-1] + "0", "none": ""}[first]
     pair: Pairs = [(NAMES[name], right), (NAMES[name].lower(), other)]
 
-    refused_without_trace(world, seat, [*headers.items(), *pair])
-    refused_without_trace(world, seat, [*pair[::-1], *headers.items()])
+    refused_without_trace(world, player, [*headers.items(), *pair])
+    refused_without_trace(world, player, [*pair[::-1], *headers.items()])
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("strange", [b"\xe9", "é".encode(), "٣".encode(), b"\xff\xfe", b"\x80"])
 def test_a_header_that_is_not_ascii_is_refused(
-    world: World, seat: Seat, name: str, strange: bytes
+    world: World, player: PlayerSession, name: str, strange: bytes
 ) -> None:
-    headers: Pairs = [*seat.client.headers(BODY).items()]
+    headers: Pairs = [*player.client.headers(BODY).items()]
     changed = [
         (key, value[:-1].encode() + strange if key == NAMES[name] else value)
         for key, value in headers
         if isinstance(value, str)
     ]
 
-    refused_without_trace(world, seat, [*changed])
+    refused_without_trace(world, player, [*changed])
 
 
 MALFORMED: dict[str, tuple[str, Callable[[str], str]]] = {
@@ -118,93 +118,102 @@ MALFORMED: dict[str, tuple[str, Callable[[str], str]]] = {
 
 @pytest.mark.parametrize(("name", "change"), MALFORMED.values(), ids=MALFORMED)
 def test_a_header_of_another_form_is_refused_even_if_it_is_signed(
-    world: World, seat: Seat, name: str, change: Callable[[str], str]
+    world: World, player: PlayerSession, name: str, change: Callable[[str], str]
 ) -> None:
-    right = seat.client.headers(BODY)[NAMES[name]]
+    right = player.client.headers(BODY)[NAMES[name]]
 
-    headers = seat.client.headers(BODY, **{name: change(right)})
+    headers = player.client.headers(BODY, **{name: change(right)})
 
-    refused_without_trace(world, seat, [*headers.items()])
+    refused_without_trace(world, player, [*headers.items()])
 
 
 @pytest.mark.parametrize("seconds", [-31, 31, -86_400, 86_400])
 def test_a_clock_more_than_thirty_seconds_away_is_refused(
-    world: World, seat: Seat, seconds: int
+    world: World, player: PlayerSession, seconds: int
 ) -> None:
     remember_long(world)
     stamp = str(int((time.time() + seconds) * 1000))
 
-    refused_without_trace(world, seat, [*seat.client.headers(BODY, timestamp=stamp).items()])
+    refused_without_trace(world, player, [*player.client.headers(BODY, timestamp=stamp).items()])
 
 
 @pytest.mark.parametrize("seconds", [-29, 29])
 def test_a_clock_less_than_thirty_seconds_away_is_fine(
-    world: World, seat: Seat, seconds: int
+    world: World, player: PlayerSession, seconds: int
 ) -> None:
     remember_long(world)
     stamp = str(int((time.time() + seconds) * 1000))
 
-    answer = send(seat, [*seat.client.headers(BODY, timestamp=stamp).items()])
+    answer = send(player, [*player.client.headers(BODY, timestamp=stamp).items()])
 
     assert (answer.status, answer.code) == (200, 1)
 
 
 @pytest.mark.parametrize("altered", [BODY.replace(b"1", b"2"), BODY + b" ", b"", BODY[:-1], b"{}"])
-def test_a_body_altered_after_signing_is_refused(world: World, seat: Seat, altered: bytes) -> None:
-    answer = send(seat, [*seat.client.headers(BODY).items()], altered)
+def test_a_body_altered_after_signing_is_refused(
+    world: World, player: PlayerSession, altered: bytes
+) -> None:
+    answer = send(player, [*player.client.headers(BODY).items()], altered)
 
     assert_unauthorized(answer)
-    assert_no_trace(world, seat)
+    assert_no_trace(world, player)
 
 
-def test_the_secret_of_another_provider_or_of_none_signs_nothing(world: World, seat: Seat) -> None:
-    own = seat.client
+def test_the_secret_of_another_provider_or_of_none_signs_nothing(
+    world: World, player: PlayerSession
+) -> None:
+    own = player.client
     for secret in (world.provider().secret, own.secret[:-1], own.secret + "=", own.secret.lower()):
         stranger = ProviderClient(own.url, own.counterparty_id, secret, own.http)
 
-        refused_without_trace(world, seat, [*stranger.headers(BODY).items()])
+        refused_without_trace(world, player, [*stranger.headers(BODY).items()])
 
 
-def test_a_provider_that_does_not_exist_leaves_nothing_in_redis(world: World, seat: Seat) -> None:
+def test_a_provider_that_does_not_exist_leaves_nothing_in_redis(
+    world: World, player: PlayerSession
+) -> None:
     nonce = secrets.token_hex(16)
-    stranger = ProviderClient(seat.client.url, "nobody", "nobody's secret", seat.client.http)
+    stranger = ProviderClient(player.client.url, "nobody", "nobody's secret", player.client.http)
 
-    refused_without_trace(world, seat, [*stranger.headers(BODY, nonce=nonce).items()])
+    refused_without_trace(world, player, [*stranger.headers(BODY, nonce=nonce).items()])
 
     assert world.redis.keys(f"*{nonce}*") == []
 
 
 def test_a_secret_that_was_added_counts_at_once_and_the_first_still_does(
-    world: World, seat: Seat
+    world: World, player: PlayerSession
 ) -> None:
     for number in range(3):
         with operation(world.urls.database, keys.AUTHOR) as database:
-            _, secret = add_secret(database, seat.client.counterparty_id, keys.CIPHER)
-        for known in (secret, seat.client.secret):
+            _, secret = add_secret(database, player.client.counterparty_id, keys.CIPHER)
+        for known in (secret, player.client.secret):
             client = ProviderClient(
-                world.gateways[number % 2].url, seat.client.counterparty_id, known, seat.client.http
+                world.gateways[number % 2].url,
+                player.client.counterparty_id,
+                known,
+                player.client.http,
             )
             answer = client.pay_in_out(
-                seat.session_id, betId=f"{number}{known}", betAmount=1, winAmount=0
+                player.session_id, betId=f"{number}{known}", betAmount=1, winAmount=0
             )
             assert (answer.status, answer.code) == (200, 1)
 
 
 def test_a_revoked_secret_is_refused_within_two_seconds_by_every_gateway(
-    world: World, seat: Seat
+    world: World, player: PlayerSession
 ) -> None:
     clients = [
         ProviderClient(
-            gateway.url, seat.client.counterparty_id, seat.client.secret, seat.client.http
+            gateway.url, player.client.counterparty_id, player.client.secret, player.client.http
         )
         for gateway in world.gateways
     ]
-    path = pay_in_out_path(seat.session_id)
+    path = pay_in_out_path(player.session_id)
     assert [client.post(path, b"{}").code for client in clients] == [2, 2]
     wait_for_quiet()
     world.execute(
         "update provider_secret set revoked_at = now() where provider_id = %s",
-        world.provider_row(seat.client),
+        world.provider_row(player.client),
     )
     revoked = time.monotonic()
 
@@ -215,8 +224,8 @@ def test_a_revoked_secret_is_refused_within_two_seconds_by_every_gateway(
         assert_unauthorized(client.post(path, BODY))
 
 
-def test_all_failures_of_authentication_look_the_same_from_outside(seat: Seat) -> None:
-    own, nonce = seat.client, secrets.token_hex(16)
+def test_all_failures_of_authentication_look_the_same_from_outside(player: PlayerSession) -> None:
+    own, nonce = player.client, secrets.token_hex(16)
     stranger = ProviderClient(own.url, "nobody", own.secret, own.http)
     guesser = ProviderClient(own.url, own.counterparty_id, "wrong", own.http)
     late = str(int((time.time() - 31) * 1000))
@@ -237,7 +246,7 @@ def test_all_failures_of_authentication_look_the_same_from_outside(seat: Seat) -
     texts = []
     for headers, body in refused:
         with conversation(own.url) as talk:
-            talk.send(request(pay_in_out_path(seat.session_id), body, headers))
+            talk.send(request(pay_in_out_path(player.session_id), body, headers))
             response = talk.response()
         kept = {name: value for name, value in response.headers.items() if name != "date"}
         texts.append((response.status_code, kept, response.text))

@@ -18,11 +18,11 @@ from tests.service.support.audit import (
     assert_chains_are_whole,
     assert_nothing_left,
 )
-from tests.service.support.breakable import locked
-from tests.service.support.load import UNHURRIED, Bet, random_bet
+from tests.service.support.faults import locked
+from tests.service.support.load import LONG_TIMEOUTS, Bet, random_bet
 from tests.service.support.patience import SOON
 from tests.service.support.processes import until
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 _INSUFFICIENT_FUNDS, _CONFLICT = 4, 7
 
@@ -34,7 +34,7 @@ def busy_world() -> Iterator[World]:
         world = World(urls)
         try:
             for _ in range(2):
-                world.gateway(**UNHURRIED)
+                world.gateway(**LONG_TIMEOUTS)
             workers = [world.worker() for _ in range(3)]
             yield world
             # Lanes go on by themselves: the sweeper is for accidents, and there were none.
@@ -44,8 +44,8 @@ def busy_world() -> Iterator[World]:
 
 
 def test_fifty_copies_of_one_bet_settle_once_and_all_get_its_ids(busy_world: World) -> None:
-    seat = busy_world.seat(busy_world.provider(), "100")
-    copies = [Bet(seat, Decimal("2.5"), Decimal(1), bet_id="one") for _ in range(50)]
+    player = busy_world.open_session(busy_world.provider(), "100")
+    copies = [Bet(player, Decimal("2.5"), Decimal(1), bet_id="one") for _ in range(50)]
 
     assert at_once(busy_world, copies) == [1] * len(copies)
     assert len({copy.ids for copy in copies}) == 1
@@ -59,17 +59,17 @@ def test_bets_of_one_player_are_applied_in_the_order_of_admission_and_hold_nobod
     busy_world: World,
 ) -> None:
     client = busy_world.provider()
-    seat = busy_world.seat(client, "100")
-    hot = [Bet(seat, Decimal(1), Decimal(0)) for _ in range(200)]
-    others = [Bet(busy_world.seat(client, "1"), Decimal(1), Decimal(0)) for _ in range(20)]
+    player = busy_world.open_session(client, "100")
+    hot = [Bet(player, Decimal(1), Decimal(0)) for _ in range(200)]
+    others = [Bet(busy_world.open_session(client, "1"), Decimal(1), Decimal(0)) for _ in range(20)]
 
     with ThreadPoolExecutor(1) as sender:
-        with locked(busy_world, seat.account_id):
+        with locked(busy_world, player.account_id):
             asked = sender.submit(at_once, busy_world, hot, _INSUFFICIENT_FUNDS)
-            until(lambda: len(lane(busy_world, seat)) == len(hot))
-            admitted = lane(busy_world, seat)
+            until(lambda: len(lane(busy_world, player)) == len(hot))
+            admitted = lane(busy_world, player)
             assert at_once(busy_world, others) == [1] * len(others)
-            assert lane(busy_world, seat) == admitted
+            assert lane(busy_world, player) == admitted
         codes = {bet.bet_id: code for bet, code in zip(hot, asked.result(), strict=True)}
 
     covered = 100  # of the player's money
@@ -80,10 +80,10 @@ def test_bets_of_one_player_are_applied_in_the_order_of_admission_and_hold_nobod
         for (bet_id,) in busy_world.rows(
             "select b.bet_id from transfer t join bet b on b.id = t.bet where t.kind = 'stake'"
             " and t.account = %s order by t.account_seq",
-            seat.account_id,
+            player.account_id,
         )
     ] == admitted[:covered]
-    assert busy_world.balance(seat) == 0
+    assert busy_world.balance(player) == 0
     assert_nothing_left(busy_world)
     assert_chains_are_whole(busy_world)
 
@@ -92,11 +92,11 @@ def test_two_players_who_name_one_bet_at_once_get_one_yes_and_one_conflict(
     busy_world: World,
 ) -> None:
     client = busy_world.provider()
-    seats = [busy_world.seat(client, "100") for _ in range(2)]
+    players = [busy_world.open_session(client, "100") for _ in range(2)]
     rivals = [
-        Bet(seat, Decimal(2), Decimal(1), bet_id=f"bet {number}")
+        Bet(player, Decimal(2), Decimal(1), bet_id=f"bet {number}")
         for number in range(25)
-        for seat in seats
+        for player in players
     ]
 
     codes = at_once(busy_world, rivals, _CONFLICT)
@@ -113,7 +113,7 @@ def test_mixed_players_repeats_and_conflicts_keep_every_chain_of_balances_whole(
     busy_world: World,
 ) -> None:
     client = busy_world.provider()
-    seats = [busy_world.seat(client, "10000") for _ in range(8)]
+    players = [busy_world.open_session(client, "10000") for _ in range(8)]
     done: list[Bet] = []
 
     def play(number: int) -> None:
@@ -123,17 +123,17 @@ def test_mixed_players_repeats_and_conflicts_keep_every_chain_of_balances_whole(
                 url = chance.choice(busy_world.gateways).url
                 known = chance.choice(done) if done and chance.random() < 0.5 else None
                 if known is None:
-                    bet = random_bet(chance, chance.choice(seats))
+                    bet = random_bet(chance, chance.choice(players))
                     assert bet.ask(http, url) == 1
                     done.append(bet)
                 elif chance.random() < 0.5:
                     assert known.ask(http, url) == 1
                 else:
-                    another = another_of_that_name(chance, known, seats)
+                    another = another_of_that_name(chance, known, players)
                     assert another.ask(http, url, _CONFLICT) == _CONFLICT
 
-    with ThreadPoolExecutor(12) as players:
-        list(players.map(play, range(12)))
+    with ThreadPoolExecutor(12) as threads:
+        list(threads.map(play, range(12)))
 
     assert_nothing_left(busy_world)
     assert_applied_once(busy_world, done)
@@ -141,13 +141,15 @@ def test_mixed_players_repeats_and_conflicts_keep_every_chain_of_balances_whole(
     assert_chains_are_whole(busy_world)
 
 
-def another_of_that_name(chance: random.Random, known: Bet, seats: Sequence[Seat]) -> Bet:
+def another_of_that_name(
+    chance: random.Random, known: Bet, players: Sequence[PlayerSession]
+) -> Bet:
     """A bet with the `betId` of a known one that is not the same: other amounts, or player."""
     if chance.random() < 0.5:
         changed = chance.choice((Decimal("0.01"), Decimal(1)))
-        return Bet(known.seat, known.stake + changed, known.win, bet_id=known.bet_id)
-    seat = chance.choice([seat for seat in seats if seat is not known.seat])
-    return Bet(seat, known.stake, known.win, bet_id=known.bet_id)
+        return Bet(known.player, known.stake + changed, known.win, bet_id=known.bet_id)
+    player = chance.choice([player for player in players if player is not known.player])
+    return Bet(player, known.stake, known.win, bet_id=known.bet_id)
 
 
 def at_once(world: World, bets: Sequence[Bet], *also: int) -> list[int | None]:
@@ -167,9 +169,9 @@ def at_once(world: World, bets: Sequence[Bet], *also: int) -> list[int | None]:
         return list(all_.map(send, bets, urls))
 
 
-def lane(world: World, seat: Seat) -> list[str]:
+def lane(world: World, player: PlayerSession) -> list[str]:
     """The `betId`s that wait in a player's lane, in the order of admission."""
-    ids = world.redis.lrange(f"betcore:lane:{seat.account_id}", 0, -1)
+    ids = world.redis.lrange(f"betcore:lane:{player.account_id}", 0, -1)
     with world.redis.pipeline(transaction=False) as pipeline:
         for id_ in ids:
             pipeline.hget(f"rq:job:{id_.decode()}", "data")

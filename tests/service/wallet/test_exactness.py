@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 #: A currency for each number of decimals; the last one is no country's.
 CURRENCIES = {"JPY": 0, "EUR": 2, "KWD": 3, "EXACT": 8}
@@ -25,17 +25,19 @@ def unit(currency: str) -> Decimal:
     return Decimal(1).scaleb(-CURRENCIES[currency])
 
 
-def ask(seat: Seat, call: str, bet_id: str, **spelled: str) -> dict[str, Any]:
+def ask(player: PlayerSession, call: str, bet_id: str, **spelled: str) -> dict[str, Any]:
     """The answer to a call whose amounts stand in the body exactly as they are spelled here."""
     members = [f'"betId":"{bet_id}"', *(f'"{name}":{text}' for name, text in spelled.items())]
     body = ("{" + ",".join(members) + "}").encode()
-    url = f"{seat.client.url}/v1/sessions/{seat.session_id}/bets/{call}"
-    return exact(seat.client.http.post(url, content=body, headers=seat.client.headers(body)).text)
-
-
-def look(seat: Seat, path: str) -> dict[str, Any]:
+    url = f"{player.client.url}/v1/sessions/{player.session_id}/bets/{call}"
     return exact(
-        seat.client.http.get(seat.client.url + path, headers=seat.client.headers(b"")).text
+        player.client.http.post(url, content=body, headers=player.client.headers(body)).text
+    )
+
+
+def look(player: PlayerSession, path: str) -> dict[str, Any]:
+    return exact(
+        player.client.http.get(player.client.url + path, headers=player.client.headers(b"")).text
     )
 
 
@@ -50,17 +52,17 @@ def exact(text: str) -> dict[str, Any]:
     return read
 
 
-def rich(world: World, currency: str) -> Seat:
+def rich(world: World, currency: str) -> PlayerSession:
     """A player with ten times the greatest amount and one unit, in that currency."""
     if currency == "EXACT":
         world.currency(currency, CURRENCIES[currency])
-    seat = world.seat(world.provider(), LIMIT - unit(currency), currency=currency)
+    player = world.open_session(world.provider(), LIMIT - unit(currency), currency=currency)
     for _ in range(9):
-        ask(seat, "pay-in-out", uuid.uuid4().hex, betAmount="0", winAmount=f"{LIMIT - 1}")
+        ask(player, "pay-in-out", uuid.uuid4().hex, betAmount="0", winAmount=f"{LIMIT - 1}")
     last = 9 + 2 * unit(currency)
-    ask(seat, "pay-in-out", uuid.uuid4().hex, betAmount="0", winAmount=f'"{last}"')
-    assert world.balance(seat) == 10 * LIMIT + unit(currency)
-    return seat
+    ask(player, "pay-in-out", uuid.uuid4().hex, betAmount="0", winAmount=f'"{last}"')
+    assert world.balance(player) == 10 * LIMIT + unit(currency)
+    return player
 
 
 @st.composite
@@ -89,8 +91,8 @@ def amounts(currency: str) -> st.SearchStrategy[Decimal]:
 @pytest.mark.parametrize("currency", CURRENCIES)
 def test_what_goes_in_comes_out_to_the_last_digit(world: World, currency: str) -> None:
     world.wait_for_memory()
-    seat = rich(world, currency)
-    before = world.balance(seat)
+    player = rich(world, currency)
+    before = world.balance(player)
 
     @examples(25)
     @given(st.data(), amounts(currency), amounts(currency))
@@ -98,27 +100,27 @@ def test_what_goes_in_comes_out_to_the_last_digit(world: World, currency: str) -
         bet_id = uuid.uuid4().hex
         stake_text, win_text = data.draw(spelled(stake)), data.draw(spelled(win))
 
-        taken = ask(seat, "pay-in", bet_id, betAmount=stake_text)
+        taken = ask(player, "pay-in", bet_id, betAmount=stake_text)
         assert taken["balance"] == before - stake
-        paid = ask(seat, "pay-out", bet_id, winAmount=win_text)
+        paid = ask(player, "pay-out", bet_id, winAmount=win_text)
         assert paid["balance"] == before - stake + win
-        status = look(seat, f"/v1/bets?betId={bet_id}")
+        status = look(player, f"/v1/bets?betId={bet_id}")
         assert (status["betAmount"], status["winAmount"]) == (stake, win)
-        asked = look(seat, f"/v1/sessions/{seat.session_id}/balance")
-        assert asked["balance"] == world.balance(seat) == paid["balance"]
-        again = ask(seat, "pay-out", bet_id, winAmount=data.draw(spelled(win)))
+        asked = look(player, f"/v1/sessions/{player.session_id}/balance")
+        assert asked["balance"] == world.balance(player) == paid["balance"]
+        again = ask(player, "pay-out", bet_id, winAmount=data.draw(spelled(win)))
         assert again == paid
-        assert ask(seat, "refund", bet_id)["balance"] == before
+        assert ask(player, "refund", bet_id)["balance"] == before
 
         for_both = {"betAmount": data.draw(spelled(stake)), "winAmount": data.draw(spelled(win))}
-        one_step = ask(seat, "pay-in-out", f"{bet_id} once", **for_both)
+        one_step = ask(player, "pay-in-out", f"{bet_id} once", **for_both)
         assert one_step["balance"] == before - stake + win
-        assert ask(seat, "refund", f"{bet_id} once")["balance"] == before
+        assert ask(player, "refund", f"{bet_id} once")["balance"] == before
 
     comes_out()
     assert (
         world.rows(
-            "select state from bet where state = 'open' and account_id = %s", seat.account_id
+            "select state from bet where state = 'open' and account_id = %s", player.account_id
         )
         == []
     )
@@ -128,12 +130,12 @@ def test_what_goes_in_comes_out_to_the_last_digit(world: World, currency: str) -
 def test_amounts_go_up_to_the_limit_less_the_smallest_unit_and_balances_far_above(
     world: World, currency: str
 ) -> None:
-    seat = rich(world, currency)
-    greatest, start = LIMIT - unit(currency), world.balance(seat)
+    player = rich(world, currency)
+    greatest, start = LIMIT - unit(currency), world.balance(player)
 
-    won = ask(seat, "pay-in-out", "won", betAmount="0", winAmount=f"{greatest}")
-    lost = ask(seat, "pay-in", "lost", betAmount=f'"{greatest}"')
-    least = ask(seat, "pay-in", "least", betAmount=f'"{unit(currency):f}"')
+    won = ask(player, "pay-in-out", "won", betAmount="0", winAmount=f"{greatest}")
+    lost = ask(player, "pay-in", "lost", betAmount=f'"{greatest}"')
+    least = ask(player, "pay-in", "least", betAmount=f'"{unit(currency):f}"')
 
     assert won["balance"] == start + greatest > 10 * LIMIT
     assert lost["balance"] == start
@@ -147,28 +149,28 @@ def test_the_limit_itself_and_less_than_the_smallest_unit_are_refused_and_move_n
 ) -> None:
     if currency == "EXACT":
         world.currency(currency, CURRENCIES[currency])
-    seat = world.seat(world.provider(), "10", currency=currency)
-    ask(seat, "pay-in", "open", betAmount="1")
+    player = world.open_session(world.provider(), "10", currency=currency)
+    ask(player, "pay-in", "open", betAmount="1")
 
     for refused in (LIMIT, unit(currency) / 10, unit(currency) / 10 + 1, Decimal("1e30")):
         for text in (f"{refused:f}", f"{refused:e}"):
             amount = f"{quote}{text}{quote}"
-            assert ask(seat, "pay-in", "a", betAmount=amount)["_responseCode"] == 2
-            assert ask(seat, "pay-out", "open", winAmount=amount)["_responseCode"] == 2
+            assert ask(player, "pay-in", "a", betAmount=amount)["_responseCode"] == 2
+            assert ask(player, "pay-out", "open", winAmount=amount)["_responseCode"] == 2
             for stake, win in ((amount, "0"), ("0", amount)):
-                both = ask(seat, "pay-in-out", "b", betAmount=stake, winAmount=win)
+                both = ask(player, "pay-in-out", "b", betAmount=stake, winAmount=win)
                 assert both["_responseCode"] == 2
 
-    rows = world.rows("select bet_id, state from bet where account_id = %s", seat.account_id)
+    rows = world.rows("select bet_id, state from bet where account_id = %s", player.account_id)
     assert rows == [("open", "open")]
-    assert world.balance(seat) == 9
+    assert world.balance(player) == 9
 
 
 def test_the_balance_in_a_refusal_is_as_exact_as_in_an_answer(world: World) -> None:
     world.currency("EXACT", CURRENCIES["EXACT"])
-    seat = world.seat(world.provider(), "123456789012345.00000001", currency="EXACT")
+    player = world.open_session(world.provider(), "123456789012345.00000001", currency="EXACT")
 
-    refusal = ask(seat, "pay-in", "a", betAmount="123456789012345.00000002")
+    refusal = ask(player, "pay-in", "a", betAmount="123456789012345.00000002")
 
     assert refusal["_responseCode"] == 4
     assert refusal["balance"] == Decimal("123456789012345.00000001")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.service.support.bet_rows import CALLS, RECORDED, STAKE, WIN, bet_in, follow
-from tests.service.support.breakable import locked
+from tests.service.support.faults import locked
 from tests.service.support.processes import until
 from tests.service.support.refusals import (
     assert_refused,
@@ -21,7 +21,7 @@ from tests.service.support.refusals import (
     expire,
     suspend,
 )
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import assert_names_its_transfers, ids_of
 
 # For each row and call: code, state and what the balance changes by, first with the same data, then
@@ -80,34 +80,34 @@ def memory(world: World) -> None:
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("row", TABLE)
 def test_each_call_does_to_a_bet_in_each_row_what_the_table_says(
-    world: World, seat: Seat, row: str, call: str
+    world: World, player: PlayerSession, row: str, call: str
 ) -> None:
     same, other = TABLE[row][call]
     for more, cell in ((0, same), (1, other)):
         if cell is None:
             continue
-        bet_id = bet_in(row, seat)
-        before, was = world.balance(seat), seat.client.status(bet_id).body["state"]
+        bet_id = bet_in(row, player)
+        before, was = world.balance(player), player.client.status(bet_id).body["state"]
         code, state, change = cell
 
-        answer = follow(row, call, seat, bet_id, more)
+        answer = follow(row, call, player, bet_id, more)
 
         assert answer.code == code
-        assert answer.body["balance"] == world.balance(seat) == before + change
-        assert seat.client.status(bet_id).body["state"] == (state or was)
-        assert_names_its_transfers(world, answer, seat.account_id, bet_id)
+        assert answer.body["balance"] == world.balance(player) == before + change
+        assert player.client.status(bet_id).body["state"] == (state or was)
+        assert_names_its_transfers(world, answer, player.account_id, bet_id)
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_late_repeat_comes_with_a_new_session_and_the_old_bet_id(
-    world: World, seat: Seat, call: str
+    world: World, player: PlayerSession, call: str
 ) -> None:
     row = {"pay-in": "open", "pay-out": "settled by pay-in + pay-out"}.get(call, "not recorded")
-    bet_id = bet_in(row, seat)
-    first = follow(row, call, seat, bet_id)
-    close(world, seat)
+    bet_id = bet_in(row, player)
+    first = follow(row, call, player, bet_id)
+    close(world, player)
 
-    repeat = follow(row, call, beside(world, seat), bet_id)
+    repeat = follow(row, call, beside(world, player), bet_id)
 
     assert first.code == 1
     assert repeat.body == first.body
@@ -117,8 +117,8 @@ def test_a_bet_is_named_by_provider_and_bet_id_and_a_player_is_one_person_across
     world: World,
 ) -> None:
     player, bet_id = uuid.uuid4().hex, uuid.uuid4().hex
-    here = world.seat(world.provider(), "100", player=player)
-    there = world.seat(world.provider(), "0", player=player)
+    here = world.open_session(world.provider(), "100", player=player)
+    there = world.open_session(world.provider(), "0", player=player)
 
     one = here.call("pay-in", bet_id, betAmount=10)
     other = there.call("pay-in", bet_id, betAmount=20)
@@ -131,117 +131,119 @@ def test_a_bet_is_named_by_provider_and_bet_id_and_a_player_is_one_person_across
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("row", RECORDED)
-def test_a_bet_of_another_account_is_7(world: World, seat: Seat, row: str, call: str) -> None:
-    bet_id = bet_in(row, seat)
-    stranger = world.seat(seat.client, "3000")
-    in_dollars = beside(world, seat, "3000", currency="USD")
-    before = seat.client.status(bet_id).body
+def test_a_bet_of_another_account_is_7(
+    world: World, player: PlayerSession, row: str, call: str
+) -> None:
+    bet_id = bet_in(row, player)
+    stranger = world.open_session(player.client, "3000")
+    in_dollars = beside(world, player, "3000", currency="USD")
+    before = player.client.status(bet_id).body
 
     for other in (stranger, in_dollars):
         assert_refused(follow(row, call, other, bet_id), 7, balance=3000)
 
-    assert seat.client.status(bet_id).body == before
+    assert player.client.status(bet_id).body == before
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_session_that_is_unknown_or_another_providers_is_3_for_every_call_before_the_bet(
-    world: World, seat: Seat, call: str
+    world: World, player: PlayerSession, call: str
 ) -> None:
     other = world.provider()
     for row in ("not recorded", "open"):
-        bet_id = bet_in(row, seat)
-        unknown = Seat(seat.client, uuid.uuid4().hex, seat.account_id)
-        anothers = Seat(other, seat.session_id, seat.account_id)
+        bet_id = bet_in(row, player)
+        unknown = PlayerSession(player.client, uuid.uuid4().hex, player.account_id)
+        anothers = PlayerSession(other, player.session_id, player.account_id)
 
         for nowhere in (unknown, anothers):
             assert_refused(follow(row, call, nowhere, bet_id), 3, balance=None)
             assert_refused(nowhere.balance(), 3, balance=None)
 
-    assert [state for state, *_ in bets_of(world, seat)] == ["open"]
+    assert [state for state, *_ in bets_of(world, player)] == ["open"]
 
 
 @pytest.mark.parametrize("end", [close, expire, block, suspend])
 def test_the_look_up_of_the_bet_comes_first(
-    world: World, seat: Seat, end: Callable[[World, Seat], None]
+    world: World, player: PlayerSession, end: Callable[[World, PlayerSession], None]
 ) -> None:
-    taken, refused = bet_in("open", seat), bet_in("rejected by pay-in", seat)
-    end(world, seat)
+    taken, refused = bet_in("open", player), bet_in("rejected by pay-in", player)
+    end(world, player)
 
-    assert follow("open", "pay-in", seat, taken).code == 1
-    assert_refused(follow("rejected by pay-in", "pay-in", seat, refused), 4, balance=990)
-    assert_refused(follow("open", "pay-in", seat, taken, 1), 7, balance=990)
+    assert follow("open", "pay-in", player, taken).code == 1
+    assert_refused(follow("rejected by pay-in", "pay-in", player, refused), 4, balance=990)
+    assert_refused(follow("open", "pay-in", player, taken, 1), 7, balance=990)
 
 
-def test_same_data_is_compared_as_numbers(world: World, seat: Seat) -> None:
+def test_same_data_is_compared_as_numbers(world: World, player: PlayerSession) -> None:
     spellings = (10, "10", Decimal("10.00"), "1e1", "0.1E+2")
-    first = seat.call("pay-in", "a", betAmount=10)
-    paid = seat.call("pay-out", "a", winAmount="10.0")
+    first = player.call("pay-in", "a", betAmount=10)
+    paid = player.call("pay-out", "a", winAmount="10.0")
 
     for same in spellings:
-        assert ids_of(seat.call("pay-in", "a", betAmount=same)) == ids_of(first)
-        assert ids_of(seat.call("pay-out", "a", winAmount=same)) == ids_of(paid)
+        assert ids_of(player.call("pay-in", "a", betAmount=same)) == ids_of(first)
+        assert ids_of(player.call("pay-out", "a", winAmount=same)) == ids_of(paid)
     for other in ("10.01", "9.99", 0, "1e2"):
-        assert seat.call("pay-in", "a", betAmount=other).code == 7
-        assert seat.call("pay-out", "a", winAmount=other).code == 7
-    assert world.balance(seat) == 1000
+        assert player.call("pay-in", "a", betAmount=other).code == 7
+        assert player.call("pay-out", "a", winAmount=other).code == 7
+    assert world.balance(player) == 1000
 
 
-def test_the_first_round_and_odd_stay(world: World, seat: Seat) -> None:
-    seat.call("pay-in", "a", betAmount=1, gameRoundId="first")
+def test_the_first_round_and_odd_stay(world: World, player: PlayerSession) -> None:
+    player.call("pay-in", "a", betAmount=1, gameRoundId="first")
 
-    assert seat.call("pay-in", "a", betAmount=1, gameRoundId="second").code == 7
-    seat.call("pay-out", "a", winAmount=2, gameRoundId="third", winOdd="2.5")
+    assert player.call("pay-in", "a", betAmount=1, gameRoundId="second").code == 7
+    player.call("pay-out", "a", winAmount=2, gameRoundId="third", winOdd="2.5")
     for more in ({"gameRoundId": 4, "winOdd": 3}, {"winOdd": None}, {}):
-        assert seat.call("pay-out", "a", winAmount=2, **more).code == 1
-    seat.call("refund", "a", gameRoundId="last")
+        assert player.call("pay-out", "a", winAmount=2, **more).code == 1
+    player.call("refund", "a", gameRoundId="last")
 
-    assert _round_and_odd(world, seat) == ("first", Decimal("2.5"))
+    assert _round_and_odd(world, player) == ("first", Decimal("2.5"))
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_repeat_is_answered_with_the_first_ids_and_the_present_balance_and_moves_nothing(
-    world: World, seat: Seat, call: str
+    world: World, player: PlayerSession, call: str
 ) -> None:
     row = {"pay-out": "open", "refund": "open"}.get(call, "not recorded")
-    bet_id = bet_in(row, seat)
-    first = follow(row, call, seat, bet_id)
-    seat.call("pay-in", "another", betAmount=1)
-    rows = bets_of(world, seat)
+    bet_id = bet_in(row, player)
+    first = follow(row, call, player, bet_id)
+    player.call("pay-in", "another", betAmount=1)
+    rows = bets_of(world, player)
 
     for _ in range(2):
-        repeat = follow(row, call, seat, bet_id)
+        repeat = follow(row, call, player, bet_id)
 
         assert repeat.code == 1
         assert ids_of(repeat) == ids_of(first)
-        assert repeat.body["balance"] == world.balance(seat) == first.body["balance"] - 1
-    assert bets_of(world, seat) == rows
+        assert repeat.body["balance"] == world.balance(player) == first.body["balance"] - 1
+    assert bets_of(world, player) == rows
 
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_repeat_may_arrive_while_the_first_is_still_being_worked_on(
-    world: World, seat: Seat, call: str
+    world: World, player: PlayerSession, call: str
 ) -> None:
     row = "open" if call == "pay-out" else "not recorded"
-    bet_id = bet_in(row, seat)
-    elsewhere = replace(seat.client, url=world.gateways[1].url)
-    other_gateway = Seat(elsewhere, seat.session_id, seat.account_id)
+    bet_id = bet_in(row, player)
+    elsewhere = replace(player.client, url=world.gateways[1].url)
+    other_gateway = PlayerSession(elsewhere, player.session_id, player.account_id)
 
     with ThreadPoolExecutor(2) as threads:
-        with locked(world, seat.account_id):
-            first = threads.submit(follow, row, call, seat, bet_id)
-            until(lambda: _jobs(world, seat) == 1)
+        with locked(world, player.account_id):
+            first = threads.submit(follow, row, call, player, bet_id)
+            until(lambda: _jobs(world, player) == 1)
             again = threads.submit(follow, row, call, other_gateway, bet_id)
-            until(lambda: _jobs(world, seat) == 2)
+            until(lambda: _jobs(world, player) == 2)
 
         assert first.result().body == again.result().body
     assert first.result().code == 1
 
 
-def _jobs(world: World, seat: Seat) -> int:
+def _jobs(world: World, player: PlayerSession) -> int:
     """How many jobs of the player are admitted and not finished."""
-    return int(world.redis.llen(f"betcore:lane:{seat.account_id}"))
+    return int(world.redis.llen(f"betcore:lane:{player.account_id}"))
 
 
-def _round_and_odd(world: World, seat: Seat) -> Any:
-    provider = world.provider_row(seat.client)
+def _round_and_odd(world: World, player: PlayerSession) -> Any:
+    provider = world.provider_row(player.client)
     return world.rows("select round_id, odd from bet where provider_id = %s", provider)[0]

@@ -8,26 +8,26 @@ import pytest
 from tests.service.support.client import Answer, ProviderClient, encode, read_answer
 from tests.service.support.refusals import beside
 from tests.service.support.traces import burnt
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 
-def balance_path(seat: Seat) -> str:
-    return f"/v1/sessions/{seat.session_id}/balance"
+def balance_path(player: PlayerSession) -> str:
+    return f"/v1/sessions/{player.session_id}/balance"
 
 
-def status_path(seat: Seat) -> str:
-    return f"/v1/bets?betId={seat.session_id}"
+def status_path(player: PlayerSession) -> str:
+    return f"/v1/bets?betId={player.session_id}"
 
 
-def bad_query(_: Seat) -> str:
+def bad_query(_: PlayerSession) -> str:
     return "/v1/bets"
 
 
-def no_session(_: Seat) -> str:
+def no_session(_: PlayerSession) -> str:
     return f"/v1/sessions/{secrets.token_hex(16)}/balance"
 
 
-Path = Callable[[Seat], str]
+Path = Callable[[PlayerSession], str]
 READS: list[Path] = [balance_path, status_path]
 REFUSED: list[Path] = [bad_query, no_session]
 
@@ -38,15 +38,15 @@ def get(client: ProviderClient, path: str, headers: dict[str, str]) -> Answer:
 
 @pytest.mark.parametrize("path", [*READS, *REFUSED])
 def test_the_very_same_question_again_is_409_and_says_nothing(
-    world: World, seat: Seat, path: Path
+    world: World, player: PlayerSession, path: Path
 ) -> None:
-    asked = path(seat)
-    headers = seat.client.headers(b"")
-    first = get(seat.client, asked, headers)
+    asked = path(player)
+    headers = player.client.headers(b"")
+    first = get(player.client, asked, headers)
 
     for gateway in world.gateways:
-        seat.client.url = gateway.url
-        again = get(seat.client, asked, headers)
+        player.client.url = gateway.url
+        again = get(player.client, asked, headers)
 
         assert (again.status, again.code) == (409, 0)
         assert set(again.body) == {"_responseCode", "error", "message", "requestId"}
@@ -54,28 +54,30 @@ def test_the_very_same_question_again_is_409_and_says_nothing(
 
 
 @pytest.mark.parametrize("path", [*READS, *REFUSED])
-def test_a_nonce_of_a_question_is_never_used_again(world: World, seat: Seat, path: Path) -> None:
+def test_a_nonce_of_a_question_is_never_used_again(
+    world: World, player: PlayerSession, path: Path
+) -> None:
     nonce = secrets.token_hex(16)
-    get(seat.client, path(seat), seat.client.headers(b"", nonce=nonce))
+    get(player.client, path(player), player.client.headers(b"", nonce=nonce))
     body = encode({"betId": "a", "betAmount": 1})
-    bet_path = f"/v1/sessions/{seat.session_id}/bets/pay-in"
+    bet_path = f"/v1/sessions/{player.session_id}/bets/pay-in"
 
     for spelled in (nonce, nonce.upper()):
-        other = seat.client.headers(b"", nonce=spelled, timestamp=_later(seat))
-        asked = get(seat.client, balance_path(seat), other)
-        bet = seat.client.post(bet_path, body, seat.client.headers(body, nonce=spelled))
+        other = player.client.headers(b"", nonce=spelled, timestamp=_later(player))
+        asked = get(player.client, balance_path(player), other)
+        bet = player.client.post(bet_path, body, player.client.headers(body, nonce=spelled))
         assert [(asked.status, asked.code), (bet.status, bet.code)] == [(401, 8)] * 2
-    assert len(burnt(world, world.provider_row(seat.client))) == 1
-    assert world.balance(seat) == 1000
+    assert len(burnt(world, world.provider_row(player.client))) == 1
+    assert world.balance(player) == 1000
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_nonce_of_a_bet_is_none_for_a_question(seat: Seat, path: Path) -> None:
+def test_a_nonce_of_a_bet_is_none_for_a_question(player: PlayerSession, path: Path) -> None:
     nonce, body = secrets.token_hex(16), encode({"betId": "a", "betAmount": 1})
-    bet_path = f"/v1/sessions/{seat.session_id}/bets/pay-in"
-    assert seat.client.post(bet_path, body, seat.client.headers(body, nonce=nonce)).code == 1
+    bet_path = f"/v1/sessions/{player.session_id}/bets/pay-in"
+    assert player.client.post(bet_path, body, player.client.headers(body, nonce=nonce)).code == 1
 
-    asked = get(seat.client, path(seat), seat.client.headers(b"", nonce=nonce))
+    asked = get(player.client, path(player), player.client.headers(b"", nonce=nonce))
 
     assert (asked.status, asked.code) == (401, 8)
     assert "balance" not in asked.body
@@ -83,10 +85,10 @@ def test_a_nonce_of_a_bet_is_none_for_a_question(seat: Seat, path: Path) -> None
 
 @pytest.mark.parametrize("path", READS)
 def test_a_question_that_is_not_authentic_is_401_and_burns_no_nonce(
-    world: World, seat: Seat, path: Path
+    world: World, player: PlayerSession, path: Path
 ) -> None:
     nonce = secrets.token_hex(16)
-    own = seat.client
+    own = player.client
     guesser = ProviderClient(own.url, own.counterparty_id, "wrong", own.http)
 
     for headers in (
@@ -95,20 +97,20 @@ def test_a_question_that_is_not_authentic_is_401_and_burns_no_nonce(
         own.headers(b"", nonce=nonce, sign=None),
         own.headers(b"a body that is not sent", nonce=nonce),
     ):
-        answer = get(own, path(seat), headers)
+        answer = get(own, path(player), headers)
         assert (answer.status, answer.code) == (401, 8)
-    assert not burnt(world, world.provider_row(seat.client))
-    assert get(own, path(seat), own.headers(b"", nonce=nonce)).code == 1
+    assert not burnt(world, world.provider_row(player.client))
+    assert get(own, path(player), own.headers(b"", nonce=nonce)).code == 1
 
 
 def test_the_balance_is_of_the_sessions_player_and_at_every_gateway_the_present_one(
-    world: World, seat: Seat
+    world: World, player: PlayerSession
 ) -> None:
-    dollars = beside(world, seat, "7.5", currency="USD")
+    dollars = beside(world, player, "7.5", currency="USD")
 
     for gateway in world.gateways:
-        seat.client.url = gateway.url
-        for of, balance, currency in ((seat, 1000, "EUR"), (dollars, 7.5, "USD")):
+        player.client.url = gateway.url
+        for of, balance, currency in ((player, 1000, "EUR"), (dollars, 7.5, "USD")):
             answer = of.balance()
             assert (answer.status, list(answer.body)) == (
                 200,
@@ -117,6 +119,6 @@ def test_the_balance_is_of_the_sessions_player_and_at_every_gateway_the_present_
             assert (answer.body["currency"], answer.body["balance"]) == (currency, balance)
 
 
-def _later(seat: Seat) -> str:
+def _later(player: PlayerSession) -> str:
     """A timestamp that no request had before, so that the signature is another one."""
-    return str(int(seat.client.headers(b"")["X-Timestamp"]) + 1000)
+    return str(int(player.client.headers(b"")["X-Timestamp"]) + 1000)

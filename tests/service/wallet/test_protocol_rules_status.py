@@ -10,7 +10,7 @@ import pytest
 
 from tests.service.support.bet_rows import ROWS, STAKE, TOO_MUCH, WIN, bet_in
 from tests.service.support.refusals import assert_refused
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import ids_of
 
 FIELDS = [
@@ -40,11 +40,11 @@ def memory(world: World) -> None:
 
 @pytest.mark.parametrize("row", ROWS)
 def test_the_status_of_a_bet_has_all_fields_and_null_where_they_do_not_apply(
-    world: World, seat: Seat, row: str
+    world: World, player: PlayerSession, row: str
 ) -> None:
-    bet_id = bet_in(row, seat)
+    bet_id = bet_in(row, player)
 
-    answer = seat.client.status(bet_id)
+    answer = player.client.status(bet_id)
 
     assert (answer.status, answer.code) == (200, 1)
     assert list(answer.body) == FIELDS
@@ -72,25 +72,29 @@ def test_the_status_of_a_bet_has_all_fields_and_null_where_they_do_not_apply(
     assert {kind for kind, id_ in ids.items() if id_ is not None} == kinds
 
 
-def test_a_refund_of_a_rejected_bet_leaves_it_rejected_and_shows_its_mark(seat: Seat) -> None:
-    bet_id = bet_in("rejected by pay-in", seat)
+def test_a_refund_of_a_rejected_bet_leaves_it_rejected_and_shows_its_mark(
+    player: PlayerSession,
+) -> None:
+    bet_id = bet_in("rejected by pay-in", player)
 
-    mark = seat.call("refund", bet_id)
+    mark = player.call("refund", bet_id)
 
-    status = seat.client.status(bet_id).body
+    status = player.client.status(bet_id).body
     assert (status["state"], status["refusedWith"]) == ("rejected", 4)
     assert status["refundTransactionId"] == str(ids_of(mark)["refund"])
 
 
-def test_times_are_rfc_3339_in_utc_and_the_second_one_is_of_the_last_change(seat: Seat) -> None:
+def test_times_are_rfc_3339_in_utc_and_the_second_one_is_of_the_last_change(
+    player: PlayerSession,
+) -> None:
     began = datetime.now(UTC)
-    seat.call("pay-in", "a", betAmount=1)
+    player.call("pay-in", "a", betAmount=1)
 
-    opened = seat.client.status("a").body
-    seat.call("pay-in", "a", betAmount=1)
-    repeated = seat.client.status("a").body
-    seat.call("pay-out", "a", winAmount=1)
-    settled = seat.client.status("a").body
+    opened = player.client.status("a").body
+    player.call("pay-in", "a", betAmount=1)
+    repeated = player.client.status("a").body
+    player.call("pay-out", "a", winAmount=1)
+    settled = player.client.status("a").body
 
     assert opened["updatedAt"] == opened["createdAt"] == settled["createdAt"]
     assert repeated == opened
@@ -115,23 +119,25 @@ def test_times_are_rfc_3339_in_utc_and_the_second_one_is_of_the_last_change(seat
         "0",
     ],
 )
-def test_a_bet_is_found_by_any_id_it_may_have_percent_encoded(seat: Seat, bet_id: str) -> None:
-    taken = seat.call("pay-in", bet_id, betAmount="0.5")
+def test_a_bet_is_found_by_any_id_it_may_have_percent_encoded(
+    player: PlayerSession, bet_id: str
+) -> None:
+    taken = player.call("pay-in", bet_id, betAmount="0.5")
 
-    status = seat.client.status(bet_id)
+    status = player.client.status(bet_id)
 
     assert taken.code == 1
     assert (status.body["betId"], status.body["state"]) == (bet_id, "open")
     assert status.body["betTransactionId"] == taken.body["betTransactionId"]
 
 
-def test_a_bet_id_that_was_an_integer_is_found_by_its_text(seat: Seat) -> None:
-    seat.client.post(
-        f"/v1/sessions/{seat.session_id}/bets/pay-in", b'{"betId":4178696881,"betAmount":1}'
+def test_a_bet_id_that_was_an_integer_is_found_by_its_text(player: PlayerSession) -> None:
+    player.client.post(
+        f"/v1/sessions/{player.session_id}/bets/pay-in", b'{"betId":4178696881,"betAmount":1}'
     )
 
-    assert seat.client.status("4178696881").body["state"] == "open"
-    assert seat.call("pay-in", "4178696881", betAmount=1).code == 1
+    assert player.client.status("4178696881").body["state"] == "open"
+    assert player.call("pay-in", "4178696881", betAmount=1).code == 1
 
 
 @pytest.mark.parametrize(
@@ -156,35 +162,37 @@ def test_a_bet_id_that_was_an_integer_is_found_by_its_text(seat: Seat) -> None:
     ],
 )
 def test_a_bet_id_that_is_missing_there_twice_or_none_that_a_bet_can_have_is_2(
-    seat: Seat, query: str
+    player: PlayerSession, query: str
 ) -> None:
-    answer = seat.client.get(f"/v1/bets{query}")
+    answer = player.client.get(f"/v1/bets{query}")
 
     assert (answer.status, answer.code) == (402, 2)
     assert answer.body["error"] == "invalid_request"
 
 
-def test_other_parameters_of_the_query_are_ignored(seat: Seat) -> None:
-    seat.call("pay-in", "a", betAmount=1)
+def test_other_parameters_of_the_query_are_ignored(player: PlayerSession) -> None:
+    player.call("pay-in", "a", betAmount=1)
 
     for query in ("?x=1&betId=a", "?betId=a&betId2=b&betId2=c", "?betId=a&", "?BETID=b&betId=a&x"):
-        answer = seat.client.get(f"/v1/bets{query}")
+        answer = player.client.get(f"/v1/bets{query}")
         assert (answer.code, answer.body.get("state")) == (1, "open"), query
 
 
-def test_a_bet_is_shown_to_its_own_provider_only(world: World, seat: Seat) -> None:
-    bet_id = bet_in("open", seat)
-    other = world.seat(world.provider())
+def test_a_bet_is_shown_to_its_own_provider_only(world: World, player: PlayerSession) -> None:
+    bet_id = bet_in("open", player)
+    other = world.open_session(world.provider())
 
     assert other.client.status(bet_id).body["state"] == "unknown"
-    assert seat.client.status(bet_id).body["state"] == "open"
+    assert player.client.status(bet_id).body["state"] == "open"
 
 
-def test_a_bet_that_was_closed_by_nothing_stays_possible_after_unknown(seat: Seat) -> None:
+def test_a_bet_that_was_closed_by_nothing_stays_possible_after_unknown(
+    player: PlayerSession,
+) -> None:
     bet_id = uuid.uuid4().hex
 
-    unknown = seat.client.status(bet_id).body["state"]
-    taken = seat.call("pay-in", bet_id, betAmount=1)
+    unknown = player.client.status(bet_id).body["state"]
+    taken = player.call("pay-in", bet_id, betAmount=1)
 
     assert (unknown, taken.code) == ("unknown", 1)
 
@@ -193,12 +201,12 @@ def test_every_amount_in_a_status_is_an_exact_number_in_the_currency_of_the_acco
     world: World,
 ) -> None:
     world.currency("TOKEN", 8)
-    seat = world.seat(world.provider(), "5", currency="TOKEN")
-    seat.call("pay-in-out", "a", betAmount="1e-8", winAmount="1.50000000")
+    player = world.open_session(world.provider(), "5", currency="TOKEN")
+    player.call("pay-in-out", "a", betAmount="1e-8", winAmount="1.50000000")
 
-    url = f"{seat.client.url}/v1/bets?betId=a"
-    text = seat.client.http.get(url, headers=seat.client.headers(b"")).text
+    url = f"{player.client.url}/v1/bets?betId=a"
+    text = player.client.http.get(url, headers=player.client.headers(b"")).text
 
     assert '"betAmount":0.00000001,"winAmount":1.5,"currency":"TOKEN",' in text
-    assert seat.balance().body["balance"] == Decimal("6.49999999")
-    assert_refused(seat.call("pay-in", "b", betAmount="6.5"), 4, balance="6.49999999")
+    assert player.balance().body["balance"] == Decimal("6.49999999")
+    assert_refused(player.call("pay-in", "b", betAmount="6.5"), 4, balance="6.49999999")

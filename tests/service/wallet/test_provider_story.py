@@ -58,8 +58,8 @@ class Provider:
 
 def test_a_client_of_forty_lines_gets_what_the_protocol_promises(world: World) -> None:
     known = world.provider()
-    first = world.seat(known, "100.00", player="the player of the story")
-    second = world.seat(known, "0", player="the player of the story")
+    first = world.open_session(known, "100.00", player="the player of the story")
+    second = world.open_session(known, "0", player="the player of the story")
     provider = Provider(known.url, known.counterparty_id, known.secret)
     world.wait_for_memory()
 

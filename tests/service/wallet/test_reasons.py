@@ -14,8 +14,8 @@ from models.database.transactions import engine
 from models.migrate import migrate
 from models.reason import Reason
 from tests.service.support.databases import fresh_database
-from tests.service.support.desk import Desk
-from tests.service.support.ledger_world import apply, ledger_on, sit
+from tests.service.support.ledger_world import apply, ledger_on, new_players
+from tests.service.support.operator_cli import Operator
 from tests.service.support.refusals import (
     REASONS,
     assert_refused,
@@ -28,13 +28,13 @@ from tests.service.support.refusals import (
     suspend,
     unblock,
 )
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
-Change = Callable[[World, Seat], None]
+Change = Callable[[World, PlayerSession], None]
 CALLS: dict[str, dict[str, Any]] = {"pay-in": {}, "pay-in-out": {"winAmount": 5}}
 
 
-def nothing(world: World, seat: Seat) -> None:
+def nothing(world: World, player: PlayerSession) -> None:
     """The session is as it was."""
 
 
@@ -71,22 +71,22 @@ def test_the_reason_of_a_5_is_kept_with_the_bet_and_shown_for_ever_to_everybody(
     world: World, call: str, reason: str
 ) -> None:
     cause, bet = NOT_ALLOWED[reason], {"betAmount": 10} | CALLS[call]
-    seat = world.seat(world.provider(), **cause.limits)
-    cause.forbid(world, seat)
-    first = seat.call(call, "a", **bet)
-    cause.allow(world, seat)
-    later = beside(world, seat)
-    close(world, seat)  # a repeat after that is of another cause, were it looked for anew
+    player = world.open_session(world.provider(), **cause.limits)
+    cause.forbid(world, player)
+    first = player.call(call, "a", **bet)
+    cause.allow(world, player)
+    later = beside(world, player)
+    close(world, player)  # a repeat after that is of another cause, were it looked for anew
 
-    for answer in (first, seat.call(call, "a", **bet), later.call(call, "a", **bet)):
+    for answer in (first, player.call(call, "a", **bet), later.call(call, "a", **bet)):
         assert_refused(answer, 5, balance=1000, reason=reason)
-    assert first.body == seat.call(call, "a", **bet).body | {"requestId": first.body["requestId"]}
+    assert first.body == player.call(call, "a", **bet).body | {"requestId": first.body["requestId"]}
     for _ in range(2):
-        status = seat.client.status("a").body
+        status = player.client.status("a").body
         assert (status["state"], status["refusedWith"], status["reason"]) == ("rejected", 5, reason)
-        assert seat.call("refund", "a").code == 1  # leaves it rejected
-    [shown] = Desk(world, seat.client.counterparty_id).documents(
-        "bet", "show", "a", "--provider", seat.client.counterparty_id
+        assert player.call("refund", "a").code == 1  # leaves it rejected
+    [shown] = Operator(world, player.client.counterparty_id).documents(
+        "bet", "show", "a", "--provider", player.client.counterparty_id
     )
     assert (shown["refusedWith"], shown["reason"]) == (5, reason)
 
@@ -96,84 +96,88 @@ def test_the_reason_of_a_5_is_kept_with_the_bet_and_shown_for_ever_to_everybody(
 )
 @pytest.mark.parametrize("call", CALLS)
 def test_the_reason_of_a_3_says_how_the_session_ended(
-    world: World, seat: Seat, call: str, end: Change, reason: str
+    world: World, player: PlayerSession, call: str, end: Change, reason: str
 ) -> None:
-    end(world, seat)
+    end(world, player)
 
     for _ in range(2):
-        refused = seat.call(call, "a", betAmount=10, **CALLS[call])
+        refused = player.call(call, "a", betAmount=10, **CALLS[call])
         assert_refused(refused, 3, balance=1000, reason=reason)
-    assert seat.client.status("a").body["reason"] is None
+    assert player.client.status("a").body["reason"] is None
 
 
-def test_an_unknown_session_and_another_providers_look_the_same(world: World, seat: Seat) -> None:
-    other = world.seat(world.provider())
+def test_an_unknown_session_and_another_providers_look_the_same(
+    world: World, player: PlayerSession
+) -> None:
+    other = world.open_session(world.provider())
     close(world, other)
     calls = {"pay-in": 10, "pay-out": 10, "pay-in-out": 10, "refund": 10}
 
     for call in calls:
         bodies = []
         for session_id in ("nowhere", uuid.uuid4().hex, other.session_id):
-            there = Seat(seat.client, session_id, seat.account_id)
+            there = PlayerSession(player.client, session_id, player.account_id)
             refused = there.call(call, "a", betAmount=10, winAmount=10)
             assert_refused(refused, 3, balance=None, reason="session_unknown")
             bodies.append(refused.body | {"requestId": ""})
         assert bodies[0] == bodies[1] == bodies[2]
-    assert_refused(Seat(seat.client, "nowhere", 0).balance(), 3, None, reason="session_unknown")
+    assert_refused(
+        PlayerSession(player.client, "nowhere", 0).balance(), 3, None, reason="session_unknown"
+    )
 
 
 def test_of_several_causes_the_first_in_the_order_of_the_protocol_is_given(world: World) -> None:
-    seat = world.seat(world.provider(), "5", max_bet="10")
-    live = beside(world, seat, max_bet="10")
-    closed = beside(world, seat, max_bet="10")
+    player = world.open_session(world.provider(), "5", max_bet="10")
+    live = beside(world, player, max_bet="10")
+    closed = beside(world, player, max_bet="10")
     for forbid in (expire, block, suspend):
-        forbid(world, seat)
+        forbid(world, player)
     expire(world, closed)
     close(world, closed)
 
-    def reason(of: Seat) -> object:
+    def reason(of: PlayerSession) -> object:
         return of.call("pay-in", uuid.uuid4().hex, betAmount=20).body.get("reason")
 
-    assert [reason(closed), reason(seat), reason(live)] == [
+    assert [reason(closed), reason(player), reason(live)] == [
         *("session_closed", "session_expired", "player_blocked")
     ]
-    unblock(world, seat)
+    unblock(world, player)
     assert reason(live) == "provider_suspended"
-    resume(world, seat)
+    resume(world, player)
     assert reason(live) == "above_limit"
 
 
-def test_no_other_code_has_a_reason(seat: Seat) -> None:
-    seat.pay_in_out(1, betId="a")
+def test_no_other_code_has_a_reason(player: PlayerSession) -> None:
+    player.pay_in_out(1, betId="a")
     refused = {
-        2: seat.pay_in_out(-1),
-        4: seat.pay_in_out(10_000, betId="b"),
-        6: seat.call("pay-out", "c", winAmount=1),
-        7: seat.pay_in_out(2, betId="a"),
-        8: seat.client.post(f"/v1/sessions/{seat.session_id}/bets/pay-in", b"{}", {}),
+        2: player.pay_in_out(-1),
+        4: player.pay_in_out(10_000, betId="b"),
+        6: player.call("pay-out", "c", winAmount=1),
+        7: player.pay_in_out(2, betId="a"),
+        8: player.client.post(f"/v1/sessions/{player.session_id}/bets/pay-in", b"{}", {}),
     }
 
     assert {code: answer.code for code, answer in refused.items()} == {c: c for c in refused}
     assert not any("reason" in answer.body for answer in refused.values())
-    assert seat.client.status("b").body["reason"] is None
+    assert player.client.status("b").body["reason"] is None
 
 
 def test_a_bet_that_was_rejected_before_reasons_were_recorded_has_none(
-    world: World, seat: Seat
+    world: World, player: PlayerSession
 ) -> None:
-    with planted(world, seat, "pay_in", "rejected", (10, None)) as bet_id:
-        assert_refused(seat.call("pay-in", bet_id, betAmount=10), 5, balance=1000, reason=None)
-        status = seat.client.status(bet_id).body
+    with planted(world, player, "pay_in", "rejected", (10, None)) as bet_id:
+        assert_refused(player.call("pay-in", bet_id, betAmount=10), 5, balance=1000, reason=None)
+        status = player.client.status(bet_id).body
         assert (status["refusedWith"], status["reason"]) == (5, None)
 
 
 def test_without_a_reply_the_record_gives_the_reason_too(ledger_world: World) -> None:
-    [seat] = sit(ledger_world, "100", max_bet="9")
-    refused = seat.bet(10)
+    [player] = new_players(ledger_world, "100", max_bet="9")
+    refused = player.bet(10)
     [first] = apply(ledger_world, refused)
 
     with ledger_on(ledger_world) as fresh:
-        said = fresh.recorded([refused, seat.bet(10)])
+        said = fresh.recorded([refused, player.bet(10)])
 
     assert first.reason == "above_limit"
     assert said == [first, None]
@@ -197,14 +201,16 @@ class Older:
             (1, 'cash', null, null, 'EUR', null), (2, 'house', null, 1, 'EUR', null),
             (4, 'player', 1, null, 'EUR', 0);
         insert into session (id, provider_id, account_id, expires_at)
-            values ('seat', 1, 4, now() + '1 hour');
+            values ('session-1', 1, 4, now() + '1 hour');
     """
 
 
 def test_the_migration_keeps_every_row_and_an_older_worker_goes_on(
     ledger_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    columns = [[n] for n in (9, 1, "old", 4, "seat", None, "pay_in", "rejected", 10, None, None, 5)]
+    columns = [
+        [n] for n in (9, 1, "old", 4, "session-1", None, "pay_in", "rejected", 10, None, None, 5)
+    ]
     upgrade = command.upgrade
 
     def to_0003(config: Config, _: str) -> None:
@@ -217,7 +223,7 @@ def test_the_migration_keeps_every_row_and_an_older_worker_goes_on(
             connection.execute(Older.MADE)
             connection.execute(Older.INSERT.encode(), columns)
             connection.execute(
-                "insert into bet select 19, 1, 'taken', 4, 'seat', 'r', 'pay_in',"
+                "insert into bet select 19, 1, 'taken', 4, 'session-1', 'r', 'pay_in',"
                 " 'open', 10 from bet"
             )
             before = connection.execute("select * from bet order by id").fetchall()

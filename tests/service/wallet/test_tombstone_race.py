@@ -12,7 +12,7 @@ import httpx
 from tests.service.support.client import Answer, encode, read_answer
 from tests.service.support.patience import SOON
 from tests.service.support.processes import GatewayProcess
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import assert_accounts_are_whole, ids_of
 
 RACES, PLAYERS, AT_ONCE = 1_000, 25, 16
@@ -23,7 +23,7 @@ FUNDS, STAKE = Decimal(1000), Decimal("10.5")
 class Race:
     """A bet and what its two calls were answered."""
 
-    seat: Seat
+    player: PlayerSession
     bet_id: str
     pay_in: Answer
     refund: Answer
@@ -38,9 +38,9 @@ async def test_a_refund_racing_its_own_pay_in_ends_in_taken_and_refunded_or_neve
     world: World,
 ) -> None:
     client = world.provider()
-    seats = [world.seat(client, FUNDS) for _ in range(PLAYERS)]
+    players = [world.open_session(client, FUNDS) for _ in range(PLAYERS)]
 
-    races = await run_races(world.gateways, seats)
+    races = await run_races(world.gateways, players)
 
     assert {race.refund.code for race in races} == {1}
     endings = Counter(race.ending for race in races)
@@ -49,35 +49,37 @@ async def test_a_refund_racing_its_own_pay_in_ends_in_taken_and_refunded_or_neve
     recorded = transfers_of(world, races)
     for race in races:
         assert recorded[race.bet_id] == (race.ending, transfers_named(race))
-    assert_accounts_are_whole(world, [seat.account_id for seat in seats])
-    assert [world.balance(seat) for seat in seats] == [FUNDS] * PLAYERS
+    assert_accounts_are_whole(world, [player.account_id for player in players])
+    assert [world.balance(player) for player in players] == [FUNDS] * PLAYERS
     for race in races[:20]:
-        assert race.seat.call("pay-in", race.bet_id, betAmount=STAKE).code == 7
-        assert race.seat.call("refund", race.bet_id).body == race.refund.body | {"balance": FUNDS}
+        assert race.player.call("pay-in", race.bet_id, betAmount=STAKE).code == 7
+        assert race.player.call("refund", race.bet_id).body == race.refund.body | {"balance": FUNDS}
 
 
-async def run_races(gateways: list[GatewayProcess], seats: list[Seat]) -> list[Race]:
+async def run_races(gateways: list[GatewayProcess], players: list[PlayerSession]) -> list[Race]:
     """All races, some at a time; each call through a gateway of its own."""
     chance, lanes = random.Random(4), asyncio.Semaphore(AT_ONCE)
     async with httpx.AsyncClient(timeout=SOON) as http:
 
-        async def call(name: str, seat: Seat, gateway: GatewayProcess, body: bytes) -> Answer:
-            url = f"{gateway.url}/v1/sessions/{seat.session_id}/bets/{name}"
-            headers = seat.client.headers(body)
+        async def call(
+            name: str, player: PlayerSession, gateway: GatewayProcess, body: bytes
+        ) -> Answer:
+            url = f"{gateway.url}/v1/sessions/{player.session_id}/bets/{name}"
+            headers = player.client.headers(body)
             return read_answer(await http.post(url, content=body, headers=headers))
 
         async def race(number: int) -> Race:
-            seat, bet_id = seats[number % PLAYERS], uuid.uuid4().hex
+            player, bet_id = players[number % PLAYERS], uuid.uuid4().hex
             one, other = chance.sample(gateways, 2)
             async with lanes:
                 calls = [
-                    call("pay-in", seat, one, encode({"betId": bet_id, "betAmount": STAKE})),
-                    call("refund", seat, other, encode({"betId": bet_id})),
+                    call("pay-in", player, one, encode({"betId": bet_id, "betAmount": STAKE})),
+                    call("refund", player, other, encode({"betId": bet_id})),
                 ]
                 refund_first = chance.random() < 0.5
                 answers = await asyncio.gather(*(reversed(calls) if refund_first else calls))
             pay_in, refund = reversed(answers) if refund_first else answers
-            return Race(seat, bet_id, pay_in, refund)
+            return Race(player, bet_id, pay_in, refund)
 
         return await asyncio.gather(*map(race, range(RACES)))
 

@@ -16,7 +16,7 @@ from models.audit.verify import verify
 from tests.examples import TIMES
 from tests.service.support.client import Answer, encode, read_answer
 from tests.service.support.patience import SOON
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import assert_accounts_are_whole, ids_of
 
 CLIENTS, CALLS_EACH, PLAYERS = 12, 150 * TIMES, 3
@@ -50,22 +50,22 @@ class Said:
 
 
 @pytest.fixture
-def seats(world: World) -> list[Seat]:
+def players(world: World) -> list[PlayerSession]:
     """Some players, each at two providers, each in a live and an ended session."""
-    players, found = [uuid.uuid4().hex for _ in range(PLAYERS)], []
+    names, found = [uuid.uuid4().hex for _ in range(PLAYERS)], []
     for provider in range(2):
         client = world.provider()
-        for player in players:
+        for name in names:
             funds = "0" if provider else FUNDS
-            live = world.seat(client, funds, player=player, max_bet="50")
-            ended = world.seat(client, "0", player=player, max_bet="50")
+            live = world.open_session(client, funds, player=name, max_bet="50")
+            ended = world.open_session(client, "0", player=name, max_bet="50")
             world.close_session(ended)
             found += [live, live, live, ended]
     return found
 
 
 @pytest.fixture
-def said(world: World, seats: list[Seat]) -> list[Said]:
+def said(world: World, players: list[PlayerSession]) -> list[Said]:
     """What many clients at once were told, in calls of every kind about the same few bets."""
     tag = uuid.uuid4().hex
     bets = [f"{number} {tag}" for number in range(CLIENTS * CALLS_EACH // CALLS_PER_BET)]
@@ -76,8 +76,8 @@ def said(world: World, seats: list[Seat]) -> list[Said]:
             for turn in range(CALLS_EACH):
                 # All are at the same few bets, and go on to others together.
                 near = bets[turn * len(bets) // CALLS_EACH :][:BETS_AT_ONCE]
-                seat, bet_id = chance.choice(seats), chance.choice(near)
-                told.append(_call(http, chance.choice(world.gateways).url, seat, bet_id, chance))
+                player, bet_id = chance.choice(players), chance.choice(near)
+                told.append(_call(http, chance.choice(world.gateways).url, player, bet_id, chance))
         return told
 
     with ThreadPoolExecutor(CLIENTS) as threads:
@@ -85,14 +85,14 @@ def said(world: World, seats: list[Seat]) -> list[Said]:
 
 
 def test_any_calls_at_once_end_in_books_that_agree_with_every_answer(
-    world: World, seats: list[Seat], said: list[Said]
+    world: World, players: list[PlayerSession], said: list[Said]
 ) -> None:
     for one in said:
         assert one.answer.code in MAY_ANSWER[one.call], one
     by_bet: dict[tuple[str, str], list[Said]] = defaultdict(list)
     for one in said:
         by_bet[one.bet].append(one)
-    recorded = _recorded(world, [seat.account_id for seat in seats])
+    recorded = _recorded(world, [player.account_id for player in players])
     for bet, about in by_bet.items():
         named = _agreed_ids(about)
         state, transfers = recorded.pop(bet, ("unknown", {}))
@@ -101,15 +101,15 @@ def test_any_calls_at_once_end_in_books_that_agree_with_every_answer(
         _assert_possible(state, about)
         _assert_right_amounts(transfers, about)
     assert recorded == {}
-    assert_accounts_are_whole(world, [seat.account_id for seat in seats])
+    assert_accounts_are_whole(world, [player.account_id for player in players])
     assert verify(world.urls.database).problems == ()
 
 
 def test_what_was_told_at_once_is_told_again_for_ever(
-    world: World, seats: list[Seat], said: list[Said]
+    world: World, players: list[PlayerSession], said: list[Said]
 ) -> None:
-    live = {(s.client.counterparty_id, s.account_id): s for s in seats}
-    balances = {seat.account_id: world.balance(seat) for seat in seats}
+    live = {(s.client.counterparty_id, s.account_id): s for s in players}
+    balances = {player.account_id: world.balance(player) for player in players}
     states = dict(
         world.rows(
             "select bet_id || provider_id, state from bet where account_id = any(%s)",
@@ -117,33 +117,37 @@ def test_what_was_told_at_once_is_told_again_for_ever(
         )
     )
     for one in {(one.bet, one.call): one for one in said if one.answer.code in (1, 4, 5)}.values():
-        seat = live[one.bet[0], one.account_id]
-        state = states[f"{one.bet[1]}{world.provider_row(seat.client)}"]
+        player = live[one.bet[0], one.account_id]
+        state = states[f"{one.bet[1]}{world.provider_row(player.client)}"]
         if one.call != "refund" and state == "refunded":
             continue  # then every other call is a conflict
         fields = dict(zip(CALLS[one.call], one.amounts, strict=True))
 
-        again = seat.call(one.call, one.bet[1], **fields)
+        again = player.call(one.call, one.bet[1], **fields)
 
         assert again.code == one.answer.code
         assert ids_of(again) == ids_of(one.answer)
-    assert {seat.account_id: world.balance(seat) for seat in seats} == balances
+    assert {player.account_id: world.balance(player) for player in players} == balances
 
 
-def _call(http: httpx.Client, url: str, seat: Seat, bet_id: str, chance: random.Random) -> Said:
+def _call(
+    http: httpx.Client, url: str, player: PlayerSession, bet_id: str, chance: random.Random
+) -> Said:
     """Any call about a bet; or one that only asks, in between."""
     if chance.random() < 0.2:
         path = chance.choice(
-            [f"/v1/sessions/{seat.session_id}/balance", f"/v1/bets?betId={bet_id}"]
+            [f"/v1/sessions/{player.session_id}/balance", f"/v1/bets?betId={bet_id}"]
         )
-        asked = read_answer(http.get(f"{url}{path}", headers=seat.client.headers(b"")))
+        asked = read_answer(http.get(f"{url}{path}", headers=player.client.headers(b"")))
         assert asked.code == 1
     name = chance.choice(list(CALLS))
     amounts = tuple(chance.choice(AMOUNTS) for _ in CALLS[name])
     fields: dict[str, Any] = {"betId": bet_id, **dict(zip(CALLS[name], amounts, strict=True))}
-    body, path = encode(fields), f"/v1/sessions/{seat.session_id}/bets/{name}"
-    answer = read_answer(http.post(f"{url}{path}", content=body, headers=seat.client.headers(body)))
-    return Said(name, (seat.client.counterparty_id, bet_id), seat.account_id, amounts, answer)
+    body, path = encode(fields), f"/v1/sessions/{player.session_id}/bets/{name}"
+    answer = read_answer(
+        http.post(f"{url}{path}", content=body, headers=player.client.headers(body))
+    )
+    return Said(name, (player.client.counterparty_id, bet_id), player.account_id, amounts, answer)
 
 
 def _agreed_ids(about: Iterable[Said]) -> dict[str, int]:

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from tests.examples import examples
 from tests.service.support.refusals import expire
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import (
     assert_accounts_are_whole,
     assert_names_its_transfers,
@@ -42,21 +42,21 @@ class Wallet(RuleBasedStateMachine):
         self.tag = uuid.uuid4().hex
         self.forbidden: set[str] = set()  # blocked players and suspended providers
         self.ids: dict[tuple[str, str, str], int] = {}
-        self.seats: dict[tuple[str, str, bool], Seat] = {}
+        self.players: dict[tuple[str, str, bool], PlayerSession] = {}
         for account, (player, currency) in ACCOUNTS.items():
             for provider, client in self.clients.items():
                 funds = FUNDS if provider == PROVIDERS[0] else "0"
                 name, limit = f"{player}-{self.tag}", str(LIMIT)
                 for ended in (False, True):
-                    self.seats[provider, account, ended] = self.world.seat(
+                    self.players[provider, account, ended] = self.world.open_session(
                         client,
                         "0" if ended else funds,
                         player=name,
                         currency=currency,
                         max_bet=limit,
                     )
-            self.world.close_session(self.seats[PROVIDERS[0], account, True])
-            expire(self.world, self.seats[PROVIDERS[1], account, True])
+            self.world.close_session(self.players[PROVIDERS[0], account, True])
+            expire(self.world, self.players[PROVIDERS[1], account, True])
         self.seq = {account: self._last_seq(account) for account in ACCOUNTS}
 
     @rule(
@@ -83,8 +83,8 @@ class Wallet(RuleBasedStateMachine):
         game_round: str | None,
     ) -> None:
         """Any call about any bet, from any account, through any gateway."""
-        seat = self.seats[provider, account, ended]
-        seat.client.url = self.world.gateways[gateway].url
+        player = self.players[provider, account, ended]
+        player.client.url = self.world.gateways[gateway].url
         fields: dict[str, Any] = {} if game_round is None else {"gameRoundId": game_round}
         if kind.startswith("pay-in"):
             fields["betAmount"] = stake
@@ -103,12 +103,12 @@ class Wallet(RuleBasedStateMachine):
             LIMIT,
         )
 
-        answer = seat.call(kind, f"{bet}-{self.tag}", **fields)
+        answer = player.call(kind, f"{bet}-{self.tag}", **fields)
 
         expected = self.model.call(request)
         assert (answer.code, answer.body.get("reason")) == expected, (request, answer)
         assert answer.body["balance"] == self.model.balances[account]
-        assert_names_its_transfers(self.world, answer, seat.account_id, f"{bet}-{self.tag}")
+        assert_names_its_transfers(self.world, answer, player.account_id, f"{bet}-{self.tag}")
         for of_kind, id_ in ids_of(answer).items():
             assert self.ids.setdefault((provider, bet, of_kind), id_) == id_
         moved = self._last_seq(account) - self.seq[account]
@@ -145,15 +145,17 @@ class Wallet(RuleBasedStateMachine):
     @invariant()
     def balances_are_the_models(self) -> None:
         """After every step each account holds what the model says, through a whole chain."""
-        assert_accounts_are_whole(self.world, [seat.account_id for seat in self.seats.values()])
+        assert_accounts_are_whole(
+            self.world, [player.account_id for player in self.players.values()]
+        )
         for account in ACCOUNTS:
-            seat = self.seats[PROVIDERS[0], account, False]
-            assert self.world.balance(seat) == self.model.balances[account]
+            player = self.players[PROVIDERS[0], account, False]
+            assert self.world.balance(player) == self.model.balances[account]
 
     @rule(account=st.sampled_from(list(ACCOUNTS)), ended=st.booleans())
     def ask_balance(self, account: str, ended: bool) -> None:
         """A balance, asked by a provider, perhaps in a session that has ended."""
-        answer = self.seats[PROVIDERS[1], account, ended].balance()
+        answer = self.players[PROVIDERS[1], account, ended].balance()
 
         assert answer.body == {
             "currency": ACCOUNTS[account][1],
@@ -162,9 +164,9 @@ class Wallet(RuleBasedStateMachine):
         }
 
     def _last_seq(self, account: str) -> int:
-        seat = self.seats[PROVIDERS[0], account, False]
+        player = self.players[PROVIDERS[0], account, False]
         return int(
-            self.world.rows("select last_seq from account where id = %s", seat.account_id)[0][0]
+            self.world.rows("select last_seq from account where id = %s", player.account_id)[0][0]
         )
 
 

@@ -1,4 +1,4 @@
-"""Where an operator sits, for tests: commands of `betcore` on an installation, in this process."""
+"""The command line as an operator uses it: `betcore` on an installation, in this process."""
 
 import json
 from collections.abc import Iterator
@@ -23,8 +23,8 @@ EUR = ("--currency", "EUR")
 
 
 @dataclass(frozen=True)
-class Desk:
-    """An installation, and the `counterpartyId` of a provider there."""
+class Operator:
+    """Runs commands on an installation; `provider` is the `counterpartyId` of a provider there."""
 
     world: World
     provider: str
@@ -97,23 +97,23 @@ class Desk:
 
 
 @contextmanager
-def desk_on(world: World) -> Iterator[Desk]:
-    """A desk with a provider."""
-    (added,) = Desk(world, "").documents("provider", "add", "Acme")
+def operator_on(world: World) -> Iterator[Operator]:
+    """An operator with a provider."""
+    (added,) = Operator(world, "").documents("provider", "add", "Acme")
     try:
-        yield Desk(world, added["counterpartyId"])
+        yield Operator(world, added["counterpartyId"])
     finally:
         engine(login_url(world.urls.database, "operator")).dispose()
 
 
 @contextmanager
-def staffed_desk() -> Iterator[Desk]:
-    """A desk with a provider, on servers of its own, where a worker works."""
+def operator_with_worker() -> Iterator[Operator]:
+    """An operator with a provider, on servers of its own, where a worker works."""
     with temporary_servers() as urls:
         world = World(urls)
         try:
             world.worker()
-            with desk_on(world) as desk:
-                yield desk
+            with operator_on(world) as operator:
+                yield operator
         finally:
             world.close()

@@ -30,12 +30,12 @@ WHOLE = """
         (5, 'player', 2, null, 'EUR', 0), (6, 'cash', null, null, 'JPY', null),
         (7, 'house', null, 1, 'JPY', null), (8, 'player', 1, null, 'JPY', 0);
     insert into session (id, provider_id, account_id, expires_at)
-        values ('seat', 1, 4, now() + '1 hour');
+        values ('session-1', 1, 4, now() + '1 hour');
 """
 _BET = """
     insert into bet (id, provider_id, bet_id, account_id, session_id, opened_by, state, stake, win,
                      refused_with)
-    values (%(id)s, 1, 'b' || %(id)s, 4, 'seat', %(opened_by)s, %(state)s, %(stake)s, %(win)s,
+    values (%(id)s, 1, 'b' || %(id)s, 4, 'session-1', %(opened_by)s, %(state)s, %(stake)s, %(win)s,
             case when %(state)s = 'rejected' then 4 end)
 """
 _TRANSFER = """
@@ -61,7 +61,7 @@ _DEFENCELESS = """
 
 
 @dataclass(frozen=True)
-class Books:
+class LedgerCopy:
     """A database with the ledger above, whole until it is broken."""
 
     url: str
@@ -101,7 +101,7 @@ class Books:
 
 
 @contextmanager
-def whole_books() -> Iterator[Books]:
+def whole_ledger() -> Iterator[LedgerCopy]:
     """The ledger above on servers of its own; nobody is connected, so that it can be copied."""
     with temporary_servers(redis=False) as urls:
         migrate(urls.database)
@@ -109,11 +109,11 @@ def whole_books() -> Iterator[Books]:
         yield written(urls.database)
 
 
-def written(url: str) -> Books:
+def written(url: str) -> LedgerCopy:
     """The ledger above, written into a database that has tables and no rows."""
     with psycopg.connect(url) as connection:
         connection.execute(WHOLE)
-    whole = Books(url)
+    whole = LedgerCopy(url)
     whole.move(1, None, [("deposit", "100"), ("deposit", "50"), ("deposit", "25")])
     whole.bet(4, "pay_in_out", "settled", "10", "55.25")
     whole.move(5, 4, [("stake", "10"), ("win", "55.25")])
@@ -121,15 +121,15 @@ def written(url: str) -> Books:
 
 
 @contextmanager
-def copied(books: Books) -> Iterator[Books]:
-    """A copy of books, to be damaged."""
-    url = make_url(books.url)
-    name = f"books_{uuid.uuid4().hex}"
+def copied(ledger_copy: LedgerCopy) -> Iterator[LedgerCopy]:
+    """A copy of a ledger, to be damaged."""
+    url = make_url(ledger_copy.url)
+    name = f"copy_{uuid.uuid4().hex}"
     maintenance = url.set(database="postgres").render_as_string(hide_password=False)
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(f"create database {name} template {url.database}")
     copy = url.set(database=name).render_as_string(hide_password=False)
     try:
-        yield Books(copy)
+        yield LedgerCopy(copy)
     finally:
         engine(copy).dispose()

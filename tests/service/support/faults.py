@@ -17,12 +17,12 @@ from embedded import Server, Urls, start_postgres, start_redis
 from embedded.places import SOCKETS_BELOW
 from tests.service.support.load import Bet, ask
 from tests.service.support.processes import WorkerProcess, until
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
 DEPOSIT = 100_000  # more than a player can lose in a test
 
 
-class BreakableWorld(World):
+class FaultWorld(World):
     """A World on durable servers of its own, which its user may break and mend."""
 
     def __init__(self, folder: Path) -> None:
@@ -82,12 +82,12 @@ class BreakableWorld(World):
 
 
 @contextmanager
-def breakable_world() -> Iterator[BreakableWorld]:
-    """A BreakableWorld in a folder of its own, with two gateways and two workers."""
+def fault_world() -> Iterator[FaultWorld]:
+    """A FaultWorld in a folder of its own, with two gateways and two workers."""
     folder = Path(tempfile.mkdtemp(prefix="betcore-", dir=SOCKETS_BELOW))
     with ExitStack() as ending:
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
-        world = BreakableWorld(folder)
+        world = FaultWorld(folder)
         ending.callback(world.close_servers)
         ending.callback(world.close)
         for _ in range(2):
@@ -135,7 +135,7 @@ def stop_inside_the_transaction(world: World, bet: Bet) -> WorkerProcess:
     """A worker that stands still in the middle of a bet, its player locked; another one runs."""
     sleeper = world.worker()
     with ThreadPoolExecutor(1) as sender:
-        with locked(world, bet.seat.account_id):
+        with locked(world, bet.player.account_id):
             answered = sender.submit(ask, bet, world.gateways[0].url)
             until(lambda: _waits_for_a_lock(world))
             sleeper.signal(signal.SIGSTOP)
@@ -150,10 +150,10 @@ def wake(sleeper: WorkerProcess) -> None:
     until(lambda: "was taken over" in sleeper.output, lambda: sleeper.output)
 
 
-def players(world: World) -> list[Seat]:
+def twelve_players(world: World) -> list[PlayerSession]:
     """Twelve new players who have `DEPOSIT`."""
     client = world.provider()
-    return [world.seat(client, str(DEPOSIT)) for _ in range(12)]
+    return [world.open_session(client, str(DEPOSIT)) for _ in range(12)]
 
 
 def _waits_for_a_lock(world: World) -> bool:

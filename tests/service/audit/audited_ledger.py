@@ -1,4 +1,4 @@
-"""Books that operators and a worker made as they do: nothing in them is unvouched for."""
+"""A ledger that operators and a worker made: the journal and the audit log vouch for all of it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +18,9 @@ from models.directory.currencies import add_currency
 from models.directory.providers import add_provider, add_secret, revoke_secret, set_provider_status
 from models.directory.sessions import Opening, close_session, open_sessions
 from models.migrate import migrate
-from tests.service.support.books import Books
-from tests.service.support.journaled_books import ledger_of, problems
+from tests.service.support.journaled_ledger import ledger_of, problems
 from tests.service.support.keys import CIPHER, OPERATOR
+from tests.service.support.ledger_copy import LedgerCopy
 
 AUTHOR = Author("ann@desk", OPERATOR.current, "a note")
 PLAYERS = ("Ann", "Bob")
@@ -33,7 +33,7 @@ UNREVOKE = """
 
 
 @contextmanager
-def vouched_books() -> Iterator[Books]:
+def audited_ledger() -> Iterator[LedgerCopy]:
     """Two providers, one suspended; Ann and Bob, who is blocked; five sessions, one closed.
 
     The first provider has two secrets, one of them revoked. Ann has two bets: one is settled, one
@@ -41,11 +41,11 @@ def vouched_books() -> Iterator[Books]:
     """
     with temporary_servers(redis=False) as urls:
         migrate(urls.database)
-        books = Books(urls.database)
-        _operate(books.url)
-        _play(books)
-        engine(books.url).dispose()
-        yield books
+        ledger_copy = LedgerCopy(urls.database)
+        _operate(ledger_copy.url)
+        _play(ledger_copy)
+        engine(ledger_copy.url).dispose()
+        yield ledger_copy
 
 
 def _operate(url: str) -> None:
@@ -70,13 +70,13 @@ def _operate(url: str) -> None:
         set_player_status(database, "Bob", "blocked")
 
 
-def _play(books: Books) -> None:
+def _play(ledger_copy: LedgerCopy) -> None:
     [(session, account)] = select(
-        books,
+        ledger_copy,
         "select s.id, s.account_id from session s join account a on a.id = s.account_id"
         " join player p on p.id = a.player_id where p.external_id = 'Ann' and s.provider_id = 1",
     )
-    with ledger_of(books) as ledger:
+    with ledger_of(ledger_copy) as ledger:
         for commands in (
             [Deposit(account, "one", Decimal(100))],
             [
@@ -87,12 +87,12 @@ def _play(books: Books) -> None:
             ledger.apply(commands, lambda _: True, 5)
 
 
-def select(books: Books, query: str) -> list[tuple[Any, ...]]:
+def select(ledger_copy: LedgerCopy, query: str) -> list[tuple[Any, ...]]:
     """The rows of a query."""
-    with psycopg.connect(books.url) as connection:
+    with psycopg.connect(ledger_copy.url) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
-def found(books: Books, seal: Seal | None = None) -> Sequence[str]:
+def found(ledger_copy: LedgerCopy, seal: Seal | None = None) -> Sequence[str]:
     """All problems, with ids as they are."""
-    return problems(books, seal=seal)
+    return problems(ledger_copy, seal=seal)

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from embedded import temporary_servers
-from tests.service.support.breakable import frozen
+from tests.service.support.faults import frozen
 from tests.service.support.processes import until
-from tests.service.support.world import Seat, World
+from tests.service.support.world import PlayerSession, World
 
-_HURRIED = {
+_SHORT_TIMEOUTS = {
     "BETCORE_APPLY_WITHIN_SECONDS": "0.5",
     "BETCORE_ANSWER_WITHIN_SECONDS": "2",
     "BETCORE_ASK_PRIMARY_WITHIN_SECONDS": "1",
@@ -18,12 +18,12 @@ _HURRIED = {
 
 
 @contextmanager
-def hurried_installation() -> Iterator[World]:
+def short_timeout_installation() -> Iterator[World]:
     """A gateway in a hurry, one that has the usual time, a worker."""
     with temporary_servers() as urls:
         world = World(urls)
         try:
-            world.gateway(**_HURRIED)
+            world.gateway(**_SHORT_TIMEOUTS)
             world.gateway()
             world.worker()
             world.wait_for_memory()
@@ -32,9 +32,9 @@ def hurried_installation() -> Iterator[World]:
             world.close()
 
 
-def patient(world: World, seat: Seat) -> Seat:
-    """The same seat at the gateway that has the usual time, for calls that have to succeed."""
-    return replace(seat, client=replace(seat.client, url=world.gateways[1].url))
+def patient(world: World, player: PlayerSession) -> PlayerSession:
+    """The same player at the gateway that has the usual time, for calls that have to succeed."""
+    return replace(player, client=replace(player.client, url=world.gateways[1].url))
 
 
 @contextmanager
@@ -44,23 +44,23 @@ def no_worker(world: World) -> Iterator[None]:
         yield
 
 
-def lane(world: World, seat: Seat) -> list[str]:
+def lane(world: World, player: PlayerSession) -> list[str]:
     """The ids of the player's jobs that are admitted and not finished, in their order."""
-    found: list[Any] = world.redis.lrange(f"betcore:lane:{seat.account_id}", 0, -1)
+    found: list[Any] = world.redis.lrange(f"betcore:lane:{player.account_id}", 0, -1)
     return [id_.decode() for id_ in found]
 
 
-def wait_for_lane(world: World, seat: Seat, jobs: int) -> None:
+def wait_for_lane(world: World, player: PlayerSession, jobs: int) -> None:
     """Wait until so many jobs of the player are admitted and not finished."""
-    until(lambda: len(lane(world, seat)) == jobs, lambda: f"{lane(world, seat)}")
+    until(lambda: len(lane(world, player)) == jobs, lambda: f"{lane(world, player)}")
 
 
-def wait_for_state(seat: Seat, bet_id: str, *states: str) -> None:
+def wait_for_state(player: PlayerSession, bet_id: str, *states: str) -> None:
     """Wait until a bet is in the last of these states, having been in the others in this order."""
     seen: list[str] = []
 
     def arrived() -> bool:
-        state: str = seat.client.status(bet_id).body["state"]
+        state: str = player.client.status(bet_id).body["state"]
         if state not in seen:
             seen.append(state)
         return state == states[-1]
