@@ -139,10 +139,6 @@ def test_a_session_in_the_body_that_is_no_text_is_refused(
     assert_refused(world, player, body(sessionId=spelling))
 
 
-def test_a_session_in_the_body_that_is_the_paths_is_fine(player: PlayerSession) -> None:
-    assert_taken(player, body(sessionId=json.dumps(player.session_id)))
-
-
 def test_a_body_of_16_kib_is_taken_and_one_byte_more_is_413(
     world: World, player: PlayerSession
 ) -> None:

@@ -99,17 +99,6 @@ def test_an_amount_is_booked_to_the_last_digit_however_it_is_written(
     ) == [(kind, Decimal(amount)) for kind in ("stake", "win") if Decimal(amount)]
 
 
-@pytest.mark.parametrize("spelling", ["999999999999999.99", '"999999999999999.990"'])
-def test_an_amount_just_below_the_limit_is_taken(
-    world: World, player: PlayerSession, spelling: str
-) -> None:
-    won = assert_taken(player, body(betId='"win"', betAmount="0", winAmount=spelling))
-    lost = assert_taken(player, body(betId='"stake"', betAmount=spelling))
-
-    assert won.body["balance"] == Decimal("1000000000000999.99")
-    assert lost.body["balance"] == world.balance(player) == Decimal(1000)
-
-
 @pytest.mark.parametrize(
     ("currency", "decimals"), [("JPY", 0), ("EUR", 2), ("KWD", 3), ("D8", 8), ("D18", 18)]
 )

@@ -88,27 +88,6 @@ def test_bets_of_one_player_are_applied_in_the_order_of_admission_and_hold_nobod
     assert_chains_are_whole(busy_world)
 
 
-def test_two_players_who_name_one_bet_at_once_get_one_yes_and_one_conflict(
-    busy_world: World,
-) -> None:
-    client = busy_world.provider()
-    players = [busy_world.open_session(client, "100") for _ in range(2)]
-    rivals = [
-        Bet(player, Decimal(2), Decimal(1), bet_id=f"bet {number}")
-        for number in range(25)
-        for player in players
-    ]
-
-    codes = at_once(busy_world, rivals, _CONFLICT)
-
-    for pair in zip(codes[::2], codes[1::2], strict=True):
-        assert sorted(pair, key=str) == [1, _CONFLICT]
-    assert_nothing_left(busy_world)
-    assert_applied_once(busy_world, [bet for bet in rivals if bet.done])
-    assert_balances(busy_world, [bet for bet in rivals if bet.done], 100)
-    assert_chains_are_whole(busy_world)
-
-
 def test_mixed_players_repeats_and_conflicts_keep_every_chain_of_balances_whole(
     busy_world: World,
 ) -> None:

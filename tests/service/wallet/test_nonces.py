@@ -91,15 +91,6 @@ def test_the_very_same_request_again_is_409_and_tells_nothing_of_the_player(
     assert world.balance(player) == 999
 
 
-def test_the_same_bet_in_a_new_request_is_answered_again(player: PlayerSession) -> None:
-    first = send(player, bet(), player.client.headers(bet()))
-
-    again = send(player, bet(), player.client.headers(bet()))
-
-    assert (again.status, again.code) == (200, 1)
-    assert again.body["betTransactionId"] == first.body["betTransactionId"]
-
-
 def test_of_one_nonce_at_two_gateways_at_once_exactly_one_request_wins(
     world: World, player: PlayerSession
 ) -> None:
