@@ -2,7 +2,8 @@
 PYTHON ?= python3
 ARGS ?=
 T ?= tests
-TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait; a file's tests share servers
+# Most tests wait; a file's tests share servers; tests/conftest.py has the order of the files.
+TWO_AT_A_TIME = --numprocesses 2 --dist loadfile --no-loadscope-reorder
 CRASH_OPTIONS = $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(FOLDER),--folder $(FOLDER))
 
 # What would send pip elsewhere, or have Python find other modules than those of .venv.
