@@ -2,7 +2,8 @@
 PYTHON ?= python3
 ARGS ?=
 T ?= tests
-TWO_AT_A_TIME = --numprocesses 2 --dist loadfile  # most tests wait, and the tests of a file share servers
+# Most tests wait; a file's tests share servers; tests/conftest.py has the order of the files.
+TWO_AT_A_TIME = --numprocesses 2 --dist loadfile --no-loadscope-reorder
 CRASH_OPTIONS = $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(FOLDER),--folder $(FOLDER))
 
 # These could redirect pip, or make Python find modules outside .venv.

@@ -5,6 +5,7 @@ import re
 import socket
 from urllib.parse import urlsplit
 
+from tests.conftest import SLOWEST
 from tests.source import (
     ROOT,
     Found,
@@ -120,3 +121,9 @@ def test_every_test_asserts_something() -> None:
     )
 
     assert_none(faults, "a test is a promise that can be broken")
+
+
+def test_the_slowest_files_of_tests_exist() -> None:
+    faults = (name for name in SLOWEST if not (ROOT / name).exists())
+
+    assert_none(faults, "tests/conftest.py orders files that are there")

@@ -29,7 +29,7 @@ from tests.crash.plan import Plan, Step
 from tests.crash.record import Record, read
 from tests.crash.results import summary
 from tests.crash.servers import VALKEY
-from tests.service.processes import until
+from tests.service.support.processes import until
 
 _ASKED_MAX = 300  # bets whose state is asked at the end
 _QUIET_WITHIN_SECONDS = 30.0

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from redis import Redis
 
 from models.audit.verify import Asked, verify
-from tests.service import keys
+from tests.service.support import keys
 
 _BETS = """
 select b.id, p.counterparty_id as provider, b.bet_id as bet, b.account_id as account, b.state,

@@ -22,8 +22,8 @@ from tests.crash.messages import (
 from tests.crash.plan import Fault
 from tests.crash.points import arm, take_reached
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY
-from tests.service.processes import until
-from tests.service.proxy import Fate, Proxy, let_pass
+from tests.service.support.processes import until
+from tests.service.support.proxy import Fate, Proxy, let_pass
 
 _DELAY_SECONDS = 0.15  # each way, of each message
 

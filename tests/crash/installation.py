@@ -24,9 +24,9 @@ from ops.logins import login_url, make_logins
 from tests.crash.requests import CLOSED, Seat
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY, Servers
 from tests.crash.supervised import Gateway, Supervised, Worker
-from tests.service import keys
-from tests.service.processes import until
-from tests.service.proxy import Proxy, postgres_proxy, redis_proxy, through
+from tests.service.support import keys
+from tests.service.support.processes import until
+from tests.service.support.proxy import Proxy, postgres_proxy, redis_proxy, through
 
 GATEWAYS = ("gateway-1", "gateway-2")
 WORKERS = ("worker-1", "worker-2", "worker-3")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from tests.service.proxy import Fate, Judge, Proxy, let_pass
+from tests.service.support.proxy import Fate, Judge, Proxy, let_pass
 
 REACHED_WITHIN_SECONDS: Final = 40.0
 _DRAWN_WITHIN_SECONDS = 120.0  # a worker draws ids once in hundreds of bets

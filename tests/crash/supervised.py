@@ -13,8 +13,8 @@ from pathlib import Path
 
 from embedded import Urls
 from tests.crash.points import ARMED_FILE, GATEWAY, WITHOUT, WORKER
-from tests.service.processes import common_environment
-from tests.service.proxy import Proxy
+from tests.service.support.processes import common_environment
+from tests.service.support.proxy import Proxy
 
 _STOP_WITHIN_SECONDS = 20.0
 

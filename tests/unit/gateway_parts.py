@@ -26,8 +26,8 @@ from models.ledger.lookup import Lookup
 from models.outcome import Outcome
 from models.secret_cipher import Encrypted, SecretRow
 from settings import Settings
-from tests.service import keys
-from tests.service.client import ProviderClient
+from tests.service.support import keys
+from tests.service.support.client import ProviderClient
 
 MEMORY = "betcore:memory"
 PLACE = Place(

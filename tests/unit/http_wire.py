@@ -26,7 +26,7 @@ from server.connection_life import Crowd
 from server.connections import BoundedProtocol
 from server.uvicorn_server import http_config
 from settings import Settings
-from tests.service import keys
+from tests.service.support import keys
 from tests.unit.gateway_parts import DONE, Behind
 
 

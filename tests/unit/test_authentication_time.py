@@ -13,7 +13,7 @@ from models.keys import Purpose
 from models.ledger.lookup import Lookup
 from models.secret_cipher import Encrypted, SecretRow
 from settings import Settings
-from tests.service import keys
+from tests.service.support import keys
 
 
 class SlowLookup(Lookup):

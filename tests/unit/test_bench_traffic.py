@@ -15,7 +15,7 @@ from models.deadline import Deadline
 from models.keys import Purpose
 from models.ledger.lookup import Lookup
 from settings import Settings
-from tests.service import keys
+from tests.service.support import keys
 from tests.unit.gateway_parts import CLIENT, PLACE, SECRET, Behind
 
 SETTINGS = Settings(secrets_key=keys.HEX[Purpose.SECRETS])

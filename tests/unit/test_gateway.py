@@ -23,7 +23,7 @@ from models.keys import Purpose
 from models.ledger.lookup import Lookup
 from models.outcome import Outcome
 from settings import Settings
-from tests.service import keys
+from tests.service.support import keys
 from tests.unit.gateway_parts import (
     CLIENT,
     MEMORY,

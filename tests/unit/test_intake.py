@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from api.wallet.load_shedding import STRANGERS, Intake
 from tests.unit.gateway_parts import PLACE, gateway_parts
 from tests.unit.test_load_shedding import BODY, GREAT, OURS, SMALL

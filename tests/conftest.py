@@ -1,0 +1,39 @@
+"""The order of the test files: those that take longest come first.
+
+`make test` runs two files at a time. A long file that begins last keeps one core busy and leaves
+the other one idle. Many of the long ones have few tests, so that xdist's own order, by the number
+of tests, would put them last: `make test` turns it off.
+"""
+
+import pytest
+
+from tests.source import ROOT
+
+#: Files that take more than about 20 s on a busy machine, the slowest first.
+SLOWEST = (
+    "tests/service/failures/test_worker_faults.py",
+    "tests/service/failures/test_server_faults.py",
+    "tests/service/failures/test_network_faults.py",
+    "tests/service/failures/test_failover.py",
+    "tests/service/running/test_containers.py",
+    "tests/service/http/test_slow_clients.py",
+    "tests/service/embedded/test_embedded.py",
+    "tests/service/bench/test_bench.py",
+    "tests/service/running/test_up.py",
+    "tests/service/running/test_shell.py",
+    "tests/service/failures/test_rolling_restart.py",
+    "tests/service/failures/test_redis_lost.py",
+    "tests/service/wallet/test_wallet_machine.py",
+    "tests/service/wallet/test_wallet_concurrency.py",
+    "tests/service/wallet/test_tombstone_race.py",
+    "tests/service/queue/test_lanes_model.py",
+    "tests/service/wallet/test_protocol_rules_time.py",
+    "tests/service/wallet/test_protocol_rules_in_flight.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first, and leave all else in its order."""
+    order = {name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: order.get(item.path.relative_to(ROOT).as_posix(), len(order)))

@@ -1,0 +1,1 @@
+"""The RQ dashboard as a process: what it shows, and what it refuses."""

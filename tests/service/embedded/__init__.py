@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey from wheels: their data, their passwords, and their end."""

@@ -1,0 +1,1 @@
+"""Requests as bytes on a connection: bodies, paths, slow clients, connections that end."""

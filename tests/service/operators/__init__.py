@@ -1,0 +1,1 @@
+"""Commands of `betcore` that operators type, and what each of them changes or shows."""

@@ -1,0 +1,184 @@
+"""`betcore provider`: suspending a provider, and replacing what it signs with."""
+
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.service.support.client import ProviderClient
+from tests.service.support.operator_cli import Operator
+from tests.service.support.patience import wait_for_quiet
+from tests.service.support.processes import until
+from tests.service.support.world import World
+
+REVOKED_WITHIN_SECONDS = 2  # PROTOCOL.md, "Every request"
+
+
+@pytest.fixture
+def client(world: World) -> ProviderClient:
+    return world.provider()
+
+
+@pytest.fixture
+def operator(world: World, client: ProviderClient) -> Operator:
+    return Operator(world, client.counterparty_id)
+
+
+def test_a_suspended_provider_takes_no_new_bet_and_still_pays_what_is_owed(
+    world: World, client: ProviderClient, operator: Operator
+) -> None:
+    player = world.open_session(client, "100")
+    for bet_id in ("paid", "undone"):
+        assert player.call("pay-in", bet_id, betAmount=10).code == 1
+
+    (document,) = operator.documents("provider", "suspend", operator.provider)
+
+    assert document == {"counterpartyId": operator.provider, "status": "suspended"}
+    for call, fields in {"pay-in": {}, "pay-in-out": {"winAmount": 5}}.items():
+        refused = player.call(call, f"new {call}", betAmount=1, **fields)
+        assert (refused.status, refused.code, refused.body["balance"]) == (402, 5, 80)
+    assert player.call("pay-in", "paid", betAmount=10).code == 1
+    assert player.call("pay-out", "paid", winAmount=25).code == 1
+    assert player.call("refund", "undone").code == 1
+    assert player.call("refund", "never seen").code == 1
+    assert player.balance().body["balance"] == 115
+    # Until Redis has been up for a few seconds, a bet may be in flight for all that is known.
+    until(lambda: client.status("paid").body["state"] == "settled")
+
+
+def test_the_players_of_a_suspended_provider_play_on_elsewhere(
+    world: World, operator: Operator
+) -> None:
+    player = uuid.uuid4().hex
+    world.open_session(world.provider(), player=player)
+    elsewhere = world.open_session(world.provider(), player=player)
+
+    operator.documents("provider", "suspend", operator.provider)
+
+    assert elsewhere.pay_in_out(1).code == 1
+
+
+def test_a_resumed_provider_bets_again_and_what_was_refused_stays_refused(
+    world: World, client: ProviderClient, operator: Operator
+) -> None:
+    player = world.open_session(client)
+    for _ in range(2):
+        operator.documents("provider", "suspend", operator.provider)
+    assert player.pay_in_out(1, betId="refused").code == 5
+
+    for _ in range(2):
+        (document,) = operator.documents("provider", "resume", operator.provider)
+
+    assert document == {"counterpartyId": operator.provider, "status": "active"}
+    assert player.pay_in_out(1).code == 1
+    assert player.pay_in_out(1, betId="refused").code == 5
+
+
+@pytest.mark.parametrize(
+    "command", ["suspend", "resume", "secret add", "secret list", "secret revoke --secret-id 1"]
+)
+def test_a_provider_that_does_not_exist_is_named(operator: Operator, command: str) -> None:
+    refusal = operator.refusal("provider", *command.split(), "nobody")
+
+    assert refusal == "There is no provider 'nobody'."
+
+
+def test_an_added_secret_counts_at_once_and_the_old_one_stays_good(
+    world: World, client: ProviderClient, operator: Operator
+) -> None:
+    player = world.open_session(client)
+    assert player.balance().code == 1
+
+    (added,) = operator.documents("provider", "secret", "add", operator.provider)
+
+    assert set(added) == {"counterpartyId", "secretId", "secret"}
+    for gateway in world.gateways:
+        for secret in (added["secret"], client.secret):
+            signing = replace(client, url=gateway.url, secret=secret)
+            assert signing.balance(player.session_id).code == 1
+
+
+def test_a_revoked_secret_is_refused_within_two_seconds_and_the_new_one_is_not(
+    world: World, client: ProviderClient, operator: Operator
+) -> None:
+    player = world.open_session(client)
+    (old,) = secrets_of(operator)
+    (added,) = operator.documents("provider", "secret", "add", operator.provider)
+
+    wait_for_quiet()
+    (revoked,) = operator.documents(*revoking(operator, old))
+
+    assert revoked["secretId"] == old["secretId"]
+    assert revoked["revokedAt"] is not None
+    for gateway in world.gateways:
+        before = replace(client, url=gateway.url)
+        refused = lambda by=before: by.balance(player.session_id).status == 401  # noqa: E731
+        until(refused, lambda: "it still counts", REVOKED_WITHIN_SECONDS)
+        assert replace(before, secret=added["secret"]).balance(player.session_id).code == 1
+
+
+def test_secrets_are_listed_without_what_they_are(
+    client: ProviderClient, operator: Operator
+) -> None:
+    (added,) = operator.documents("provider", "secret", "add", operator.provider)
+    for _ in range(2):
+        operator.documents(*revoking(operator, added))
+
+    as_json = operator.run("provider", "secret", "list", operator.provider, "--json")
+    for_people = operator.run("provider", "secret", "list", operator.provider)
+
+    first, second = secrets_of(operator)
+    assert first["revokedAt"] is None
+    assert second["secretId"] == added["secretId"]
+    assert second["createdAt"] < second["revokedAt"]
+    assert "secretId  createdAt" in for_people.stdout
+    for shown in (as_json.stdout, for_people.stdout):
+        assert client.secret not in shown
+        assert added["secret"] not in shown
+
+
+def test_a_secret_that_is_revoked_again_stays_revoked_since_the_first_time(
+    operator: Operator,
+) -> None:
+    (added,) = operator.documents("provider", "secret", "add", operator.provider)
+
+    first = operator.documents(*revoking(operator, added))
+
+    assert operator.documents(*revoking(operator, added)) == first
+
+
+def test_another_provider_s_secret_is_not_revoked(world: World, operator: Operator) -> None:
+    other = Operator(world, world.provider().counterparty_id)
+    (theirs,) = secrets_of(other)
+
+    refusal = operator.refusal(*revoking(operator, theirs))
+
+    assert refusal == f"The provider {operator.provider!r} has no secret {theirs['secretId']}."
+    assert secrets_of(other) == [theirs]
+
+
+def test_the_last_secret_may_be_revoked_and_the_operator_is_told_what_that_means(
+    world: World, client: ProviderClient, operator: Operator
+) -> None:
+    player = world.open_session(client)
+    (only,) = secrets_of(operator)
+
+    done = operator.run(*revoking(operator, only))
+
+    assert "no secret left" in done.stderr
+    until(lambda: player.balance().status == 401)
+    (added,) = operator.documents("provider", "secret", "add", operator.provider)
+    assert replace(client, secret=added["secret"]).balance(player.session_id).code == 1
+
+
+def secrets_of(operator: Operator) -> list[dict[str, Any]]:
+    """What an operator is told of the provider's secrets."""
+    (listed,) = operator.documents("provider", "secret", "list", operator.provider)
+    found: list[dict[str, Any]] = listed["secrets"]
+    return found
+
+
+def revoking(operator: Operator, secret: dict[str, Any]) -> list[str]:
+    """The arguments that revoke a secret."""
+    return ["provider", "secret", "revoke", operator.provider, "--secret-id", secret["secretId"]]

@@ -1,0 +1,189 @@
+"""Workers of stock RQ on our queue: they delay a bet at most, and everybody who looks is told."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+import httpx
+from redis import Redis
+from rq import Queue, SimpleWorker, Worker
+
+from tests.service.support.processes import Process, until
+from tests.service.support.queue_world import QueueWorld, finish, ids, take
+from tests.service.support.world import PlayerSession, World
+
+# As an operator may start them by mistake; the first is `rq worker`, which forks for each job.
+STOCK = [
+    ("rq.Worker", "pickle"),
+    ("rq.SimpleWorker", "pickle"),
+    ("rq.SimpleWorker", "json"),
+]
+
+
+@contextmanager
+def stock_workers(world: World) -> Iterator[list[Process]]:
+    """RQ's own workers on our queue, registered."""
+    with ExitStack() as running:
+        started = [
+            running.enter_context(
+                Process(
+                    world.urls,
+                    *("rq.cli", "worker", "bets", "--name", f"stock-{number}"),
+                    *("--worker-class", kind, "--serializer", serializer),
+                    *("-u", world.urls.redis),
+                )
+            )
+            for number, (kind, serializer) in enumerate(STOCK)
+        ]
+        until(
+            lambda: len(Worker.all_keys(world.redis)) >= len(STOCK) + len(world.workers),
+            lambda: "".join(process.output for process in started),
+            seconds=60,
+        )
+        yield started
+
+
+def test_stock_workers_on_our_queue_delay_bets_and_hurt_none(own_world: World) -> None:
+    gateway, worker = own_world.gateway(), own_world.worker()
+    client = own_world.provider()
+    players = [own_world.open_session(client, "100") for _ in range(3)]
+
+    def play(player: PlayerSession) -> list[int]:
+        return [player.pay_in_out(10, 5, betId=f"{player.account_id}-{n}").code for n in range(6)]
+
+    def said() -> str:
+        return httpx.get(f"{gateway.url}/readyz").text
+
+    with stock_workers(own_world) as stock, ThreadPoolExecutor(len(players)) as threads:
+        codes = list(threads.map(play, players))
+        took = [process for process in stock if "exception raised" in process.output]
+
+        assert took, "no stock worker took a bet: this test shows nothing"
+        assert codes == [[1] * 6] * 3
+        assert [own_world.balance(player) for player in players] == [70] * 3
+        for player in players:
+            bets = [client.status(f"{player.account_id}-{n}").body["state"] for n in range(6)]
+            assert bets == ["settled"] * 6
+
+        until(lambda: "'stock-0'" in said())
+        assert httpx.get(f"{gateway.url}/readyz").status_code == 200  # bets are late, and no more
+        until(lambda: "'stock-0' (host " in worker.output and "'stock-0'" in gateway.output)
+        until(lambda: own_world.redis.zcard("rq:failed:bets") == 0)  # nothing had failed
+
+        worker.stop()
+        until(lambda: "no worker of betcore is there" in said())
+        assert httpx.get(f"{gateway.url}/readyz").status_code == 503
+        assert players[0].pay_in_out(1).code == 99  # certainly not admitted
+
+
+# What a stock worker does to a job, step by step, at every moment that matters.
+
+
+def test_a_job_that_a_stock_worker_holds_comes_back_and_the_worker_changes_no_end(
+    queue_world: QueueWorld,
+) -> None:
+    """It took the head of a lane; it starts, fails, or ends when it likes."""
+    redis, worker = queue_world.redis, queue_world.worker()
+    for account, write in enumerate([started, failed, finished, nothing]):
+        jobs = queue_world.admit_jobs(account, 3)
+        assert queue_world.pop_one() == jobs[0]
+        write(redis, jobs[0])
+
+        worker.sweep()
+        assert redis.llen("rq:queue:bets") == 0  # no other stock worker gets it
+        batch = take(worker)
+        assert ids(batch) == jobs
+        for late in (started, failed):
+            late(redis, jobs[0])
+            worker.sweep()
+            assert take(queue_world.worker("other")).jobs == ()
+        assert finish(worker, batch)
+
+        assert queue_world.status(jobs[0]) == "finished"
+        failed(redis, jobs[0])  # only now
+        assert take(worker).jobs == ()
+        worker.sweep()
+        assert take(worker).jobs == ()
+        assert worker.tidy() == 1
+        assert queue_world.failed() == set()
+        assert queue_world.status(jobs[0]) == "finished"
+        assert redis.hget(f"rq:job:{jobs[0]}", "exc_info") is None
+        assert 0 < redis.ttl(f"rq:job:{jobs[0]}") <= 60
+    assert queue_world.under_way() == set()
+
+
+def test_two_stock_workers_that_took_two_players_hurt_neither(queue_world: QueueWorld) -> None:
+    heads = [queue_world.admit_jobs(account, 2) for account in (1, 2)]
+    worker = queue_world.worker()
+    for jobs in heads:
+        assert queue_world.pop_one() == jobs[0]
+    started(queue_world.redis, heads[0][0])
+    failed(queue_world.redis, heads[1][0])
+    queue_world.redis.delete("rq:queue:bets:intermediate")  # as one on two queues takes: by BLPOP
+
+    worker.sweep()
+
+    assert sorted(ids(take(worker))) == sorted([*heads[0], *heads[1]])
+
+
+def test_a_job_whose_hash_a_worker_deleted_lets_those_behind_it_go_on(
+    queue_world: QueueWorld,
+) -> None:
+    jobs = queue_world.admit_jobs(7, 3)
+    worker = queue_world.worker()
+    assert queue_world.pop_one() == jobs[0]
+    queue_world.redis.delete(f"rq:job:{jobs[0]}")
+    queue_world.redis.hset(f"rq:job:{jobs[0]}", "last_heartbeat", "now")  # as RQ may leave behind
+
+    worker.sweep()
+
+    assert ids(take(worker)) == jobs[1:]
+
+
+def test_what_stock_rq_tidies_up_takes_nothing_from_us(queue_world: QueueWorld) -> None:
+    """A stock worker begins by cleaning the registries of its queues."""
+    jobs = queue_world.admit_jobs(7, 3)
+    lost = queue_world.pop_one()
+    started(queue_world.redis, lost)
+    queue_world.redis.zadd("rq:wip:bets", {f"{lost}:{'0' * 32}": 1})  # it died long ago
+    bets = Queue("bets", connection=queue_world.redis)
+    stock = SimpleWorker([bets], connection=queue_world.redis)
+    stock.register_birth()  # type: ignore[no-untyped-call]  # RQ's
+    stock.clean_registries()  # type: ignore[no-untyped-call]  # RQ's
+    assert queue_world.status(lost) == "failed"
+
+    worker = queue_world.worker()
+    worker.sweep()
+
+    batch = take(worker)
+    assert ids(batch) == jobs
+    assert finish(worker, batch)
+    assert queue_world.failed() == set()
+    assert [seen.name for seen in worker.attendance().foreign] == [stock.name]
+
+
+def started(redis: Redis, job_id: str) -> None:
+    """It prepares to run the job."""
+    redis.lrem("rq:queue:bets:intermediate", 1, job_id)
+    redis.hset(f"rq:job:{job_id}", mapping={"status": "started", "worker_name": "stock"})
+    redis.persist(f"rq:job:{job_id}")
+
+
+def failed(redis: Redis, job_id: str) -> None:
+    """It could not run the job."""
+    redis.lrem("rq:queue:bets:intermediate", 1, job_id)
+    redis.hset(f"rq:job:{job_id}", mapping={"status": "failed", "exc_info": "what went wrong"})
+    redis.expire(f"rq:job:{job_id}", 86_400)
+    redis.zadd("rq:failed:bets", {job_id: time.time() + 86_400})
+
+
+def finished(redis: Redis, job_id: str) -> None:
+    """It ran something in the place of the job."""
+    redis.lrem("rq:queue:bets:intermediate", 1, job_id)
+    redis.hset(f"rq:job:{job_id}", mapping={"status": "finished"})
+    redis.expire(f"rq:job:{job_id}", 500)
+
+
+def nothing(redis: Redis, job_id: str) -> None:
+    """It sleeps."""

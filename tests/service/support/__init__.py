@@ -1,0 +1,1 @@
+"""What the rooms share: installations, processes, clients, ledgers to break, and waiting."""

@@ -1,0 +1,69 @@
+"""An installation whose first gateway gives up soon and whose only worker may be halted."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from embedded import temporary_servers
+from tests.service.support.faults import frozen
+from tests.service.support.processes import until
+from tests.service.support.world import PlayerSession, World
+
+_SHORT_TIMEOUTS = {
+    "BETCORE_APPLY_WITHIN_SECONDS": "0.5",
+    "BETCORE_ANSWER_WITHIN_SECONDS": "2",
+    "BETCORE_ASK_PRIMARY_WITHIN_SECONDS": "1",
+}
+
+
+@contextmanager
+def short_timeout_installation() -> Iterator[World]:
+    """A gateway in a hurry, one that has the usual time, a worker."""
+    with temporary_servers() as urls:
+        world = World(urls)
+        try:
+            world.gateway(**_SHORT_TIMEOUTS)
+            world.gateway()
+            world.worker()
+            world.wait_for_memory()
+            yield world
+        finally:
+            world.close()
+
+
+def patient(world: World, player: PlayerSession) -> PlayerSession:
+    """The same player at the gateway that has the usual time, for calls that have to succeed."""
+    return replace(player, client=replace(player.client, url=world.gateways[1].url))
+
+
+@contextmanager
+def no_worker(world: World) -> Iterator[None]:
+    """The worker stands still, and goes on afterwards."""
+    with frozen(world.workers[-1].pid):
+        yield
+
+
+def lane(world: World, player: PlayerSession) -> list[str]:
+    """The ids of the player's jobs that are admitted and not finished, in their order."""
+    found: list[Any] = world.redis.lrange(f"betcore:lane:{player.account_id}", 0, -1)
+    return [id_.decode() for id_ in found]
+
+
+def wait_for_lane(world: World, player: PlayerSession, jobs: int) -> None:
+    """Wait until so many jobs of the player are admitted and not finished."""
+    until(lambda: len(lane(world, player)) == jobs, lambda: f"{lane(world, player)}")
+
+
+def wait_for_state(player: PlayerSession, bet_id: str, *states: str) -> None:
+    """Wait until a bet is in the last of these states, having been in the others in this order."""
+    seen: list[str] = []
+
+    def arrived() -> bool:
+        state: str = player.client.status(bet_id).body["state"]
+        if state not in seen:
+            seen.append(state)
+        return state == states[-1]
+
+    until(arrived, lambda: f"{seen}")
+    assert tuple(seen) == states
