@@ -14,7 +14,7 @@ import psutil
 from redis import Redis
 
 from bench.audit import verify_ledger
-from bench.contenders import CONTENDERS
+from bench.contenders.catalogue import CONTENDERS
 from bench.contenders.postgres_alone import BATCH_SIZE, Seat, batches, one_statement
 from bench.figures import ONE_STATEMENT
 from bench.growth import measure_growth

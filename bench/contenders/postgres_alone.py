@@ -18,7 +18,7 @@ from typing import NamedTuple
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.contender import JOURNAL
-from bench.contenders.tuned_ledger import SERVER_SETTINGS, install
+from bench.contenders.tuned_direct import SERVER_SETTINGS, install
 from bench.servers import connected
 from embedded import Urls
 from embedded.binaries import find_postgres
