@@ -4,7 +4,6 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,15 +14,13 @@ from redis import Redis
 
 from bench.audit import verify_ledger
 from bench.contenders.catalogue import CONTENDERS
-from bench.contenders.postgres_alone import BATCH_SIZE, Seat, batches, one_statement
 from bench.figures import ONE_STATEMENT
-from bench.growth import measure_growth
-from bench.journal_cost import measure_journal
-from bench.memory import measure_redis_memory
+from bench.growth import measure_growth, measure_redis_memory
 from bench.overload import measure_overload
-from bench.people import ACCOUNTS, People, make_people
+from bench.people import ACCOUNTS, make_people
 from bench.picture import draw
 from bench.plan import Plan
+from bench.postgres_alone import BATCH_SIZE, batches, measure_journal, one_statement
 from bench.results import Results, Run, save
 from bench.rounds import Rounds
 from bench.servers import bench_servers, query
@@ -34,7 +31,6 @@ _log = logging.getLogger("bench")
 
 _ALONE_CONNECTIONS = 128
 _BATCHES = f"batches of {BATCH_SIZE}"
-_SEATS = "select provider_id, id, account_id from session"
 
 
 def run_benchmark(plan: Plan) -> Results:
@@ -64,7 +60,7 @@ def measure(plan: Plan, urls: Urls, accounts: int) -> Results:
         overloads = list(measure_overload(rounds, plan.repeats, plan.overload))
         results = replace(results, overloads=overloads)
     if plan.postgres_alone:
-        results = replace(results, journal=measure_journal(urls, _seats(urls, people)))
+        results = replace(results, journal=measure_journal(urls, people))
     if plan.growth_and_memory:
         results = replace(results, redis_memory_mb=measure_redis_memory(rounds))
     return replace(results, verified_transfers=verify_ledger(urls.database))
@@ -109,17 +105,11 @@ def _rounds(plan: Plan, rounds: Rounds, results: Results) -> Results:
 
 
 def _postgres_alone(rounds: Rounds, seconds: int) -> dict[str, float]:
-    urls, seats = rounds.urls, _seats(rounds.urls, rounds.people)
+    urls, people = rounds.urls, rounds.people
     return {
-        ONE_STATEMENT: one_statement(urls, seats, _ALONE_CONNECTIONS, seconds),
-        _BATCHES: batches(urls, seats, seconds),
+        ONE_STATEMENT: one_statement(urls, people, _ALONE_CONNECTIONS, seconds),
+        _BATCHES: batches(urls, people, seconds),
     }
-
-
-def _seats(urls: Urls, people: People) -> Sequence[Seat]:
-    """Where people play, those who play most first."""
-    found = {row[1]: Seat(*row) for row in query(urls.database, _SEATS)}
-    return [found[session] for session in people.sessions]
 
 
 def _processor() -> str:

@@ -5,10 +5,12 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
 
 from bench.measure import Cost
-from bench.seconds import Overload, read_overload
+from bench.seconds import Overload
 from bench.traffic import Calls, Players
 from bench.wrk import Latency
 
@@ -153,18 +155,4 @@ def save(results: Results, folder: Path = FOLDER) -> Path:
 
 def load(path: Path) -> Results:
     """Read what `save` wrote."""
-    read = json.loads(path.read_text())
-    typed = {
-        "runs": [_run(run) for run in read["runs"]],
-        "overloads": [read_overload(one) for one in read.get("overloads", ())],
-    }
-    return Results(**(read | typed))
-
-
-def _run(read: Mapping[str, Any]) -> Run:
-    typed = {
-        "point": Point(**read["point"]),
-        "latency": Latency(**read["latency"]),
-        "cost": Cost(**read["cost"]),
-    }
-    return Run(**(dict(read) | typed))
+    return TypeAdapter(Results).validate_json(path.read_bytes())

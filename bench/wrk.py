@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -108,33 +109,26 @@ def drive(
     return _load(report, shares, cpu_seconds)
 
 
-def _run(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[bytes, float]:
+def _run(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str, float]:
     """The last line that wrk prints, and the CPU seconds that it took."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(  # noqa: S603 - the wrk that we found
-            [require_wrk(), *arguments],
-            env=os.environ | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-        )
-        try:
-            _, status, used = os.wait4(child.pid, 0)
-        except BaseException:
-            child.kill()
-            child.wait()
-            raise
-        child.returncode = os.waitstatus_to_exitcode(status)  # it was waited for here
-        output.seek(0)
-        lines = output.read().splitlines()
-        if child.returncode or not lines or not lines[-1].startswith(b"{"):
-            errors.seek(0)
-            said = errors.read().decode(errors="replace")
-            raise LoadFailed(f"wrk ended with {child.returncode}: {said[-2000:]}")
-        return lines[-1], used.ru_utime + used.ru_stime
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(  # noqa: S603 - the wrk that we found
+        [require_wrk(), *arguments],
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # no other child has ended meanwhile
+    *_, last = done.stdout.splitlines() or [""]
+    if done.returncode or not last.startswith("{"):
+        raise LoadFailed(f"wrk ended with {done.returncode}: {done.stderr[-2000:]}")
+    return last, used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _load(report: bytes, shares: Sequence[Sequence[Signed]], cpu_seconds: float) -> Load:
+def _load(report: str, shares: Sequence[Sequence[Signed]], cpu_seconds: float) -> Load:
     read = json.loads(report)
     sent = [signed for share, n in zip(shares, read["sent"], strict=True) for signed in share[:n]]
     counted = {int(bucket): count for bucket, count in read["latencies"].items()}
