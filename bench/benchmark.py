@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import re
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,11 +15,11 @@ from redis import Redis
 
 from bench.audit import verify_ledger
 from bench.contenders.catalogue import CONTENDERS
+from bench.document import draw
 from bench.figures import ONE_STATEMENT
 from bench.growth import measure_growth, measure_redis_memory
 from bench.overload import measure_overload
 from bench.people import ACCOUNTS, make_people
-from bench.picture import draw
 from bench.plan import Plan
 from bench.postgres_alone import BATCH_SIZE, batches, measure_journal, one_statement
 from bench.results import Results, Run, save
@@ -113,9 +114,7 @@ def _postgres_alone(rounds: Rounds, seconds: int) -> dict[str, float]:
 
 
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    information = Path("/proc/cpuinfo")
+    told = information.read_text() if information.exists() else ""
+    named = re.search(r"^model name\s*: (.+)$", told, re.MULTILINE)
+    return named[1] if named else platform.processor()

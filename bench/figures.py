@@ -6,14 +6,15 @@ from operator import attrgetter
 from typing import Literal
 
 from bench.growth import STORED
-from bench.results import Point, Results, Run, Spread, figure_of, kept, ratio_of, spread
+from bench.results import Point, Results, Run, Spread, figure_of, ratio_of, spread
 from bench.seconds import Overload
 
 Verdict = Literal["aim", "ok", "short"]
 Compute = Callable[[Results], Spread | None]
 
-PER_SECOND: Callable[[Run], float] = attrgetter("per_second")
-P50: Callable[[Run], float] = attrgetter("latency.p50")
+PER_SECOND: Callable[[Run], float] = attrgetter("load.per_second")
+P50: Callable[[Run], float] = attrgetter("load.latency.p50")
+P99: Callable[[Run], float] = attrgetter("load.latency.p99")
 LEAST, MOST = "≥", "≤"
 ONE_STATEMENT = "one statement"  # the name of PostgreSQL alone in `Results.postgres_alone`
 
@@ -58,13 +59,13 @@ def _faster(under: str, connections: int) -> Compute:
 
 def _over_postgres_alone(results: Results) -> Spread | None:
     alone = results.postgres_alone.get(ONE_STATEMENT, ())
-    counted = kept(results.of(Point("ours", 128)).values())
-    return spread(run.per_second / alone[run.repeat] for run in counted if run.repeat < len(alone))
+    counted = [run for run in results.kept(Point("ours", 128)) if run.repeat < len(alone)]
+    return spread(PER_SECOND(run) / alone[run.repeat] for run in counted)
 
 
 def _tail(results: Results) -> Spread | None:
     point = Point("ours", 64, open_loop=True)
-    return figure_of(results, point, lambda run: run.latency.p99 / run.latency.p50)
+    return figure_of(results, point, lambda run: run.load.latency.p99 / run.load.latency.p50)
 
 
 def _growth(results: Results) -> Spread | None:

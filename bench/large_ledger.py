@@ -19,6 +19,7 @@ import typer
 
 from bench.contender import KEYS
 from bench.growth import fill
+from bench.measure import postmaster
 from bench.people import ACCOUNTS, make_people
 from bench.servers import bench_servers, connected
 from embedded import Urls
@@ -85,29 +86,21 @@ def _write_list(database_url: str, file: Path) -> None:
 def _run(urls: Urls, name: str, command: tuple[str, ...]) -> Took:
     """Run a command of ours to its end; how far it is goes to our stderr."""
     ours = {"DATABASE_URL": urls.database, "REDIS_URL": urls.redis}
-    server, own, postgres, began = _server(urls.database), 0, 0, time.monotonic()
-    running = subprocess.Popen(  # noqa: S603 - our own commands
+    server, own, postgres, began = postmaster(urls.database), 0, 0, time.monotonic()
+    running = psutil.Popen(
         [sys.executable, "-m", "ops.cli", *command],
         env=os.environ | ours | KEYS,
         stdout=subprocess.DEVNULL,
     )
     # Looked at meanwhile: what the system tells at the end counts what we had as it was forked.
     while running.poll() is None:
-        own = max(own, psutil.Process(running.pid).memory_info().rss)
+        own = max(own, running.memory_info().rss)
         postgres = max(postgres, _private_bytes(server))
         time.sleep(_LOOK_EVERY_SECONDS)
     seconds = time.monotonic() - began
     if running.returncode:
         raise subprocess.CalledProcessError(running.returncode, command)
     return Took(name, seconds, own / _MIB, postgres / _MIB)
-
-
-def _server(database_url: str) -> psutil.Process:
-    """The first process of PostgreSQL, whose children the others are."""
-    with connected(database_url) as connection:
-        server = psutil.Process(connection.info.backend_pid).parent()
-    assert server is not None  # noqa: S101 - it has just answered
-    return server
 
 
 def _private_bytes(server: psutil.Process) -> int:

@@ -43,17 +43,17 @@ def test_a_run_is_measured_and_audited(benched: tuple[str, Results]) -> None:
 
     [closed, opened] = results.runs
     for run in results.runs:
-        assert not run.bad
-        assert run.sockets == 0
-        assert run.requests > 0
-        assert 0 < run.latency.p50 <= run.latency.p99 <= run.latency.max
+        latency = run.load.latency
+        assert run.load.failed == 0
+        assert run.load.good > 0
+        assert 0 < latency.p50 <= latency.p99 <= latency.max
         assert run.cost.cpu_us_per_bet.keys() == {"gateway", "worker", "redis", "postgres"}
         assert min(run.cost.cpu_us_per_bet.values()) >= 0
         assert run.cost.redis_commands_per_bet["evalsha"] > 0
         assert run.cost.wal_bytes_per_bet > 0
-    assert opened.per_second < closed.per_second
+    assert opened.load.per_second < closed.load.per_second
     # Each bet has two transfers, each account a deposit; the warm-ups had bets as well.
-    done = closed.requests + opened.requests
+    done = closed.load.good + opened.load.good
     assert results.verified_transfers >= 2 * done + ACCOUNTS
 
 
