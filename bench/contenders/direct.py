@@ -32,6 +32,7 @@ from broker.admission import Result
 from models.commands import BetCommand
 from models.deadline import Deadline
 from models.errors import BetTaken, LedgerUnavailable
+from models.ledger.columns import BET, names
 from models.ledger.ledger import IdBlock, advance
 from models.ledger.load import NEXT_IDS
 from models.ledger.rules import decide
@@ -67,23 +68,15 @@ _SESSION = """
     join account house on house.provider_id = s.provider_id and house.currency = a.currency
     where s.id = %s
 """
-_BET = """
-    select b.id, b.provider_id, b.bet_id, b.account_id, b.session_id, b.round_id, b.opened_by,
-           b.state, b.stake, b.win, b.odd, b.refused_with, b.reason,
+_BET = f"""
+    select {names(BET, "b.")},
            date_trunc('month', b.created_at at time zone 'UTC')::date::text, t.kind, t.id
     from bet b left join transfer t on t.bet = b.id
     where b.provider_id = %s and b.bet_id = %s
-"""
+"""  # noqa: S608 - the names are constants
 #: Of `models.ledger.state.Bet`, as `_BET` selects them.
-_BET_FIELDS = (
-    *("id", "provider_id", "bet_id", "account_id", "session_id", "round_id", "opened_by", "state"),
-    *("stake", "win", "odd", "refused_with", "reason", "month"),
-)
-_INSERT_BET = """
-    insert into bet (id, provider_id, bet_id, account_id, session_id, round_id, opened_by, state,
-                     stake, win, odd, refused_with, reason)
-    values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-"""
+_BET_FIELDS = (*(column.name for column in BET), "month")
+_INSERT_BET = f"insert into bet ({names(BET)}) values ({', '.join(['%s'] * len(BET))})"  # noqa: S608
 _UPDATE_BET = "update bet set state = %s, win = %s, odd = %s, updated_at = now() where id = %s"
 _INSERT_TRANSFER = """
     insert into transfer (id, bet, kind, debit_account, credit_account, amount, account,

@@ -7,11 +7,11 @@ and one function of PostgreSQL that does a whole request (tuned_direct.sql).
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import asyncpg
 from starlette.exceptions import HTTPException
@@ -52,75 +52,6 @@ _STATEMENTS = {PayInOut: _TAKE, PayIn: _TAKE, PayOut: _PAY_OUT, Refund: _REFUND}
 _Prepared = dict[str, Any]  # of one connection, by statement
 
 
-class TunedLedger:
-    """A fixed number of connections, each with its statements prepared, used in turn.
-
-    Not asyncpg's pool: that sends a reset after every use, and costs as much again as the call.
-    """
-
-    def __init__(self, connections: Mapping[asyncpg.Connection, _Prepared]) -> None:
-        self._connections = connections
-        self._idle = list(connections.values())
-        self._waiting: deque[asyncio.Future[_Prepared]] = deque()
-
-    @classmethod
-    async def open(cls, database_url: str, connections: int) -> Self:
-        """Connect and prepare. Raises OSError or asyncpg.PostgresError."""
-        made = {}
-        for _ in range(connections):
-            connection = await asyncpg.connect(database_url, server_settings=SERVER_SETTINGS)
-            made[connection] = {sql: await connection.prepare(sql) for sql in _ALL}
-        return cls(made)
-
-    async def apply(self, command: BetCommand) -> Result:
-        """The outcome of a command, as `Outcome.to_json`. Raises LedgerUnavailable."""
-        row = await self._ask(_STATEMENTS[type(command)], *_arguments(command))
-        code, *ids, balance = row
-        named = [str(id_) for id_ in ids[: len(command.answers)]] if code == 1 else []
-        return {"code": code, "balance": balance, "ids": named}
-
-    async def balance(self, account_id: int) -> tuple[str, Decimal]:
-        """Currency and balance of an account. Raises LedgerUnavailable."""
-        currency, balance = await self._ask(_BALANCE, account_id)
-        return currency, balance
-
-    async def close(self) -> None:
-        """Close the connections."""
-        for connection in self._connections:
-            await connection.close()
-
-    async def _ask(self, statement: str, *arguments: Any) -> Any:
-        prepared = self._idle.pop() if self._idle else await self._wait()
-        try:
-            row = await prepared[statement].fetchrow(*arguments)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            raise LedgerUnavailable(str(error)) from error
-        finally:
-            self._give_back(prepared)
-        if row is None:
-            raise LedgerUnavailable
-        return row
-
-    async def _wait(self) -> _Prepared:
-        """The next connection that somebody gives back; who came first is served first."""
-        waiting: asyncio.Future[_Prepared] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiting)
-        try:
-            return await waiting
-        except asyncio.CancelledError:
-            if waiting.done() and not waiting.cancelled():
-                self._give_back(waiting.result())
-            raise
-
-    def _give_back(self, prepared: _Prepared) -> None:
-        while self._waiting:
-            waiting = self._waiting.popleft()
-            if not waiting.done():
-                waiting.set_result(prepared)
-                return
-        self._idle.append(prepared)
-
-
 def install(database_url: str) -> None:
     """Create the functions, or replace them. Raises psycopg.Error."""
     with connected(database_url) as connection:
@@ -153,30 +84,75 @@ class WireNonces:
 
 
 class TunedDirect(Rival):
-    """Applies each command by one call of a function."""
+    """Applies each command by one call of a function, on one of a fixed number of connections.
+
+    Each has its statements prepared; they are used in turn. Not asyncpg's pool: that sends a reset
+    after every use, and costs as much again as the call.
+    """
 
     async def apply(self, command: BetCommand) -> Result:
         """Load, decide and write in PostgreSQL. Raises LedgerUnavailable."""
-        return await self._ledger.apply(command)
+        row = await self._ask(_STATEMENTS[type(command)], *_arguments(command))
+        code, *ids, balance = row
+        named = [str(id_) for id_ in ids[: len(command.answers)]] if code == 1 else []
+        return {"code": code, "balance": balance, "ids": named}
 
     async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:  # noqa: ARG002
         """Currency and balance of a player's account. Raises ApiError, 99."""
         try:
-            return await self._ledger.balance(account_id)
+            currency, balance = await self._ask(_BALANCE, account_id)
         except LedgerUnavailable:
             raise try_later("The balance cannot be read at the moment.") from None
+        return currency, balance
 
     @asynccontextmanager
     async def parts(self) -> AsyncIterator[None]:
         """Its connections."""
-        url, within = self._settings.redis_url, self._settings.redis_connect_within_seconds
-        wire = await connect(url, within)
+        settings = self._settings
+        wire = await connect(settings.redis_url, settings.redis_connect_within_seconds)
         self.nonces = WireNonces(wire)
-        size = int(os.environ["BENCH_POOL"])
-        self._ledger = await TunedLedger.open(self._settings.database_url, size)
+        self._idle: list[_Prepared] = []
+        self._waiting: deque[asyncio.Future[_Prepared]] = deque()
+        made = []
+        for _ in range(int(os.environ["BENCH_POOL"])):
+            one = await asyncpg.connect(settings.database_url, server_settings=SERVER_SETTINGS)
+            made.append(one)
+            self._idle.append({sql: await one.prepare(sql) for sql in _ALL})
         yield
-        await self._ledger.close()
+        for connection in made:
+            await connection.close()
         wire.abort()
+
+    async def _ask(self, statement: str, *arguments: Any) -> Any:
+        prepared = self._idle.pop() if self._idle else await self._wait()
+        try:
+            row = await prepared[statement].fetchrow(*arguments)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise LedgerUnavailable(str(error)) from error
+        finally:
+            self._give_back(prepared)
+        if row is None:
+            raise LedgerUnavailable
+        return row
+
+    async def _wait(self) -> _Prepared:
+        """The next connection that somebody gives back; who came first is served first."""
+        waiting: asyncio.Future[_Prepared] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled():
+                self._give_back(waiting.result())
+            raise
+
+    def _give_back(self, prepared: _Prepared) -> None:
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(prepared)
+                return
+        self._idle.append(prepared)
 
 
 class BareApp:
