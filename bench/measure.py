@@ -57,7 +57,7 @@ class Meter:
         with Redis.from_url(urls.redis) as redis:
             roles["redis"] = [int(_info(redis, "server")["process_id"])]
         self._roles = {role: [psutil.Process(pid) for pid in pids] for role, pids in roles.items()}
-        self._roles["postgres"] = [postmaster(urls.database)]
+        self._roles["postgres"] = [_postmaster(urls.database)]
 
     def read(self) -> Reading:
         """The counters as they are now."""
@@ -95,7 +95,7 @@ class Meter:
         )
 
 
-def postmaster(database_url: str) -> psutil.Process:
+def _postmaster(database_url: str) -> psutil.Process:
     """The process of PostgreSQL whose children serve the connections.
 
     Raises ProcessLookupError when it is not on this machine.

@@ -8,7 +8,6 @@ import pytest
 from bench.audit import AuditFailed, Totals, audit, totals, verify_ledger
 from bench.benchmark import measure
 from bench.growth import fill
-from bench.large_ledger import measure as measure_large
 from bench.plan import Course, Visit, plan_of
 from bench.results import Point, Results
 from bench.servers import bench_servers, query
@@ -118,12 +117,3 @@ _BROKEN_REFERENCES = """
     left join account a on a.id = t.account
     where (t.bet is not null and b.id is null) or a.id is null
 """
-
-
-def test_a_large_ledger_is_adopted_sealed_verified_and_reconciled() -> None:
-    with bench_servers(durable=False) as urls:
-        took = measure_large(urls, bets=90, accounts=ACCOUNTS)
-
-        assert [each.command for each in took] == ["adopt", "seal", "verify --seal", "reconcile"]
-        assert min(min(each.mib, each.postgres_mib) for each in took) > 0
-        assert totals(urls.database).bets == 90
