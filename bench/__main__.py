@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bench.benchmark import keep, run_benchmark
-from bench.contenders import CONTENDERS
+from bench.contenders.catalogue import CONTENDERS
 from bench.document import document
 from bench.plan import Mode, plan_of
 from bench.table import tables

@@ -3,8 +3,8 @@
 import logging
 import os
 import platform
+import re
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,16 +14,14 @@ import psutil
 from redis import Redis
 
 from bench.audit import verify_ledger
-from bench.contenders import CONTENDERS
-from bench.contenders.postgres_alone import BATCH_SIZE, Seat, batches, one_statement
+from bench.contenders.catalogue import CONTENDERS
+from bench.document import draw
 from bench.figures import ONE_STATEMENT
-from bench.growth import measure_growth
-from bench.journal_cost import measure_journal
-from bench.memory import measure_redis_memory
+from bench.growth import measure_growth, measure_redis_memory
 from bench.overload import measure_overload
-from bench.people import ACCOUNTS, People, make_people
-from bench.picture import draw
+from bench.people import ACCOUNTS, make_people
 from bench.plan import Plan
+from bench.postgres_alone import BATCH_SIZE, batches, measure_journal, one_statement
 from bench.results import Results, Run, save
 from bench.rounds import Rounds
 from bench.servers import bench_servers, query
@@ -34,7 +32,6 @@ _log = logging.getLogger("bench")
 
 _ALONE_CONNECTIONS = 128
 _BATCHES = f"batches of {BATCH_SIZE}"
-_SEATS = "select provider_id, id, account_id from session"
 
 
 def run_benchmark(plan: Plan) -> Results:
@@ -64,7 +61,7 @@ def measure(plan: Plan, urls: Urls, accounts: int) -> Results:
         overloads = list(measure_overload(rounds, plan.repeats, plan.overload))
         results = replace(results, overloads=overloads)
     if plan.postgres_alone:
-        results = replace(results, journal=measure_journal(urls, _seats(urls, people)))
+        results = replace(results, journal=measure_journal(urls, people))
     if plan.growth_and_memory:
         results = replace(results, redis_memory_mb=measure_redis_memory(rounds))
     return replace(results, verified_transfers=verify_ledger(urls.database))
@@ -109,23 +106,15 @@ def _rounds(plan: Plan, rounds: Rounds, results: Results) -> Results:
 
 
 def _postgres_alone(rounds: Rounds, seconds: int) -> dict[str, float]:
-    urls, seats = rounds.urls, _seats(rounds.urls, rounds.people)
+    urls, people = rounds.urls, rounds.people
     return {
-        ONE_STATEMENT: one_statement(urls, seats, _ALONE_CONNECTIONS, seconds),
-        _BATCHES: batches(urls, seats, seconds),
+        ONE_STATEMENT: one_statement(urls, people, _ALONE_CONNECTIONS, seconds),
+        _BATCHES: batches(urls, people, seconds),
     }
 
 
-def _seats(urls: Urls, people: People) -> Sequence[Seat]:
-    """Where people play, those who play most first."""
-    found = {row[1]: Seat(*row) for row in query(urls.database, _SEATS)}
-    return [found[session] for session in people.sessions]
-
-
 def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+    information = Path("/proc/cpuinfo")
+    told = information.read_text() if information.exists() else ""
+    named = re.search(r"^model name\s*: (.+)$", told, re.MULTILINE)
+    return named[1] if named else platform.processor()

@@ -6,14 +6,16 @@ from operator import attrgetter
 from typing import Literal
 
 from bench.growth import STORED
-from bench.results import Point, Results, Run, Spread, figure_of, kept, ratio_of, spread
+from bench.results import Point, Results, Run, Spread, figure_of, ratio_of, spread
 from bench.seconds import Overload
 
 Verdict = Literal["aim", "ok", "short"]
 Compute = Callable[[Results], Spread | None]
 
-PER_SECOND: Callable[[Run], float] = attrgetter("per_second")
-P50: Callable[[Run], float] = attrgetter("latency.p50")
+PER_SECOND: Callable[[Run], float] = attrgetter("load.per_second")
+P50: Callable[[Run], float] = attrgetter("load.latency.p50")
+P99: Callable[[Run], float] = attrgetter("load.latency.p99")
+LEAST, MOST = "≥", "≤"
 ONE_STATEMENT = "one statement"  # the name of PostgreSQL alone in `Results.postgres_alone`
 
 
@@ -22,19 +24,19 @@ class Figure:
     """A row of the table."""
 
     name: str
-    limit: float  # at least this; at most, where less is better
+    limit: float
     aim: float
     compute: Compute  # None: the benchmark did not look at it
-    less_is_better: bool = False
+    asks: str = LEAST  # at least the limit, or at most
     unit: str = "×"
 
     def asked(self, value: float) -> str:
         """The limit or the aim as a document shows it."""
-        return f"{'≤' if self.less_is_better else '≥'} {value:g} {self.unit}"
+        return f"{self.asks} {value:g} {self.unit}"
 
     def verdict(self, value: float) -> Verdict:
         """How a measured value compares with what is asked."""
-        sign = -1 if self.less_is_better else 1
+        sign = -1 if self.asks == MOST else 1
         if value * sign >= self.aim * sign:
             return "aim"
         return "ok" if value * sign >= self.limit * sign else "short"
@@ -47,31 +49,23 @@ def figures(results: Results) -> Iterator[tuple[Figure, Spread]]:
             yield figure, found
 
 
-def _faster(over: str, under: str, connections: int) -> Compute:
-    return lambda results: ratio_of(
-        results, Point(over, connections), Point(under, connections), PER_SECOND
-    )
+def _ratio(over: Point, under: Point, value: Callable[[Run], float] = PER_SECOND) -> Compute:
+    return lambda results: ratio_of(results, over, under, value)
 
 
-def _hot(over: str, under: str) -> Compute:
-    return lambda results: ratio_of(
-        results, Point(over, 16, players="hot"), Point(under, 16, players="hot"), PER_SECOND
-    )
+def _faster(under: str, connections: int) -> Compute:
+    return _ratio(Point("ours", connections), Point(under, connections))
 
 
 def _over_postgres_alone(results: Results) -> Spread | None:
     alone = results.postgres_alone.get(ONE_STATEMENT, ())
-    counted = kept(results.of(Point("ours", 128)).values())
-    return spread(run.per_second / alone[run.repeat] for run in counted if run.repeat < len(alone))
-
-
-def _p50_alone(results: Results) -> Spread | None:
-    return ratio_of(results, Point("ours", 1), Point("direct", 1), P50)
+    counted = [run for run in results.kept(Point("ours", 128)) if run.repeat < len(alone)]
+    return spread(PER_SECOND(run) / alone[run.repeat] for run in counted)
 
 
 def _tail(results: Results) -> Spread | None:
     point = Point("ours", 64, open_loop=True)
-    return figure_of(results, point, lambda run: run.latency.p99 / run.latency.p50)
+    return figure_of(results, point, lambda run: run.load.latency.p99 / run.load.latency.p50)
 
 
 def _growth(results: Results) -> Spread | None:
@@ -104,55 +98,30 @@ def _overload(value: Callable[[Overload], float]) -> Compute:
     return lambda results: spread(map(value, results.overloads))
 
 
-def _served_percent(one: Overload) -> float:
-    return one.served_share * 100
-
-
-def _normal_after(one: Overload) -> float:
-    return one.normal_after_seconds
-
-
-def _refused_p99(one: Overload) -> float:
-    return one.over.refused.p99 if one.over.refused else 0.0
-
-
-def _others(one: Overload) -> float:
-    return sum(second.others for second in one.seconds)
-
+_ALONE = (Point("ours", 1), Point("direct", 1))
+_HOT = (Point("ours", 16, players="hot"), Point("tuned-direct", 16, players="hot"))
+_SERVED = _overload(lambda one: one.served_share * 100)
+_REFUSED = _overload(lambda one: one.over.refused.p99 if one.over.refused else 0.0)
+_OTHERS = _overload(lambda one: sum(second.others for second in one.seconds))
+_NORMAL = _overload(lambda one: one.normal_after_seconds)
 
 FIGURES = (
-    Figure("ours / stock RQ, 64 connections", 15, 24, _faster("ours", "stock-rq", 64)),
-    Figure("ours / direct, 64 connections", 2.5, 3.3, _faster("ours", "direct", 64)),
-    Figure("ours / direct, 128 connections", 3.0, 4.0, _faster("ours", "direct", 128)),
-    Figure("ours / tuned direct, 64 connections", 1.8, 2.8, _faster("ours", "tuned-direct", 64)),
-    Figure("ours / tuned direct, 128 connections", 2.0, 3.0, _faster("ours", "tuned-direct", 128)),
+    Figure("ours / stock RQ, 64 connections", 15, 24, _faster("stock-rq", 64)),
+    Figure("ours / direct, 64 connections", 2.5, 3.3, _faster("direct", 64)),
+    Figure("ours / direct, 128 connections", 3.0, 4.0, _faster("direct", 128)),
+    Figure("ours / tuned direct, 64 connections", 1.8, 2.8, _faster("tuned-direct", 64)),
+    Figure("ours / tuned direct, 128 connections", 2.0, 3.0, _faster("tuned-direct", 128)),
     Figure("ours / PostgreSQL alone, 128 connections", 0.7, 1.0, _over_postgres_alone),
-    Figure("ours p50 / direct p50, 1 connection", 2.0, 1.5, _p50_alone, less_is_better=True),
-    Figure("ours p99 / p50, open loop at 70 %", 4.0, 2.5, _tail, less_is_better=True),
-    Figure("hot player: ours / tuned direct", 1.2, 2.0, _hot("ours", "tuned-direct")),
-    Figure("CPU per bet, 10 million / 10 thousand", 1.25, 1.05, _growth, less_is_better=True),
-    Figure("CPU per bet, whole stack", 600, 410, _cpu, less_is_better=True, unit="µs"),
-    Figure("journal, of the CPU per bet", 3, 3, _journal, less_is_better=True, unit="%"),
-    Figure("two gateways + two workers: lost", 20, 0, _lost, less_is_better=True, unit="%"),
-    Figure("Redis after 200,000 bets", 200, 60, _memory, less_is_better=True, unit="MB"),
-    Figure("overload: served, of the capacity", 80, 90, _overload(_served_percent), unit="%"),
-    Figure(
-        "overload: p99 of a refusal",
-        50,
-        25,
-        _overload(_refused_p99),
-        less_is_better=True,
-        unit="ms",
-    ),
-    Figure(
-        "overload: neither done nor refused",
-        0,
-        0,
-        _overload(_others),
-        less_is_better=True,
-        unit="requests",
-    ),
-    Figure(
-        "normal after an overload", 2, 1, _overload(_normal_after), less_is_better=True, unit="s"
-    ),
+    Figure("ours p50 / direct p50, 1 connection", 2.0, 1.5, _ratio(*_ALONE, P50), MOST),
+    Figure("ours p99 / p50, open loop at 70 %", 4.0, 2.5, _tail, MOST),
+    Figure("hot player: ours / tuned direct", 1.2, 2.0, _ratio(*_HOT)),
+    Figure("CPU per bet, 10 million / 10 thousand", 1.25, 1.05, _growth, MOST),
+    Figure("CPU per bet, whole stack", 600, 410, _cpu, MOST, "µs"),
+    Figure("journal, of the CPU per bet", 3, 3, _journal, MOST, "%"),
+    Figure("two gateways + two workers: lost", 20, 0, _lost, MOST, "%"),
+    Figure("Redis after 200,000 bets", 200, 60, _memory, MOST, "MB"),
+    Figure("overload: served, of the capacity", 80, 90, _SERVED, LEAST, "%"),
+    Figure("overload: p99 of a refusal", 50, 25, _REFUSED, MOST, "ms"),
+    Figure("overload: neither done nor refused", 0, 0, _OTHERS, MOST, "requests"),
+    Figure("normal after an overload", 2, 1, _NORMAL, MOST, "s"),
 )

@@ -1,4 +1,4 @@
-"""What a bet costs as bets pile up: CPU per bet at ten thousand and at ten million stored bets."""
+"""What bets cost as they pile up: CPU per bet, and the memory of Redis."""
 
 import logging
 from collections.abc import Mapping
@@ -11,13 +11,15 @@ from bench.contender import Contender
 from bench.people import CURRENCY, make_people
 from bench.plan import Visit
 from bench.results import Point
-from bench.rounds import Rounds
+from bench.rounds import Rounds, signed_for
 from bench.servers import bench_servers, connected, settle
 from models.ledger.load import ID_BLOCK
 
 _log = logging.getLogger("bench")
 
 STORED = (10_000, 10_000_000)
+REMEMBERED = 200_000  # bets after which the memory of Redis is looked at
+_LOAD_SECONDS = 10  # its requests must be sent while their timestamps are good
 _IDS_PER_BET = 3
 _BETS_PER_BLOCK = ID_BLOCK // _IDS_PER_BET
 _STAKE, _WIN = Decimal("10.5"), Decimal("5.25")
@@ -88,6 +90,21 @@ def measure_growth(
         for of in rounds.values():
             verify_ledger(of.urls.database)
     return found
+
+
+def measure_redis_memory(rounds: Rounds) -> float:
+    """Megabytes that Redis uses after so many bets without a pause, at the most of any moment.
+
+    Results are kept for as long as shipped. Raises AuditFailed or LoadFailed.
+    """
+    point, done, per_second, most = Point("ours", 64), 0, 0.0, 0.0
+    with rounds.started("ours") as running:
+        while done < REMEMBERED:
+            load, cost = rounds.load(point, running, signed_for(per_second), _LOAD_SECONDS)
+            done, per_second = done + load.good, load.per_second
+            most = max(most, cost.redis_memory_mb)
+            _log.info("Redis takes %.1f MB after %s bets", cost.redis_memory_mb, f"{done:,}")
+    return most
 
 
 def fill(database_url: str, bets: int, accounts: int) -> None:

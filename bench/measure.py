@@ -96,7 +96,10 @@ class Meter:
 
 
 def _postmaster(database_url: str) -> psutil.Process:
-    """The process whose children serve the connections; it must be on this machine."""
+    """The process of PostgreSQL whose children serve the connections.
+
+    Raises ProcessLookupError when it is not on this machine.
+    """
     with connected(database_url) as connection:
         parent = psutil.Process(connection.info.backend_pid).parent()
     if parent is None:

@@ -70,13 +70,7 @@ def _bench() -> Plan:
 def _long() -> Plan:
     contenders = ("ours", "stock-rq", "direct", "tuned-direct")
     connections = dict.fromkeys(contenders, (1, 16, 64, 128, 256))
-    visits = _visits(connections, contenders)
-    for index, visit in enumerate(visits):
-        if visit.contender not in contenders:
-            continue
-        name = visit.contender
-        more = [Point(name, 64, calls="mix"), Point(name, 64, open_loop=True)]
-        visits[index] = replace(visit, points=[*visit.points, *more])
+    visits = _visits(connections, contenders, mix_and_open_loop=True)
     always = [
         Visit(name, [Point(name, 64, appendfsync="always")], "always")
         for name in ("ours", "stock-rq", "direct")
@@ -96,11 +90,15 @@ def _overload() -> Plan:
     return Plan("overload", repeats=3, seconds=60, visits=[], overload=Course())
 
 
-def _visits(connections: Mapping[str, Sequence[int]], hot: Sequence[str]) -> list[Visit]:
+def _visits(
+    connections: Mapping[str, Sequence[int]], hot: Sequence[str], *, mix_and_open_loop: bool = False
+) -> list[Visit]:
     visits = []
     for name, counts in connections.items():
         points = [Point(name, count) for count in counts]
         points += [Point(name, 16, players="hot")] if name in hot else []
+        if mix_and_open_loop:
+            points += [Point(name, 64, calls="mix"), Point(name, 64, open_loop=True)]
         visits.append(Visit(name, points))
     # Beside ours, with which it is compared.
     return [visits[0], Visit("ours-2x2", [Point("ours-2x2", 64)]), *visits[1:]]

@@ -5,12 +5,14 @@ import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
 
 from bench.measure import Cost
-from bench.seconds import Overload, read_overload
+from bench.seconds import Overload
 from bench.traffic import Calls, Players
-from bench.wrk import Latency
+from bench.wrk import Load
 
 FOLDER = Path(__file__).with_name("results")
 STEAL_MAX = 0.05  # share of the time; a run with more is marked
@@ -45,23 +47,8 @@ class Run:
 
     point: Point
     repeat: int
-    requests: int  # answered well
-    seconds: float
-    bad: Mapping[str, int]  # "status code" -> other answers
-    sockets: int
-    latency: Latency
-    load_cpu_seconds: float
+    load: Load
     cost: Cost
-
-    @property
-    def per_second(self) -> float:
-        """Good answers a second."""
-        return self.requests / self.seconds if self.seconds else 0.0
-
-    @property
-    def failed(self) -> int:
-        """Answers that were bad, and errors of connections."""
-        return sum(self.bad.values()) + self.sockets
 
     @property
     def stolen(self) -> bool:
@@ -71,7 +58,7 @@ class Run:
     @property
     def others(self) -> float:
         """Share of the machine's time that went to what is no part of the benchmark."""
-        ours = self.cost.cpu_us * self.requests / 1e6 + self.load_cpu_seconds
+        ours = self.cost.cpu_us * self.load.good / 1e6 + self.load.cpu_seconds
         share = ours / self.cost.machine_seconds if self.cost.machine_seconds else 0.0
         return max(0.0, 1 - self.cost.idle - self.cost.steal - share)
 
@@ -95,6 +82,10 @@ class Results:
     def of(self, point: Point) -> dict[int, Run]:
         """The runs of a point by repeat."""
         return {run.repeat: run for run in self.runs if run.point == point}
+
+    def kept(self, point: Point) -> list[Run]:
+        """The runs of a point that count."""
+        return kept(self.of(point).values())
 
 
 class Spread(NamedTuple):
@@ -124,7 +115,7 @@ def kept(runs: Iterable[Run]) -> list[Run]:
 
 def figure_of(results: Results, point: Point, value: Callable[[Run], float]) -> Spread | None:
     """The spread of a value over the runs of a point that count."""
-    return spread(value(run) for run in kept(results.of(point).values()))
+    return spread(map(value, results.kept(point)))
 
 
 def ratio_of(
@@ -153,18 +144,4 @@ def save(results: Results, folder: Path = FOLDER) -> Path:
 
 def load(path: Path) -> Results:
     """Read what `save` wrote."""
-    read = json.loads(path.read_text())
-    typed = {
-        "runs": [_run(run) for run in read["runs"]],
-        "overloads": [read_overload(one) for one in read.get("overloads", ())],
-    }
-    return Results(**(read | typed))
-
-
-def _run(read: Mapping[str, Any]) -> Run:
-    typed = {
-        "point": Point(**read["point"]),
-        "latency": Latency(**read["latency"]),
-        "cost": Cost(**read["cost"]),
-    }
-    return Run(**(dict(read) | typed))
+    return TypeAdapter(Results).validate_json(path.read_bytes())

@@ -79,13 +79,14 @@ class Rounds:
         meter = Meter(self.urls, running)
         requests = sign_traffic(self.people, count, point.calls, point.players)
         before = meter.read()
-        load = drive(running.url, requests, point.connections, seconds, rate)
+        load, sent = drive(running.url, requests, point.connections, seconds, rate)
         cost = meter.cost(before, meter.read(), load.good)
         # The end of a load cuts off one request a connection, and no more.
-        if load.unknown > point.connections + load.failed:
-            raise LoadFailed(f"{point.label}: {load.unknown} requests were never answered.")
+        unknown = len(sent) - load.good  # each of them may have been applied or not
+        if unknown > point.connections + load.failed:
+            raise LoadFailed(f"{point.label}: {unknown} requests were never answered.")
         try:
-            audit(self.urls.database, recorded, load.sent, load.unknown)
+            audit(self.urls.database, recorded, sent, unknown)
         except AuditFailed as error:
             raise AuditFailed(f"{point.label}: {error}") from error
         return load, cost
@@ -98,17 +99,7 @@ class Rounds:
         per_second = rate or signed_for(max(capacity, warm_up.per_second))
         load, cost = self.load(point, running, per_second, self.seconds, rate)
         self._rates[point] = load.per_second
-        return Run(
-            point=point,
-            repeat=repeat,
-            requests=load.good,
-            seconds=load.seconds,
-            bad=load.bad,
-            sockets=load.sockets,
-            latency=load.latency,
-            load_cpu_seconds=load.cpu_seconds,
-            cost=cost,
-        )
+        return Run(point, repeat, load, cost)
 
 
 def signed_for(per_second: float) -> float:
@@ -117,9 +108,10 @@ def signed_for(per_second: float) -> float:
 
 
 def _in_words(run: Run) -> str:
-    latency = f"p50 {run.latency.p50:.1f} ms, p99 {run.latency.p99:.1f} ms"
-    marks = [f"bad answers: {dict(run.bad)}"] if run.bad else []
-    marks += [f"{run.sockets} errors of connections"] if run.sockets else []
+    load = run.load
+    latency = f"p50 {load.latency.p50:.1f} ms, p99 {load.latency.p99:.1f} ms"
+    marks = [f"bad answers: {dict(load.bad)}"] if load.bad else []
+    marks += [f"{load.sockets} errors of connections"] if load.sockets else []
     marks += [f"{run.cost.steal:.0%} of the time stolen"] if run.stolen else []
-    rate = f"{run.per_second:,.0f} a second"
+    rate = f"{load.per_second:,.0f} a second"
     return "; ".join([f"{run.repeat + 1}. {run.point.label}: {rate}", latency, *marks])

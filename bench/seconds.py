@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from bench.open_loop import UNANSWERED, UNREADABLE, Sent
 
@@ -121,14 +121,3 @@ def tail(seconds: Iterable[float]) -> Tail | None:
 
 def _named(kind: int) -> str:
     return _NAMES.get(kind, str(kind))
-
-
-def read_overload(stored: Mapping[str, Any]) -> Overload:
-    """An overload that was stored as JSON."""
-    spans = {name: _span(stored[name]) for name in ("calm", "over", "after")}
-    return Overload(**(dict(stored) | spans | {"seconds": list(map(_span, stored["seconds"]))}))
-
-
-def _span(stored: Mapping[str, Any]) -> Span:
-    tails = {name: Tail(*stored[name]) for name in ("good", "refused", "sent_late") if stored[name]}
-    return Span(**(dict(stored) | tails))

@@ -1,10 +1,12 @@
 """Results as tables: the figures with their verdicts, and all points; as text or Markdown."""
 
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
-from bench.figures import PER_SECOND, figures
-from bench.results import Point, Results, Run, Spread, figure_of, kept
+from bench.figures import P50, P99, PER_SECOND, figures
+from bench.results import Results, Run, Spread, spread
 from bench.seconds import GOOD, TRY_LATER, Tail
 
 
@@ -38,10 +40,11 @@ class Table:
 
 def tables(results: Results) -> Iterator[Table]:
     """Every table that these results fill."""
+    costs = "What a bet costs: medians of the runs, memory at the end of the last run"
     for table in (
         _of_figures(results),
-        _of_points(results),
-        _of_costs(results),
+        _of_points(results, "Every point: medians of the runs", "point", _POINT),
+        _of_points(results, costs, "per bet", _COST),
         _of_postgres_alone(results),
         _of_overload_runs(results),
         _of_overloads(results),
@@ -53,6 +56,7 @@ def tables(results: Results) -> Iterator[Table]:
 def _of_figures(results: Results) -> Table:
     rows = []
     for figure, found in figures(results):
+        verdict = figure.verdict(found.median)
         rows.append(
             (
                 figure.name,
@@ -60,7 +64,7 @@ def _of_figures(results: Results) -> Table:
                 figure.asked(figure.aim),
                 f"{_short(found.median)} {figure.unit}",
                 _between(found),
-                {"aim": "ok, aim reached"}.get(verdict := figure.verdict(found.median), verdict),
+                "ok, aim reached" if verdict == "aim" else verdict,
             )
         )
     header = ("figure", "required", "aim", "measured", "from-to", "")
@@ -68,54 +72,12 @@ def _of_figures(results: Results) -> Table:
     return Table(title, header, rows)
 
 
-def _of_points(results: Results) -> Table:
+def _of_points(results: Results, title: str, first: str, columns: Mapping[str, "Cell"]) -> Table:
     rows = []
-    for point in _points(results):
-        rate = figure_of(results, point, PER_SECOND)
-        assert rate is not None  # noqa: S101 - the point has runs
-        runs = list(results.of(point).values())
-        rows.append(
-            (
-                point.label,
-                f"{rate.median:,.0f}",
-                _between(rate),
-                *(_median(results, point, f"latency.{name}") for name in ("p50", "p90", "p99")),
-                str(sum(run.failed for run in runs)),
-                f"{len(kept(runs))}/{len(runs)}",
-                str(sum(run.stolen for run in runs)),
-                f"{max(run.others for run in runs):.0%}",
-            )
-        )
-    header = (
-        *("point", "requests/s", "from-to", "p50 ms", "p90 ms", "p99 ms"),
-        *("failed", "runs kept", "stolen", "others"),
-    )
-    return Table("Every point: medians of the runs", header, rows)
-
-
-def _of_costs(results: Results) -> Table:
-    roles = ("gateway", "worker", "redis", "postgres")
-    rows = []
-    for point in _points(results):
-        runs = kept(results.of(point).values())
-        last = runs[-1].cost.memory_mb
-        rows.append(
-            (
-                point.label,
-                *(_median(results, point, "cost.cpu_us_per_bet", role) for role in roles),
-                _median(results, point, "cost.cpu_us"),
-                " + ".join(f"{last[role]:.0f}" for role in roles if role in last),
-                _short(sum(runs[-1].cost.redis_commands_per_bet.values())),
-                _median(results, point, "cost.redis_bytes_per_bet"),
-                _median(results, point, "cost.wal_bytes_per_bet"),
-            )
-        )
-    header = (
-        *("per bet", *(f"{role} µs" for role in roles), "CPU µs", "memory MB"),
-        *("Redis commands", "Redis bytes", "WAL bytes"),
-    )
-    title = "What a bet costs: medians of the runs, memory at the end of the last run"
-    return Table(title, header, rows)
+    for point in dict.fromkeys(run.point for run in results.runs):
+        counted, runs = results.kept(point), list(results.of(point).values())
+        rows.append((point.label, *(cell(counted, runs) for cell in columns.values())))
+    return Table(title, (first, *columns), rows)
 
 
 def _of_postgres_alone(results: Results) -> Table:
@@ -173,25 +135,52 @@ def _tail(found: Tail | None) -> tuple[str, str, str]:
     return (_short(found.p50), _short(found.p99), _short(found.max)) if found else ("", "", "")
 
 
-def _points(results: Results) -> list[Point]:
-    return list(dict.fromkeys(run.point for run in results.runs))
-
-
-def _median(results: Results, point: Point, path: str, key: str | None = None) -> str:
-    def value(run: Run) -> float:
-        found = run
-        for name in path.split("."):
-            found = getattr(found, name)
-        return float(found.get(key, 0.0) if key else found)  # type: ignore[attr-defined, arg-type]
-
-    found = figure_of(results, point, value)
-    return _short(found.median) if found else ""
-
-
-def _between(found: Spread) -> str:
-    return f"{_short(found.least)}-{_short(found.most)}" if found.runs > 1 else ""
+def _between(found: Spread | None) -> str:
+    many = found is not None and found.runs > 1
+    return f"{_short(found.least)}-{_short(found.most)}" if found and many else ""
 
 
 def _short(value: float) -> str:
     """Three digits at most behind what matters."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+#: What a column says of a point, from the runs that count and from all runs.
+Cell = Callable[[Sequence[Run], Sequence[Run]], str]
+
+
+def _median(value: Callable[[Run], float]) -> Cell:
+    return lambda counted, _: _short(statistics.median(map(value, counted)))
+
+
+def _cpu_us(role: str) -> Cell:
+    return _median(lambda run: run.cost.cpu_us_per_bet.get(role, 0.0))
+
+
+def _memory_mb(run: Run) -> str:
+    used = run.cost.memory_mb
+    return " + ".join(f"{used[role]:.0f}" for role in _ROLES if role in used)
+
+
+_ROLES = ("gateway", "worker", "redis", "postgres")
+_POINT: dict[str, Cell] = {
+    "requests/s": lambda counted, _: f"{statistics.median(map(PER_SECOND, counted)):,.0f}",
+    "from-to": lambda counted, _: _between(spread(map(PER_SECOND, counted))),
+    "p50 ms": _median(P50),
+    "p90 ms": _median(attrgetter("load.latency.p90")),
+    "p99 ms": _median(P99),
+    "failed": lambda _, runs: str(sum(run.load.failed for run in runs)),
+    "runs kept": lambda counted, runs: f"{len(counted)}/{len(runs)}",
+    "stolen": lambda _, runs: str(sum(run.stolen for run in runs)),
+    "others": lambda _, runs: f"{max(run.others for run in runs):.0%}",
+}
+_COST: dict[str, Cell] = {
+    **{f"{role} µs": _cpu_us(role) for role in _ROLES},
+    "CPU µs": _median(attrgetter("cost.cpu_us")),
+    "memory MB": lambda counted, _: _memory_mb(counted[-1]),
+    "Redis commands": lambda counted, _: _short(
+        sum(counted[-1].cost.redis_commands_per_bet.values())
+    ),
+    "Redis bytes": _median(attrgetter("cost.redis_bytes_per_bet")),
+    "WAL bytes": _median(attrgetter("cost.wal_bytes_per_bet")),
+}

@@ -5,7 +5,7 @@ import itertools
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 from uuid import uuid4
 
@@ -19,7 +19,15 @@ MIX = {"pay-in-out": 40, "pay-in": 25, "pay-out": 25, "refund": 5, "balance": 5}
 # A request about an earlier bet follows it by as many requests at least: more than are ever under
 # way at once, so that the bet has been answered by then.
 _DISTANCE = 1024
-_STAKE, _WIN, _ODD = "10.5", "5.25", "0.5"
+_STAKE, _WIN = ',"betAmount":10.5', ',"winAmount":5.25,"winOdd":0.5'
+#: What the body of a call about a bet says, and how many bets and transfers the call writes.
+_BETS = {
+    "pay-in-out": (_STAKE + _WIN, 1, 2),
+    "pay-in": (_STAKE, 1, 1),
+    "pay-out": (_WIN, 0, 1),
+    "refund": ("", 0, 2),  # of a settled bet: the win is taken back and the stake given back
+}
+_ABOUT = {"pay-out": "pay-in", "refund": "pay-in-out"}  # which earlier call; made where none is
 
 
 class Signed(NamedTuple):
@@ -56,64 +64,35 @@ def sign_traffic(
     """
     chance = random.Random()  # noqa: S311 - who plays is no secret
     sessions = people.spread(count, chance) if players == "spread" else people.hot(count)
-    chosen = _mix(sessions, chance) if calls == "mix" else map(_pay_in_out, sessions)
+    chosen = (
+        _mix(sessions, chance) if calls == "mix" else (_bet("pay-in-out", one) for one in sessions)
+    )
     stamps = at or itertools.repeat(None, count)
     return [_signed(people, call, stamp) for call, stamp in zip(chosen, stamps, strict=True)]
 
 
-def _pay_in_out(session: str, bet_id: str | None = None) -> _Call:
-    body = _body(bet_id, f'"betAmount":{_STAKE},"winAmount":{_WIN},"winOdd":{_ODD}')
-    return _Call(session, "bets/pay-in-out", body, bets=1, transfers=2)
-
-
-def _pay_in(session: str, bet_id: str) -> _Call:
-    return _Call(session, "bets/pay-in", _body(bet_id, f'"betAmount":{_STAKE}'), 1, 1)
-
-
-def _pay_out(session: str, bet_id: str) -> _Call:
-    body = _body(bet_id, f'"winAmount":{_WIN},"winOdd":{_ODD}')
-    return _Call(session, "bets/pay-out", body, transfers=1)
-
-
-def _refund(session: str, bet_id: str) -> _Call:
-    # Of a bet that is settled: the win is taken back and the stake given back.
-    return _Call(session, "bets/refund", _body(bet_id, ""), transfers=2)
-
-
-def _balance(session: str) -> _Call:
-    return _Call(session, "balance", "")
-
-
-def _body(bet_id: str | None, fields: str) -> str:
-    named = f'{{"betId":"{bet_id or uuid4().hex}","gameRoundId":"{uuid4()}"'
-    return f"{named},{fields}}}" if fields else f"{named}}}"
+def _bet(call: str, session: str, bet_id: str | None = None) -> _Call:
+    fields, bets, transfers = _BETS[call]
+    body = f'{{"betId":"{bet_id or uuid4().hex}","gameRoundId":"{uuid4()}"{fields}}}'
+    return _Call(session, f"bets/{call}", body, bets, transfers)
 
 
 def _mix(sessions: Sequence[str], chance: random.Random) -> Iterator[_Call]:
     kinds = chance.choices(list(MIX), weights=list(MIX.values()), k=len(sessions))
-    paid_in: deque[tuple[int, str, str]] = deque()  # position, session, bet
-    settled: deque[tuple[int, str, str]] = deque()
-    # Where an earlier bet is needed: of which it may be, what is then called, and what if none is.
-    about: dict[str, tuple[deque[tuple[int, str, str]], Callable[[str, str], _Call], str]] = {
-        "pay-out": (paid_in, _pay_out, "pay-in"),
-        "refund": (settled, _refund, "pay-in-out"),
-    }
+    # The bets that a pay-out or a refund may be about: position, session, bet.
+    made: dict[str, deque[tuple[int, str, str]]] = {"pay-in": deque(), "pay-in-out": deque()}
     for position, (session, kind) in enumerate(zip(sessions, kinds, strict=True)):
-        if kind in about:
-            earlier, call, instead = about[kind]
-            if earlier and earlier[0][0] <= position - _DISTANCE:
-                yield call(*earlier.popleft()[1:])
-                continue
-            kind = instead
-        bet_id = uuid4().hex
         if kind == "balance":
-            yield _balance(session)
-        elif kind == "pay-in":
-            paid_in.append((position, session, bet_id))
-            yield _pay_in(session, bet_id)
-        else:
-            settled.append((position, session, bet_id))
-            yield _pay_in_out(session, bet_id)
+            yield _Call(session, "balance", "")
+            continue
+        earlier = made.get(_ABOUT.get(kind, ""))
+        if earlier and earlier[0][0] <= position - _DISTANCE:
+            yield _bet(kind, *earlier.popleft()[1:])
+            continue
+        kind = _ABOUT.get(kind, kind)
+        bet_id = uuid4().hex
+        made[kind].append((position, session, bet_id))
+        yield _bet(kind, session, bet_id)
 
 
 def _signed(people: People, call: _Call, at: float | None) -> Signed:

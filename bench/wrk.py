@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -41,7 +42,6 @@ class Latency:
 class Load:
     """What wrk saw."""
 
-    sent: Sequence[Signed]  # answered or cut off by the end
     good: int  # answered 200, code 1, with a balance
     bad: Mapping[str, int]  # "status code" -> other answers
     sockets: int  # errors of connections, and answers that never came
@@ -53,11 +53,6 @@ class Load:
     def per_second(self) -> float:
         """Good answers a second."""
         return self.good / self.seconds if self.seconds else 0.0
-
-    @property
-    def unknown(self) -> int:
-        """Requests that were sent and not answered well: each may have been applied or not."""
-        return len(self.sent) - self.good
 
     @property
     def failed(self) -> int:
@@ -79,8 +74,10 @@ def drive(
     connections: int,
     seconds: int,
     rate: float | None = None,
-) -> Load:
+) -> tuple[Load, list[Signed]]:
     """Send requests to `url`, each once and in order, for so many seconds or until none is left.
+
+    Returns what became of them, and those that were sent: answered, or cut off by the end.
 
     Without `rate`, a closed loop: each connection sends when it was answered; percentiles are
     wrk's own, which correct for coordinated omission, except at one connection, where they are
@@ -108,33 +105,28 @@ def drive(
     return _load(report, shares, cpu_seconds)
 
 
-def _run(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[bytes, float]:
+def _run(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str, float]:
     """The last line that wrk prints, and the CPU seconds that it took."""
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(  # noqa: S603 - the wrk that we found
-            [require_wrk(), *arguments],
-            env=os.environ | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-        )
-        try:
-            _, status, used = os.wait4(child.pid, 0)
-        except BaseException:
-            child.kill()
-            child.wait()
-            raise
-        child.returncode = os.waitstatus_to_exitcode(status)  # it was waited for here
-        output.seek(0)
-        lines = output.read().splitlines()
-        if child.returncode or not lines or not lines[-1].startswith(b"{"):
-            errors.seek(0)
-            said = errors.read().decode(errors="replace")
-            raise LoadFailed(f"wrk ended with {child.returncode}: {said[-2000:]}")
-        return lines[-1], used.ru_utime + used.ru_stime
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(  # noqa: S603 - the wrk that we found
+        [require_wrk(), *arguments],
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)  # no other child has ended meanwhile
+    *_, last = done.stdout.splitlines() or [""]
+    if done.returncode or not last.startswith("{"):
+        raise LoadFailed(f"wrk ended with {done.returncode}: {done.stderr[-2000:]}")
+    return last, used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime
 
 
-def _load(report: bytes, shares: Sequence[Sequence[Signed]], cpu_seconds: float) -> Load:
+def _load(
+    report: str, shares: Sequence[Sequence[Signed]], cpu_seconds: float
+) -> tuple[Load, list[Signed]]:
     read = json.loads(report)
     sent = [signed for share, n in zip(shares, read["sent"], strict=True) for signed in share[:n]]
     counted = {int(bucket): count for bucket, count in read["latencies"].items()}
@@ -143,9 +135,8 @@ def _load(report: bytes, shares: Sequence[Sequence[Signed]], cpu_seconds: float)
     else:
         values = [read[name] / 1000 for name in ("p50", "p90", "p99", "max")]
         latency = Latency(*values)
-    return Load(
-        sent, read["good"], read["bad"], read["sockets"], read["seconds"], latency, cpu_seconds
-    )
+    counts = (read["good"], read["bad"], read["sockets"], read["seconds"])
+    return Load(*counts, latency, cpu_seconds), sent
 
 
 def exact_latency(counted: Mapping[int, int], bucket_microseconds: int) -> Latency:

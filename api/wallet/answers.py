@@ -55,7 +55,7 @@ async def render_error(request: Request, error: Exception) -> Response:
     log_answer_in(request.scope, error)
     text = error_body(error, request.scope["headers"])
     headers = (
-        {"retry-after": str(request.app.state.gateway.settings.retry_after_seconds)}
+        {"retry-after": str(request.app.state.services.settings.retry_after_seconds)}
         if error.code == Code.TRY_LATER
         else None
     )

@@ -16,9 +16,10 @@ from api.wallet.endpoints import BalanceCall, BetCall, BetStatusCall
 from api.wallet.errors import ApiError
 from api.wallet.gateway import Gateway
 from api.wallet.health import alive, ready
+from api.wallet.services import Services
 from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
-from settings import Settings, settings
+from settings import settings
 
 #: The place of a session's id in a path.
 SESSION_PATH: Final = "/v1/sessions/{session_id}"
@@ -34,16 +35,19 @@ BETS: dict[str, type[BetCommand]] = {
 }
 
 
-def create_app(configured: Settings | None = None) -> Starlette:
-    """Return the gateway's ASGI app. Without settings, it uses those of the environment."""
-    gateway = Gateway(configured or settings())
-    bets = {name: BetCall(gateway, command) for name, command in BETS.items()}
+def create_app(services: Services | None = None) -> Starlette:
+    """The wallet on these services, by default on a gateway with the settings of the environment.
+
+    The app starts the services with its lifespan, and stops them.
+    """
+    services = services or Gateway(settings())
+    bets = {name: BetCall(services, command) for name, command in BETS.items()}
     app = ShortcutApp(
         bets,
         routes=[
             *[Route(f"{SESSION_PATH}/bets/{name}", bets[name], methods=["POST"]) for name in bets],
-            Route(f"{SESSION_PATH}/balance", BalanceCall(gateway), methods=["GET"]),
-            Route("/v1/bets", BetStatusCall(gateway), methods=["GET"]),
+            Route(f"{SESSION_PATH}/balance", BalanceCall(services), methods=["GET"]),
+            Route("/v1/bets", BetStatusCall(services), methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", ready, methods=["GET"]),
         ],
@@ -54,19 +58,19 @@ def create_app(configured: Settings | None = None) -> Starlette:
         },
         lifespan=_lifespan,
     )
-    app.state.gateway = gateway
+    app.state.services = services
     app.router.redirect_slashes = False  # a redirect would be an answer without JSON and a code
     return app
 
 
 @asynccontextmanager
 async def _lifespan(app: Starlette) -> AsyncIterator[None]:
-    gateway: Gateway = app.state.gateway
-    await gateway.start()
+    services: Services = app.state.services
+    await services.start()
     try:
         yield
     finally:
-        await gateway.stop()
+        await services.stop()
 
 
 class ShortcutApp(Starlette):

@@ -16,8 +16,8 @@ from api.wallet.auth import Signed
 from api.wallet.bodies import read_object
 from api.wallet.calls import Call, read_call
 from api.wallet.errors import ApiError, invalid
-from api.wallet.gateway import Gateway
 from api.wallet.load_shedding import STRANGERS
+from api.wallet.services import Services
 from models.commands import BetCommand, Place, read_text
 from models.deadline import Deadline
 from models.errors import InvalidRequest
@@ -33,8 +33,8 @@ class SignedEndpoint(ABC, Generic[Question]):
     gateway's time (docs/adr/0005).
     """
 
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
+    def __init__(self, services: Services) -> None:
+        self.services = services
 
     @abstractmethod
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:
@@ -55,14 +55,14 @@ class SignedEndpoint(ABC, Generic[Question]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call. Raises ApiError, which the app renders."""
-        gateway = self.gateway
-        deadline = gateway.new_deadline()
-        call = await read_call(scope, receive, gateway.settings.body_bytes_max, deadline)
+        services = self.services
+        deadline = services.new_deadline()
+        call = await read_call(scope, receive, services.settings.body_bytes_max, deadline)
         try:
             signed = await self._authenticate(call, peer_of(scope), deadline)
             now = asyncio.get_running_loop().time()
             session_id = self.session_of_bet(scope)
-            with gateway.load_shedder.admitted(call.counterparty_id, session_id, now):
+            with services.load_shedder.admitted(call.counterparty_id, session_id, now):
                 question = await self._read(scope, signed, deadline)
                 body = await self.claim_and_answer(signed, question, deadline)
         except Exception:
@@ -74,9 +74,9 @@ class SignedEndpoint(ABC, Generic[Question]):
 
     async def _authenticate(self, call: Call, peer: Peer, deadline: Deadline) -> Signed:
         """Wait for the call's turn, then look at its signature."""
-        gateway, provider = self.gateway, call.counterparty_id
-        await gateway.load_shedder.intake.enter(provider if peer.knows(provider) else STRANGERS)
-        signed = await gateway.authenticator.authenticate(call, deadline)
+        services, provider = self.services, call.counterparty_id
+        await services.load_shedder.intake.enter(provider if peer.knows(provider) else STRANGERS)
+        signed = await services.authenticator.authenticate(call, deadline)
         peer.note(provider)
         return signed
 
@@ -88,15 +88,15 @@ class SignedEndpoint(ABC, Generic[Question]):
             refusal = invalid(str(error))
         except ApiError as error:
             refusal = error
-        await self.gateway.dispatcher.claim(signed, deadline)
+        await self.services.dispatcher.claim(signed, deadline)
         raise refusal
 
 
 class BetCall(SignedEndpoint[BetCommand]):
     """The endpoint of one call about a bet, such as pay-in-out."""
 
-    def __init__(self, gateway: Gateway, command_type: type[BetCommand]) -> None:
-        super().__init__(gateway)
+    def __init__(self, services: Services, command_type: type[BetCommand]) -> None:
+        super().__init__(services)
         self._command_type = command_type
 
     def session_of_bet(self, scope: Scope) -> str:
@@ -111,14 +111,14 @@ class BetCall(SignedEndpoint[BetCommand]):
         if "sessionId" in body and read_text(body["sessionId"], "sessionId") != session_id:
             # The path is not signed: a session in the body, which is, must be the path's.
             raise InvalidRequest("The sessionId in the body is not the one in the path.")
-        place = await self.gateway.sessions.place(session_id, signed.provider_id, deadline)
+        place = await self.services.sessions.place(session_id, signed.provider_id, deadline)
         return self._command_type.read(body, place)
 
     async def claim_and_answer(
         self, signed: Signed, question: BetCommand, deadline: Deadline
     ) -> bytes:
         """Run the command through the queue, whose script claims the nonce with it."""
-        outcome = await self.gateway.dispatcher.run(signed, question, deadline)
+        outcome = await self.services.dispatcher.run(signed, question, deadline)
         return done(question.answers, outcome)
 
 
@@ -133,7 +133,7 @@ class QuestionCall(SignedEndpoint[Question]):
         self, signed: Signed, question: Question, deadline: Deadline
     ) -> bytes:
         """Claim the nonce, then look up."""
-        await self.gateway.dispatcher.claim(signed, deadline)
+        await self.services.dispatcher.claim(signed, deadline)
         return await self.look_up(signed, question, deadline)
 
 
@@ -143,11 +143,11 @@ class BalanceCall(QuestionCall[Place]):
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Place:
         """The place whose balance is asked."""
         session_id: str = scope["path_params"]["session_id"]
-        return await self.gateway.sessions.place(session_id, signed.provider_id, deadline)
+        return await self.services.sessions.place(session_id, signed.provider_id, deadline)
 
     async def look_up(self, signed: Signed, question: Place, deadline: Deadline) -> bytes:  # noqa: ARG002
         """Its currency and balance."""
-        currency, balance = await self.gateway.questions.balance(question.account_id, deadline)
+        currency, balance = await self.services.questions.balance(question.account_id, deadline)
         return found({"currency": currency, "balance": balance, "_responseCode": 1})
 
 
@@ -168,5 +168,5 @@ class BetStatusCall(QuestionCall[str]):
 
     async def look_up(self, signed: Signed, question: str, deadline: Deadline) -> bytes:
         """State, amounts and ids, or `in_flight`, or `unknown`."""
-        status = await self.gateway.questions.status(signed.provider_id, question, deadline)
+        status = await self.services.questions.status(signed.provider_id, question, deadline)
         return found(status)

@@ -1,4 +1,4 @@
-"""All that the handlers of one gateway process share."""
+"""The services of one gateway of the product, made, started and stopped together."""
 
 import asyncio
 
@@ -7,39 +7,42 @@ from api.wallet.auth import Authenticator
 from api.wallet.dispatch import Dispatcher
 from api.wallet.load_shedding import LoadShedder
 from api.wallet.questions import Questions
+from api.wallet.services import Services, lookup_of
 from api.wallet.sessions import Sessions
 from broker.link import Link
-from models.deadline import Deadline
 from models.ledger.ledger import Ledger, LedgerConnection
-from models.ledger.lookup import Lookup
 from settings import Settings
 
 
-class Gateway:
-    """The parts of a gateway, made together, started and stopped together."""
+class Gateway(Services):
+    """Admits through the queue, and asks PostgreSQL."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.load_shedder = LoadShedder(settings)
-        self._tasks: list[asyncio.Task[None]] = []
-        self.link = Link(settings, self.load_shedder.note)
-        self.authenticator = Authenticator(settings, self._lookup())
-        self.sessions = Sessions(settings, self._lookup())
+        """Connect nothing yet: `start` does."""
+        load_shedder = LoadShedder(settings)
+        self._link = link = Link(settings, load_shedder.note)
         self._ledger_connection = LedgerConnection(
             settings.database_url,
             wait_seconds=settings.ask_primary_within_seconds,
             connect_seconds=settings.connect_timeout_seconds,
         )
         ledger = Ledger(self._ledger_connection)
-        goes_ahead = self.load_shedder.goes_ahead
-        self.dispatcher = Dispatcher(settings, self.link, ledger, goes_ahead)
-        replica = self._lookup(settings.database_read_url)
-        self.questions = Questions(settings, self.link, self._lookup(), replica)
+        replica = lookup_of(settings, settings.database_read_url)
+        super().__init__(
+            settings,
+            load_shedder,
+            Authenticator(settings, lookup_of(settings)),
+            Sessions(settings, lookup_of(settings)),
+            Dispatcher(settings, link, ledger, load_shedder.goes_ahead),
+            Questions(settings, link, lookup_of(settings), replica),
+            needed=[link],
+        )
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to connect; what cannot be reached is tried again for as long as it takes."""
-        await self.link.start()
-        await self.authenticator.start()
+        await self._link.start()
+        await super().start()
         keepers = (self.load_shedder.watch(), keep_summing_up())
         self._tasks = [asyncio.create_task(keeper) for keeper in keepers]
 
@@ -47,42 +50,6 @@ class Gateway:
         """Stop every part."""
         for task in self._tasks:
             task.cancel()
-        parts = (
-            *(self.authenticator, self.sessions, self.dispatcher, self.questions),
-            self.link,
-        )
-        for part in parts:
-            await part.stop()
+        await super().stop()
+        await self._link.stop()
         self._ledger_connection.close()
-
-    @property
-    def trouble(self) -> str:
-        """Why no request can be authenticated and admitted now, in one line; "" when it can."""
-        parts = (self.authenticator, self.link)
-        return next((part.trouble for part in parts if part.trouble), "")
-
-    @property
-    def warnings(self) -> list[str]:
-        """What should be changed, a line each, though requests are admitted."""
-        return [*self.link.warnings, *self.authenticator.warnings]
-
-    @property
-    def ready(self) -> bool:
-        """Whether a request could be authenticated and admitted now."""
-        return not self.trouble
-
-    def new_deadline(self) -> Deadline:
-        """Until when a request that has just come may wait for a look-up or a worker.
-
-        After it there is time to ask the primary what is recorded.
-        """
-        settings = self.settings
-        return Deadline.within(settings.answer_within_seconds - settings.ask_primary_within_seconds)
-
-    def _lookup(self, replica_url: str = "") -> Lookup:
-        return Lookup(
-            replica_url or self.settings.database_url,
-            may_be_replica=bool(replica_url),
-            connect_seconds=self.settings.connect_timeout_seconds,
-            answer_seconds=self.settings.directory_max_age_seconds,
-        )

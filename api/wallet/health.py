@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from api.wallet.answers import JSON, found
 from api.wallet.errors import try_later
-from api.wallet.gateway import Gateway
+from api.wallet.services import Services
 
 
 async def alive(request: Request) -> Response:  # noqa: ARG001
@@ -18,10 +18,10 @@ async def ready(request: Request) -> Response:
 
     `warnings` name what should be fixed although the gateway is ready.
     """
-    gateway: Gateway = request.app.state.gateway
-    if trouble := gateway.trouble:
+    services: Services = request.app.state.services
+    if trouble := services.trouble:
         raise try_later(trouble)
     said: dict[str, object] = {"status": "ready", "_responseCode": 1}
-    if gateway.warnings:
-        said["warnings"] = gateway.warnings
+    if services.warnings:
+        said["warnings"] = services.warnings
     return Response(found(said), media_type=JSON)

@@ -1,26 +1,24 @@
-"""What all rivals have in common with us: the whole gateway, up to the nonce and the outcome.
+"""What all rivals have in common with us: the gateway, up to the nonce and the outcome.
 
 Their endpoints, authentication, bodies, sessions and answers are our own code, so that the checks
 are literally the same. A rival brings a way to claim a nonce, and a way to apply a command.
 """
 
+import argparse
 import asyncio
+import logging
+import os
+import socket
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from decimal import Decimal
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.types import ASGIApp
 
-from api.wallet.answers import render_error, render_http_exception, render_unexpected
-from api.wallet.app import BETS
-from api.wallet.auth import Signed
-from api.wallet.dispatch import Dispatcher
-from api.wallet.endpoints import BalanceCall, BetCall
+from api.wallet.auth import Authenticator, Signed
 from api.wallet.errors import (
     ApiError,
     refused,
@@ -29,8 +27,10 @@ from api.wallet.errors import (
     unauthorized,
     unknown_outcome,
 )
-from api.wallet.gateway import Gateway
-from bench.contenders.serving import report_ready
+from api.wallet.load_shedding import LoadShedder
+from api.wallet.questions import Fields
+from api.wallet.services import Services, lookup_of
+from api.wallet.sessions import Sessions
 from broker.admission import Result
 from broker.keys import nonce_key
 from models.codes import Code
@@ -38,6 +38,8 @@ from models.commands import BetCommand
 from models.deadline import Deadline
 from models.errors import LedgerError
 from models.outcome import Outcome
+from server.bounds import bounds_of
+from server.uvicorn_server import serve_http
 from settings import Settings
 
 #: redis-py's own limit of 100 connections would refuse the requests of 128 clients.
@@ -67,17 +69,25 @@ class RedisPyNonces:
         await self._redis.aclose()
 
 
-class RivalDispatcher(Dispatcher, ABC):
-    """Claims nonces as `broker/admit.lua` does, and applies commands in the rival's own way."""
+class Rival(ABC):
+    """Claims nonces as `broker/admit.lua` does; applies and looks up in the rival's own way."""
+
+    nonces: Nonces  # set by `parts`
 
     def __init__(self, settings: Settings) -> None:
-        # Not our parent's: there is no queue of ours.
         self._settings = settings
-        self.nonces: Nonces
+
+    @abstractmethod
+    def parts(self) -> AbstractAsyncContextManager[None]:
+        """What it talks to, for as long as it serves."""
 
     @abstractmethod
     async def apply(self, command: BetCommand) -> Result:
         """The outcome of a command, as `Outcome.to_json`. Raises LedgerError or RedisError."""
+
+    @abstractmethod
+    async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
+        """Currency and balance of a player's account. Raises ApiError, 99."""
 
     async def claim(self, signed: Signed, deadline: Deadline) -> None:  # noqa: ARG002
         """Claim the nonce of a request. Raises ApiError when it was used before."""
@@ -105,58 +115,55 @@ class RivalDispatcher(Dispatcher, ABC):
             raise refused(outcome.code, outcome.balance, outcome.reason)
         return outcome
 
-    async def stop(self) -> None:
-        """Nothing asks here."""
+    async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:  # noqa: ARG002
+        """Raises ApiError: the state of a bet is about our queue, and no rival tells it."""
+        raise ApiError(404, Code.INVALID, "Not Found.")
+
+    async def stop(self) -> None:  # noqa: B027 - the end of `parts` is the end of all
+        """Nothing is asked any more."""
 
 
-class RivalGateway(Gateway):
-    """Our gateway, its link to the queue never started, with another dispatcher."""
+class RivalServices(Services):
+    """Those of our gateway, but the rival applies commands and looks balances up."""
 
-    def __init__(self, settings: Settings, dispatcher: RivalDispatcher) -> None:
-        super().__init__(settings)
-        self.dispatcher: Dispatcher = dispatcher
+    def __init__(self, settings: Settings, rival: Rival) -> None:
+        """The rival is given its parts at the start."""
+        super().__init__(
+            settings,
+            LoadShedder(settings),
+            Authenticator(settings, lookup_of(settings)),
+            Sessions(settings, lookup_of(settings)),
+            dispatcher=rival,
+            questions=rival,
+        )
+        self._parts = rival.parts
+        self._stack = AsyncExitStack()
 
     async def start(self) -> None:
-        """Begin to read the secrets."""
-        await self.authenticator.start()
+        """Connect, and tell the benchmark once requests can be answered."""
+        await self._stack.enter_async_context(self._parts())
+        await super().start()
+        while not self.ready:  # noqa: ASYNC110 - a fact about others
+            await asyncio.sleep(0.02)
+        pipe = _arguments().ready_fd
+        os.write(pipe, b"\n")
+        os.close(pipe)
 
-    @property
-    def trouble(self) -> str:
-        """Why no request can be authenticated; "" when it can."""
-        return self.authenticator.trouble
-
-
-@asynccontextmanager
-async def running(
-    gateway: Gateway, parts: AbstractAsyncContextManager[None]
-) -> AsyncIterator[None]:
-    """The lifespan of a rival: its gateway with what it talks to; says when it is ready."""
-    async with parts:
-        await gateway.start()
-        try:
-            while not gateway.ready:  # noqa: ASYNC110 - a fact about others
-                await asyncio.sleep(0.02)
-            report_ready()
-            yield
-        finally:
-            await gateway.stop()
+    async def stop(self) -> None:
+        """Stop every part."""
+        await super().stop()
+        await self._stack.aclose()
 
 
-def starlette_app(gateway: Gateway, parts: AbstractAsyncContextManager[None]) -> Starlette:
-    """The routes of `api/wallet/app.py`, without the state of a bet, which is about our queue."""
-    session = "/v1/sessions/{session_id}"
-    bets = [
-        Route(f"{session}/bets/{name}", BetCall(gateway, call), methods=["POST"])
-        for name, call in BETS.items()
-    ]
-    app = Starlette(
-        routes=[*bets, Route(f"{session}/balance", BalanceCall(gateway), methods=["GET"])],
-        exception_handlers={
-            ApiError: render_error,
-            HTTPException: render_http_exception,
-            Exception: render_unexpected,
-        },
-        lifespan=lambda _: running(gateway, parts),
-    )
-    app.router.redirect_slashes = False
-    return app
+def serve_inherited(app: ASGIApp, settings: Settings) -> None:
+    """Serve on the socket of `--fd` until SIGTERM, by the server and the options of ours."""
+    logging.basicConfig(level=logging.WARNING)
+    with socket.socket(fileno=_arguments().fd) as listener:
+        serve_http(app, listener, bounds_of(settings))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--ready-fd", type=int, required=True)
+    return parser.parse_args()

@@ -6,23 +6,28 @@ limits that this load would meet: 40 threads, 100 connections of redis-py.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 
 from anyio import CapacityLimiter, to_thread
 from redis import Redis
 from rq import Queue
 from rq.results import Result as JobResult
 
+from api.wallet.app import create_app
+from api.wallet.questions import Questions
+from api.wallet.services import lookup_of
 from bench.contenders import stock_jobs
 from bench.contenders.front import (
     REDIS_CONNECTIONS_MAX,
     RedisPyNonces,
-    RivalDispatcher,
-    RivalGateway,
-    starlette_app,
+    Rival,
+    RivalServices,
+    serve_inherited,
 )
-from bench.contenders.serving import serve_inherited
 from broker.admission import Result
+from broker.link import Link
 from models.commands import BetCommand
+from models.deadline import Deadline
 from models.errors import LedgerError
 from settings import Settings, settings
 
@@ -30,12 +35,16 @@ QUEUE = "bench-stock"
 _THREADS_MAX = 256
 
 
-class StockDispatcher(RivalDispatcher):
+class StockRq(Rival):
     """Runs each command as a job of stock RQ."""
 
     async def apply(self, command: BetCommand) -> Result:
         """Enqueue it and wait for its result. Raises LedgerError when there is none in time."""
         return await to_thread.run_sync(self._run_job, command, limiter=self._threads)
+
+    async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
+        """Currency and balance of a player's account. Raises ApiError, 99."""
+        return await self._questions.balance(account_id, deadline)
 
     @asynccontextmanager
     async def parts(self) -> AsyncIterator[None]:
@@ -43,10 +52,14 @@ class StockDispatcher(RivalDispatcher):
         url = self._settings.redis_url
         nonces = RedisPyNonces(url)
         self.nonces = nonces
+        # As ours. The link would be for the state of a bet, which nobody asks.
+        lookup = lookup_of(self._settings)
+        self._questions = Questions(self._settings, Link(self._settings), lookup, lookup)
         self._threads = CapacityLimiter(_THREADS_MAX)
         with Redis.from_url(url, max_connections=REDIS_CONNECTIONS_MAX) as redis:
             self._queue = Queue(QUEUE, connection=redis)
             yield
+        await self._questions.stop()
         await nonces.close()
 
     def _run_job(self, command: BetCommand) -> Result:
@@ -59,9 +72,8 @@ class StockDispatcher(RivalDispatcher):
 
 def main(configured: Settings) -> None:
     """Serve until SIGTERM."""
-    dispatcher = StockDispatcher(configured)
-    gateway = RivalGateway(configured, dispatcher)
-    serve_inherited(starlette_app(gateway, dispatcher.parts()))
+    services = RivalServices(configured, StockRq(configured))
+    serve_inherited(create_app(services), configured)
 
 
 if __name__ == "__main__":

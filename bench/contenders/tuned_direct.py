@@ -4,11 +4,16 @@ A bare ASGI app without routing or middleware, our own connection to Redis for t
 and one function of PostgreSQL that does a whole request (tuned_direct.sql).
 """
 
+import asyncio
 import os
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
+import asyncpg
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,18 +22,51 @@ from api.wallet.answers import render_error, render_http_exception
 from api.wallet.app import BETS
 from api.wallet.endpoints import BalanceCall, BetCall
 from api.wallet.errors import ApiError, try_later
-from api.wallet.questions import Questions
-from bench.contenders.front import RivalDispatcher, RivalGateway, running
-from bench.contenders.serving import serve_inherited
-from bench.contenders.tuned_ledger import TunedLedger
+from bench.contenders.front import Rival, RivalServices, serve_inherited
+from bench.servers import connected
 from broker.admission import Result
 from broker.wire import Wire, connect
-from models.commands import BetCommand
+from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from models.deadline import Deadline
 from models.errors import LedgerUnavailable
 from settings import Settings, settings
 
+FUNCTIONS = Path(__file__).with_name("tuned_direct.sql")
+
+#: As those of models/database/prepared_connection.py. JIT is off: it costs more than it saves here.
+SERVER_SETTINGS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "synchronous_commit": "on",
+    "jit": "off",
+    "timezone": "UTC",
+}
+
 _SESSIONS = "/v1/sessions/"
+_TAKE = "select * from bench.take($1, $2, $3, $4, $5, $6, $7, $8)"
+_PAY_OUT = "select * from bench.pay_out($1, $2, $3, $4, $5, $6)"
+_REFUND = "select * from bench.refund($1, $2, $3, $4, $5)"
+_BALANCE = "select currency, balance from account where id = $1"
+_ALL = (_TAKE, _PAY_OUT, _REFUND, _BALANCE)
+_STATEMENTS = {PayInOut: _TAKE, PayIn: _TAKE, PayOut: _PAY_OUT, Refund: _REFUND}
+_Prepared = dict[str, Any]  # of one connection, by statement
+
+
+def install(database_url: str) -> None:
+    """Create the functions, or replace them. Raises psycopg.Error."""
+    with connected(database_url) as connection:
+        connection.execute(FUNCTIONS.read_bytes())
+
+
+def _arguments(call: BetCommand) -> tuple[Any, ...]:
+    place = (call.provider_id, call.session_id, call.account_id, call.bet_id)
+    match call:
+        case PayOut():
+            return (*place, call.win, call.odd)
+        case Refund():
+            return (*place, call.round_id)
+        case _:
+            return (*place, call.round_id, call.stake, call.win, call.odd)
 
 
 class WireNonces:
@@ -45,54 +83,87 @@ class WireNonces:
         return old
 
 
-class TunedDispatcher(RivalDispatcher):
-    """Applies each command by one call of a function."""
+class TunedDirect(Rival):
+    """Applies each command by one call of a function, on one of a fixed number of connections.
+
+    Each has its statements prepared; they are used in turn. Not asyncpg's pool: that sends a reset
+    after every use, and costs as much again as the call.
+    """
 
     async def apply(self, command: BetCommand) -> Result:
         """Load, decide and write in PostgreSQL. Raises LedgerUnavailable."""
-        return await self.ledger.apply(command)
-
-    @asynccontextmanager
-    async def parts(self) -> AsyncIterator[None]:
-        """Its connections."""
-        url, within = self._settings.redis_url, self._settings.redis_connect_within_seconds
-        wire = await connect(url, within)
-        self.nonces = WireNonces(wire)
-        size = int(os.environ["BENCH_POOL"])
-        self.ledger = await TunedLedger.open(self._settings.database_url, size)
-        yield
-        await self.ledger.close()
-        wire.abort()
-
-
-class TunedQuestions(Questions):
-    """Asks for a balance on one of the connections."""
-
-    def __init__(self, dispatcher: TunedDispatcher) -> None:
-        # Not our parent's: nothing is in flight, and nothing is grouped.
-        self._dispatcher = dispatcher
+        row = await self._ask(_STATEMENTS[type(command)], *_arguments(command))
+        code, *ids, balance = row
+        named = [str(id_) for id_ in ids[: len(command.answers)]] if code == 1 else []
+        return {"code": code, "balance": balance, "ids": named}
 
     async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:  # noqa: ARG002
         """Currency and balance of a player's account. Raises ApiError, 99."""
         try:
-            return await self._dispatcher.ledger.balance(account_id)
+            currency, balance = await self._ask(_BALANCE, account_id)
         except LedgerUnavailable:
             raise try_later("The balance cannot be read at the moment.") from None
+        return currency, balance
 
-    async def stop(self) -> None:
-        """Nothing runs."""
+    @asynccontextmanager
+    async def parts(self) -> AsyncIterator[None]:
+        """Its connections."""
+        settings = self._settings
+        wire = await connect(settings.redis_url, settings.redis_connect_within_seconds)
+        self.nonces = WireNonces(wire)
+        self._idle: list[_Prepared] = []
+        self._waiting: deque[asyncio.Future[_Prepared]] = deque()
+        made = []
+        for _ in range(int(os.environ["BENCH_POOL"])):
+            one = await asyncpg.connect(settings.database_url, server_settings=SERVER_SETTINGS)
+            made.append(one)
+            self._idle.append({sql: await one.prepare(sql) for sql in _ALL})
+        yield
+        for connection in made:
+            await connection.close()
+        wire.abort()
+
+    async def _ask(self, statement: str, *arguments: Any) -> Any:
+        prepared = self._idle.pop() if self._idle else await self._wait()
+        try:
+            row = await prepared[statement].fetchrow(*arguments)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise LedgerUnavailable(str(error)) from error
+        finally:
+            self._give_back(prepared)
+        if row is None:
+            raise LedgerUnavailable
+        return row
+
+    async def _wait(self) -> _Prepared:
+        """The next connection that somebody gives back; who came first is served first."""
+        waiting: asyncio.Future[_Prepared] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled():
+                self._give_back(waiting.result())
+            raise
+
+    def _give_back(self, prepared: _Prepared) -> None:
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(prepared)
+                return
+        self._idle.append(prepared)
 
 
 class BareApp:
     """The endpoints by the end of their path; errors are rendered as Starlette would have them."""
 
-    def __init__(
-        self, gateway: RivalGateway, lifespan: Callable[[], AbstractAsyncContextManager[None]]
-    ) -> None:
-        self._lifespan = lifespan
+    def __init__(self, services: RivalServices) -> None:
+        """Start the services with the lifespan, and stop them."""
+        self._services = services
         self._endpoints: dict[tuple[str, str], ASGIApp] = {
-            ("POST", f"bets/{name}"): BetCall(gateway, call) for name, call in BETS.items()
-        } | {("GET", "balance"): BalanceCall(gateway)}
+            ("POST", f"bets/{name}"): BetCall(services, call) for name, call in BETS.items()
+        } | {("GET", "balance"): BalanceCall(services)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live from start to stop."""
@@ -113,18 +184,17 @@ class BareApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        async with self._lifespan():
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
+        await self._services.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._services.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
 
 def main(configured: Settings) -> None:
     """Serve until SIGTERM."""
-    dispatcher = TunedDispatcher(configured)
-    gateway = RivalGateway(configured, dispatcher)
-    gateway.questions = TunedQuestions(dispatcher)
-    serve_inherited(BareApp(gateway, lambda: running(gateway, dispatcher.parts())))
+    services = RivalServices(configured, TunedDirect(configured))
+    serve_inherited(BareApp(services), configured)
 
 
 async def _answer(

@@ -29,8 +29,8 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
     called when requests can be admitted. Raises TooFewFiles.
     """
     bounds = bounds_of(settings)
-    app = create_app(settings)
-    gateway: Gateway = app.state.gateway
+    gateway = Gateway(settings)
+    app = create_app(gateway)
     starting = app.router.lifespan_context
 
     @asynccontextmanager

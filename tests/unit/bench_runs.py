@@ -2,7 +2,7 @@
 
 from bench.measure import Cost
 from bench.results import Point, Results, Run
-from bench.wrk import Latency
+from bench.wrk import Latency, Load
 
 OURS, DIRECT = Point("ours", 64), Point("direct", 64)
 
@@ -11,7 +11,8 @@ def run(point: Point, repeat: int, per_second: float, steal: float = 0.0) -> Run
     """A run of ten seconds."""
     cost = Cost({"gateway": 185.0, "postgres": 200.0}, {"gateway": 70.0}, {}, 0, 0, 0, 20, steal, 0)
     latency = Latency(1.0, 2.0, 3.0, 4.0)
-    return Run(point, repeat, round(per_second * 10), 10.0, {}, 0, latency, 1.0, cost)
+    load = Load(round(per_second * 10), {}, 0, 10.0, latency, 1.0)
+    return Run(point, repeat, load, cost)
 
 
 def results(*runs: Run) -> Results:

@@ -12,7 +12,9 @@ from fakeredis import FakeRedis
 from api.wallet.app import create_app
 from api.wallet.auth import Authenticator
 from api.wallet.dispatch import Dispatcher
-from api.wallet.gateway import Gateway
+from api.wallet.load_shedding import LoadShedder
+from api.wallet.questions import Questions
+from api.wallet.services import Services, lookup_of
 from api.wallet.sessions import Sessions
 from broker.admission import Admission, Result, Verdict
 from broker.link import Link
@@ -108,12 +110,12 @@ class GatewayParts:
     """A gateway's app with its link and all that is behind it."""
 
     def __init__(
-        self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind, gateway: Gateway
+        self, http: httpx.AsyncClient, link: ScriptedLink, behind: Behind, services: Services
     ) -> None:
         self._http = http
-        self.authenticator = gateway.authenticator
-        self.load_shedder = gateway.load_shedder
-        self.sessions = gateway.sessions
+        self.authenticator = services.authenticator
+        self.load_shedder = services.load_shedder
+        self.sessions = services.sessions
         self.link = link
         self.behind = behind
 
@@ -143,23 +145,33 @@ class GatewayParts:
         return [str(key, "ascii") for key in cast("list[bytes]", self.link.redis.keys(pattern))]
 
 
+def services_on(settings: Settings, link: Link, behind: Behind) -> Services:
+    """Services that admit through `link`. They are never ready: the real link is not started."""
+    unreached, nowhere = Link(settings), lookup_of(settings)
+    load_shedder = LoadShedder(settings)
+    return Services(
+        settings,
+        load_shedder,
+        Authenticator(settings, cast("Lookup", behind)),
+        Sessions(settings, cast("Lookup", behind)),
+        Dispatcher(settings, link, cast("Ledger", behind), load_shedder.goes_ahead),
+        Questions(settings, unreached, nowhere, nowhere),
+        needed=[unreached],
+    )
+
+
 @asynccontextmanager
 async def gateway_parts(**changed: Any) -> AsyncIterator[GatewayParts]:
     """A gateway with these settings."""
     settings = Settings(secrets_key=keys.HEX[Purpose.SECRETS], **changed)
-    app = create_app(settings)
-    gateway: Gateway = app.state.gateway
     link, behind = ScriptedLink(), Behind()
-    gateway.authenticator = Authenticator(settings, cast("Lookup", behind))
-    gateway.sessions = Sessions(settings, cast("Lookup", behind))
-    ahead = gateway.load_shedder.goes_ahead
-    ledger = cast("Ledger", behind)
-    gateway.dispatcher = Dispatcher(settings, cast("Link", link), ledger, ahead)
+    services = services_on(settings, cast("Link", link), behind)
+    app = create_app(services)
     # Not the exception that the server would log, but the answer that a provider would get.
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:
         try:
-            yield GatewayParts(http, link, behind, gateway)
+            yield GatewayParts(http, link, behind, services)
         finally:
-            await gateway.stop()
+            await services.stop()
             link.redis.close()

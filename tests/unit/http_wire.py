@@ -10,24 +10,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from api.wallet.app import create_app
-from api.wallet.auth import Authenticator
-from api.wallet.dispatch import Dispatcher
 from api.wallet.front import WalletFront
-from api.wallet.gateway import Gateway
 from api.wallet.load_shedding import LoadShedder
-from api.wallet.sessions import Sessions
 from broker.admission import Admission, Verdict
 from broker.link import Link
 from models.keys import Purpose
-from models.ledger.ledger import Ledger
-from models.ledger.lookup import Lookup
 from server.bounds import Bounds
 from server.connection_life import Crowd
 from server.connections import BoundedProtocol
 from server.uvicorn_server import http_config
 from settings import Settings
 from tests.service.support import keys
-from tests.unit.gateway_parts import DONE, Behind
+from tests.unit.gateway_parts import DONE, Behind, services_on
 
 
 @dataclass(frozen=True)
@@ -174,17 +168,11 @@ async def connections(**changed: Any) -> AsyncIterator[Connections]:
         "directory_max_age_seconds": 3_600,
     }
     settings = Settings(**usual | changed)
-    app = create_app(settings)
-    gateway: Gateway = app.state.gateway
-    behind = Behind()
-    gateway.authenticator = Authenticator(settings, cast("Lookup", behind))
-    gateway.sessions = Sessions(settings, cast("Lookup", behind))
-    link = cast("Link", InstantLink())
-    gateway.dispatcher = Dispatcher(settings, link, cast("Ledger", behind))
+    services = services_on(settings, cast("Link", InstantLink()), Behind())
     try:
-        yield Connections(app, load_shedder=gateway.load_shedder)
+        yield Connections(create_app(services), load_shedder=services.load_shedder)
     finally:
-        await gateway.stop()
+        await services.stop()
 
 
 def answers(written: bytes, *, with_body: bool = True) -> tuple[tuple[int, bytes], ...]:

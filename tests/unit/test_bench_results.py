@@ -36,7 +36,7 @@ def pairs(*rates: tuple[float, float], steal: Sequence[float] = ()) -> Results:
 
 def ratio(found: Results) -> Spread | None:
     """Of ours over direct."""
-    return ratio_of(found, OURS, DIRECT, lambda one: one.per_second)
+    return ratio_of(found, OURS, DIRECT, lambda one: one.load.per_second)
 
 
 def test_a_ratio_is_the_median_of_the_ratios_run_by_run() -> None:
@@ -72,7 +72,7 @@ def test_a_pair_is_dropped_when_one_of_its_runs_had_time_stolen() -> None:
 
 
 def test_a_figure_is_the_median_of_what_was_kept() -> None:
-    found = figure_of(pairs((1, 1), (5, 1), (3, 1)), OURS, lambda one: one.per_second)
+    found = figure_of(pairs((1, 1), (5, 1), (3, 1)), OURS, lambda one: one.load.per_second)
 
     assert found == Spread(3.0, 1.0, 5.0, 3)
     assert spread([]) is None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.contenders import CONTENDERS
+from bench.contenders.catalogue import CONTENDERS
 from embedded import temporary_servers
 from models.audit.verify import verify
 from models.commands import Deposit

@@ -1,4 +1,4 @@
-"""The rivals: how each is started, and why with these numbers of processes and connections."""
+"""The contenders by name: ours and its rivals, and why each has so many processes."""
 
 import os
 from collections.abc import Iterator
@@ -7,10 +7,19 @@ from functools import partial
 
 from bench.contender import Contender, Running
 from bench.contenders.processes import started
-from bench.contenders.tuned_ledger import install
+from bench.contenders.tuned_direct import install
 from embedded import Urls
 
 _QUEUE = "bench-stock"
+
+
+@contextmanager
+def _ours(gateways: int, workers: int, urls: Urls) -> Iterator[Running]:
+    with started(urls) as processes:
+        processes.log_in()
+        processes.workers(workers, "ops.cli", "worker")
+        url = processes.gateways(gateways, "ops.cli", "gateway")
+        yield processes.running(url)
 
 
 @contextmanager
@@ -42,23 +51,31 @@ def _tuned(gateways: int, pool: int, urls: Urls) -> Iterator[Running]:
 # The best of those swept at 64 and 128 connections on two cores: for `direct`, whose time is spent
 # in psycopg's Python, a process a core (4 to 24 connections in one were 6 to 20 % slower); for
 # `tuned-direct` one process with 12 of 4 to 24, where a second only takes PostgreSQL's core.
-STOCK_RQ = Contender(
-    "stock-rq",
-    "the same gateway and ledger, stock RQ with two SimpleWorkers",
-    partial(_stock, 2, "rq.SimpleWorker"),
+_ALL = (
+    Contender("ours", "one gateway, one worker, as shipped", partial(_ours, 1, 1)),
+    Contender(
+        "ours-2x2", "two gateways on one port, two workers, as shipped", partial(_ours, 2, 2)
+    ),
+    Contender(
+        "stock-rq",
+        "the same gateway and ledger, stock RQ with two SimpleWorkers",
+        partial(_stock, 2, "rq.SimpleWorker"),
+    ),
+    Contender(
+        "stock-rq-default",
+        "the same, with one of RQ's default workers, which forks for each job",
+        partial(_stock, 1, "rq.Worker"),
+    ),
+    Contender(
+        "direct",
+        "the same gateway and rules, no queue, a pool of psycopg connections",
+        partial(_direct, "bench.contenders.direct", 2, 8),
+    ),
+    Contender(
+        "tuned-direct",
+        "the strongest rival without a queue: bare ASGI, asyncpg, one PL/pgSQL call a request",
+        partial(_tuned, 1, 12),
+    ),
 )
-STOCK_RQ_DEFAULT = Contender(
-    "stock-rq-default",
-    "the same, with one of RQ's default workers, which forks for each job",
-    partial(_stock, 1, "rq.Worker"),
-)
-DIRECT = Contender(
-    "direct",
-    "the same gateway and rules, no queue, a pool of psycopg connections",
-    partial(_direct, "bench.contenders.direct", 2, 8),
-)
-TUNED_DIRECT = Contender(
-    "tuned-direct",
-    "the strongest rival without a queue: bare ASGI, asyncpg, one PL/pgSQL call a request",
-    partial(_tuned, 1, 12),
-)
+#: In the order in which a table shows them.
+CONTENDERS: dict[str, Contender] = {contender.name: contender for contender in _ALL}

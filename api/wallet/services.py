@@ -1,0 +1,120 @@
+"""What the endpoints of one gateway share, and what each of these parts must be able to do."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from api.wallet.auth import Authenticator, Signed
+from api.wallet.load_shedding import LoadShedder
+from api.wallet.questions import Fields
+from api.wallet.sessions import Sessions
+from models.commands import BetCommand
+from models.deadline import Deadline
+from models.ledger.lookup import Lookup
+from models.outcome import Outcome
+from settings import Settings
+
+
+class Dispatch(Protocol):
+    """Applies commands and claims nonces, as `Dispatcher` does through the queue."""
+
+    async def claim(self, signed: Signed, deadline: Deadline) -> None:
+        """Claim the nonce of a request that applies nothing. Raises ApiError."""
+
+    async def run(self, signed: Signed, command: BetCommand, deadline: Deadline) -> Outcome:
+        """Claim the nonce and apply; the outcome, with code 1. Raises ApiError for every other."""
+
+    async def stop(self) -> None:
+        """End what still runs."""
+
+
+class Reads(Protocol):
+    """Answers to calls that only ask, as `Questions` gives them."""
+
+    async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
+        """Currency and balance of a player's account. Raises ApiError."""
+
+    async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:
+        """The fields of the answer about one bet. Raises ApiError."""
+
+    async def stop(self) -> None:
+        """End what still runs."""
+
+
+class Needed(Protocol):
+    """A part without which no request is admitted."""
+
+    @property
+    def trouble(self) -> str:
+        """Why it cannot be used now, in one line for an operator; "" when it can."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """What should be changed although it can be used, one line each."""
+
+
+class Services:
+    """The parts that the endpoints share. `Gateway` has those of the product."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        load_shedder: LoadShedder,
+        authenticator: Authenticator,
+        sessions: Sessions,
+        dispatcher: Dispatch,
+        questions: Reads,
+        needed: Sequence[Needed] = (),
+    ) -> None:
+        """`needed` are the parts that must be usable too before a request is admitted."""
+        self.settings = settings
+        self.load_shedder = load_shedder
+        self.authenticator = authenticator
+        self.sessions = sessions
+        self.dispatcher = dispatcher
+        self.questions = questions
+        self._needed = needed
+
+    async def start(self) -> None:
+        """Begin to read the secrets, again and again until they can be read."""
+        await self.authenticator.start()
+
+    async def stop(self) -> None:
+        """Stop every part."""
+        for part in (self.authenticator, self.sessions, self.dispatcher, self.questions):
+            await part.stop()
+
+    @property
+    def trouble(self) -> str:
+        """Why no request can be authenticated and admitted now, in one line; "" when it can."""
+        parts = (self.authenticator, *self._needed)
+        return next((part.trouble for part in parts if part.trouble), "")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What should be changed, a line each, though requests are admitted."""
+        parts = (*self._needed, self.authenticator)
+        return [line for part in parts for line in part.warnings]
+
+    @property
+    def ready(self) -> bool:
+        """Whether a request could be authenticated and admitted now."""
+        return not self.trouble
+
+    def new_deadline(self) -> Deadline:
+        """Until when a request that has just come may wait for a look-up or a worker.
+
+        After it there is time to ask the primary what is recorded.
+        """
+        settings = self.settings
+        return Deadline.within(settings.answer_within_seconds - settings.ask_primary_within_seconds)
+
+
+def lookup_of(settings: Settings, replica_url: str = "") -> Lookup:
+    """A look-up on the primary, or on a replica. Each part needs its own."""
+    return Lookup(
+        replica_url or settings.database_url,
+        may_be_replica=bool(replica_url),
+        connect_seconds=settings.connect_timeout_seconds,
+        answer_seconds=settings.directory_max_age_seconds,
+    )
