@@ -184,8 +184,8 @@ class Lanes(RuleBasedStateMachine):
         id_ = chosen(self.requests, pick).job_id
         if self.world.status(id_) in (None, "finished") or self.done[id_] or id_ in self.gone:
             return
-        if self.world.status(id_) == "failed" and id_ not in self.world.lane(int(id_[0])):
-            return  # one of ours has ended it, and nobody looks at it any more
+        if id_ not in self.world.lane(int(id_[0])):
+            return  # one of ours has ended it: nothing of a player waits for it any more
         self.world.redis.hset(f"rq:job:{id_}", "status", status)
         if status == "failed":
             self.world.redis.zadd("rq:failed:bets", {id_: 2_000_000_000})
