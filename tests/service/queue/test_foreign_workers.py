@@ -55,6 +55,7 @@ def test_stock_workers_on_our_queue_delay_bets_and_hurt_none(own_world: World) -
     def said() -> str:
         return httpx.get(f"{gateway.url}/readyz").text
 
+    own_world.wait_for_memory()
     with stock_workers(own_world) as stock, ThreadPoolExecutor(len(players)) as threads:
         codes = list(threads.map(play, players))
         took = [process for process in stock if "exception raised" in process.output]
