@@ -135,13 +135,13 @@ class LoadShedder:
         return self._of_session.get((provider, session_id), 0) >= most
 
     def goes_ahead(self, provider: bytes, now: float) -> bool:
-        """Return whether a provider's bets go ahead of the queue: other providers crowd it.
+        """Return whether a provider's bets go ahead of the queue: others make most of it.
 
         A provider that uses as much as any other waits in the queue that it has made. `now` is loop
         time.
         """
-        crowded = now < self._until and self._queued > _AMONG_OTHERS[0]
-        return crowded and not self._shares.is_great(provider)
+        waits = now < self._until and self._queued > 0
+        return waits and not self._shares.is_great(provider)
 
     def turns_away(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer, now: float) -> bool:
         """Return whether to refuse the bet that has just come. Call it once per bet."""
