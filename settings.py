@@ -111,7 +111,8 @@ class Settings(BaseSettings):
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8000, le=65_535)
     admissions_per_script_max: int = 32  # requests per script, and let in per turn of the loop
-    loop_lag_max_seconds: float = Field(0.5, gt=0)  # loop or intake lag: 99; from half, a share
+    # At this lag of the loop or of the intake every bet gets 99; from half of it, a growing share.
+    loop_lag_max_seconds: float = Field(0.5, gt=0)
     sessions_cached_max: int = 200_000  # entries of about 300 bytes
 
     # Queue and worker.
@@ -120,7 +121,8 @@ class Settings(BaseSettings):
     lease_seconds: float = 2  # a worker that does not renew within this loses its batch
     lease_renewals_per_lease: int = 4  # how often a worker renews within one lease
     sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still
-    queue_wait_max_seconds: float = Field(0.6, ge=0.01)  # of the first: 99; from a quarter, a share
+    # When the first job has waited so long, every bet gets 99; from a quarter, a growing share.
+    queue_wait_max_seconds: float = Field(0.6, ge=0.01)
     queue_jobs_max: int = 20_000  # waiting jobs; above it 503 with code 99
     result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job: 2 KB each
     failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a job that failed otherwise

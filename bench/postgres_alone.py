@@ -91,7 +91,7 @@ def batches(urls: Urls, people: People, seconds: float, batch_size: int = BATCH_
 class UnjournaledLedger(Ledger):
     """Our ledger, but nothing vouches for what it writes."""
 
-    def journaled(self, strand: Strand, state: State) -> list[Call]:  # noqa: ARG002
+    def journal_rows(self, strand: Strand, state: State) -> list[Call]:  # noqa: ARG002
         """Nothing."""
         return []
 

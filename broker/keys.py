@@ -14,9 +14,9 @@ def nonce_key(provider_id: int, nonce: str) -> str:
     return f"{OURS}:nonce:{provider_id}:{nonce.lower()}"
 
 
-def reply_stream(gateway_id: str) -> str:
-    """The stream on which one gateway process receives its results."""
-    return f"{REPLIES}{gateway_id}"
+def reply_stream(link_id: str) -> str:
+    """The stream on which one process receives its results: a gateway, or a command."""
+    return f"{REPLIES}{link_id}"
 
 
 def flight_key(provider_id: int, bet_id: str) -> str:

@@ -53,10 +53,12 @@ class Link:
         self._replies = Replies(settings, self._deliver)
         self.stream = self._replies.stream
         self._wire: Wire | None = None
-        self._born: int | None = None  # when the memory of the Redis last connected to began
+        self._memory_began: int | None = (
+            None  # when the memory of the Redis last connected to began
+        )
         self._admit_sha = b""
         self._queue: deque[Admission] = deque()
-        self._again: list[Admission] = []  # to be sent again, as soon as there is a connection
+        self._resend: list[Admission] = []  # to be sent again, as soon as there is a connection
         self._waiting: dict[str, Admission] = {}  # by token
         self._sent_at: deque[float] = deque()  # of the scripts not yet answered
         self._flush_is_due = False
@@ -155,28 +157,28 @@ class Link:
             for admission, letter in zip(batch, letters, strict=True):
                 admission.admitted = letter == _ADMITTED
                 if not admission.admitted:
-                    self._refuse(admission, _LETTERS[letter])
+                    self._refuse_one(admission, _LETTERS[letter])
         elif isinstance(error, redis_errors.ResponseError):
-            self._refused(wire, batch, str(error))
+            self._script_failed(wire, batch, str(error))
         else:
             for admission in batch:
                 admission.unanswered = True
-            self._again += batch
+            self._resend += batch
 
-    def _refused(self, wire: Wire, batch: list[Admission], error: str) -> None:
+    def _script_failed(self, wire: Wire, batch: list[Admission], error: str) -> None:
         """Redis did not run the script, or failed in it."""
         _LOG.warning("Redis refused to admit %d requests: %s", len(batch), error)
         if error.startswith("NOSCRIPT"):
             for admission in batch:
                 admission.sent = admission.unanswered  # this sending, at least, did nothing
-            self._again += batch
+            self._resend += batch
         else:
             untouched = error.startswith(_NOT_EXECUTED)
             for admission in batch:
-                self._refuse(admission, Verdict.NOT_ADMITTED if untouched else Verdict.UNKNOWN)
+                self._refuse_one(admission, Verdict.NOT_ADMITTED if untouched else Verdict.UNKNOWN)
         wire.abort()  # connecting again loads the script, and finds the new primary
 
-    def _refuse(self, admission: Admission, verdict: Verdict) -> None:
+    def _refuse_one(self, admission: Admission, verdict: Verdict) -> None:
         self._waiting.pop(admission.token, None)
         admission.refuse(verdict)
 
@@ -196,12 +198,12 @@ class Link:
             try:
                 await self._introduce(wire)
                 self._wire = wire
-                self._queue.extendleft(reversed(self._again))
-                self._again.clear()
+                self._queue.extendleft(reversed(self._resend))
+                self._resend.clear()
                 self._flush()
                 await self._watch.keep(wire)
             except UnfitRedis:  # the watch has logged it
-                self._refuse_all()
+                self._refuse_unsent()
             except Exception as error:
                 _LOG.warning("Redis is not ready: %s", error)
             else:
@@ -216,18 +218,18 @@ class Link:
         admit = wire.call("SCRIPT", "LOAD", source("admit"))  # on its way beside the questions
         admit.add_done_callback(lambda done: done.cancelled() or done.exception())
         born = await self._watch.meet(wire)
-        if self._born not in (None, born):
+        if self._memory_began not in (None, born):
             self._give_up_forgotten()
-        self._born = born
+        self._memory_began = born
         self._admit_sha = await admit
 
-    def _refuse_all(self) -> None:
+    def _refuse_unsent(self) -> None:
         """Refuse what is queued. `submit` refuses later requests, because `ready` is false."""
-        for admission in (*self._queue, *self._again):
+        for admission in (*self._queue, *self._resend):
             if not admission.future.done():
-                self._refuse(admission, Verdict.NOT_ADMITTED)
+                self._refuse_one(admission, Verdict.NOT_ADMITTED)
         self._queue.clear()
-        self._again.clear()
+        self._resend.clear()
 
     def _give_up_forgotten(self) -> None:
         """Stop waiting for jobs that Redis has lost. Only the ledger knows what became of them."""

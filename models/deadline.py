@@ -20,10 +20,6 @@ class Deadline:
         """So many seconds from now."""
         return cls(time.monotonic() + seconds)
 
-    def earlier(self, seconds: float) -> "Deadline":
-        """So many seconds before this one."""
-        return Deadline(self.at - seconds)
-
     def later(self, seconds: float) -> "Deadline":
         """So many seconds after this one."""
         return Deadline(self.at + seconds)

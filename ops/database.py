@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
+from sqlmodel import Session as DbSession
 
 from models.audit.log import operation
 from models.database.preconditions import READ_ONLY
@@ -25,7 +25,7 @@ class NotAllowed(BetcoreError):  # noqa: N818
 
 
 @contextmanager
-def ledger_of(data_dir: Path) -> Iterator[Session]:
+def ledger_of(data_dir: Path) -> Iterator[DbSession]:
     """Open one transaction on the command's database. It commits unless the body raises.
 
     Raises NoServers, and whatever `database_failures` raises.
@@ -35,7 +35,7 @@ def ledger_of(data_dir: Path) -> Iterator[Session]:
 
 
 @contextmanager
-def changes_of(data_dir: Path, note: str | None) -> Iterator[Session]:
+def changes_of(data_dir: Path, note: str | None) -> Iterator[DbSession]:
     """Like `ledger_of`, for a command that changes something: the audit log records who and why.
 
     Raises NoKey or BadKey without the operator key, and InvalidRequest for an invalid note.

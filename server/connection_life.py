@@ -88,7 +88,7 @@ class BoundedLife(HttpToolsProtocol):
         corked = CorkedTransport(transport, self.loop, on_close=self._closes)
         self.transport = cast("asyncio.Transport", corked)
         if len(self.connections) <= self._bounds.connections_max or self._crowd.idle.evict_oldest():
-            self._rest()
+            self._become_idle()
             self._expect_soon()
         else:
             most = self._bounds.connections_max
@@ -168,7 +168,7 @@ class BoundedLife(HttpToolsProtocol):
             if self._has_ended:
                 self._close_now()
             elif self._idle_since is None:
-                self._rest()
+                self._become_idle()
             return
         self._work_begins()
         if awaited is Awaited.APP and not self.flow.write_paused:
@@ -176,14 +176,14 @@ class BoundedLife(HttpToolsProtocol):
         else:
             self._expect_soon()
 
-    def _rest(self) -> None:
+    def _become_idle(self) -> None:
         """Be idle until a request begins."""
         self._idle_since = self.loop.time()
         self._crowd.idle.add(self, known=self.peer.known)
         if self._was_answered:  # before that, `_late` limits it from its start
             self._expect_nothing()
             if self.timeout_keep_alive_task is None:
-                self._rested_for_long()
+                self._was_idle_for_long()
 
     def _work_begins(self) -> None:
         """End being idle."""
@@ -191,7 +191,7 @@ class BoundedLife(HttpToolsProtocol):
             self._idle_since = None
             self._crowd.idle.discard(self)
 
-    def _rested_for_long(self) -> None:
+    def _was_idle_for_long(self) -> None:
         """Close a connection that has been idle for too long, otherwise schedule the next check."""
         self.timeout_keep_alive_task = None
         if self._idle_since is None:
@@ -203,7 +203,7 @@ class BoundedLife(HttpToolsProtocol):
         if left <= 0:
             self._close_now()
         else:
-            self.timeout_keep_alive_task = self.loop.call_later(left, self._rested_for_long)
+            self.timeout_keep_alive_task = self.loop.call_later(left, self._was_idle_for_long)
 
     def _expect_soon(self, within_seconds: float | None = None) -> None:
         if self._late is None:

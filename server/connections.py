@@ -97,7 +97,7 @@ class BoundedProtocol(BoundedLife):
         """Read the next request's head. False: there is none, or it is not its turn yet."""
         if self._head is not None:
             return False
-        if not self._rests():
+        if not self._is_between_requests():
             if self._reader.holds:
                 self._hold()
             return False
@@ -220,14 +220,14 @@ class BoundedProtocol(BoundedLife):
 
     # Asked by the life of the connection.
 
-    def _rests(self) -> bool:
+    def _is_between_requests(self) -> bool:
         """Return whether no request is in progress: an answer now cannot be taken for another's."""
         return self.cycle is None or self.cycle.response_complete
 
     def _awaits(self) -> Awaited:
         if self._head is not None:
             return Awaited.CLIENT
-        if not self._rests():
+        if not self._is_between_requests():
             return Awaited.APP
         return Awaited.CLIENT if self._reader.holds else Awaited.NOBODY
 
@@ -237,12 +237,12 @@ class BoundedProtocol(BoundedLife):
 
     def _refuse(self, refusal: Refusal, head: Head | None = None) -> None:
         self._was_refused = True
-        rests = self._rests()
-        if not rests:
+        between = self._is_between_requests()
+        if not between:
             # The app got it before its body had come, and waits for the rest.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if rests or not self.cycle.response_started:
+        if between or not self.cycle.response_started:
             self.transport.write(self._front.refuse(refusal, head))
         self.transport.close()
 

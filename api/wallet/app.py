@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.wallet.answers import render_error, render_http_exception, render_unexpected
-from api.wallet.endpoints import BalanceCall, BetCall, BetStatusCall
+from api.wallet.endpoints import BalanceEndpoint, BetEndpoint, BetStatusEndpoint
 from api.wallet.errors import ApiError
 from api.wallet.gateway import Gateway
 from api.wallet.health import alive, ready
@@ -41,13 +41,13 @@ def create_app(services: Services | None = None) -> Starlette:
     The app starts the services with its lifespan, and stops them.
     """
     services = services or Gateway(settings())
-    bets = {name: BetCall(services, command) for name, command in BETS.items()}
+    bets = {name: BetEndpoint(services, command) for name, command in BETS.items()}
     app = ShortcutApp(
         bets,
         routes=[
             *[Route(f"{SESSION_PATH}/bets/{name}", bets[name], methods=["POST"]) for name in bets],
-            Route(f"{SESSION_PATH}/balance", BalanceCall(services), methods=["GET"]),
-            Route("/v1/bets", BetStatusCall(services), methods=["GET"]),
+            Route(f"{SESSION_PATH}/balance", BalanceEndpoint(services), methods=["GET"]),
+            Route("/v1/bets", BetStatusEndpoint(services), methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", ready, methods=["GET"]),
         ],

@@ -62,7 +62,7 @@ class SignedEndpoint(ABC, Generic[Question]):
             signed = await self._authenticate(call, peer_of(scope), deadline)
             now = asyncio.get_running_loop().time()
             session_id = self.session_of_bet(scope)
-            with services.load_shedder.admitted(call.counterparty_id, session_id, now):
+            with services.load_shedder.in_progress(call.counterparty_id, session_id, now):
                 question = await self._read(scope, signed, deadline)
                 body = await self.claim_and_answer(signed, question, deadline)
         except Exception:
@@ -92,7 +92,7 @@ class SignedEndpoint(ABC, Generic[Question]):
         raise refusal
 
 
-class BetCall(SignedEndpoint[BetCommand]):
+class BetEndpoint(SignedEndpoint[BetCommand]):
     """The endpoint of one call about a bet, such as pay-in-out."""
 
     def __init__(self, services: Services, command_type: type[BetCommand]) -> None:
@@ -122,7 +122,7 @@ class BetCall(SignedEndpoint[BetCommand]):
         return done(question.answers, outcome)
 
 
-class QuestionCall(SignedEndpoint[Question]):
+class QuestionEndpoint(SignedEndpoint[Question]):
     """A call that only asks; it never waits for a lane."""
 
     @abstractmethod
@@ -137,7 +137,7 @@ class QuestionCall(SignedEndpoint[Question]):
         return await self.look_up(signed, question, deadline)
 
 
-class BalanceCall(QuestionCall[Place]):
+class BalanceEndpoint(QuestionEndpoint[Place]):
     """GET balance: of a session's player, also after the session ended."""
 
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Place:
@@ -151,7 +151,7 @@ class BalanceCall(QuestionCall[Place]):
         return found({"currency": currency, "balance": balance, "_responseCode": 1})
 
 
-class BetStatusCall(QuestionCall[str]):
+class BetStatusEndpoint(QuestionEndpoint[str]):
     """GET bets?betId=…: what has become of a bet of the provider that asks."""
 
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> str:  # noqa: ARG002

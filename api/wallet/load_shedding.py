@@ -72,7 +72,7 @@ class LoadShedder:
         self._of_session: dict[tuple[bytes, str], int] = {}
 
     @contextmanager
-    def admitted(self, provider: bytes, session_id: str, now: float) -> Iterator[None]:
+    def in_progress(self, provider: bytes, session_id: str, now: float) -> Iterator[None]:
         """Count a signed request as in progress within the context. `session_id` is the bet's, or
         "" if it is no bet.
 
@@ -82,16 +82,16 @@ class LoadShedder:
         """
         if self.is_full(provider):
             raise try_later("Too many requests are in progress.")
-        if session_id and self.has_enough(provider, session_id, now):
+        if session_id and self.session_is_full(provider, session_id, now):
             raise try_later(OVERLOADED)
         self.count_in(provider, session_id)
         try:
             yield
         finally:
-            self.count_off(provider, session_id)
+            self.count_out(provider, session_id)
 
     def count_in(self, provider: bytes, session_id: str) -> None:
-        """Record that a signed request is in progress. `session_id` is as in `admitted`."""
+        """Record that a signed request is in progress. `session_id` is as in `in_progress`."""
         self._in_flight += 1
         self._of_provider[provider] = self._of_provider.get(provider, 0) + 1
         if session_id:
@@ -99,12 +99,12 @@ class LoadShedder:
             key = (provider, session_id)
             self._of_session[key] = self._of_session.get(key, 0) + 1
 
-    def count_off(self, provider: bytes, session_id: str) -> None:
+    def count_out(self, provider: bytes, session_id: str) -> None:
         """Record that the request is answered."""
         self._in_flight -= 1
-        _count_off(self._of_provider, provider)
+        _count_out(self._of_provider, provider)
         if session_id:
-            _count_off(self._of_session, (provider, session_id))
+            _count_out(self._of_session, (provider, session_id))
 
     def is_full(self, provider: bytes) -> bool:
         """Return whether no more of a provider's requests may be in progress, not even questions.
@@ -126,7 +126,7 @@ class LoadShedder:
         self._queued = thousandths / 1000
         self._until = now + _REMEMBERED_SECONDS
 
-    def has_enough(self, provider: bytes, session_id: str, now: float) -> bool:
+    def session_is_full(self, provider: bytes, session_id: str, now: float) -> bool:
         """Return whether the session is at its limit of bets in progress. `now` is loop time."""
         most = self._settings.bets_of_session_max
         # A lane is taken once per queue length: the longer that is, the fewer bets fit in time.
@@ -213,7 +213,7 @@ def _named(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b""
 
 
-def _count_off(counts: dict[Key, int], key: Key) -> None:
+def _count_out(counts: dict[Key, int], key: Key) -> None:
     left = counts[key] - 1
     if left:
         counts[key] = left

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.wallet.answers import render_error, render_http_exception
 from api.wallet.app import BETS
-from api.wallet.endpoints import BalanceCall, BetCall
+from api.wallet.endpoints import BalanceEndpoint, BetEndpoint
 from api.wallet.errors import ApiError, try_later
 from bench.contenders.front import Rival, RivalServices, serve_inherited
 from bench.servers import connected
@@ -162,8 +162,8 @@ class BareApp:
         """Start the services with the lifespan, and stop them."""
         self._services = services
         self._endpoints: dict[tuple[str, str], ASGIApp] = {
-            ("POST", f"bets/{name}"): BetCall(services, call) for name, call in BETS.items()
-        } | {("GET", "balance"): BalanceCall(services)}
+            ("POST", f"bets/{name}"): BetEndpoint(services, call) for name, call in BETS.items()
+        } | {("GET", "balance"): BalanceEndpoint(services)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or live from start to stop."""

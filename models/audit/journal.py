@@ -72,7 +72,7 @@ def row_hmac(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JournalRow:
     """A row of the journal: the columns of its table.
 
     `created_at` is missing: it is the transaction's.
@@ -118,7 +118,9 @@ class Strand:
         self._head = head or _fresh()
         self._next: Head | None = None
 
-    def batch(self, transfers: Sequence[Transfer], rejected: Sequence[Bet], moment: Moment) -> Row:
+    def batch(
+        self, transfers: Sequence[Transfer], rejected: Sequence[Bet], moment: Moment
+    ) -> JournalRow:
         """As `append`, for what a transaction of that moment inserts."""
         lines = [transfer_line(transfer, moment) for transfer in transfers]
         records = Records([transfer.id for transfer in transfers])
@@ -127,12 +129,12 @@ class Strand:
             records = Records(records.transfers, [bet.id for bet in rejected])
         return self.append(records, lines, moment.micros)
 
-    def append(self, records: Records, lines: Sequence[str], micros: str) -> Row:
+    def append(self, records: Records, lines: Sequence[str], micros: str) -> JournalRow:
         """The row for records with these lines. Afterwards call `committed` or `failed`."""
         prints = fingerprints(lines)
         mac = row_hmac(self._key, self._head, micros, prints, "".join(lines), records)
         head = self._next = Head(self._head.strand, self._head.number + 1, mac)
-        return Row(head.strand, head.number, self._key.id, records, prints, mac)
+        return JournalRow(head.strand, head.number, self._key.id, records, prints, mac)
 
     def committed(self) -> None:
         """The batch was committed. If it has a row, the next row is chained to it."""

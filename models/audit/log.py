@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, insert, text
 from sqlalchemy.dialects.postgresql import JSONB, TEXT
-from sqlmodel import Session
+from sqlmodel import Session as DbSession
 
 from models.audit.journal import BEGINNING, Head, Strand
 from models.audit.records import Entry, Records, entry_line
@@ -140,7 +140,7 @@ class Fact:
 
 
 @contextmanager
-def operation(database_url: str, author: Author) -> Iterator[Session]:
+def operation(database_url: str, author: Author) -> Iterator[DbSession]:
     """One transaction of an operator. What the body records is signed before the commit.
 
     Other operators who record something wait from the signing until this commit.
@@ -153,7 +153,7 @@ def operation(database_url: str, author: Author) -> Iterator[Session]:
             AuditWriter(session.connection(), author).write(pending)
 
 
-def record(session: Session, action: Action, subject: object, **facts: Value) -> None:
+def record(session: DbSession, action: Action, subject: object, **facts: Value) -> None:
     """Note what was done to a row, by its key. It is recorded with the change, or not at all.
 
     If the change depends on nothing else, lock the row first, so that entries are in the order of

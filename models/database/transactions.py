@@ -17,7 +17,7 @@ from psycopg.errors import Diagnostic
 from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, QueuePool
-from sqlmodel import Session
+from sqlmodel import Session as DbSession
 
 from models.database.pipeline import Parameter, Pipeline, Row
 from models.database.postgres import connect
@@ -72,16 +72,16 @@ def engine(database_url: str, use: Use = Use.OPERATE) -> Engine:
 
 
 @contextmanager
-def transaction(database_url: str) -> Iterator[Session]:
+def transaction(database_url: str) -> Iterator[DbSession]:
     """One transaction, committed at the end, or rolled back if the body raises."""
-    with Session(engine(database_url), expire_on_commit=False) as session, session.begin():
+    with DbSession(engine(database_url), expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
 def one_moment(
     database_url: str, *, read_only: bool = True, replicated: bool = False
-) -> Iterator[Session]:
+) -> Iterator[DbSession]:
     """A transaction in which everything is read as it is at one moment.
 
     Without `replicated` it waits for nobody. With it, the end waits until the synchronous standby,

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Literal, TypeVar
 
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session as DbSession
+from sqlmodel import col, select
 
 from models.audit.log import Action, record
 from models.commands import CashCommand, Deposit, read_text
@@ -30,7 +31,7 @@ class PlayerAccount:
 
 
 def use_accounts(
-    database: Session, external_ids: Sequence[str], currency: str
+    database: DbSession, external_ids: Sequence[str], currency: str
 ) -> list[PlayerAccount]:
     """The accounts of these players in one currency. It makes missing players and accounts.
 
@@ -42,7 +43,7 @@ def use_accounts(
     return [PlayerAccount(*accounts[name], decimals) for name in names]
 
 
-def find_account(database: Session, external_id: str, currency: str) -> PlayerAccount:
+def find_account(database: DbSession, external_id: str, currency: str) -> PlayerAccount:
     """The account of a player in a currency.
 
     It makes nothing. Raises NotFound or InvalidRequest.
@@ -59,7 +60,7 @@ def find_account(database: Session, external_id: str, currency: str) -> PlayerAc
     return PlayerAccount(account.id or 0, account.balance or ZERO, decimals)
 
 
-def set_player_status(database: Session, external_id: str, status: PlayerStatus) -> None:
+def set_player_status(database: DbSession, external_id: str, status: PlayerStatus) -> None:
     """Block a player, or unblock it, from the next bet on. A repeat is harmless.
 
     Raises NotFound or InvalidRequest.
@@ -70,7 +71,7 @@ def set_player_status(database: Session, external_id: str, status: PlayerStatus)
     record(database, action, player.id, status=status)
 
 
-def request_cash(database: Session, command: CashCommand) -> None:
+def request_cash(database: DbSession, command: CashCommand) -> None:
     """Record that an operator requests a deposit or withdrawal.
 
     Send the command after the commit.
@@ -80,7 +81,7 @@ def request_cash(database: Session, command: CashCommand) -> None:
     record(database, action, command.account_id, reference=command.reference, amount=command.amount)
 
 
-def _find_player(database: Session, external_id: str, *, lock: bool = False) -> Player:
+def _find_player(database: DbSession, external_id: str, *, lock: bool = False) -> Player:
     name = read_text(external_id, "player")
     statement = select(Player).where(Player.external_id == name)
     if lock:
@@ -92,7 +93,7 @@ def _find_player(database: Session, external_id: str, *, lock: bool = False) -> 
 
 
 def _accounts(
-    database: Session, external_ids: Sequence[str], currency: str
+    database: DbSession, external_ids: Sequence[str], currency: str
 ) -> dict[str, tuple[int, Decimal]]:
     """The accounts of these players, with missing ones made, in sorted order against deadlocks."""
     found: dict[str, tuple[int, Decimal]] = {}

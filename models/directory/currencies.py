@@ -5,7 +5,8 @@ from contextlib import suppress
 
 from iso4217 import Currency as Iso4217
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session as DbSession
+from sqlmodel import col, select
 
 from models.audit.log import Action, record
 from models.errors import AlreadyExists, InvalidRequest, UnknownCurrency
@@ -15,7 +16,7 @@ from models.tables import Account, Currency
 _CODE = re.compile(r"[A-Z0-9]{3,12}")
 
 
-def use_currency(session: Session, code: str) -> Currency:
+def use_currency(session: DbSession, code: str) -> Currency:
     """The currency.
 
     It is recorded at its first use if it is in ISO 4217. Raises UnknownCurrency.
@@ -34,7 +35,7 @@ def use_currency(session: Session, code: str) -> Currency:
     return _record(session, code, decimals)
 
 
-def add_currency(session: Session, code: str, decimals: int) -> Currency:
+def add_currency(session: DbSession, code: str, decimals: int) -> Currency:
     """Add a currency that ISO 4217 does not have, with its number of decimals, 0 to 18.
 
     A repeat is harmless. Raises InvalidRequest, or AlreadyExists when the currency has another
@@ -53,12 +54,12 @@ def add_currency(session: Session, code: str, decimals: int) -> Currency:
     return known
 
 
-def list_currencies(session: Session) -> list[Currency]:
+def list_currencies(session: DbSession) -> list[Currency]:
     """The currencies that were used or added so far, by code. Others of ISO 4217 may be used."""
     return list(session.exec(select(Currency).order_by(Currency.code)))
 
 
-def _record(session: Session, code: str, decimals: int) -> Currency:
+def _record(session: DbSession, code: str, decimals: int) -> Currency:
     """Insert the currency and its cash account, the other side of deposits."""
     values = {"code": code, "decimals": decimals}
     added = insert(Currency).values(values).on_conflict_do_nothing().returning(col(Currency.code))

@@ -11,7 +11,8 @@ from uuid import uuid4
 import psycopg
 from sqlalchemy import func, text, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, select
+from sqlmodel import Session as DbSession
+from sqlmodel import col, select
 
 from models.audit.facts import ERASED
 from models.audit.log import Action, record
@@ -52,7 +53,7 @@ class Reencrypted:
     unreadable: Sequence[tuple[SecretRow, str]]  # and why: gateways do not accept them
 
 
-def add_provider(session: Session, name: str, cipher: SecretCipher) -> Credentials:
+def add_provider(session: DbSession, name: str, cipher: SecretCipher) -> Credentials:
     """Add a provider with a fresh identity and secret, which `cipher` encrypts.
 
     Raises AlreadyExists when the name is taken, InvalidRequest when it is empty or too long.
@@ -79,7 +80,7 @@ def add_provider(session: Session, name: str, cipher: SecretCipher) -> Credentia
     return Credentials(provider.counterparty_id, secret)
 
 
-def set_provider_status(session: Session, counterparty_id: str, status: ProviderStatus) -> None:
+def set_provider_status(session: DbSession, counterparty_id: str, status: ProviderStatus) -> None:
     """Suspend a provider, or resume it, from the next bet on. A repeat is harmless.
 
     Raises NotFound.
@@ -90,7 +91,9 @@ def set_provider_status(session: Session, counterparty_id: str, status: Provider
     record(session, action, provider.id, status=status)
 
 
-def add_secret(session: Session, counterparty_id: str, cipher: SecretCipher) -> tuple[Secret, str]:
+def add_secret(
+    session: DbSession, counterparty_id: str, cipher: SecretCipher
+) -> tuple[Secret, str]:
     """Give a provider one more secret, besides its others. The second value is the secret itself.
 
     Raises NotFound.
@@ -99,7 +102,7 @@ def add_secret(session: Session, counterparty_id: str, cipher: SecretCipher) -> 
     return _shown(added), secret
 
 
-def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Secret:
+def revoke_secret(session: DbSession, counterparty_id: str, secret_id: int) -> Secret:
     """Revoke one secret of a provider, and erase it, so that nobody can restore it.
 
     A revoked secret keeps the time of its first revocation. Raises NotFound.
@@ -117,14 +120,14 @@ def revoke_secret(session: Session, counterparty_id: str, secret_id: int) -> Sec
     return secret
 
 
-def list_secrets(session: Session, counterparty_id: str) -> list[Secret]:
+def list_secrets(session: DbSession, counterparty_id: str) -> list[Secret]:
     """All secrets that a provider ever had, the oldest first. Raises NotFound."""
     provider = find_provider(session, counterparty_id)
     found = select(ProviderSecret).where(ProviderSecret.provider_id == provider.id)
     return [_shown(secret) for secret in session.exec(found.order_by(col(ProviderSecret.id)))]
 
 
-def reencrypt_secrets(session: Session, cipher: SecretCipher) -> Reencrypted:
+def reencrypt_secrets(session: DbSession, cipher: SecretCipher) -> Reencrypted:
     """Encrypt with the current key all secrets that a replaced key encrypted."""
     rows = session.exec(
         select(ProviderSecret, Provider)
@@ -148,7 +151,7 @@ def reencrypt_secrets(session: Session, cipher: SecretCipher) -> Reencrypted:
     return Reencrypted(changed, len(rows) - changed - len(unreadable), unreadable)
 
 
-def find_provider(session: Session, counterparty_id: str, *, lock: bool = False) -> Provider:
+def find_provider(session: DbSession, counterparty_id: str, *, lock: bool = False) -> Provider:
     """The provider with this `X-Counterparty-Id`. `lock` locks its row. Raises NotFound."""
     statement = select(Provider).where(Provider.counterparty_id == counterparty_id)
     if lock:
@@ -160,7 +163,7 @@ def find_provider(session: Session, counterparty_id: str, *, lock: bool = False)
 
 
 def _fresh_secret(
-    session: Session, provider: Provider, cipher: SecretCipher
+    session: DbSession, provider: Provider, cipher: SecretCipher
 ) -> tuple[ProviderSecret, str]:
     plain = secrets.token_urlsafe(_SECRET_BYTES)
     # The id is drawn first, because the secret is bound to it.

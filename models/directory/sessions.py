@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session as Database
+from sqlmodel import Session as DbSession
 from sqlmodel import col, select
 
 from models.audit.log import Action, record
@@ -45,7 +45,7 @@ class Opened:
 
 
 def open_accounts(
-    database: Database, opening: Opening, external_ids: Sequence[str]
+    database: DbSession, opening: Opening, external_ids: Sequence[str]
 ) -> list[PlayerAccount]:
     """The accounts on which such sessions act, one per player. It opens no session.
 
@@ -70,7 +70,7 @@ def open_accounts(
 
 
 def open_sessions(
-    database: Database, opening: Opening, external_ids: Sequence[str]
+    database: DbSession, opening: Opening, external_ids: Sequence[str]
 ) -> list[Opened]:
     """Open one session per player, within the caller's transaction.
 
@@ -114,7 +114,7 @@ def open_sessions(
     return opened
 
 
-def close_session(database: Database, session_id: str) -> datetime:
+def close_session(database: DbSession, session_id: str) -> datetime:
     """Close a session from now on. Returns the time at which it was closed.
 
     A repeat changes nothing. Raises NotFound.

@@ -69,7 +69,7 @@ class Ledger:
                     advance(state, command, _decide(state, command)) if in_time(index) else None
                     for index, command in enumerate(commands)
                 ]
-                transaction.commit(*writes(state), *self.journaled(self._strand, state))
+                transaction.commit(*writes(state), *self.journal_rows(self._strand, state))
         except BaseException:
             # The block was drawn by a transaction that did not commit. A restarted server, or its
             # successor, may issue the same block again.
@@ -79,7 +79,7 @@ class Ledger:
         self._strand.committed()
         return outcomes
 
-    def journaled(self, strand: Strand, state: State) -> list[Call]:
+    def journal_rows(self, strand: Strand, state: State) -> list[Call]:
         """The row that vouches for the transfers and rejected bets of the batch, if it has any."""
         if not state.transfers and not state.rejected:
             return []

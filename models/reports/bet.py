@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session as DbSession
+from sqlmodel import col, select
 
 from models.commands import read_text
 from models.directory.providers import find_provider
@@ -47,7 +48,7 @@ class ShownBet:
     transfers: tuple[ShownTransfer, ...]
 
 
-def show_bet(session: Session, counterparty_id: str, bet_id: str) -> ShownBet:
+def show_bet(session: DbSession, counterparty_id: str, bet_id: str) -> ShownBet:
     """The provider's bet. Raises NotFound, or InvalidRequest when the id is not valid."""
     provider = find_provider(session, counterparty_id)
     # One statement, so that a bet and its transfers are always of the same moment.

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, text
-from sqlmodel import Session
+from sqlmodel import Session as DbSession
 
 from models.commands import read_text
 from models.database.transactions import transaction
@@ -134,12 +134,12 @@ _SESSIONS = text(f"""
 """)  # noqa: S608 - the only thing put in is a constant
 
 
-def list_providers(database: Session) -> list[ListedProvider]:
+def list_providers(database: DbSession) -> list[ListedProvider]:
     """All providers, the oldest first."""
     return [ListedProvider(*row) for row in database.execute(_PROVIDERS, {"only": None})]
 
 
-def show_provider(database: Session, counterparty_id: str) -> ShownProvider:
+def show_provider(database: DbSession, counterparty_id: str) -> ShownProvider:
     """A provider with what belongs to it. Raises NotFound."""
     find_provider(database, counterparty_id)
     (row,) = database.execute(_PROVIDERS, {"only": counterparty_id})
@@ -164,7 +164,7 @@ def _player(row: Row[Any]) -> ListedPlayer:
     return ListedPlayer(row.external_id, row.status, row.created_at)
 
 
-def show_player(database: Session, external_id: str) -> ShownPlayer:
+def show_player(database: DbSession, external_id: str) -> ShownPlayer:
     """A player with its accounts. Raises NotFound or InvalidRequest."""
     name = {"player": read_text(external_id, "player")}
     found = database.execute(_PLAYER, name).one_or_none()
@@ -176,7 +176,7 @@ def show_player(database: Session, external_id: str) -> ShownPlayer:
     )
 
 
-def show_session(database: Session, session_id: str) -> ShownSession:
+def show_session(database: DbSession, session_id: str) -> ShownSession:
     """A session. Raises NotFound."""
     found = database.execute(_ONE_SESSION, {"session": session_id}).one_or_none()
     if found is None:
@@ -221,7 +221,7 @@ def _session(row: Sequence[Any]) -> ShownSession:
     return ShownSession(*row)
 
 
-def find_house_account(database: Session, counterparty_id: str, currency: str) -> int:
+def find_house_account(database: DbSession, counterparty_id: str, currency: str) -> int:
     """The id of a provider's house account in a currency. Raises NotFound."""
     find_provider(database, counterparty_id)
     for account_id, of in database.execute(_HOUSES, {"provider": counterparty_id}):
@@ -230,7 +230,7 @@ def find_house_account(database: Session, counterparty_id: str, currency: str) -
     raise NotFound(f"The provider {counterparty_id!r} has no house account in {currency!r}.")
 
 
-def find_cash_account(database: Session, currency: str) -> int:
+def find_cash_account(database: DbSession, currency: str) -> int:
     """The id of the cash account of a currency, the other side of deposits. Raises NotFound."""
     query = text("select id from account where kind = 'cash' and currency = :currency")
     found = database.execute(query, {"currency": currency}).scalar_one_or_none()

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session as DbSession
 
 from models.database.transactions import one_moment, stream, transaction
 from models.errors import NotFound
@@ -165,7 +165,7 @@ _Read = tuple[Decimal, Decimal, Iterator[StatementLine]]
 
 
 def _of_player(
-    database: Session, database_url: str, account_id: int, period: Period, limit: int | None
+    database: DbSession, database_url: str, account_id: int, period: Period, limit: int | None
 ) -> _Read:
     values: dict[str, object] = {"account": account_id}
     bounds = {"since": period.since, "until": period.until, "newest": limit or 2**62}

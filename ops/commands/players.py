@@ -21,7 +21,7 @@ from ops.terminal.options import (
 )
 
 if TYPE_CHECKING:
-    from sqlmodel import Session as Database
+    from sqlmodel import Session as DbSession
 
     from models.commands import CashCommand
     from models.directory.accounts import PlayerAccount
@@ -136,7 +136,7 @@ def deposit(
     from models.commands import Deposit
     from models.directory.accounts import use_accounts
 
-    def account(database: "Database") -> "PlayerAccount":
+    def account(database: "DbSession") -> "PlayerAccount":
         return use_accounts(database, [external_id], currency)[0]
 
     emit(_book(data_dir, note, Deposit, account, amount, reference), as_json)
@@ -159,7 +159,7 @@ def withdraw(
     from models.commands import Withdrawal
     from models.directory.accounts import find_account
 
-    def account(database: "Database") -> "PlayerAccount":
+    def account(database: "DbSession") -> "PlayerAccount":
         return find_account(database, external_id, currency)
 
     emit(_book(data_dir, note, Withdrawal, account, amount, reference), as_json)
@@ -173,7 +173,7 @@ def _book(
     data_dir: Path,
     note: str | None,
     kind: "type[CashCommand]",
-    account: "Callable[[Database], PlayerAccount]",
+    account: "Callable[[DbSession], PlayerAccount]",
     amount: str,
     reference: str | None,
 ) -> dict[str, object]:

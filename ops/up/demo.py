@@ -10,7 +10,7 @@ from decimal import Decimal
 from http.client import HTTPConnection
 from pathlib import Path
 
-from sqlmodel import Session as Database
+from sqlmodel import Session as DbSession
 from sqlmodel import select
 
 from models.audit.log import operation
@@ -159,7 +159,7 @@ def _remembered(file: Path) -> Demo | None:
         return None
 
 
-def _opened(database: Database, before: Demo | None, cipher: SecretCipher) -> Demo:
+def _opened(database: DbSession, before: Demo | None, cipher: SecretCipher) -> Demo:
     """Return the demo with a session that lasts: the old one if the database still knows it."""
     try:
         provider = before and find_provider(database, before.counterpartyId)
@@ -187,7 +187,7 @@ def _is_open(session: Session | None) -> bool:
     return session is not None and session.closed_at is None and session.expires_at > left_until
 
 
-def _added(database: Database, cipher: SecretCipher) -> tuple[str, Credentials]:
+def _added(database: DbSession, cipher: SecretCipher) -> tuple[str, Credentials]:
     """Add a provider, and return its name with its credentials.
 
     The name is `demo`, or one like it if a demo of another folder has that name.

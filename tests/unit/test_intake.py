@@ -70,21 +70,21 @@ async def test_a_request_is_looked_at_and_counts_once_it_is_let_in(
         become = gateway.link.becomes
 
         def note() -> object:
-            counted.append(shedder.has_enough(OURS, PLACE.session_id, 0))
+            counted.append(shedder.session_is_full(OURS, PLACE.session_id, 0))
             return become()
 
         monkeypatch.setattr(gateway.link, "becomes", note)
         posted = asyncio.create_task(gateway.post(BODY))
         await asyncio.wait_for(entered.wait(), 10)
 
-        assert not shedder.has_enough(OURS, PLACE.session_id, 0)
+        assert not shedder.session_is_full(OURS, PLACE.session_id, 0)
         assert not gateway.nonces()
         let_in.set()
 
         assert (await posted).json()["_responseCode"] == 1
         assert counted == [True]
         assert len(gateway.nonces()) == 1
-        assert not shedder.has_enough(OURS, PLACE.session_id, 0)
+        assert not shedder.session_is_full(OURS, PLACE.session_id, 0)
 
 
 async def test_of_many_bets_of_one_session_no_more_than_may_be_are_let_in_and_no_nonce_is_burnt(

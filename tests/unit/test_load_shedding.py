@@ -31,7 +31,7 @@ def bets(shedder: LoadShedder, provider: bytes, number: int) -> None:
     """So many bets of a provider, each answered before the next."""
     for _ in range(number):
         shedder.count_in(provider, "a")
-        shedder.count_off(provider, "a")
+        shedder.count_out(provider, "a")
 
 
 def with_two_providers() -> LoadShedder:
@@ -170,13 +170,13 @@ async def test_the_share_grows_with_the_wait_of_the_first_of_ones_own_in_the_int
 def test_a_session_has_enough_when_so_many_of_its_bets_are_under_way_and_no_other_has() -> None:
     shedder = LoadShedder(SETTINGS)
     for session in ("a", "a", "a", "a"):
-        assert not shedder.has_enough(GREAT, session, 0)
+        assert not shedder.session_is_full(GREAT, session, 0)
         shedder.count_in(GREAT, session)
 
-    assert shedder.has_enough(GREAT, "a", 0)
-    assert not shedder.has_enough(GREAT, "b", 0)
-    shedder.count_off(GREAT, "a")
-    assert not shedder.has_enough(GREAT, "a", 0)
+    assert shedder.session_is_full(GREAT, "a", 0)
+    assert not shedder.session_is_full(GREAT, "b", 0)
+    shedder.count_out(GREAT, "a")
+    assert not shedder.session_is_full(GREAT, "a", 0)
 
 
 def test_bets_that_another_provider_sends_under_a_session_keep_none_of_its_own_out() -> None:
@@ -185,11 +185,11 @@ def test_bets_that_another_provider_sends_under_a_session_keep_none_of_its_own_o
     for _ in range(4):
         shedder.count_in(SMALL, "a")
 
-    assert shedder.has_enough(SMALL, "a", 0)
-    assert not shedder.has_enough(GREAT, "a", 0)
+    assert shedder.session_is_full(SMALL, "a", 0)
+    assert not shedder.session_is_full(GREAT, "a", 0)
     shedder.count_in(GREAT, "a")
-    shedder.count_off(GREAT, "a")
-    assert shedder.has_enough(SMALL, "a", 0)
+    shedder.count_out(GREAT, "a")
+    assert shedder.session_is_full(SMALL, "a", 0)
 
 
 def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
@@ -197,21 +197,21 @@ def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
     for _ in range(2):
         shedder.count_in(GREAT, "a")
 
-    assert not shedder.has_enough(GREAT, "a", 7)
+    assert not shedder.session_is_full(GREAT, "a", 7)
     shedder.note(320, 7)
-    assert not shedder.has_enough(GREAT, "a", 7)
+    assert not shedder.session_is_full(GREAT, "a", 7)
     shedder.note(330, 7)
-    assert shedder.has_enough(GREAT, "a", 7)
-    assert not shedder.has_enough(GREAT, "b", 7)
+    assert shedder.session_is_full(GREAT, "a", 7)
+    assert not shedder.session_is_full(GREAT, "b", 7)
 
 
 def test_even_when_it_is_crowded_a_session_may_have_one_bet() -> None:
     shedder = LoadShedder(SETTINGS)
     shedder.note(1000, 7)
 
-    assert not shedder.has_enough(GREAT, "a", 7)
+    assert not shedder.session_is_full(GREAT, "a", 7)
     shedder.count_in(GREAT, "a")
-    assert shedder.has_enough(GREAT, "a", 7)
+    assert shedder.session_is_full(GREAT, "a", 7)
 
 
 def test_when_as_many_are_under_way_as_may_be_all_of_that_provider_are_turned_away() -> None:
@@ -222,7 +222,7 @@ def test_when_as_many_are_under_way_as_may_be_all_of_that_provider_are_turned_aw
 
     assert shedder.is_full(GREAT)
     assert turned_away(shedder, 0, GREAT) == 300
-    shedder.count_off(GREAT, "b")
+    shedder.count_out(GREAT, "b")
     assert not shedder.is_full(GREAT)
     assert turned_away(shedder, 0, GREAT) == 0
 
