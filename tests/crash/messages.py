@@ -19,7 +19,7 @@ def _running(statement: bytes) -> re.Pattern[bytes]:
 
 
 #: Kinds of messages, by what their bytes hold as their sender sends them.
-ADMISSION: Final = re.compile(rb"workers\.jobs\.")  # the function's name in a job's data
+ADMISSION: Final = re.compile(rb'"(bets|cash)\.[a-z_]+",')  # the function of a job
 COMMIT: Final = _running(b"commit")
 FINISH: Final = re.compile(rb"betcore:replies:")
 DRAW: Final = _running(b"next_ids")
