@@ -5,6 +5,7 @@
 
 import asyncio
 import logging
+from abc import ABC, abstractmethod
 from enum import Enum, auto
 from typing import Any, Final, cast
 
@@ -41,7 +42,7 @@ class Crowd:
         self.refused: set[BoundedLife] = set()  # refused for lack of room, and lingering
 
 
-class BoundedLife(HttpToolsProtocol):
+class BoundedLife(HttpToolsProtocol, ABC):
     """Uvicorn's protocol with an end to every wait.
 
     Uvicorn limits neither how long a request may take to arrive nor the number of connections. It
@@ -69,16 +70,16 @@ class BoundedLife(HttpToolsProtocol):
 
     # Decided by the bytes of the connection.
 
-    def _awaits(self) -> Awaited:
-        raise NotImplementedError
+    @abstractmethod
+    def _awaits(self) -> Awaited: ...
 
+    @abstractmethod
     def _has_unread(self) -> bool:
         """Return whether the client may have sent bytes that were not read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _refuse(self, refusal: Refusal) -> None:
         """Answer what cannot go on, and end the connection."""
-        raise NotImplementedError
 
     # Called by asyncio and uvicorn.
 

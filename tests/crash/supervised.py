@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.service.support.proxy import Proxy
 _STOP_WITHIN_SECONDS = 20.0
 
 
-class Supervised:
+class Supervised(ABC):
     """One place for a process, such as `worker-2`; `start` it, then it runs until `end`."""
 
     role = ""
@@ -89,8 +90,8 @@ class Supervised:
             self._ending.wait(self._delay())
             self._held.wait()
 
-    def _launch(self, log: int) -> subprocess.Popen[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def _launch(self, log: int) -> subprocess.Popen[bytes]: ...
 
     def _run(self, log: int, *arguments: str, fd: int | None = None) -> subprocess.Popen[bytes]:
         common = common_environment(self._urls, self.role)

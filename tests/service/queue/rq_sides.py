@@ -1,7 +1,8 @@
 """The same life of two jobs, one good and one bad, on stock RQ and on ours, for comparison."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +24,7 @@ WORKER = "the-worker"
 _RQ_KEY_OF_WORKER = f"rq:worker:{WORKER}"
 
 
-class Side:
+class Side(ABC):
     """One way to queue and run jobs; `life` is the same for both."""
 
     worker_class: str
@@ -32,15 +33,13 @@ class Side:
         self.world = world
         self.names = {WORKER: "<worker>"}  # what stands for an id in a shape
 
+    @abstractmethod
     def enqueue(self, which: str) -> str:
         """Queue the `good` or the `bad` job; its id."""
-        raise NotImplementedError
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    @abstractmethod
+    def held(self) -> AbstractContextManager[None]:
         """Keep the good job from coming to its end."""
-        raise NotImplementedError
-        yield
 
     def life(self) -> dict[str, Shape]:
         """What is in Redis when both jobs are queued, started, finished, failed, and at the end."""
