@@ -6,21 +6,17 @@ import pytest
 
 from embedded import temporary_servers
 from tests.service.support.queue_world import QueueWorld
-from tests.service.support.world import PlayerSession, World
+from tests.service.support.world import PlayerSession, World, new_world
 
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
     """One installation for all tests that kill nothing: two gateways, two workers."""
-    with temporary_servers() as urls:
-        installation = World(urls)
-        try:
-            for _ in range(2):
-                installation.gateway()
-                installation.worker()
-            yield installation
-        finally:
-            installation.close()
+    with new_world() as installation:
+        for _ in range(2):
+            installation.gateway()
+            installation.worker()
+        yield installation
 
 
 @pytest.fixture
@@ -32,23 +28,15 @@ def player(world: World) -> PlayerSession:
 @pytest.fixture(scope="session")
 def ledger_world() -> Iterator[World]:
     """A database on which only the tests' own connections are: no gateway, no worker."""
-    with temporary_servers() as urls:
-        installation = World(urls)
-        try:
-            yield installation
-        finally:
-            installation.close()
+    with new_world() as installation:
+        yield installation
 
 
 @pytest.fixture
 def own_world() -> Iterator[World]:
     """An installation of the test's own, without processes yet: it may break it."""
-    with temporary_servers() as urls:
-        installation = World(urls)
-        try:
-            yield installation
-        finally:
-            installation.close()
+    with new_world() as installation:
+        yield installation
 
 
 @pytest.fixture(scope="module")

@@ -76,15 +76,19 @@ def remarks(path: Path) -> Iterator[str]:
     yield from (text for text in read(path.read_text()) if text)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=_name)
-def test_sentences_are_short(page: Path) -> None:
-    said = list(sentences(page.read_text()))
+def assert_short(said: list[str]) -> None:
+    """Their lengths are within the limits: the median, the 90th percentile, the longest."""
     ordered = sorted(words(sentence) for sentence in said)
 
     longest = [f"{words(one)} words: {one}" for one in said if words(one) > WORDS_MAX]
     assert not longest, "\n".join(longest)
     assert statistics.median(ordered) <= MEDIAN_WORDS_MAX
     assert ordered[int(len(ordered) * 0.9)] <= P90_WORDS_MAX
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_sentences_are_short(page: Path) -> None:
+    assert_short(list(sentences(page.read_text())))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
@@ -99,13 +103,9 @@ def test_lines_are_short(page: Path) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_sentences_in_code_are_short(package: str) -> None:
-    said = [one for path in _sources(package) for text in remarks(path) for one in sentences(text)]
-    ordered = sorted(words(sentence) for sentence in said)
-
-    longest = [f"{words(one)} words: {one}" for one in said if words(one) > WORDS_MAX]
-    assert not longest, "\n".join(longest)
-    assert statistics.median(ordered) <= MEDIAN_WORDS_MAX
-    assert ordered[int(len(ordered) * 0.9)] <= P90_WORDS_MAX
+    assert_short(
+        [one for path in _sources(package) for text in remarks(path) for one in sentences(text)]
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.service.audit.audited_ledger import audited_ledger
 from tests.service.support.journaled_ledger import journaled_ledger
-from tests.service.support.ledger_copy import LedgerCopy, copied
+from tests.service.support.ledger_copy import LedgerCopy, copied, whole_ledger
 
 
 @pytest.fixture(scope="session")
@@ -34,4 +34,18 @@ def journaled_template() -> Iterator[LedgerCopy]:
 def journaled(journaled_template: LedgerCopy) -> Iterator[LedgerCopy]:
     """A ledger with a journal, of the test's own: it may damage it."""
     with copied(journaled_template) as copy:
+        yield copy
+
+
+@pytest.fixture(scope="session")
+def whole() -> Iterator[LedgerCopy]:
+    """A ledger with every kind of row and without a journal, to be copied and never changed."""
+    with whole_ledger() as ledger_copy:
+        yield ledger_copy
+
+
+@pytest.fixture
+def ledger_copy(whole: LedgerCopy) -> Iterator[LedgerCopy]:
+    """A copy of that ledger, of the test's own: it may damage it."""
+    with copied(whole) as copy:
         yield copy

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +17,7 @@ from models.ledger.ledger import Ledger, LedgerConnection
 from ops.cli import app
 from settings import settings
 from tests.service.support import keys
-from tests.service.support.ledger_copy import ANN, LedgerCopy, copied, whole_ledger
+from tests.service.support.ledger_copy import ANN, LedgerCopy
 
 BET = 'Bet row 4 ("b4", settled by pay_in_out)'
 OF_ONE = " of provider row 1."
@@ -28,18 +27,6 @@ OF_ONE = " of provider row 1."
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not where `make run` has left a folder with a journal key of its own."""
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def whole() -> Iterator[LedgerCopy]:
-    with whole_ledger() as ledger_copy:
-        yield ledger_copy
-
-
-@pytest.fixture
-def ledger_copy(whole: LedgerCopy) -> Iterator[LedgerCopy]:
-    with copied(whole) as copy:
-        yield copy
 
 
 def test_a_whole_ledger_is_ok(ledger_copy: LedgerCopy) -> None:

@@ -1,25 +1,11 @@
 """`betcore ledger verify` on bets: the table of PROTOCOL.md, also where no call gets there yet."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from models.audit.verify import Report
-from tests.service.support.ledger_copy import LedgerCopy, Moves, copied, whole_ledger
+from tests.service.support.ledger_copy import LedgerCopy, Moves
 
 REFUND_OF_SETTLED = [("stake", "10"), ("win", "20"), ("refund", "10"), ("win_reversal", "20")]
-
-
-@pytest.fixture(scope="module")
-def whole() -> Iterator[LedgerCopy]:
-    with whole_ledger() as ledger_copy:
-        yield ledger_copy
-
-
-@pytest.fixture
-def ledger_copy(whole: LedgerCopy) -> Iterator[LedgerCopy]:
-    with copied(whole) as copy:
-        yield copy
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from bench.contenders.catalogue import CONTENDERS
-from embedded import temporary_servers
 from models.audit.verify import verify
 from models.commands import Deposit
 from tests.service.support.client import Answer, encode, pay_in_out_path
 from tests.service.support.refusals import resume, suspend
-from tests.service.support.world import PlayerSession, World
+from tests.service.support.world import PlayerSession, World, new_world
 
 # Those with other processes; `ours-2x2` and `stock-rq-default` differ in number or class only.
 NAMES = [name for name in CONTENDERS if name not in ("ours-2x2", "stock-rq-default")]
@@ -23,12 +22,8 @@ NAMES = [name for name in CONTENDERS if name not in ("ours-2x2", "stock-rq-defau
 @pytest.fixture(scope="module")
 def installation() -> Iterator[World]:
     """Migrated servers, without a process of ours."""
-    with temporary_servers() as urls:
-        world = World(urls)
-        try:
-            yield world
-        finally:
-            world.close()
+    with new_world() as world:
+        yield world
 
 
 @pytest.fixture(params=NAMES, scope="module")

@@ -8,7 +8,6 @@ import httpx
 import psycopg
 import pytest
 
-from embedded import temporary_servers
 from models.audit.verify import Asked, verify
 from models.database.transactions import engine
 from models.keys import NoKey
@@ -20,7 +19,7 @@ from tests.service.support.databases import fresh_database
 from tests.service.support.migrating import older
 from tests.service.support.operator_cli import Operator
 from tests.service.support.processes import GatewayProcess, until
-from tests.service.support.world import PlayerSession, World
+from tests.service.support.world import PlayerSession, World, new_world
 
 FRESH = "91" * 32
 KNOWN = "a secret that the attacker knows"
@@ -62,13 +61,9 @@ TAMPERINGS = {
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     """A gateway alone, on a database that these tests tamper with."""
-    with temporary_servers() as urls:
-        installation = World(urls)
-        try:
-            installation.gateway()
-            yield installation
-        finally:
-            installation.close()
+    with new_world() as installation:
+        installation.gateway()
+        yield installation
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS)

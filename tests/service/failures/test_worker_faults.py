@@ -10,7 +10,6 @@ from contextlib import ExitStack
 import pytest
 from rq import Worker
 
-from embedded import temporary_servers
 from tests.service.support.audit import (
     assert_balances,
     assert_chains_are_whole,
@@ -29,7 +28,7 @@ from tests.service.support.faults import (
 from tests.service.support.load import LONG_TIMEOUTS, Bet, Load, ask, random_bet, repeat
 from tests.service.support.processes import Process, WorkerProcess, until
 from tests.service.support.proxy import Fate, redis_proxy, through
-from tests.service.support.world import PlayerSession, World
+from tests.service.support.world import PlayerSession, World, new_world
 
 _CONFLICT = 7
 # What a worker leaves behind is another's sooner.
@@ -39,14 +38,10 @@ BRIEF = {"BETCORE_LEASE_SECONDS": "1"}
 @pytest.fixture(scope="module")
 def installation() -> Iterator[World]:
     """Servers and two gateways; what one test leaves behind may trouble the next."""
-    with temporary_servers() as urls:
-        world = World(urls)
-        try:
-            world.gateway()
-            world.gateway()
-            yield world
-        finally:
-            world.close()
+    with new_world() as world:
+        world.gateway()
+        world.gateway()
+        yield world
 
 
 @pytest.fixture

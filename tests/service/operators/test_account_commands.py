@@ -15,11 +15,6 @@ from tests.service.support.operator_cli import Operator
 from tests.service.support.world import PlayerSession, World
 
 
-@pytest.fixture
-def operator(world: World) -> Operator:
-    return Operator(world, provider="")
-
-
 @pytest.fixture(scope="module")
 def long_account(world: World) -> int:
     """An account with 2,345 deposits of 0.01, which is more than two pages."""

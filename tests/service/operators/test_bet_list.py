@@ -16,16 +16,6 @@ from tests.service.support.operator_cli import Operator
 from tests.service.support.world import PlayerSession, World
 
 
-@pytest.fixture
-def client(world: World) -> ProviderClient:
-    return world.provider()
-
-
-@pytest.fixture
-def operator(world: World, client: ProviderClient) -> Operator:
-    return Operator(world, client.counterparty_id)
-
-
 def test_only_open_bets_of_the_provider_are_listed(
     world: World, client: ProviderClient, operator: Operator
 ) -> None:

@@ -11,14 +11,8 @@ import pytest
 from models.commands import Withdrawal
 from ops.cash import CashError, InsufficientFunds, book
 from tests.service.support.operator_cli import EUR, Operator
-from tests.service.support.world import World
 
 MONEY_TABLES = ("currency", "player", "account", "transfer")
-
-
-@pytest.fixture
-def operator(world: World) -> Operator:
-    return Operator(world, provider="")
 
 
 @pytest.fixture

@@ -11,16 +11,6 @@ from tests.service.support.world import World
 
 
 @pytest.fixture
-def client(world: World) -> ProviderClient:
-    return world.provider()
-
-
-@pytest.fixture
-def operator(world: World) -> Operator:
-    return Operator(world, provider="")
-
-
-@pytest.fixture
 def name() -> str:
     return f"player {uuid.uuid4().hex}"
 

@@ -15,16 +15,6 @@ from tests.service.support.world import World
 REVOKED_WITHIN_SECONDS = 2  # PROTOCOL.md, "Every request"
 
 
-@pytest.fixture
-def client(world: World) -> ProviderClient:
-    return world.provider()
-
-
-@pytest.fixture
-def operator(world: World, client: ProviderClient) -> Operator:
-    return Operator(world, client.counterparty_id)
-
-
 def test_a_suspended_provider_takes_no_new_bet_and_still_pays_what_is_owed(
     world: World, client: ProviderClient, operator: Operator
 ) -> None:

@@ -5,10 +5,9 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from embedded import temporary_servers
 from tests.service.queue.rq_shapes import Shape
 from tests.service.queue.rq_sides import Ours, Stock
-from tests.service.support.world import World
+from tests.service.support.world import World, new_world
 
 STATES = ("queued", "started", "finished", "failed", "stopped")
 
@@ -43,12 +42,8 @@ OTHER_VALUE = {
 @pytest.fixture(scope="module")
 def contract_world() -> Iterator[World]:
     """Servers whose Redis each side finds empty."""
-    with temporary_servers() as urls:
-        world = World(urls)
-        try:
-            yield world
-        finally:
-            world.close()
+    with new_world() as world:
+        yield world
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,11 @@ from rq.job import Job, JobStatus
 from rq.registry import BaseRegistry
 from rq.results import Result
 
-from embedded import temporary_servers
 from tests.service.queue.rq_sides import WORKER, Ours, status
 from tests.service.support.patience import COMMAND
 from tests.service.support.processes import until
 from tests.service.support.queue_world import ANSWER, QueueWorld, finish, take
-from tests.service.support.world import World
+from tests.service.support.world import World, new_world
 
 EVER_OF_A_JOB = ("rq:job:", "rq:results:", "rq:finished:", "rq:failed:", "rq:execution")
 
@@ -133,12 +132,8 @@ def test_ended_jobs_go_when_their_time_is_up_and_leave_no_key(queue_world: Queue
 @pytest.fixture(scope="module")
 def real_world() -> Iterator[World]:
     """Servers for a real worker."""
-    with temporary_servers() as urls:
-        world = World(urls)
-        try:
-            yield world
-        finally:
-            world.close()
+    with new_world() as world:
+        yield world
 
 
 def test_rq_info_and_workers_show_the_right_numbers_while_a_worker_runs_and_after(

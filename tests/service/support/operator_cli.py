@@ -9,7 +9,6 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from embedded import temporary_servers
 from models.commands import PayInOut
 from models.database.transactions import engine
 from models.errors import BetcoreError
@@ -17,7 +16,7 @@ from ops.cli import app
 from ops.logins import login_url
 from settings import Settings, settings
 from tests.service.support import keys
-from tests.service.support.world import World
+from tests.service.support.world import World, new_world
 
 EUR = ("--currency", "EUR")
 
@@ -109,11 +108,7 @@ def operator_on(world: World) -> Iterator[Operator]:
 @contextmanager
 def operator_with_worker() -> Iterator[Operator]:
     """An operator with a provider, on servers of its own, where a worker works."""
-    with temporary_servers() as urls:
-        world = World(urls)
-        try:
-            world.worker()
-            with operator_on(world) as operator:
-                yield operator
-        finally:
-            world.close()
+    with new_world() as world:
+        world.worker()
+        with operator_on(world) as operator:
+            yield operator

@@ -1,7 +1,8 @@
 """A whole installation for tests: real servers, gateways, workers, and people who play."""
 
 import uuid
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any
 import psycopg
 from redis import Redis
 
-from embedded import Urls
+from embedded import Urls, temporary_servers
 from models.audit.log import operation
 from models.commands import Deposit
 from models.database.transactions import transaction
@@ -180,3 +181,14 @@ class World:
         if self._asking is not None:
             self._asking.close()
             self._asking = None
+
+
+@contextmanager
+def new_world() -> Iterator[World]:
+    """An installation on servers of its own, without processes yet; all end with the block."""
+    with temporary_servers() as urls:
+        world = World(urls)
+        try:
+            yield world
+        finally:
+            world.close()

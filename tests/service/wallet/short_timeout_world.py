@@ -5,10 +5,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from embedded import temporary_servers
 from tests.service.support.faults import frozen
 from tests.service.support.processes import until
-from tests.service.support.world import PlayerSession, World
+from tests.service.support.world import PlayerSession, World, new_world
 
 _SHORT_TIMEOUTS = {
     "BETCORE_APPLY_WITHIN_SECONDS": "0.5",
@@ -20,16 +19,12 @@ _SHORT_TIMEOUTS = {
 @contextmanager
 def short_timeout_installation() -> Iterator[World]:
     """A gateway in a hurry, one that has the usual time, a worker."""
-    with temporary_servers() as urls:
-        world = World(urls)
-        try:
-            world.gateway(**_SHORT_TIMEOUTS)
-            world.gateway()
-            world.worker()
-            world.wait_for_memory()
-            yield world
-        finally:
-            world.close()
+    with new_world() as world:
+        world.gateway(**_SHORT_TIMEOUTS)
+        world.gateway()
+        world.worker()
+        world.wait_for_memory()
+        yield world
 
 
 def patient(world: World, player: PlayerSession) -> PlayerSession:

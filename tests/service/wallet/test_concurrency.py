@@ -11,7 +11,6 @@ from threading import Barrier
 import httpx
 import pytest
 
-from embedded import temporary_servers
 from tests.service.support.audit import (
     assert_applied_once,
     assert_balances,
@@ -22,7 +21,7 @@ from tests.service.support.faults import locked
 from tests.service.support.load import LONG_TIMEOUTS, Bet, random_bet
 from tests.service.support.patience import SOON
 from tests.service.support.processes import until
-from tests.service.support.world import PlayerSession, World
+from tests.service.support.world import PlayerSession, World, new_world
 
 _INSUFFICIENT_FUNDS, _CONFLICT = 4, 7
 
@@ -30,17 +29,13 @@ _INSUFFICIENT_FUNDS, _CONFLICT = 4, 7
 @pytest.fixture(scope="module")
 def busy_world() -> Iterator[World]:
     """Two gateways in no hurry, and three workers."""
-    with temporary_servers() as urls:
-        world = World(urls)
-        try:
-            for _ in range(2):
-                world.gateway(**LONG_TIMEOUTS)
-            workers = [world.worker() for _ in range(3)]
-            yield world
-            # Lanes go on by themselves: the sweeper is for accidents, and there were none.
-            assert not [worker for worker in workers if "stood still" in worker.output]
-        finally:
-            world.close()
+    with new_world() as world:
+        for _ in range(2):
+            world.gateway(**LONG_TIMEOUTS)
+        workers = [world.worker() for _ in range(3)]
+        yield world
+        # Lanes go on by themselves: the sweeper is for accidents, and there were none.
+        assert not [worker for worker in workers if "stood still" in worker.output]
 
 
 def test_fifty_copies_of_one_bet_settle_once_and_all_get_its_ids(busy_world: World) -> None:
