@@ -27,7 +27,7 @@ from embedded.binaries import find_postgres
 from embedded.server import server_environment
 from models.audit.journal import Strand
 from models.commands import PayInOut
-from models.database.transactions import Call
+from models.database.transactions import Statement
 from models.errors import BetcoreError
 from models.ledger.ledger import Ledger, LedgerConnection
 from models.ledger.state import State
@@ -91,7 +91,7 @@ def batches(urls: Urls, people: People, seconds: float, batch_size: int = BATCH_
 class UnjournaledLedger(Ledger):
     """Our ledger, but nothing vouches for what it writes."""
 
-    def journal_rows(self, strand: Strand, state: State) -> list[Call]:  # noqa: ARG002
+    def journal_rows(self, strand: Strand, state: State) -> list[Statement]:  # noqa: ARG002
         """Nothing."""
         return []
 

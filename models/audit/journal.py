@@ -15,7 +15,7 @@ from uuid import UUID
 from models.audit.records import Records, bet_line, transfer_line
 from models.database import query
 from models.database.query import BYTEA, INT8, INT8S, TEXT, Query
-from models.database.transactions import Call
+from models.database.transactions import Statement
 from models.keys import Key
 from models.ledger.state import Bet, Moment, Transfer
 
@@ -85,7 +85,7 @@ class JournalRow:
     fingerprints: bytes
     hmac: bytes
 
-    def to_call(self) -> Call:
+    def to_statement(self) -> Statement:
         """The statement of the hot path that inserts the row, which has no entries."""
         transfers, bets, _ = self.records
         place = (str(self.strand), self.number, self.key)

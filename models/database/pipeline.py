@@ -17,8 +17,8 @@ from models.database.query import Query
 from models.errors import BetTaken, LedgerContention, LedgerError, LedgerUnavailable
 
 Value = str | int | Decimal | None
-Column = Sequence[Value]  # one array parameter
-Parameter = Column | str | int
+ArrayParameter = Sequence[Value]
+Parameter = ArrayParameter | str | int
 Row = tuple[str | None, ...]
 
 _UNIQUE_VIOLATION = "23505"

@@ -33,7 +33,8 @@ from models.errors import (
 )
 
 _CONNECT_SECONDS = 5
-Call = tuple[Query, Sequence[Parameter]]
+#: A prepared query and its parameters.
+Statement = tuple[Query, Sequence[Parameter]]
 
 
 @cache
@@ -177,7 +178,7 @@ class BatchConnection:
         """Close the connection, if there is one."""
         self._connection.close()
 
-    def _run(self, opening: list[Call]) -> Iterator["BatchTransaction"]:
+    def _run(self, opening: list[Statement]) -> Iterator["BatchTransaction"]:
         pipeline = self._connection.pipeline()
         batch = BatchTransaction(pipeline, opening)
         try:
@@ -202,22 +203,22 @@ class BatchConnection:
 class BatchTransaction:
     """An open transaction. Its first statements carry the BEGIN, its last ones the COMMIT."""
 
-    def __init__(self, pipeline: Pipeline, opening: list[Call]) -> None:
+    def __init__(self, pipeline: Pipeline, opening: list[Statement]) -> None:
         self._pipeline = pipeline
         self._opening = opening
         self.ended = False
 
-    def load(self, *calls: Call) -> list[list[Row]]:
+    def load(self, *statements: Statement) -> list[list[Row]]:
         """Run statements in one round trip. Returns the rows of each."""
         opening, self._opening = self._opening, []
-        return self._pipeline.run(*opening, *calls)[len(opening) :]
+        return self._pipeline.run(*opening, *statements)[len(opening) :]
 
-    def commit(self, *calls: Call) -> None:
+    def commit(self, *statements: Statement) -> None:
         """Run the last statements and commit, in one round trip, all or nothing.
 
         It also raises LedgerUnavailable when it committed, but the standby may not have the commit.
         """
-        self._pipeline.run(*self._opening, *calls, (COMMIT, ()))
+        self._pipeline.run(*self._opening, *statements, (COMMIT, ()))
         self.ended = True
         if self._pipeline.warning:
             raise LedgerUnavailable(self._pipeline.warning)

@@ -7,7 +7,7 @@ from models.audit.journal import Strand
 from models.codes import Code
 from models.commands import BetCommand, CashCommand, Command
 from models.database.query import REPLICATED, TRANSACTION
-from models.database.transactions import BatchConnection, BatchTransaction, Call
+from models.database.transactions import BatchConnection, BatchTransaction, Statement
 from models.errors import LedgerError
 from models.keys import Key
 from models.ledger import load, write
@@ -79,12 +79,12 @@ class Ledger:
         self._strand.committed()
         return outcomes
 
-    def journal_rows(self, strand: Strand, state: State) -> list[Call]:
+    def journal_rows(self, strand: Strand, state: State) -> list[Statement]:
         """The row that vouches for the transfers and rejected bets of the batch, if it has any."""
         if not state.transfers and not state.rejected:
             return []
         assert state.moment is not None  # noqa: S101 - every load for a write reads it
-        return [strand.batch(state.transfers, state.rejected, state.moment).to_call()]
+        return [strand.batch(state.transfers, state.rejected, state.moment).to_statement()]
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
         """What the ledger can answer to each command without writing; None: nothing is recorded.
@@ -107,21 +107,23 @@ class Ledger:
         bets = [command for command in commands if isinstance(command, BetCommand)]
         cash = [command for command in commands if isinstance(command, CashCommand)]
         account_ids = sorted({command.account_id for command in commands})
-        calls: list[Call] = [
+        statements: list[Statement] = [
             (accounts, [account_ids]),
             (load.SESSIONS, [sorted({bet.session_id for bet in bets})]),
             (load.BETS, [[bet.provider_id for bet in bets], [bet.bet_id for bet in bets]]),
         ]
         if cash:
-            calls.append((load.BOOKED, [[command.reference for command in cash]]))
-            calls.append((load.CASH_ACCOUNTS, [[command.account_id for command in cash]]))
-            calls.append((load.REFUSED_ORDERS, [[command.order_id for command in cash]]))
+            statements.append((load.BOOKED, [[command.reference for command in cash]]))
+            statements.append((load.CASH_ACCOUNTS, [[command.account_id for command in cash]]))
+            statements.append((load.REFUSED_ORDERS, [[command.order_id for command in cash]]))
         if not reads_only:
-            calls.append((load.MOMENT, ()))
+            statements.append((load.MOMENT, ()))
             # This is a write, which PostgreSQL refuses in a read-only transaction.
             if self._ids.left < _IDS_PER_COMMAND * len(commands):
-                calls.append((load.NEXT_IDS, ()))
-        answers = dict(zip((query for query, _ in calls), transaction.load(*calls), strict=True))
+                statements.append((load.NEXT_IDS, ()))
+        answers = dict(
+            zip((query for query, _ in statements), transaction.load(*statements), strict=True)
+        )
         if load.NEXT_IDS in answers:
             self._ids.refill(int(answers[load.NEXT_IDS][0][0] or 0))
         return read_state(self._ids, answers, accounts)

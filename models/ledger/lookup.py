@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from models.commands import Place
-from models.database.pipeline import Column, Row, exact, maybe_exact, present, whole
+from models.database.pipeline import ArrayParameter, Row, exact, maybe_exact, present, whole
 from models.database.preconditions import Use
 from models.database.prepared_connection import PreparedConnection
 from models.database.query import INT4S, INT8S, REPLICATED, TEXTS, Query
@@ -189,7 +189,7 @@ class Lookup:
             return False
         return True
 
-    def _rows(self, query: Query, *parameters: Column) -> list[Row]:
+    def _rows(self, query: Query, *parameters: ArrayParameter) -> list[Row]:
         try:
             pipeline = self._connection.pipeline()
             rows = pipeline.run((query, parameters))[0]

@@ -6,9 +6,9 @@ Statements that change rows repeat the key as `id = any($1)` (docs/adr/0012).
 from collections.abc import Sequence
 from operator import attrgetter
 
-from models.database.pipeline import Column, Value
+from models.database.pipeline import ArrayParameter, Value
 from models.database.query import DATES, INT8, INT8S, NUMERICS, TEXTS, Query
-from models.database.transactions import Call
+from models.database.transactions import Statement
 from models.ledger.columns import BET, names
 from models.ledger.state import State, Transfer
 
@@ -79,32 +79,32 @@ STATEMENTS = (
 )
 
 
-def writes(state: State) -> list[Call]:
+def writes(state: State) -> list[Statement]:
     """The statements that write what the batch decided. There are none if it decided nothing new.
 
     They insert bets and deposits in the order of their unique key. So two batches that record the
     same ones wait for each other in one direction only.
     """
-    calls: list[Call] = []
+    statements: list[Statement] = []
     new = sorted((key, bet) for key, bet in state.bets.items() if bet.month is None)
     if new:
-        calls.append((INSERT_BETS, columns([_bet_row(bet) for _, bet in new])))
+        statements.append((INSERT_BETS, columns([_bet_row(bet) for _, bet in new])))
     changed = [bet for bet in state.bets.values() if bet.changed and bet.month is not None]
     if changed:
         rows = columns([(bet.id, bet.state, bet.win, bet.odd) for bet in changed])
-        calls.append((UPDATE_BETS, [*rows, len(changed)]))
+        statements.append((UPDATE_BETS, [*rows, len(changed)]))
     if state.transfers:
         transfers = sorted(state.transfers, key=lambda transfer: transfer.reference or "")
-        calls.append((INSERT_TRANSFERS, columns([_transfer_row(one) for one in transfers])))
+        statements.append((INSERT_TRANSFERS, columns([_transfer_row(one) for one in transfers])))
         moved = [a for a in state.accounts.values() if a.seq != a.loaded_seq]
         accounts = columns([(a.id, a.loaded_seq, a.seq, a.balance) for a in moved])
-        calls.append((UPDATE_ACCOUNTS, [*accounts, len(moved)]))
+        statements.append((UPDATE_ACCOUNTS, [*accounts, len(moved)]))
     if state.new_refusals:
-        calls.append((INSERT_REFUSED_ORDERS, [state.new_refusals]))
-    return calls
+        statements.append((INSERT_REFUSED_ORDERS, [state.new_refusals]))
+    return statements
 
 
-def columns(rows: Sequence[Sequence[Value]]) -> list[Column]:
+def columns(rows: Sequence[Sequence[Value]]) -> list[ArrayParameter]:
     """Rows turned into columns, each one array parameter. There is at least one row."""
     return [list(column) for column in zip(*rows, strict=True)]
 

@@ -17,7 +17,7 @@ from broker.batches import Batch, Batches
 from models.audit.journal import Strand
 from models.database import postgres
 from models.database.query import COMMIT
-from models.database.transactions import BatchTransaction, Call
+from models.database.transactions import BatchTransaction, Statement
 from models.errors import LedgerUnavailable
 from models.ledger.ledger import IdBlock, LedgerConnection
 from settings import Settings
@@ -54,14 +54,14 @@ def _durable_commit() -> None:
 def _answer_after_commit() -> None:
     """The COMMIT is sent with the next batch: until then nothing is committed."""
 
-    def commit(self: BatchTransaction, *calls: Call) -> None:
-        self._pipeline.run(*self._opening, *calls)
+    def commit(self: BatchTransaction, *statements: Statement) -> None:
+        self._pipeline.run(*self._opening, *statements)
         self.ended = True
 
     run = LedgerConnection._run
 
-    def opening(self: LedgerConnection, calls: list[Call]) -> Iterator[BatchTransaction]:
-        yield from run(self, [(COMMIT, ()), *calls])
+    def opening(self: LedgerConnection, statements: list[Statement]) -> Iterator[BatchTransaction]:
+        yield from run(self, [(COMMIT, ()), *statements])
 
     _set(BatchTransaction, "commit", commit)
     _set(LedgerConnection, "_run", opening)
@@ -71,9 +71,9 @@ def _lost_commit() -> None:
     """A commit that was not answered is taken for one that was done."""
     original = BatchTransaction.commit
 
-    def commit(self: BatchTransaction, *calls: Call) -> None:
+    def commit(self: BatchTransaction, *statements: Statement) -> None:
         try:
-            original(self, *calls)
+            original(self, *statements)
         except LedgerUnavailable:
             self.ended = True
 
