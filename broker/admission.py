@@ -11,21 +11,21 @@ from models.deadline import Deadline
 #: A worker's result as it came: `Outcome.to_json()`.
 Result = dict[str, Any]
 
-#: What the nonce of an operator's own job is claimed with: there is no signature.
+#: Claims the nonce of an operator's job, which has no signature.
 NO_SIGNATURE: Final = bytes(32)
 
 
 class Verdict(Enum):
-    """What became of a request that has no result; the values are the letters of `admit.lua`."""
+    """The fate of a request without a result. Single letters are those of `admit.lua`."""
 
-    CLAIMED = b"C"  # the nonce was claimed, as was asked; nothing was queued
+    CLAIMED = b"C"  # the request only claimed its nonce; nothing was queued
     SUSPENDED = b"S"  # RQ is suspended; nothing was queued
-    OVERLOADED = b"O"  # more waits than can be worked on in time; nothing was queued
+    OVERLOADED = b"O"  # the queue is too long to process it in time; nothing was queued
     FORGOTTEN = b"F"  # stamped before Redis remembers nonces; nothing was queued
-    DUPLICATE = b"D"  # the very same request again; nothing was queued
+    DUPLICATE = b"D"  # the identical request was received before; nothing was queued
     REUSED = b"R"  # the nonce belongs to another request; nothing was queued
     NOT_ADMITTED = "not admitted"  # never sent, or refused before anything was written
-    UNKNOWN = "unknown"  # no result in time: it may be applied, or not
+    UNKNOWN = "unknown"  # no result in time: it may have been applied, or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class NonceClaim:
     key: str
     expires_ms: int  # Unix time by Redis's clock
     stamp_ms: int  # when the request says it was made, Unix time
-    signature: bytes = NO_SIGNATURE  # tells the very same request from another one
+    signature: bytes = NO_SIGNATURE  # distinguishes a repeated request from a different one
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,18 @@ class NewJob:
     account_id: int
     description: str  # for people
     data: str  # as broker/codec.py encodes it
-    flight_key: str = ""  # where to note that a job about this bet is in flight; "": nowhere
-    ahead: bool = False  # whether it goes ahead of the queue: others make its provider wait
+    flight_key: str = ""  # lists the jobs in flight about this bet; "": no list
+    ahead: bool = False  # whether it overtakes the queue, which other providers have filled
 
 
 def new_token() -> str:
-    """What tells one admission from all others; the job's id is made of it."""
+    """Make the unique token of an admission. The job's id contains it."""
     return os.urandom(16).hex()
 
 
 @dataclass(slots=True, eq=False)
 class Admission:
-    """A request to admit, and how far it has got. Without a job it claims the nonce only.
+    """A request to admit, and its progress. Without a job it only claims the nonce.
 
     `apply_by` becomes the job's deadline. At `answer_by` the future is resolved with whatever is
     known.
@@ -67,9 +67,9 @@ class Admission:
     answer_by: Deadline
     job: NewJob | None = None
     token: str = field(default_factory=new_token)
-    sent: bool = False  # a script that may have run carried it
+    sent: bool = False  # it was sent in a script that may have run
     unanswered: bool = False  # the answer to such a script was lost: it may have admitted this
-    admitted: bool = False  # Redis has said so: the nonce is this request's alone
+    admitted: bool = False  # Redis confirmed it, so the nonce belongs to this request
     future: asyncio.Future[Result | Verdict] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

@@ -1,4 +1,4 @@
-"""Until when something must be done: one clock for gateways, workers and commands."""
+"""Deadlines, by one clock for gateways, workers and commands."""
 
 import time
 from dataclasses import dataclass
@@ -11,24 +11,24 @@ COMMIT_GRACE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True, order=True)
 class Deadline:
-    """A moment of `time.monotonic()`, which is also the clock of an event loop; in seconds."""
+    """A moment of `time.monotonic()` in seconds. An event loop uses the same clock."""
 
     at: float
 
     @classmethod
     def within(cls, seconds: float) -> "Deadline":
-        """So many seconds from now."""
+        """Return the deadline that is `seconds` from now."""
         return cls(time.monotonic() + seconds)
 
     def later(self, seconds: float) -> "Deadline":
-        """So many seconds after this one."""
+        """Return the deadline that is `seconds` after this one."""
         return Deadline(self.at + seconds)
 
     def seconds_left(self) -> float:
-        """How long it is until then; 0 once it has passed."""
+        """Return the seconds until then, or 0 once it has passed."""
         return max(0.0, self.at - time.monotonic())
 
     @property
     def passed(self) -> bool:
-        """Whether it is too late."""
+        """Whether the moment has passed."""
         return self.at <= time.monotonic()

@@ -1,4 +1,4 @@
-"""Jobs -> commands -> ledger -> results, for a batch in one transaction.
+"""Runs a batch of jobs in one transaction: decode commands, apply them, return results.
 
 A batch is run again one by one if it meets a unique violation or a job that cannot be run. So a
 poisoned job fails alone. After a lost connection or a deadlock the whole batch is run again. A job
@@ -27,7 +27,7 @@ from workers.lease import LeaseLost
 _LOG = logging.getLogger("betcore.jobs")
 _LOG.addFilter(WarningThrottle())
 _AGAIN_AFTER_SECONDS = 0.1  # between tries while PostgreSQL is away
-_TAKEN_TRIES = 10  # of a bet that another transaction recorded first; it finds that bet then
+_TAKEN_TRIES = 10  # if another transaction recorded the bet first; the next try finds it
 
 EXPIRED = "DeadlineExpired: the job's deadline passed before it could be applied."
 
@@ -43,13 +43,14 @@ def run(
     is_held: Callable[[], bool] = lambda: True,
     orders: Orders | None = None,
 ) -> list[FinishedJob]:
-    """Run a batch: one end for each job, in any order. Raises nothing that a job can cause.
+    """Run a batch and return one end per job, in any order. No job can make it raise.
 
-    `orders` checks who ordered a job that moves cash; without it, all such jobs are refused.
+    `orders` checks who ordered a job that moves cash. Without `orders` all such jobs are refused.
 
-    `is_held` is called once the accounts are locked. While it is true, a worker that takes the
-    batch over must wait for our locks. Otherwise a job that it refused (6, or 7 for want of money)
-    could still be applied here. If it is false, LeaseLost is raised and nothing more is applied.
+    `is_held` tells, once the accounts are locked, whether this worker still holds the lease. While
+    it does, a worker that takes the batch over must wait for our locks. Without this check, a job
+    that the other worker refused (6, or 7 for want of money) could be applied here afterwards.
+    Raises LeaseLost if the lease is gone; nothing more is applied then.
     """
     done: list[FinishedJob] = []
     tasks: list[_Task] = []
@@ -71,7 +72,7 @@ def run(
 
 
 def _ordered(job_id: str, work: Work, orders: Orders | None) -> Work:
-    """The work, if its command may be run for whoever put the job on the queue.
+    """Return the work if the sender of the job may order its command.
 
     Gateways may order bets, so that these need nothing more. Raises BadOrder.
     """
@@ -156,6 +157,6 @@ def _failed(task: _Task, failure: str) -> FinishedJob:
 
 
 def _no_order(job: TakenJob, work: Work, why: str) -> FinishedJob:
-    """It fails; whoever waits is told why, with the code of an outcome that is not known."""
+    """Fail the job. The waiting process gets the reason, with the code of an unknown outcome."""
     answer = Outcome(Code.UNKNOWN).to_json() | {"refused": why}
     return FinishedJob(job.id, work.reply_to, None, f"BadOrder: {why}", answer=answer)

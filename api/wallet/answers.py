@@ -20,19 +20,19 @@ JSON = "application/json; charset=utf-8"
 
 
 def done(names: Sequence[str], outcome: Outcome) -> bytes:
-    """The body of code 1: transaction ids under their names, and the balance, exactly."""
+    """Return the body of code 1: transaction ids by name, and the exact balance."""
     assert outcome.balance is not None  # noqa: S101 - with code 1 the player is known
     ids = "".join([f'"{name}":"{id_}",' for name, id_ in zip(names, outcome.ids, strict=True)])
     return f'{{{ids}"balance":{plain(outcome.balance)},"_responseCode":1}}'.encode()
 
 
 def found(fields: Mapping[str, object]) -> bytes:
-    """The body of code 1 to a question."""
+    """Return the body of code 1 for a question."""
     return exact_json(fields, compact=True).encode()
 
 
 def error_body(error: ApiError, request_headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The body of the answer to a request with these headers."""
+    """Return the body of a refusal. `request_headers` may hold the nonce to repeat."""
     fields = {
         "_responseCode": error.code,
         "error": NAMES[error.code],
@@ -73,7 +73,7 @@ async def render_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def render_unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    """Answer what nobody expected; the server logs it with its traceback."""
+    """Answer an unexpected error. The server logs it with its traceback."""
     return await render_error(
         request,
         ApiError(500, Code.UNKNOWN, "Something failed here: repeat with the same betId, or ask."),

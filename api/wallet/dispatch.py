@@ -1,4 +1,4 @@
-"""From an authenticated call to its outcome: admit, await the worker, at last ask the primary."""
+"""Turns an authenticated call into its outcome: admit, await the worker, then ask the primary."""
 
 import asyncio
 from collections.abc import Callable
@@ -48,14 +48,14 @@ class Dispatcher:
     def __init__(
         self, settings: Settings, link: Link, ledger: Ledger, goes_ahead: GoesAhead = _nobody
     ) -> None:
-        """`ledger` is only asked what is recorded. `goes_ahead`: whose bets overtake."""
+        """`ledger` only reads. `goes_ahead` tells whether a provider's bets overtake the queue."""
         self._goes_ahead = goes_ahead
         self._settings = settings
         self._link = link
         self._recorded: Coalesced[Command, Outcome | None] = Coalesced(ledger.recorded)
 
     async def claim(self, signed: Signed, deadline: Deadline) -> None:
-        """Claim the nonce of a request that queues nothing: it can never be used again.
+        """Claim the nonce of a request that queues nothing, so that nobody can use it again.
 
         Raises ApiError when the nonce was used before, or cannot be claimed by the deadline.
         """
@@ -66,7 +66,7 @@ class Dispatcher:
             _raise(Verdict.NOT_ADMITTED if unknown else verdict)
 
     async def run(self, signed: Signed, command: BetCommand, deadline: Deadline) -> Outcome:
-        """The outcome of a command, with code 1.
+        """Run a command and return its outcome, with code 1.
 
         `deadline` is that of the worker. Raises ApiError for every other outcome.
         """
@@ -111,7 +111,7 @@ class Dispatcher:
         )
 
     async def _ask_primary(self, command: Command, deadline: Deadline) -> Outcome:
-        """What the ledger can say without writing (PROTOCOL.md, rule 8); else it is unknown."""
+        """Return the recorded outcome (PROTOCOL.md, rule 8). Raises ApiError 0 if there is none."""
         until = deadline.later(self._settings.ask_primary_within_seconds)
         try:
             recorded = await self._recorded.get(command, until)

@@ -27,7 +27,7 @@ Question = TypeVar("Question")
 
 
 class SignedEndpoint(ABC, Generic[Question]):
-    """An ASGI app that authenticates, reads, claims the nonce, answers.
+    """An ASGI app that authenticates a call, reads it, claims its nonce and answers it.
 
     Not a function of Starlette's: building its Request and Response would cost a fifth of the
     gateway's time (docs/adr/0005).
@@ -73,7 +73,7 @@ class SignedEndpoint(ABC, Generic[Question]):
         await send({"type": "http.response.body", "body": body})
 
     async def _authenticate(self, call: Call, peer: Peer, deadline: Deadline) -> Signed:
-        """Wait for the call's turn, then look at its signature."""
+        """Wait for the call's turn, then check its signature."""
         services, provider = self.services, call.counterparty_id
         await services.load_shedder.intake.enter(provider if peer.knows(provider) else STRANGERS)
         signed = await services.authenticator.authenticate(call, deadline)
@@ -100,12 +100,12 @@ class BetEndpoint(SignedEndpoint[BetCommand]):
         self._command_type = command_type
 
     def session_of_bet(self, scope: Scope) -> str:
-        """That of the path."""
+        """Return the session in the path."""
         session_id: str = scope["path_params"]["session_id"]
         return session_id
 
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> BetCommand:
-        """The command that a signed call stands for."""
+        """Return the command for a signed call."""
         body = read_object(signed.call.body)
         session_id = self.session_of_bet(scope)
         if "sessionId" in body and read_text(body["sessionId"], "sessionId") != session_id:
@@ -123,11 +123,11 @@ class BetEndpoint(SignedEndpoint[BetCommand]):
 
 
 class QuestionEndpoint(SignedEndpoint[Question]):
-    """A call that only asks; it never waits for a lane."""
+    """A call that only reads. It never waits for a lane."""
 
     @abstractmethod
     async def look_up(self, signed: Signed, question: Question, deadline: Deadline) -> bytes:
-        """The body of the answer, with code 1. Raises ApiError."""
+        """Return the body of the answer, with code 1. Raises ApiError."""
 
     async def claim_and_answer(
         self, signed: Signed, question: Question, deadline: Deadline
@@ -138,24 +138,24 @@ class QuestionEndpoint(SignedEndpoint[Question]):
 
 
 class BalanceEndpoint(QuestionEndpoint[Place]):
-    """GET balance: of a session's player, also after the session ended."""
+    """GET balance: the balance of a session's player, also after the session ended."""
 
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Place:
-        """The place whose balance is asked."""
+        """Return the place whose balance is asked."""
         session_id: str = scope["path_params"]["session_id"]
         return await self.services.sessions.place(session_id, signed.provider_id, deadline)
 
     async def look_up(self, signed: Signed, question: Place, deadline: Deadline) -> bytes:  # noqa: ARG002
-        """Its currency and balance."""
+        """Return its currency and balance."""
         currency, balance = await self.services.questions.balance(question.account_id, deadline)
         return found({"currency": currency, "balance": balance, "_responseCode": 1})
 
 
 class BetStatusEndpoint(QuestionEndpoint[str]):
-    """GET bets?betId=…: what has become of a bet of the provider that asks."""
+    """GET bets?betId=…: the state of a bet of the provider that asks."""
 
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> str:  # noqa: ARG002
-        """The `betId` in the query, exactly one."""
+        """Return the `betId` of the query, which must have exactly one."""
         try:
             query = scope["query_string"].decode("ascii")
             values = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=16)
@@ -167,6 +167,6 @@ class BetStatusEndpoint(QuestionEndpoint[str]):
         return read_text(bet_ids[0], "betId")
 
     async def look_up(self, signed: Signed, question: str, deadline: Deadline) -> bytes:
-        """State, amounts and ids, or `in_flight`, or `unknown`."""
+        """Return state, amounts and ids. The state may be `in_flight` or `unknown`."""
         status = await self.services.questions.status(signed.provider_id, question, deadline)
         return found(status)

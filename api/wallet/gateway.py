@@ -18,7 +18,7 @@ class Gateway(Services):
     """Admits through the queue, and asks PostgreSQL."""
 
     def __init__(self, settings: Settings) -> None:
-        """Connect nothing yet: `start` does."""
+        """Make the parts. `start` connects them."""
         load_shedder = LoadShedder(settings)
         self._link = link = Link(settings, load_shedder.note)
         self._ledger_connection = LedgerConnection(
@@ -40,7 +40,7 @@ class Gateway(Services):
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to connect; what cannot be reached is tried again for as long as it takes."""
+        """Begin to connect. A server that cannot be reached is tried again until it answers."""
         await self._link.start()
         await super().start()
         keepers = (self.load_shedder.watch(), keep_summing_up())

@@ -1,4 +1,4 @@
-"""Answers to what only asks: balances, and what has become of a bet."""
+"""Answers questions: balances, and the state of a bet."""
 
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ class Questions:
     """Asks Redis what is in flight, and PostgreSQL what is recorded."""
 
     def __init__(self, settings: Settings, link: Link, primary: Lookup, replica: Lookup) -> None:
-        """`replica` answers balances; it may be the primary. Bets are never asked of it."""
+        """`replica` answers balances, and may be the primary. Bets are read from `primary` only."""
         self._link = link
         self._flight_ms = int((settings.apply_within_seconds + _GRACE_SECONDS) * 1000)
         self._bets: Coalesced[BetQuestion, BetAnswer] = Coalesced(primary.bets, primary.close)
@@ -30,7 +30,7 @@ class Questions:
         )
 
     async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
-        """Currency and balance of a player's account. Raises ApiError, 99, if it cannot be read."""
+        """Return currency and balance of a player's account. Raises ApiError 99 if it cannot."""
         try:
             found = await self._balances.get(account_id, deadline)
         except LookupFailed:
@@ -40,10 +40,10 @@ class Questions:
         return found
 
     async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:
-        """The fields of the answer about one bet.
+        """Return the fields of the answer about one bet.
 
         A bet is `in_flight` while a job about it may still be applied, and whenever that cannot be
-        excluded. Raises ApiError, 99, when the primary cannot be asked.
+        excluded. Raises ApiError 99 when the primary cannot be asked.
         """
         key = flight_key(provider_id, bet_id)
         in_flight = await flights(self._link, key, deadline)

@@ -1,4 +1,4 @@
-"""What the endpoints of one gateway share, and what each of these parts must be able to do."""
+"""The parts that endpoints share, and the protocol of each part."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -22,7 +22,7 @@ class Dispatch(Protocol):
         """Claim the nonce of a request that applies nothing. Raises ApiError."""
 
     async def run(self, signed: Signed, command: BetCommand, deadline: Deadline) -> Outcome:
-        """Claim the nonce and apply; the outcome, with code 1. Raises ApiError for every other."""
+        """Claim the nonce, apply, and return the outcome with code 1. Raises ApiError otherwise."""
 
     async def stop(self) -> None:
         """End what still runs."""
@@ -32,10 +32,10 @@ class Reads(Protocol):
     """Answers to calls that only ask, as `Questions` gives them."""
 
     async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
-        """Currency and balance of a player's account. Raises ApiError."""
+        """Return currency and balance of a player's account. Raises ApiError."""
 
     async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:
-        """The fields of the answer about one bet. Raises ApiError."""
+        """Return the fields of the answer about one bet. Raises ApiError."""
 
     async def stop(self) -> None:
         """End what still runs."""
@@ -46,11 +46,11 @@ class Needed(Protocol):
 
     @property
     def trouble(self) -> str:
-        """Why it cannot be used now, in one line for an operator; "" when it can."""
+        """The reason why it cannot be used now, in one line for operators, or ""."""
 
     @property
     def warnings(self) -> list[str]:
-        """What should be changed although it can be used, one line each."""
+        """Problems that an operator should fix although it can be used, one line each."""
 
 
 class Services:
@@ -66,7 +66,7 @@ class Services:
         questions: Reads,
         needed: Sequence[Needed] = (),
     ) -> None:
-        """`needed` are the parts that must be usable too before a request is admitted."""
+        """No request is admitted while a part of `needed` cannot be used."""
         self.settings = settings
         self.load_shedder = load_shedder
         self.authenticator = authenticator
@@ -76,7 +76,7 @@ class Services:
         self._needed = needed
 
     async def start(self) -> None:
-        """Begin to read the secrets, again and again until they can be read."""
+        """Begin to read the secrets, and repeat it until it succeeds."""
         await self.authenticator.start()
 
     async def stop(self) -> None:
@@ -86,13 +86,13 @@ class Services:
 
     @property
     def trouble(self) -> str:
-        """Why no request can be authenticated and admitted now, in one line; "" when it can."""
+        """The reason why no request can be authenticated and admitted now, in one line, or ""."""
         parts = (self.authenticator, *self._needed)
         return next((part.trouble for part in parts if part.trouble), "")
 
     @property
     def warnings(self) -> list[str]:
-        """What should be changed, a line each, though requests are admitted."""
+        """Problems that an operator should fix although requests are admitted, one line each."""
         parts = (*self._needed, self.authenticator)
         return [line for part in parts for line in part.warnings]
 
@@ -102,7 +102,7 @@ class Services:
         return not self.trouble
 
     def new_deadline(self) -> Deadline:
-        """Until when a request that has just come may wait for a look-up or a worker.
+        """Return until when a new request may wait for a look-up or a worker.
 
         After it there is time to ask the primary what is recorded.
         """
@@ -111,7 +111,7 @@ class Services:
 
 
 def lookup_of(settings: Settings, replica_url: str = "") -> Lookup:
-    """A look-up on the primary, or on a replica. Each part needs its own."""
+    """Make a look-up on the primary, or on a replica. Each part needs its own."""
     return Lookup(
         replica_url or settings.database_url,
         may_be_replica=bool(replica_url),
