@@ -39,33 +39,34 @@ class NonceClaim:
 
 
 @dataclass(frozen=True, slots=True)
-class NewJob:
-    """The job that a request becomes."""
+class NewCommand:
+    """The command that a request puts on the queue."""
 
     account_id: int
+    call: str  # for people, such as `pay-in-out`
     description: str  # for people
-    data: str  # as broker/codec.py encodes it
-    flight_key: str = ""  # lists the jobs in flight about this bet; "": no list
+    payload: str  # as `encode_command` writes it, with the token of the admission
+    in_flight_field: str = ""  # where it is noted under its bet; "": nowhere
     ahead: bool = False  # whether it overtakes the queue, which other providers have filled
 
 
 def new_token() -> str:
-    """Make the unique token of an admission. The job's id contains it."""
+    """Make the unique token of an admission. The command's id contains it."""
     return os.urandom(16).hex()
 
 
 @dataclass(slots=True, eq=False)
 class Admission:
-    """A request to admit, and its progress. Without a job it only claims the nonce.
+    """A request to admit, and its progress. Without a command it only claims the nonce.
 
-    `apply_by` becomes the job's deadline. At `answer_by` the future is resolved with whatever is
-    known.
+    `apply_by` becomes the command's deadline. At `answer_by` the future is resolved with whatever
+    is known.
     """
 
     claim: NonceClaim
     apply_by: Deadline
     answer_by: Deadline
-    job: NewJob | None = None
+    command: NewCommand | None = None
     token: str = field(default_factory=new_token)
     sent: bool = False  # it was sent in a script that may have run
     unanswered: bool = False  # the answer to such a script was lost: it may have admitted this
@@ -93,15 +94,18 @@ class Admission:
         self.resolve(Verdict.UNKNOWN if self.sent else Verdict.NOT_ADMITTED)
 
     def arguments(self) -> tuple[str | bytes | int, ...]:
-        """Its eleven arguments of `admit.lua`."""
-        claim, job = self.claim, self.job
+        """Its twelve arguments of `admit.lua`."""
+        claim, command = self.claim, self.command
+        claimed = (claim.key, claim.signature, self.token, claim.stamp_ms, claim.expires_ms)
+        if command is None:
+            return (*claimed, "", "", "", "", 0, "", "")
         return (
-            claim.key,
-            claim.signature,
-            self.token,
-            claim.stamp_ms,
-            claim.expires_ms,
-            *(("", "", "") if job is None else (job.account_id, job.description, job.data)),
+            *claimed,
+            command.account_id,
+            command.call,
+            command.description,
+            command.payload,
             int(self.apply_by.seconds_left() * 1000),
-            *(("", "") if job is None else (job.flight_key, "1" if job.ahead else "")),
+            command.in_flight_field,
+            "1" if command.ahead else "",
         )

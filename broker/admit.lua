@@ -1,11 +1,11 @@
--- Admit the requests of one event-loop tick. Each is admitted with nonce, lane, job and queue, or
--- not at all.
+-- Admit the requests of one event-loop tick. Each is admitted with nonce, player and job, or not at
+-- all.
 --
--- ARGV: the four common arguments, timeout, result ttl and failure ttl (s), the longest wait (ms),
--- and the number of jobs on the queue that stops admission. Then 11 per request:
+-- ARGV: the four common arguments, the three of a job, the longest wait (ms), and the number of
+-- jobs on the queue that stops admission. Then 12 per request:
 -- - nonce key, signature (32 bytes), token (32 characters), stamp (ms), nonce expiry (ms),
--- - account ('' claims the nonce only), description, data,
--- - budget (ms until the deadline), flight key (lists the jobs about the same bet, or ''),
+-- - account ('' claims the nonce only), call, description, payload,
+-- - budget (ms until it is too late), the bet's field of IN_FLIGHT (or ''),
 -- - '1' if it goes ahead of the queue: others make its provider wait. Otherwise ''.
 --
 -- Returns a letter per request, and how long the first job on the queue has waited, in thousandths
@@ -21,17 +21,16 @@
 -- The value of the nonce is signature, token, letter. A gateway sends a script again when the reply
 -- was lost. The script then finds its own token and gives the same answer, with no second effect.
 
-local TIMEOUT, RESULT_TTL, FAILURE_TTL = ARGV[5], ARGV[6], ARGV[7]
 local WAIT_MAX_MS, JOBS_MAX = tonumber(ARGV[8]), tonumber(ARGV[9])
 
 -- How long the first job on a list has waited, in thousandths of the longest wait: at most 1000.
 -- Gateways derive from it the share that they refuse. Only the wait on the list counts, and not the
--- wait behind other jobs of a player. Otherwise one busy player would keep everybody else out. A
--- job without that time, such as a foreign one, has not waited.
+-- wait for a player. Otherwise one busy player would keep everybody else out. A job without that
+-- time, such as a foreign one, has not waited.
 local function waited(list)
   local first = call('LINDEX', list, 0)
   if not first then return 0 end
-  local since = tonumber(call('HGET', job_key(first), 'queued_ms') or nil) or NOW_MS
+  local since = tonumber(fields_of(first, 'queued_ms') or nil) or NOW_MS
   return math.floor(math.max(0, math.min(1, (NOW_MS - since) / WAIT_MAX_MS)) * 1000)
 end
 
@@ -44,64 +43,99 @@ end
 local suspended = call('EXISTS', RQ .. ':suspended') == 1
 local queued, crowded, crowded_ahead = call('LLEN', QUEUED), 0, 0
 if queued > 0 then
-  if queued + call('LLEN', RETURNED) + call('ZCARD', DEFERRED) >= JOBS_MAX then
+  if queued + call('LLEN', RETURNED) >= JOBS_MAX then
     crowded, crowded_ahead = 1000, 1000
   else
     crowded, crowded_ahead = waited(QUEUED), waited(RETURNED)
   end
 end
 
-local letters, heads, heads_ahead = {}, {}, {}
-for i = 10, #ARGV, 11 do
-  local nonce, signature, token, stamp, expires, account, description, data, budget, flight, ahead =
-    unpack(ARGV, i, i + 10)
+-- What is in flight, by field. It is read before anything is written.
+local fields, in_flight = {}, {}
+for i = 10, #ARGV, 12 do
+  if ARGV[i + 5] ~= '' then
+    fields[#fields + 1] = ARGV[i + 5]
+    fields[#fields + 1] = ARGV[i + 10]
+  end
+end
+if #fields > 0 then
+  local found = redis.pcall('HMGET', IN_FLIGHT, unpack(fields))
+  if found.err then return redis.error_reply('UNUSABLE ' .. found.err) end  -- the sweep mends it
+  for place, value in ipairs(found) do in_flight[fields[place]] = value end
+end
+
+local letters, admitted = {}, {}
+for i = 10, #ARGV, 12 do
+  local nonce, signature, token, stamp, expires, account = unpack(ARGV, i, i + 5)
+  local ahead = ARGV[i + 11] == '1'
   local letter = 'A'
   if tonumber(stamp) < since or tonumber(expires) <= NOW_MS then letter = 'F'
   elseif account == '' then letter = 'C'
   elseif suspended then letter = 'S'
-  elseif (ahead == '1' and crowded_ahead or crowded) == 1000 then letter = 'O' end
+  elseif (ahead and crowded_ahead or crowded) == 1000 then letter = 'O' end
 
-  local mine = signature .. token .. letter
-  local old = call('SET', nonce, mine, 'NX', 'GET', 'PXAT', expires)
+  local old = call('SET', nonce, signature .. token .. letter, 'NX', 'GET', 'PXAT', expires)
   if old then
     if string.sub(old, 33, 64) == token then letter = string.sub(old, 65)
     elseif string.sub(old, 1, 32) == signature then letter = 'D'
     else letter = 'R' end
   elseif letter == 'A' then
-    local id = account .. '-' .. token
-    local lane = OURS .. ':lane:' .. account
-    local status = 'queued'
-    if call('RPUSH', lane, id) > 1 then
-      status = 'deferred'
-      call('ZADD', DEFERRED, NOW_S, id)
-    else
-      call('SADD', LANES, lane)
-      local to = ahead == '1' and heads_ahead or heads
-      to[#to + 1] = id
-    end
-    if flight ~= '' then
-      call('ZADD', flight, NOW_MS + budget, id)
-      call('EXPIRE', flight, FLIGHT_TTL)
-    end
-    call('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'status', status,
-      'queued_ms', NOW_MS,
-      'data', data, 'description', description, 'origin', QUEUE, 'timeout', TIMEOUT,
-      'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL, 'deadline', NOW_MS + budget,
-      'flight', flight,
-      'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '', 'group_id', '',
-      'success_callback_name', '', 'failure_callback_name', '', 'stopped_callback_name', '')
+    admitted[#admitted + 1] = {account = account, token = token, call = ARGV[i + 6],
+      description = ARGV[i + 7], payload = ARGV[i + 8], bet = ARGV[i + 10],
+      times = NOW_MS .. '+' .. ARGV[i + 9], ahead = ahead}
   end
   letters[#letters + 1] = letter
 end
+if #admitted == 0 then return {letters, crowded} end
+
+local changed = {}
+local function set(field, value)
+  in_flight[field] = value
+  changed[field] = true
+end
+
+-- One more command waits for its player. A key of another type is planted, and makes room.
+local function wait(command)
+  local key, text = waiting_key(command.account), to_wait(command)
+  if type(redis.pcall('RPUSH', key, text)) == 'number' then return end
+  call('EXPIRE', key, 0)
+  call('RPUSH', key, text)
+end
+
+-- A command joins the group of those that go ahead, or the other one, unless its player is held.
+local HERE, HERE_AHEAD = '<', '>'  -- their ids are known once they are complete
+local here, here_ahead = {}, {}
+for _, command in ipairs(admitted) do
+  local account, bet = command.account, command.bet
+  local holder = in_flight[account]
+  if not holder then
+    holder = command.ahead and HERE_AHEAD or HERE
+    set(account, holder)
+  end
+  if holder == HERE then here[#here + 1] = command
+  elseif holder == HERE_AHEAD then here_ahead[#here_ahead + 1] = command
+  else
+    wait(command)
+    if string.sub(holder, -1) ~= '+' then
+      set(account, holder .. '+')
+      call('EXPIRE', waiting_key(account), WAITING_TTL)
+    end
+  end
+  if bet ~= '' then
+    local note = command.times .. ':' .. account .. '-' .. command.token
+    set(bet, in_flight[bet] and in_flight[bet] .. ' ' .. note or note)
+  end
+end
+
 -- An idle worker waits for a job on the queue alone. While there is one, some worker takes soon,
 -- and it takes what goes ahead first.
-if #heads_ahead > 0 and queued > 0 then
-  call('RPUSH', RETURNED, unpack(heads_ahead))
-else
-  for _, id in ipairs(heads_ahead) do heads[#heads + 1] = id end
+local ids = {}
+if #here > 0 then ids[HERE] = new_group(here) end
+if #here_ahead > 0 then ids[HERE_AHEAD] = new_group(here_ahead, queued > 0 and RETURNED or nil) end
+local values = {}
+for field in pairs(changed) do
+  values[#values + 1] = field
+  values[#values + 1] = ids[in_flight[field]] or in_flight[field]
 end
-if #heads > 0 then
-  call('SADD', RQ .. ':queues', QUEUED)
-  call('RPUSH', QUEUED, unpack(heads))
-end
+call('HSET', IN_FLIGHT, unpack(values))
 return {letters, crowded}

@@ -1,64 +1,88 @@
-"""The worker's side of the queue: take a batch, keep its lease, finish it, keep lanes moving."""
+"""The worker's side of the queue: take a batch, keep its lease, finish it, keep groups moving."""
 
+import re
 import zlib
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from broker.codec import encode_result
-from broker.keys import token_of
+from broker.codec import (
+    BadJob,
+    Work,
+    decode_command,
+    decode_job,
+    describe,
+    encode_job,
+    encode_result,
+)
+from broker.keys import command_id, in_flight_field, token_of
 from broker.registered import Attendance, read_attendance
-from broker.scripts import common_arguments, source
+from broker.scripts import common_arguments, job_arguments, source
+from models.commands import BetCommand
 from models.deadline import Deadline
 from settings import Settings
 
 if TYPE_CHECKING:
     from redis import Redis
 
-#: RQ moves a started job elsewhere when its score has passed. It does so job by job, outside the
-#: lanes. The lease recovers our jobs instead, so RQ gets a time that never comes.
+#: RQ moves a started job elsewhere when its score has passed. It does so job by job, whoever waits
+#: for its players. The lease recovers our jobs instead, so RQ gets a time that never comes.
 _STARTED_TTL_SECONDS = 24 * 3600
+_TIMES = re.compile(r"([0-9]{1,15})\+([0-9]{1,15})")  # since+budget, ms
 
 
 @dataclass(frozen=True, slots=True)
-class TakenJob:
-    """A job of a batch.
+class TakenCommand:
+    """A command of a batch.
 
     Its deadline is counted from before the take was sent, so it is never later than Redis's.
     """
 
     id: str
-    data: bytes
+    work: Work | BadJob  # what it asks for; or why it cannot be read
     deadline: Deadline
-    flight_key: bytes = b""  # where it is noted that it may still change its bet; empty: nowhere
+    retaken: bool = False  # whether an earlier batch may have begun to apply it
+    form: object = None  # as its job carried it
+    times: str = ""  # as its job carried them: since+budget
+
+
+@dataclass(frozen=True, slots=True)
+class TakenJob:
+    """A job of a batch: the group of commands that it carries, and the players that it holds."""
+
+    id: str
+    accounts: tuple[str, ...]
+    commands: tuple[TakenCommand, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Jobs taken together under one lease."""
+    """Jobs taken together under one lease. Without a job there is no lease."""
 
     id: str
     started_at: float  # Unix time
-    jobs: tuple[TakenJob, ...]
-    #: Jobs past their deadline, which the take ended: id and data of the first ones, and the number
-    #: of all.
-    expired: tuple[tuple[str, bytes], ...] = ()
-    expired_count: int = 0
+    jobs: tuple[TakenJob, ...] = ()
+
+    @property
+    def commands(self) -> list[TakenCommand]:
+        """The commands of all its jobs, in order."""
+        return [command for job in self.jobs for command in job.commands]
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedJob:
-    """How a job ended. A `result` of None means that it failed; `failure` says why."""
+class FinishedCommand:
+    """How a command ended. A `result` of None means that it failed; `failure` says why."""
 
     id: str
     reply_to: str
     result: dict[str, object] | None
     failure: str = ""
-    expired: bool = False  # too late to be applied; RQ keeps it only briefly
-    answer: dict[str, object] | None = None  # the answer to the caller of a failed job
+    expired: bool = False  # too late to be applied; RQ keeps its job only briefly
+    landed: bool = True  # whether it can certainly not be applied any more
+    answer: dict[str, object] | None = None  # the answer to the caller of a failed command
 
 
 class Batches:
@@ -80,66 +104,55 @@ class Batches:
         self._tidy = connection.register_script(source("tidy"))
         self._lease_ms = int(settings.lease_seconds * 1000)
 
-    def take(self, now: float, first: str = "", expired: str = "") -> Batch | None:
-        """Take at most `batch_jobs_max` jobs. `first` is an id on the intermediate list.
+    def take(self, now: float, first: str = "") -> Batch | None:
+        """Take jobs with about `batch_jobs_max` commands. `first` is on the intermediate list.
 
-        `now` is Unix time. `expired` is the failure text of a job past its deadline. Returns None
-        while RQ is suspended.
+        `now` is Unix time. Returns None while RQ is suspended.
         """
         batch = uuid4().hex
-        arguments = [*self._common(), *self._worker, batch, self._settings.batch_jobs_max]
-        arguments += [self._lease_ms, _STARTED_TTL_SECONDS, first, repr(now)]
-        # After a long time without workers thousands may have expired, and none of them had an
-        # effect.
-        arguments += [self._settings.result_ttl_seconds, *_failure(expired)]
+        arguments = [*self._common(), *job_arguments(self._settings), *self._worker, batch]
+        arguments += [self._settings.batch_jobs_max, self._lease_ms, _STARTED_TTL_SECONDS]
         sent_at = Deadline.within(0)
-        rows = self._take(args=arguments)
-        if rows is None:
-            return None
-        jobs = [
-            TakenJob(id_.decode(), data, sent_at.later(int(ms) / 1000), flight_key)
-            for id_, data, ms, flight_key in rows
-            if ms != b""
-        ]
-        late = rows[len(jobs) :]
-        named = tuple((row[0].decode(), row[1]) for row in late)
-        return Batch(batch, now, tuple(jobs), named, int(late[0][3]) if late else 0)
+        taken = self._take(args=[*arguments, repr(now), first])
+        return None if taken is None else _batch(batch, now, sent_at, taken)
 
     def renew(self, batch_id: str) -> bool:
         """Prolong a lease. Returns False when it was lost."""
         return bool(self._renew(args=[*self._common(), batch_id, self._lease_ms]))
 
-    def finish(self, batch: Batch, jobs: Sequence[FinishedJob], now: float) -> bool:
-        """Record results, send replies and let lanes go on. Returns False when the lease was lost.
+    def finish(
+        self, batch: Batch, ends: Iterable[FinishedCommand], now: float, *, take: bool = False
+    ) -> Batch | None:
+        """Record results, send replies, free the players, and `take` the next batch.
 
-        Then no job is touched: the worker that has the jobs now will answer. A repeated call is
-        harmless.
+        The next batch has no jobs if none is on the queue, RQ is suspended, or `take` is false.
+
+        Returns None when the lease was lost. Then no job is touched: the worker that has the jobs
+        now will answer. A repeated call is harmless, except that it may take a batch whose lease
+        runs out.
         """
-        settings = self._settings
-        arguments = [*self._common(), *self._worker, batch.id, batch.jobs[0].id]
+        settings, following = self._settings, uuid4().hex
+        arguments = [*self._common(), *job_arguments(settings), *self._worker]
+        arguments += [batch.id, batch.jobs[0].id]
         arguments += [repr(batch.started_at), repr(now), repr(now - batch.started_at)]
         arguments += [settings.reply_stream_messages_max, settings.reply_stream_ttl_seconds]
-        replies = _replies(jobs)
-        arguments += [len(replies)]
-        for stream, payload in replies.items():
-            arguments += [stream, payload]
-        flight_keys = {job.id: job.flight_key for job in batch.jobs}
-        for job in jobs:
-            arguments += [job.id, flight_keys[job.id]]
-            if job.result is None:
-                kept = settings.result_ttl_seconds if job.expired else settings.failure_ttl_seconds
-                arguments += [*_failure(job.failure), kept]
-            else:
-                result = b64encode(encode_result(job.result).encode())
-                arguments += ["1", result, settings.result_ttl_seconds]
-        return bool(self._finish(args=arguments))
+        arguments += [following, settings.batch_jobs_max if take else 0]
+        arguments += [self._lease_ms, _STARTED_TTL_SECONDS]
+        arguments += _ends(batch, {end.id: end for end in ends}, settings)
+        sent_at = Deadline.within(0)
+        answer: Any = self._finish(args=arguments)
+        if answer == 0:
+            return None
+        if isinstance(answer, list):
+            return _batch(following, now, sent_at, answer)
+        return Batch(following, now)
 
     def sweep(self) -> int:
-        """Return lost batches and queue heads that nobody holds.
+        """Return lost batches, and groups that nobody has. Free players whom no group holds.
 
-        Returns how many heads were queued.
+        Returns how many were helped.
         """
-        return int(self._sweep(args=self._common()))
+        return int(self._sweep(args=[*self._common(), *job_arguments(self._settings)]))
 
     def attendance(self) -> Attendance:
         """Who works on the queue, and whether RQ is suspended."""
@@ -156,12 +169,123 @@ class Batches:
         return [*common_arguments(self._settings.queue_name)]
 
 
-def _replies(jobs: Iterable[FinishedJob]) -> dict[str, str]:
+# Reading what a script has taken.
+
+
+def _batch(id_: str, now: float, sent_at: Deadline, taken: Any) -> Batch:
+    now_ms, rows = taken
+    return Batch(id_, now, tuple([_job(row, sent_at, now_ms) for row in rows]))
+
+
+def _job(row: Sequence[bytes], sent_at: Deadline, now_ms: int) -> TakenJob:
+    """A job, with one command per account. What cannot be read is one command that is bad."""
+    id_, data = row[0].decode(), row[1]
+    accounts, times = [field.decode(errors="replace").split() for field in row[2:4]]
+    retaken = row[4] == b"1"
+    try:
+        forms = decode_job(data)
+        if not len(forms) == len(times) == len(accounts) > 0:
+            raise BadJob
+    except BadJob as error:
+        bad = TakenCommand(id_, error, sent_at, retaken, None, times[0] if times else "")
+        return TakenJob(id_, tuple(accounts), (bad,))
+    only = id_ if len(forms) == 1 else ""
+    commands = [
+        _command(form, account, time, only or f"{id_}-{place}", retaken, sent_at, now_ms)
+        for place, (form, account, time) in enumerate(zip(forms, accounts, times, strict=True))
+    ]
+    return TakenJob(id_, tuple(accounts), tuple(commands))
+
+
+def _command(
+    form: object,
+    account: str,
+    times: str,
+    unread_id: str,
+    retaken: bool,
+    sent_at: Deadline,
+    now_ms: int,
+) -> TakenCommand:
+    """A command of a job. It has `unread_id` if it cannot be read."""
+    try:
+        work, limits = decode_command(form), _TIMES.fullmatch(times)
+        if str(work.command.account_id) != account or limits is None:
+            raise BadJob
+    except BadJob as error:
+        return TakenCommand(unread_id, error, sent_at, retaken, form, times)
+    left_ms = int(limits[1]) + int(limits[2]) - now_ms
+    deadline = sent_at.later(left_ms / 1000)
+    return TakenCommand(command_id(account, work.token), work, deadline, retaken, form, times)
+
+
+# Writing what the finish script is given.
+
+
+def _ends(batch: Batch, ends: dict[str, FinishedCommand], settings: Settings) -> Iterator[Any]:
+    """The counts of `finish.lua`, and what they count."""
+    replies = _replies(ends.values())
+    jobs: list[Any] = []
+    alone: list[Any] = []  # commands that fail although others of their job do not
+    for job in batch.jobs:
+        of_job = [ends[command.id] for command in job.commands]
+        if len(of_job) == 1 or all(end.expired for end in of_job):
+            failure = None if of_job[0].result is not None else of_job[0]
+        else:
+            failure = None
+            alone += [
+                _failed_alone(command, account, ends[command.id], settings)
+                for command, account in zip(job.commands, job.accounts, strict=True)
+                if ends[command.id].result is None
+            ]
+        jobs.append((job.id, *_job_end(of_job, failure, settings)))
+    players = [(account, job.id) for job in batch.jobs for account in job.accounts]
+    bets = [
+        (in_flight_field(work.command.provider_id, work.command.bet_id), command.id)
+        for command in batch.commands
+        if isinstance(work := command.work, Work)
+        and isinstance(work.command, BetCommand)
+        and ends[command.id].landed
+    ]
+    counted: tuple[list[Any], ...] = ([*replies.items()], jobs, players, bets, alone)
+    yield from (len(items) for items in counted)
+    for items in counted:
+        for item in items:
+            yield from item
+
+
+def _job_end(
+    ends: Sequence[FinishedCommand], failure: FinishedCommand | None, settings: Settings
+) -> tuple[Any, ...]:
+    """The end of a job: '1', its result and how long RQ keeps it; or its failure."""
+    if failure is not None:
+        return (*_failure(failure.failure), _kept_seconds(failure, settings))
+    results = [end.result for end in ends]
+    result = encode_result(results[0] if len(results) == 1 else results)
+    return "1", b64encode(result.encode()), settings.result_ttl_seconds
+
+
+def _failed_alone(
+    command: TakenCommand, account: str, end: FinishedCommand, settings: Settings
+) -> tuple[Any, ...]:
+    """A command that becomes a failed job of its own, which names it."""
+    work = command.work
+    description = describe(work.command) if isinstance(work, Work) else str(work)
+    data = encode_job(command.form)
+    kept = _kept_seconds(end, settings)
+    return command.id, account, command.times, description, data, *_failure(end.failure), kept
+
+
+def _kept_seconds(end: FinishedCommand, settings: Settings) -> int:
+    # After a long time without workers thousands may have expired, and none of them had an effect.
+    return settings.result_ttl_seconds if end.expired else settings.failure_ttl_seconds
+
+
+def _replies(ends: Iterable[FinishedCommand]) -> dict[str, str]:
     """One message per stream: `[[token, result or null], …]`."""
     by_stream: dict[str, list[object]] = defaultdict(list)
-    for job in jobs:
-        if job.reply_to:
-            by_stream[job.reply_to].append((token_of(job.id), job.result or job.answer))
+    for end in ends:
+        if end.reply_to:
+            by_stream[end.reply_to].append((token_of(end.id), end.result or end.answer))
     return {stream: encode_result(results) for stream, results in by_stream.items()}
 
 

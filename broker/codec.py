@@ -1,13 +1,15 @@
 """Jobs as JSON: what the queue carries, and what comes back.
 
-A job's `data` is RQ's own form for its JSON serializer, `[function, instance, args, kwargs]`, with
-two arguments: the command's values and the stream to which the result is sent. A job that moves
-cash has a third one: what vouches for it (broker/orders.py).
+A job's `data` is RQ's own form for its JSON serializer, `[function, instance, args, kwargs]`. The
+function is always `bets.apply`, and each argument is a command: its name, its values, the token of
+its request, and the stream to which its result is sent. A command that moves cash has a fifth
+value: what vouches for it (broker/orders.py).
 """
 
 import json
+import re
 import zlib
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from broker.keys import REPLIES
 from models.commands import COMMANDS, CashCommand, Command
@@ -15,11 +17,14 @@ from models.errors import BetcoreError, InvalidRequest
 from models.money import plain
 
 #: No job of ours is as long, compressed or not; anything may have been put on the queue.
-JOB_BYTES_MAX: Final = 16 * 1024
+JOB_BYTES_MAX: Final = 1024 * 1024
+#: What every job of ours runs.
+_APPLY: Final = "bets.apply"
 # Of a bet's, player's or reference's name in a description. A description of more than 1,024 bytes
 # takes a job out of Redis's compact form (`hash-max-listpack-value`).
 _QUOTED_MAX = 80
 _FAILURE_CHARACTERS_MAX = 300
+_TOKEN = re.compile("[0-9a-f]{1,64}")
 
 _CALLS = {name: name.rpartition(".")[2].replace("_", "-") for name in COMMANDS}
 
@@ -40,21 +45,32 @@ class Order(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What a job asks for, and where its result goes; no stream: nobody waits."""
+    """What a request asks for, and where its result goes; no stream: nobody waits."""
 
     command: Command
+    token: str
     reply_to: str
     order: Order | None = None
 
 
-def encode_job(command: Command, reply_to: str, order: Order | None = None) -> str:
-    """The `data` of a job that runs `command`."""
-    arguments = [command.to_job(), reply_to, *([] if order is None else [order])]
-    return _ENCODE([command.function, None, arguments, {}])
+def encode_command(command: Command, token: str, reply_to: str, order: Order | None = None) -> str:
+    """A command as an argument of a job."""
+    vouched = [] if order is None else [order]
+    return _ENCODE([command.function, command.to_job(), token, reply_to, *vouched])
+
+
+def encode_job(*commands: object) -> str:
+    """The `data` of a job that carries these commands, each in the form of `encode_command`."""
+    return _ENCODE([_APPLY, None, commands, {}])
+
+
+def call_of(command: Command) -> str:
+    """The name of a command for people, such as `pay-in-out`."""
+    return _CALLS[command.function]
 
 
 def describe(command: Command) -> str:
-    """What a job does, in one short line for people, as RQ's dashboard shows it.
+    """What a command does, in one short line for people, as RQ's dashboard shows it.
 
     Such as: pay-in-out 10.5 → 55.25 of bet 'b-17' for player 'anna', account 42.
     """
@@ -79,22 +95,39 @@ def _quoted(text: str) -> str:
     return quoted if len(quoted) <= _QUOTED_MAX else quoted[: _QUOTED_MAX - 1] + "…"
 
 
-def decode_job(data: bytes) -> Work:
-    """What a job asks for. Raises BadJob for everything but our fixed functions and forms.
+def decode_job(data: bytes) -> list[Any]:
+    """The commands that a job carries, for `decode_command`. Raises BadJob for a foreign job.
 
     RQ compresses `data` when it writes a job itself, as on a requeue.
     """
     try:
-        function, instance, arguments, named = _DECODE(_plain(data).decode())
-        values, reply_to, *more = arguments
+        function, instance, commands, named = _DECODE(_plain(data).decode())
+    except (ValueError, TypeError, RecursionError, zlib.error) as error:
+        raise _bad(error) from error
+    if function != _APPLY or instance is not None or named or not isinstance(commands, list):
+        raise BadJob
+    return commands
+
+
+def decode_command(form: Any) -> Work:
+    """What a command of a job asks for. Raises BadJob for everything but our fixed forms."""
+    try:
+        function, values, token, reply_to, *more = form
         command = COMMANDS[function].from_job(values)
         order = _order(*more) if more else None
-    except (ValueError, TypeError, KeyError, InvalidRequest, RecursionError, zlib.error) as error:
-        why = repr(error)[:_FAILURE_CHARACTERS_MAX]
-        raise BadJob(f"The job is not one of ours: {why}") from error
-    if instance is not None or named or not _is_reply_stream(reply_to):
+    except (ValueError, TypeError, KeyError, InvalidRequest) as error:
+        raise _bad(error) from error
+    if not _is_reply_stream(reply_to) or not _is_token(token):
         raise BadJob
-    return Work(command, reply_to, order)
+    return Work(command, token, reply_to, order)
+
+
+def _bad(error: Exception) -> BadJob:
+    return BadJob(f"The job is not one of ours: {repr(error)[:_FAILURE_CHARACTERS_MAX]}")
+
+
+def _is_token(token: object) -> bool:
+    return isinstance(token, str) and _TOKEN.fullmatch(token) is not None
 
 
 def _order(values: object) -> Order:

@@ -1,79 +1,116 @@
--- Finish a batch, if its lease is still held: replies, RQ's results and registries, next in lane.
+-- Finish a batch, if its lease is still held: replies, results, players, and the next batch.
 --
--- ARGV: the four common arguments, then:
+-- ARGV: the four common arguments, the three of a job, then:
 -- - worker name, worker key, batch, and the id that represents the batch in RQ,
 -- - started at (s), time now (s), working time (s),
--- - reply stream length, reply stream ttl (s), number of replies,
--- - 2 per reply: stream, payload,
--- - 5 per job: id, its flight key (or ''), '1', its result in base64, how long it is kept (s).
+-- - reply stream length, reply stream ttl (s),
+-- - the next batch: its id, room (commands; 0: none), lease (ms), started-registry ttl (s),
+-- - five counts, of what follows: replies, jobs, players, bets, failed commands.
+-- - Per reply: stream, payload.
+-- - Per job: id, '1', its result in base64, how long it is kept (s). A job that failed has the
+--   compressed text of its failure instead of '1', and the same in base64.
+-- - Per player: account, the group that holds it.
+-- - Per bet whose command certainly ended: its field of IN_FLIGHT, the command's id.
+-- - Per command that failed alone: id, account, times, description, data of a job, text of its
+--   failure, the same in base64, how long it is kept (s).
 --
--- A failed job has exc_info and exc_string of its failure instead of '1' and its result.
---
--- Returns 1, or 0 when the lease was lost. Then the script touches no job: another worker has them.
+-- Returns 0 when the lease was lost. Then the script touches no job: another worker has them.
+-- Otherwise it returns what `take_batch` returns, or 1 without a next batch.
 
-local WORKER, WORKER_KEY, BATCH, SHOWN, STARTED_AT, ENDED_AT = unpack(ARGV, 5, 10)
-local WORKING_TIME, STREAM_LENGTH, STREAM_TTL = unpack(ARGV, 11, 13)
-local REPLIES = tonumber(ARGV[14])
+local WORKER, WORKER_KEY, BATCH, SHOWN, STARTED_AT, ENDED_AT, WORKING_TIME = unpack(ARGV, 8, 14)
+local STREAM_LENGTH, STREAM_TTL, NEXT, ROOM, LEASE_MS, STARTED_TTL = unpack(ARGV, 15, 20)
+local position = 26
+
+-- Call `handle` with the next arguments, `size` at a time, as often as argument `place` says.
+local function each(place, size, handle)
+  for _ = 1, tonumber(ARGV[place]) do
+    handle(unpack(ARGV, position, position + size - 1))
+    position = position + size
+  end
+end
 
 call('SREM', WORKER_KEY .. ':executions', SHOWN .. ':' .. BATCH)
 if not call('ZSCORE', LEASES, BATCH) then return 0 end
 
-local position = 15
-for _ = 1, REPLIES do
-  local stream = ARGV[position]
+each(21, 2, function(stream, payload)
   -- If a key of another type was planted here, the batch must still finish.
-  redis.pcall('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', ARGV[position + 1])
+  redis.pcall('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', payload)
   redis.pcall('EXPIRE', stream, STREAM_TTL)
-  position = position + 2
-end
+end)
 
-local finished, started, touched, lanes = {}, {}, {}, {}
+local finished, started = {}, {}
 local succeeded, failed = 0, 0
-for i = position, #ARGV, 5 do
-  local id, flight, info, value, ttl = unpack(ARGV, i, i + 4)
+each(22, 4, function(id, info, value, ttl)
   started[#started + 1] = id .. ':' .. BATCH
-  if info == '1' then
-    local results = RQ .. ':results:' .. id
-    succeeded = succeeded + 1
-    land(id, flight)
-    call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO,
-      'batch', DONE)
-    call('EXPIRE', job_key(id), ttl)
-    call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
-      'return_value', value, 'execution_id', BATCH, 'execution_started_at', STARTED_AT,
-      'execution_ended_at', ENDED_AT)
-    call('EXPIRE', results, ttl)
-    finished[#finished + 1] = NOW_S + ttl
-    finished[#finished + 1] = id
-  else
+  if info ~= '1' then
     failed = failed + 1
     fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, ttl, info, value)
+    return
   end
-  local lane = lane_of(id)
-  if lane then
-    call('LREM', lane, 1, id)
-    if not touched[lane] then
-      touched[lane] = true
-      lanes[#lanes + 1] = lane
-    end
+  local results = RQ .. ':results:' .. id
+  succeeded = succeeded + 1
+  call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO,
+    'batch', DONE, 'holds', '')
+  call('EXPIRE', job_key(id), ttl)
+  call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
+    'return_value', value, 'execution_id', BATCH, 'execution_started_at', STARTED_AT,
+    'execution_ended_at', ENDED_AT)
+  call('EXPIRE', results, ttl)
+  finished[#finished + 1] = NOW_S + ttl
+  finished[#finished + 1] = id
+end)
+
+local accounts, groups, fields, commands = {}, {}, {}, {}
+each(23, 2, function(account, group)
+  accounts[#accounts + 1], groups[#groups + 1] = account, group
+  fields[#fields + 1] = account
+end)
+each(24, 2, function(field, command)
+  fields[#fields + 1], commands[#commands + 1] = field, command
+end)
+each(25, 8, function(id, account, times, description, data, info, value, ttl)
+  failed = failed + 1
+  call('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'started_at', ISO,
+    'queued_ms', NOW_MS, 'data', data, 'description', description, 'origin', QUEUE,
+    'timeout', TIMEOUT, 'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL,
+    'accounts', account, 'times', times, 'batch', BATCH, 'worker_name', WORKER, 'group_id', '',
+    'success_callback_name', '', 'failure_callback_name', '', 'stopped_callback_name', '')
+  fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, ttl, info, value)
+end)
+
+-- Without the command of this batch, and with the others about the same bet.
+local function without(notes, command)
+  local left = {}
+  for _, note in ipairs(words(notes)) do
+    if string.match(note, ':(.*)$') ~= command then left[#left + 1] = note end
   end
+  return table.concat(left, ' ')
 end
 
--- One SREM for all of them. If the script failed before it, the sweep would find the empty lanes.
-local emptied = {}
-for _, lane in ipairs(lanes) do
-  if not queue_head_if_any(lane) then emptied[#emptied + 1] = lane end
+if #fields > 0 then
+  local held = call('HMGET', IN_FLIGHT, unpack(fields))
+  local landed, notes = {}, {}
+  for place, command in ipairs(commands) do
+    local field = fields[#accounts + place]
+    notes[field] = without(notes[field] or held[#accounts + place] or '', command)
+  end
+  for field, left in pairs(notes) do
+    if left == '' then landed[#landed + 1] = field else call('HSET', IN_FLIGHT, field, left) end
+  end
+  free_players(accounts, groups, held, nil, landed)
 end
-if #emptied > 0 then call('SREM', LANES, unpack(emptied)) end
 
 if #finished > 0 then call('ZADD', FINISHED, unpack(finished)) end
 call('ZREM', STARTED, unpack(started))
 -- The lease ends last. If a script fails half-way (a key of another type), the lease runs out.
 call('ZREM', LEASES, BATCH)
-call('DEL', batch_key(BATCH), execution_key(SHOWN, BATCH))
+call('DEL', execution_key(SHOWN, BATCH))
 call('HINCRBY', WORKER_KEY, 'successful_job_count', succeeded)
 if failed > 0 then call('HINCRBY', WORKER_KEY, 'failed_job_count', failed) end
 call('HINCRBYFLOAT', WORKER_KEY, 'total_working_time', WORKING_TIME)
 call('EXPIRE', WORKER_KEY, WORKER_TTL)
-call('ZREMRANGEBYSCORE', FINISHED, 0, NOW_S)
-return 1
+
+if tonumber(ROOM) == 0 then return 1 end
+look_at_clock(call('HGET', MEMORY, 'latest'))
+return take_batch({worker = WORKER, worker_key = WORKER_KEY, id = NEXT, room = tonumber(ROOM),
+  lease_ms = LEASE_MS, started_ttl = STARTED_TTL, started_at = ENDED_AT, first = ''})

@@ -19,21 +19,21 @@ def reply_stream(link_id: str) -> str:
     return f"{REPLIES}{link_id}"
 
 
-def flight_key(provider_id: int, bet_id: str) -> str:
-    """The key that lists the jobs about one bet that may still be applied, by their deadlines."""
-    return f"{OURS}:flight:{provider_id}:{bet_id}"
+def in_flight_field(provider_id: int, bet_id: str) -> str:
+    """The field of `betcore:in_flight` that notes the commands about a bet."""
+    return f"{provider_id}:{bet_id}"
 
 
-def job_id(account_id: int, token: str) -> str:
-    """The id of the job that a request with this token becomes (`admit.lua`)."""
+def command_id(account_id: int | str, token: str) -> str:
+    """The id of an admitted command. A job that carries only this command has the same id."""
     return f"{account_id}-{token}"
 
 
-def account_of(job_id: str) -> int:
-    """The account whose lane contains this job of ours."""
-    return int(job_id.partition("-")[0])
+def account_of(command_id: str) -> int:
+    """The account of an admitted command."""
+    return int(command_id.partition("-")[0])
 
 
-def token_of(job_id: str) -> str:
-    """The token of the request that became this job. Ids are `account-token`."""
-    return job_id.rpartition("-")[2]
+def token_of(command_id: str) -> str:
+    """The token of the request that became this command. Ids are `account-token`."""
+    return command_id.rpartition("-")[2]

@@ -20,7 +20,7 @@ from redis import exceptions as redis_errors
 from broker.admission import Admission, Result, Verdict
 from broker.conditions import UnfitRedis
 from broker.replies import Replies
-from broker.scripts import common_arguments, source
+from broker.scripts import common_arguments, job_arguments, source
 from broker.watch import Watch
 from broker.wire import Answer, Wire, connect, patience_seconds
 from logs.warning_throttle import WarningThrottle
@@ -33,6 +33,7 @@ _ADMITTED = b"A"
 # Redis refuses these before a script has written anything.
 _NOT_EXECUTED = (
     *("LOADING", "READONLY", "OOM", "MASTERDOWN", "NOREPLICAS", "MISCONF", "BUSY", "NOPERM"),
+    "UNUSABLE",
 )
 _GIVE_UP_EVERY_SECONDS = 0.05
 _RECONNECT_AFTER_SECONDS = 0.1
@@ -63,10 +64,8 @@ class Link:
         self._sent_at: deque[float] = deque()  # of the scripts not yet answered
         self._flush_is_due = False
         self._tasks: list[asyncio.Task[None]] = []
-        self._job_arguments = (
-            int(settings.apply_within_seconds + 1),
-            settings.result_ttl_seconds,
-            settings.failure_ttl_seconds,
+        self._limits = (
+            *job_arguments(settings),
             int(settings.queue_wait_max_seconds * 1000),
             settings.queue_jobs_max,
         )
@@ -140,7 +139,7 @@ class Link:
 
     def _send(self, wire: Wire, batch: list[Admission]) -> None:
         arguments: list[str | bytes | int] = [*common_arguments(self._settings.queue_name)]
-        arguments += self._job_arguments
+        arguments += self._limits
         for admission in batch:
             admission.sent = True
             arguments += admission.arguments()

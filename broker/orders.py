@@ -34,13 +34,13 @@ class Orders:
         self._lasts_ms = settings.apply_within_seconds * 1000
         self._clocks_apart_ms = settings.timestamp_tolerance_seconds * 1000
 
-    def sign(self, command: CashCommand, job_id: str, reply_to: str, now: float) -> Order:
+    def sign(self, command: CashCommand, id_: str, reply_to: str, now: float) -> Order:
         """Sign a command as one job, whose result goes to `reply_to`. `now` is Unix time."""
         expires_ms = int(now * 1000 + self._lasts_ms)
-        form = self._form(command, job_id, reply_to, expires_ms)
+        form = self._form(command, id_, reply_to, expires_ms)
         return Order(expires_ms, self._key.id, _hmac(self._secrets[self._key.id], form))
 
-    def checked(self, job_id: str, work: Work, now: float) -> CashCommand:
+    def checked(self, id_: str, work: Work, now: float) -> CashCommand:
         """The command of a job, named by its order, if an operator gave it. `now` is Unix time.
 
         Raises BadOrder with a reason that an operator can act on.
@@ -55,11 +55,11 @@ class Orders:
                 f" {Purpose.OPERATOR.variable} must be the same for workers and commands."
             )
         given = order.hmac.encode(errors="replace")  # a planted one may contain lone surrogates
-        form = self._form(command, job_id, work.reply_to, order.expires_ms)
+        form = self._form(command, id_, work.reply_to, order.expires_ms)
         if not hmac.compare_digest(given, _hmac(secret, form).encode()):
             raise BadOrder("Its signature is not for this job, which somebody changed or copied.")
         self._require_now(order.expires_ms - now * 1000)
-        return replace(command, order_id=token_of(job_id))
+        return replace(command, order_id=token_of(id_))
 
     def seconds_left(self, order: Order, now: float) -> float:
         """How many seconds a checked order may still run. `now` is Unix time."""
@@ -79,9 +79,9 @@ class Orders:
                 " BETCORE_APPLY_WITHIN_SECONDS, of worker and operator's command differ."
             )
 
-    def _form(self, command: CashCommand, job_id: str, reply_to: str, expires_ms: int) -> bytes:
+    def _form(self, command: CashCommand, id_: str, reply_to: str, expires_ms: int) -> bytes:
         """The whole content of an order, in one canonical form."""
-        said = [self._queue, command.function, command.to_job(), job_id, reply_to, expires_ms]
+        said = [self._queue, command.function, command.to_job(), id_, reply_to, expires_ms]
         return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
--- Requeue failed jobs, each at the end of its lane, as if it arrived now. Its deadline stays.
+-- Requeue failed jobs, as if they arrived now. Their deadlines stay.
 --
 -- ARGV: the four common arguments, then ids. Returns a letter per id:
 -- - Q: it waits again
@@ -8,29 +8,25 @@
 -- - A: it was applied
 -- - L: it is too late.
 --
--- One atomic step does it all, so that every job is always on a list.
+-- One atomic step does it all, so that every job is always on a list. `take` lets it hold its
+-- player, once the player is free.
 
 local function requeue(id)
   if not call('ZSCORE', FAILED, id) then return 'N' end
-  local lane = lane_of(id)
-  if not lane then return 'X' end
-  local status, data, batch, deadline, since =
-    fields_of(id, 'status', 'data', 'batch', 'deadline', 'queued_ms')
-  if not is_open(status, data) then return 'G' end
+  local status, data, batch, times, since =
+    fields_of(id, 'status', 'data', 'batch', 'times', 'queued_ms')
+  if not (status and data) then return 'G' end
+  if not times then return 'X' end
   if batch == DONE then return 'A' end
-  if (tonumber(deadline or nil) or 0) <= NOW_MS then return 'L' end
+  if not is_open(status, data) then return 'G' end
+  if not is_in_time(times) then return 'L' end
   if (tonumber(since or nil) or 0) > NOW_MS then return 'L' end  -- the clock was set back since
 
   call('ZREM', FAILED, id)
-  if call('LPOS', lane, id) then return 'Q' end  -- a foreign worker marked it as failed
   call('HDEL', job_key(id), 'exc_info')
   call('PERSIST', job_key(id))
-  if call('RPUSH', lane, id) > 1 then
-    defer(id)
-  else
-    call('SADD', LANES, lane)
-    enqueue(id)
-  end
+  call('HSET', job_key(id), 'status', 'queued', 'enqueued_at', ISO, 'queued_ms', NOW_MS)
+  call('RPUSH', QUEUED, id)
   return 'Q'
 end
 

@@ -1,22 +1,39 @@
-"""The Lua scripts: the text of each is `lanes.lua` followed by its own file."""
+"""The Lua scripts: the text of each is what it shares with others, followed by its own file."""
 
 from datetime import UTC, datetime
 from pathlib import Path
 
 from broker.keys import OURS, RQ
+from settings import Settings
 
 _FOLDER = Path(__file__).parent
 
 
+#: What a script is made of before its own file. Others need the first two parts only.
+_COMMON = ("common", "clock")
+_PARTS = {
+    "admit": (*_COMMON, "groups"),
+    "sweep": (*_COMMON, "groups"),
+    "take": (*_COMMON, "groups", "taking"),
+    "finish": (*_COMMON, "groups", "taking"),
+}
+
+
 def source(name: str) -> str:
     """The whole text of a script, by the name of its file without `.lua`."""
-    common = (_FOLDER / "lanes.lua").read_text()
-    return common + (_FOLDER / f"{name}.lua").read_text()
+    parts = (*_PARTS.get(name, _COMMON), name)
+    return "".join((_FOLDER / f"{part}.lua").read_text() for part in parts)
 
 
 def common_arguments(queue: str) -> list[str]:
     """The four arguments with which every script begins."""
     return [RQ, OURS, queue, iso_now()]
+
+
+def job_arguments(settings: Settings) -> list[int]:
+    """The three arguments of scripts that make jobs: timeout, result ttl and failure ttl (s)."""
+    timeout = int(settings.apply_within_seconds + 1)
+    return [timeout, settings.result_ttl_seconds, settings.failure_ttl_seconds]
 
 
 def iso_now() -> str:

@@ -2,25 +2,35 @@
 --
 -- Returns numbers:
 -- - ms until a suspension ends (-1: never, -2: there is none),
--- - jobs queued, deferred, started, finished, failed,
--- - how many ms the oldest job has waited (-1: none waits).
+-- - jobs queued,
+-- - commands that wait for their player,
+-- - jobs started, finished, failed,
+-- - how many ms the oldest job or command has waited (-1: none waits).
 
--- When the wait of a job began. `queued_ms` is the last time when it was put on the queue. The wait
--- of a job that a foreign worker had taken began earlier.
-local function since(id)
-  return id and tonumber(call('HGET', job_key(id), 'queued_ms') or nil)
+local oldest = -1
+local function note_wait(since)
+  since = tonumber(since or nil)
+  if since then oldest = math.max(oldest, NOW_MS - since) end
 end
 
-local deferred = call('ZRANGE', DEFERRED, 0, 0, 'WITHSCORES')
-local oldest = -1
-for _, began in pairs({
-  since(call('LINDEX', RETURNED, 0)), since(call('LINDEX', QUEUED, 0)),
-  deferred[2] and tonumber(deferred[2]) * 1000,
-}) do
-  if began then oldest = math.max(oldest, NOW_MS - began) end
+-- `queued_ms` is the last time when a job was put on the queue. The wait of a job that a foreign
+-- worker had taken began earlier.
+for _, list in ipairs({RETURNED, QUEUED}) do
+  local first = call('LINDEX', list, 0)
+  if first then note_wait((fields_of(first, 'queued_ms'))) end
+end
+
+local waiting = 0
+local in_flight = answer('HGETALL', IN_FLIGHT) or {}
+for i = 1, #in_flight, 2 do
+  local account, holder = in_flight[i], in_flight[i + 1]
+  if string.sub(holder, -1) == '+' and not string.find(account, ':', 1, true) then
+    waiting = waiting + (answer('LLEN', waiting_key(account)) or 0)
+    note_wait(string.match(answer('LINDEX', waiting_key(account), 0) or '', '^%d+'))
+  end
 end
 return {
-  call('PTTL', RQ .. ':suspended'), call('LLEN', QUEUED) + call('LLEN', RETURNED),
-  call('ZCARD', DEFERRED), call('ZCARD', STARTED), call('ZCOUNT', FINISHED, NOW_S, '+inf'),
+  call('PTTL', RQ .. ':suspended'), call('LLEN', QUEUED) + call('LLEN', RETURNED), waiting,
+  call('ZCARD', STARTED), call('ZCOUNT', FINISHED, NOW_S, '+inf'),
   call('ZCOUNT', FAILED, NOW_S, '+inf'), oldest,
 }

@@ -1,42 +1,41 @@
--- Make every lane move again: return batches whose lease ran out, and queue heads that nobody
--- holds.
+-- Make everything move again: return the jobs of batches whose lease ran out, and groups that
+-- nobody has; free the players whom no group holds any more.
 --
 -- Each worker runs it twice per second, without a lock. It is one atomic step, and does nothing
--- when nothing is wrong. ARGV: the four common arguments. Returns how many heads it queued.
+-- when nothing is wrong. ARGV: the four common arguments, the three of a job. Returns how many jobs
+-- and players it helped.
 --
 -- What it returns goes on a list of ours, where no worker of stock RQ can take it again.
 
 local SWEPT_MAX = 10000  -- jobs on the queue
 
 look_at_clock(call('HGET', MEMORY, 'latest'))
-local queued = 0
+local helped = 0
+if not answer('HLEN', IN_FLIGHT) then call('DEL', IN_FLIGHT) end  -- a key of another type
 
--- A lost lease returns its whole batch at once. All its jobs wait again, then each lane queues its
--- head.
+local function return_job(id, status)
+  forget_failure(id, status)
+  enqueue(id, RETURNED)
+  helped = helped + 1
+end
+
+-- A lost lease returns its whole batch at once.
+local lost = {}
 for _, batch in ipairs(call('ZRANGEBYSCORE', LEASES, '-inf', NOW_MS)) do
-  local lanes = {}
   call('ZREM', LEASES, batch)
-  for id in string.gmatch(call('GET', batch_key(batch)) or '', '%S+') do
-    call('ZREM', STARTED, id .. ':' .. batch)
-    local shown_by = call('HGET', execution_key(id, batch), 'worker_name')
-    if shown_by then
-      call('SREM', RQ .. ':worker:' .. shown_by .. ':executions', id .. ':' .. batch)
-    end
-    call('DEL', execution_key(id, batch))
+  lost[batch] = true
+end
+for _, entry in ipairs(next(lost) and call('ZRANGE', STARTED, 0, -1) or {}) do
+  local id, batch = string.match(entry, '^(.*):(.*)$')
+  if lost[batch] then
+    call('ZREM', STARTED, entry)
+    local execution = execution_key(id, batch)
+    local shown_by = answer('HGET', execution, 'worker_name')
+    if shown_by then call('SREM', RQ .. ':worker:' .. shown_by .. ':executions', entry) end
+    call('DEL', execution)
     local status, data, last = fields_of(id, 'status', 'data', 'batch')
-    local lane = lane_of(id)
-    if last == batch and lane then
-      if is_open(status, data) then defer(id) end
-      lanes[lane] = true
-    elseif status == 'started' then
-      enqueue(id)
-    end
+    if last == batch and is_open(status, data, last) then return_job(id, status) end
   end
-  for lane in pairs(lanes) do
-    queue_head(lane, RETURNED)
-    queued = queued + 1
-  end
-  call('DEL', batch_key(batch))
 end
 
 -- These ids were taken from RQ's queue, and got no further. Their taker is a worker of ours that
@@ -44,11 +43,15 @@ end
 -- still lives finds the id gone from here, and takes it from where it is now.
 for _, id in ipairs(call('LRANGE', INTERMEDIATE, 0, -1)) do
   call('LREM', INTERMEDIATE, 1, id)
-  local status, batch = fields_of(id, 'status', 'batch')
-  local lane = lane_of(id)
-  if not is_held(batch) and (status == 'queued' or (lane and call('LPOS', lane, id))) then
+  local status, data, batch, holds = fields_of(id, 'status', 'data', 'batch', 'holds')
+  if not is_held(batch) and batch ~= DONE and (status == 'queued' or holds == '1') then
     call('RPUSH', RETURNED, id)
   end
+end
+
+for _, id in ipairs(answer('SMEMBERS', PARKED) or {}) do
+  call('SREM', PARKED, id)
+  call('RPUSH', RETURNED, id)
 end
 
 call('ZREMRANGEBYSCORE', FINISHED, 0, NOW_S)
@@ -60,20 +63,36 @@ call('ZREMRANGEBYSCORE', STARTED, 0, NOW_S)
 -- After an outage hundreds of thousands of jobs may wait. Workers process them first. A check of
 -- all of them takes 2 us per job, twice per second and worker: Redis would have no time for
 -- anything else.
-if call('LLEN', QUEUED) + call('LLEN', RETURNED) > SWEPT_MAX then return queued end
+if call('LLEN', QUEUED) + call('LLEN', RETURNED) > SWEPT_MAX then return helped end
 
-local held = {}
+local listed, players, order = {}, {}, {}
 for _, list in ipairs({QUEUED, RETURNED}) do
-  for _, id in ipairs(call('LRANGE', list, 0, -1)) do held[id] = true end
+  for _, id in ipairs(call('LRANGE', list, 0, -1)) do listed[id] = true end
 end
-for _, batch in ipairs(call('ZRANGE', LEASES, 0, -1)) do
-  for id in string.gmatch(call('GET', batch_key(batch)) or '', '%S+') do held[id] = true end
-end
-for _, lane in ipairs(call('SMEMBERS', LANES)) do
-  local head = call('LINDEX', lane, 0)
-  if not head or not held[head] then
-    queue_head(lane, RETURNED)
-    queued = queued + 1
+local in_flight = call('HGETALL', IN_FLIGHT)
+for i = 1, #in_flight, 2 do
+  local account, holder = in_flight[i], in_flight[i + 1]
+  if not string.find(account, ':', 1, true) then
+    local group = string.match(holder, '^[^+]*')
+    if not listed[group] then
+      if not players[group] then
+        players[group] = {}
+        order[#order + 1] = group
+      end
+      table.insert(players[group], account)
+    end
   end
 end
-return queued
+for _, group in ipairs(order) do
+  local status, data, batch = fields_of(group, 'status', 'data', 'batch')
+  if not is_held(batch) then
+    if is_open(status, data, batch) and is_readable(group) then
+      return_job(group, status)
+    else
+      -- It was cancelled or deleted, or its end was interrupted.
+      next_group(players[group], RETURNED)
+      helped = helped + 1
+    end
+  end
+end
+return helped

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import redis
 
-from broker.admission import Admission, NewJob, NonceClaim, Result, Verdict, new_token
-from broker.codec import describe, encode_job
+from broker.admission import Admission, NewCommand, NonceClaim, Result, Verdict, new_token
+from broker.codec import call_of, describe, encode_command
 from broker.conditions import UnfitRedis
-from broker.keys import OURS, job_id
+from broker.keys import OURS, command_id
 from broker.link import Link
 from broker.orders import Orders
 from broker.permissions import GATEWAY, require_fit
@@ -189,12 +189,14 @@ def _admission(link: Link, settings: Settings, orders: Orders, command: CashComm
     now, token = time.time(), new_token()
     expires_ms = int((now + _NONCE_SECONDS) * 1000)
     apply_by = Deadline.within(settings.apply_within_seconds)
-    order = orders.sign(command, job_id(command.account_id, token), link.stream, now)
+    id_ = command_id(command.account_id, token)
+    order = orders.sign(command, id_, link.stream, now)
+    payload = encode_command(command, token, link.stream, order)
     return Admission(
         NonceClaim(f"{OURS}:nonce:operator:{token}", expires_ms, expires_ms),
         apply_by=apply_by,
         answer_by=apply_by.later(COMMIT_GRACE_SECONDS),
-        job=NewJob(command.account_id, describe(command), encode_job(command, link.stream, order)),
+        command=NewCommand(command.account_id, call_of(command), describe(command), payload),
         token=token,
     )
 

@@ -1,4 +1,4 @@
-"""One line in the log for each job that ended without a result: which bet it was about, and why.
+"""One line in the log for each command that ended without a result: which bet, and why.
 
 Of many similar lines only a few are written, and the number of the rest. `api/wallet/answer_log.py`
 does the same for answers.
@@ -8,11 +8,11 @@ import logging
 import time
 from typing import Final
 
-from broker.codec import BadJob, decode_job
+from broker.codec import BadJob, Work
 from broker.orders import BadOrder
 from logs.shown import shown
 from logs.throttle import Throttle
-from models.commands import BetCommand, Command
+from models.commands import BetCommand
 
 #: Not the logger of workers/jobs.py: its filter drops warnings with the same text.
 _LOG = logging.getLogger("betcore.job_log")
@@ -28,26 +28,22 @@ class JobLog:
         self._throttle: Throttle[str] = Throttle(_WINDOW_SECONDS)
         self._looked_at = time.monotonic()
 
-    def expired(self, job_id: str, work: Command | bytes) -> None:
-        """Log that the deadline of a job passed before the job could be applied.
-
-        `work` is the job's command, or its `data` if that was not decoded yet.
-        """
+    def expired(self, id_: str, work: Work | BadJob) -> None:
+        """Log that the deadline of a command passed before the command could be applied."""
         if self._throttle.lets("expired", _MOST):
-            _LOG.warning("job expired: %s", _about(job_id, work))
+            _LOG.warning("job expired: %s", _about(id_, work))
 
-    def more_expired(self, count: int) -> None:
-        """Count more expired jobs, about which nothing is known."""
-        self._throttle.skip("expired", count)
+    def failed(self, id_: str, work: Work | BadJob, error: Exception) -> None:
+        """Log that a command cannot be applied.
 
-    def failed(self, job_id: str, work: Command | bytes, error: Exception) -> None:
-        """Log that a job cannot be run. A traceback follows, unless the job itself is at fault."""
+        A traceback follows, unless the command itself is at fault.
+        """
         kind = type(error).__name__
         if self._throttle.lets(f"failed ({kind})", _MOST):
             traceback = None if isinstance(error, BadJob | BadOrder) else error
             text = "job failed: %s reason=%s"
             reason = shown(f"{kind}: {error}")
-            _LOG.error(text, _about(job_id, work), reason, exc_info=traceback)
+            _LOG.error(text, _about(id_, work), reason, exc_info=traceback)
 
     def sum_up(self, *, everything: bool = False) -> None:
         """Log how many lines were suppressed in the windows that ended, or in all windows."""
@@ -59,25 +55,15 @@ class JobLog:
             _LOG.warning("job %s: … and %d more like it", kind, count)
 
 
-def _about(job_id: str, work: Command | bytes) -> str:
-    command = _command(work)
+def _about(id_: str, work: Work | BadJob) -> str:
     call = session_id = bet_id = None
-    if command is not None:
-        call = command.function.rpartition(".")[2]
-    if isinstance(command, BetCommand):
-        session_id, bet_id = command.session_id, command.bet_id
+    if isinstance(work, Work):
+        call = work.command.function.rpartition(".")[2]
+        if isinstance(work.command, BetCommand):
+            session_id, bet_id = work.command.session_id, work.command.bet_id
     names = ("id", "call", "session", "bet")
-    values = (job_id, call, session_id, bet_id)
+    values = (id_, call, session_id, bet_id)
     return " ".join(f"{name}={shown(value)}" for name, value in zip(names, values, strict=True))
-
-
-def _command(work: Command | bytes) -> Command | None:
-    if not isinstance(work, bytes):
-        return work
-    try:
-        return decode_job(work).command
-    except BadJob:
-        return None
 
 
 #: One per process, because a worker runs one batch at a time.

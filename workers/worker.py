@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.worker import WorkerStatus
 
-from broker.batches import Batch, Batches, FinishedJob
+from broker.batches import Batch, Batches, FinishedCommand
 from broker.orders import Orders
 from broker.permissions import WORKER, require_fit
 from logs.warning_throttle import WarningThrottle
@@ -22,7 +22,7 @@ from models.errors import BetcoreError
 from models.keys import Purpose, require_distinct, require_ring
 from models.ledger.ledger import Ledger, LedgerConnection
 from workers.job_log import JOB_LOG
-from workers.jobs import EXPIRED, run
+from workers.jobs import run
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.presence import PresentWorker
 from workers.surroundings import Surroundings
@@ -31,6 +31,7 @@ _LOG = logging.getLogger("betcore.worker")
 _LOG.addFilter(WarningThrottle())
 _REDIS_AGAIN_AFTER_SECONDS = 0.2
 _SURROUNDINGS_EVERY_SECONDS = 5.0
+_RQ_LOOKS_EVERY_SECONDS = 0.5  # at its suspension, and at a limit of jobs
 
 
 class QueueSetupError(BetcoreError):
@@ -53,6 +54,8 @@ class BatchWorker(PresentWorker):
         super().__init__(*args, **kwargs)
         if len(self.queues) != 1 or not self.settings.database_url:
             raise QueueSetupError
+        self._chains = True
+        self._empty: Batch | None = None  # what the last take found, if it was nothing
         self._journal_key = require_ring(self.settings, Purpose.JOURNAL).current
         self._operator_keys = require_ring(self.settings, Purpose.OPERATOR)
         require_distinct(self.settings)
@@ -79,6 +82,12 @@ class BatchWorker(PresentWorker):
         self._lease.start()
         self._surroundings = Surroundings(self.connection, self._batches, self.queues[0].name)
 
+    def work(self, *args: Any, max_jobs: int | None = None, **kwargs: Any) -> bool:
+        """Run RQ's loop. It counts batches for `max_jobs`, so each of them then is one turn."""
+        self._chains = max_jobs is None
+        kwargs["max_jobs"] = max_jobs
+        return bool(super().work(*args, **kwargs))
+
     # Taking.
 
     def dequeue_job_and_maintain_ttl(  # type: ignore[override]
@@ -90,39 +99,42 @@ class BatchWorker(PresentWorker):
         first = ""
         while first or not self._stop_requested:  # a job in hand is run even when asked to stop
             try:
-                batch = self._take(first)
+                batch = self._empty if self._empty is not None else self._take(first)
+                self._empty = None
                 if batch is None:
                     self._due["suspension"] = 0.0
                     return None, queue
                 if batch.jobs:
                     return batch, queue
-                if timeout is None:  # burst; one take may only expire jobs, so look for more
-                    if self.connection.llen(queue.key):
-                        continue
+                if timeout is None:  # burst
                     return None
                 if max_idle_time is not None and time.monotonic() - idle_since >= max_idle_time:
                     return None
                 first = self._wait_for_one(queue)
             except RedisError as error:
                 _LOG.warning("Redis is away: %s", error)
-                first = ""
+                first, self._empty = "", None
                 self._shown_state = None  # a take whose answer was lost may have set a state
                 time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
         return None, queue
 
     def _take(self, first: str) -> Batch | None:
+        self._look_around()
+        asked_at = time.monotonic()
+        batch = self._batches.take(time.time(), first)
+        return None if batch is None else self._taken(batch, asked_at)
+
+    def _look_around(self) -> None:
+        """What is due from time to time, whether there is work or not."""
         self.heartbeat()
         if self._is_due("surroundings", _SURROUNDINGS_EVERY_SECONDS):
             self._surroundings.look()
         self._sweep()
-        asked_at = time.monotonic()
-        batch = self._batches.take(time.time(), first, EXPIRED)
         JOB_LOG.sum_up()
-        if batch is not None and batch.expired:
-            for job_id, data in batch.expired:
-                JOB_LOG.expired(job_id, data)
-            JOB_LOG.more_expired(batch.expired_count - len(batch.expired))
-        if batch is not None and batch.jobs:
+
+    def _taken(self, batch: Batch, asked_at: float) -> Batch:
+        """Count the lease of a batch from before it was asked for (`time.monotonic()`)."""
+        if batch.jobs:
             self._lease.taken(asked_at)
             self._state = self._shown_state = WorkerStatus.BUSY  # the script has written it
         return batch
@@ -140,39 +152,57 @@ class BatchWorker(PresentWorker):
     # Running and finishing.
 
     def execute_job(self, batch: Batch | None, queue: Queue) -> None:  # type: ignore[override] # noqa: ARG002
-        """Run a batch to its end. No error of a job or a server leaves this method."""
-        if batch is None:
-            return
-        last = max(job.deadline for job in batch.jobs)
+        """Run a batch to its end, and those that `finish` hands out after it.
+
+        No error of a job or a server leaves this method.
+        """
+        until = time.monotonic() + _RQ_LOOKS_EVERY_SECONDS
+        while batch is not None and batch.jobs:
+            goes_on = self._chains and not self._stop_requested and time.monotonic() < until
+            batch = self._execute(batch, take=goes_on)
+            self._empty = batch if goes_on and batch is not None and not batch.jobs else None
+
+    def _execute(self, batch: Batch, *, take: bool) -> Batch | None:
+        commands = batch.commands
+        last = max(command.deadline for command in commands)
         self._lease.hold(batch.id, last.later(COMMIT_GRACE_SECONDS))
         try:
-            self._finish(batch, run(self._ledger, batch.jobs, self._lease.is_held, self._orders))
+            ends = run(self._ledger, commands, self._lease.is_held, self._orders)
+            return self._finish(batch, ends, take=take)
         except LeaseLost:
             _LOG.warning(
                 "batch %s was taken over by another worker before it was applied", batch.id
             )
+            return None
         finally:
             self._lease.release()
 
-    def _finish(self, batch: Batch, jobs: list[FinishedJob]) -> None:
-        """Hand in the results. It tries again for as long as the lease can still be held."""
+    def _finish(self, batch: Batch, ends: list[FinishedCommand], *, take: bool) -> Batch | None:
+        """Hand in the results, and return the next batch.
+
+        It tries again for as long as the lease can still be held.
+        """
         until = time.monotonic() + self.settings.lease_seconds
         while True:
+            asked_at = time.monotonic()
             try:
-                if not self._batches.finish(batch, jobs, time.time()):
-                    _LOG.warning("batch %s was taken over by another worker", batch.id)
-                return
+                following = self._batches.finish(batch, ends, time.time(), take=take)
             except RedisError as error:
                 _LOG.warning("batch %s could not be finished: %s", batch.id, error)
                 if time.monotonic() >= until:
-                    return  # commits stay; rerun jobs find them
+                    return None  # commits stay; rerun jobs find them
                 time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
+                continue
+            if following is None:
+                _LOG.warning("batch %s was taken over by another worker", batch.id)
+                return None
+            return self._taken(following, asked_at)
 
     def _sweep(self) -> None:
         if self._is_due("sweep", self.settings.sweep_seconds):
             queued = self._batches.sweep()
             if queued:
-                _LOG.warning("%d lanes stood still and were queued again", queued)
+                _LOG.warning("%d jobs or players stood still, and go on", queued)
 
     # Beginning and end.
 

@@ -15,9 +15,9 @@ from api.wallet.errors import (
     unauthorized,
     unknown_outcome,
 )
-from broker.admission import Admission, NewJob, NonceClaim, Verdict
-from broker.codec import describe, encode_job
-from broker.keys import flight_key, nonce_key
+from broker.admission import Admission, NewCommand, NonceClaim, Verdict, new_token
+from broker.codec import call_of, describe, encode_command
+from broker.keys import in_flight_field, nonce_key
 from broker.link import Link
 from models.codes import Code
 from models.commands import BetCommand, Command
@@ -59,7 +59,7 @@ class Dispatcher:
 
         Raises ApiError when the nonce was used before, or cannot be claimed by the deadline.
         """
-        verdict = await self._link.submit(self._admission(signed, deadline, None))
+        verdict = await self._link.submit(self._admission(signed, deadline, new_token()))
         if verdict is not Verdict.CLAIMED:
             # The request queues no job, so NOT_ADMITTED is true even if the claim is unknown.
             unknown = verdict is Verdict.UNKNOWN
@@ -70,14 +70,16 @@ class Dispatcher:
 
         `deadline` is that of the worker. Raises ApiError for every other outcome.
         """
-        job = NewJob(
+        token = new_token()
+        queued = NewCommand(
             command.account_id,
+            call_of(command),
             describe(command),
-            encode_job(command, self._link.stream),
-            flight_key(command.provider_id, command.bet_id),
+            encode_command(command, token, self._link.stream),
+            in_flight_field(command.provider_id, command.bet_id),
             ahead=self._goes_ahead(signed.call.counterparty_id, asyncio.get_running_loop().time()),
         )
-        admission = self._admission(signed, deadline, job)
+        admission = self._admission(signed, deadline, token, queued)
         result: Any = await self._link.submit(admission)
         if not isinstance(result, Verdict):
             outcome = Outcome.from_json(result)
@@ -95,7 +97,9 @@ class Dispatcher:
         """Stop asking."""
         await self._recorded.stop()
 
-    def _admission(self, signed: Signed, deadline: Deadline, job: NewJob | None) -> Admission:
+    def _admission(
+        self, signed: Signed, deadline: Deadline, token: str, command: NewCommand | None = None
+    ) -> Admission:
         settings, call = self._settings, signed.call
         nonce_lasts = settings.timestamp_tolerance_seconds + settings.nonce_margin_seconds
         return Admission(
@@ -107,7 +111,8 @@ class Dispatcher:
             ),
             apply_by=min(Deadline.within(settings.apply_within_seconds), deadline),
             answer_by=deadline,
-            job=job,
+            command=command,
+            token=token,
         )
 
     async def _ask_primary(self, command: Command, deadline: Deadline) -> Outcome:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from api.wallet.coalesced import Coalesced, LookupFailed
 from api.wallet.errors import try_later
 from broker.flights import flights, forget
-from broker.keys import account_of, flight_key
+from broker.keys import account_of, in_flight_field
 from broker.link import Link
 from models.deadline import COMMIT_GRACE_SECONDS, Deadline
 from models.ledger.lookup import BetAnswer, BetQuestion, Lookup
@@ -42,25 +42,25 @@ class Questions:
     async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:
         """Return the fields of the answer about one bet.
 
-        A bet is `in_flight` while a job about it may still be applied, and whenever that cannot be
-        excluded. Raises ApiError 99 when the primary cannot be asked.
+        A bet is `in_flight` while a command about it may still be applied, and whenever that
+        cannot be excluded. Raises ApiError 99 when the primary cannot be asked.
         """
-        key = flight_key(provider_id, bet_id)
-        in_flight = await flights(self._link, key, deadline)
+        field = in_flight_field(provider_id, bet_id)
+        in_flight = await flights(self._link, field, deadline)
         if in_flight is None:
             raise try_later("The queue cannot be asked at the moment.")
         if any(
-            deadline + self._grace_ms > in_flight.now_ms for deadline in in_flight.jobs.values()
+            deadline + self._grace_ms > in_flight.now_ms for deadline in in_flight.commands.values()
         ):
             return _fields(bet_id, "in_flight", None)
-        doubtful = tuple(sorted({account_of(job_id) for job_id in in_flight.jobs}))
+        doubtful = tuple(sorted({account_of(id_) for id_ in in_flight.commands}))
         try:
             question = BetQuestion(provider_id, bet_id, doubtful)
             answer = await self._bets.get(question, deadline)
         except LookupFailed:
             raise try_later("The ledger cannot be asked at the moment.") from None
-        if answer.certain and in_flight.jobs:
-            forget(self._link, key, in_flight.jobs)
+        if answer.certain and in_flight.commands:
+            forget(self._link, field, in_flight.commands)
         # Redis may have lost the note of a running job. Until the longest job has ended, nobody can
         # exclude one.
         forgotten = in_flight.now_ms - in_flight.since_ms < self._flight_ms

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from broker.batches import FinishedJob, TakenJob
-from broker.codec import encode_job
-from broker.keys import job_id
+from broker.batches import FinishedCommand, TakenCommand
+from broker.codec import decode_command, encode_command
+from broker.keys import command_id
 from embedded import Urls
 from models.commands import CashCommand, Command, Deposit, PayInOut
 from models.deadline import Deadline
@@ -159,24 +159,27 @@ def written(world: World, command: Command) -> Iterator[psycopg.Connection]:
         connection.rollback()
 
 
-def job(command: Command, seconds: float = 5, *, signed: bool = True, now: float = 0) -> TakenJob:
-    """A job as a worker takes it, with that much time left; one that moves cash is signed.
+def taken(
+    command: Command, seconds: float = 5, *, signed: bool = True, now: float = 0
+) -> TakenCommand:
+    """A command as a worker takes it, with that much time left; one that moves cash is signed.
 
     `now` is the Unix time at which it was signed; 0: this moment.
     """
-    id_, order = job_id(command.account_id, uuid.uuid4().hex), None
+    token, order = uuid.uuid4().hex, None
+    id_ = command_id(command.account_id, token)
     if signed and isinstance(command, CashCommand):
         order = keys.ORDERS.sign(command, id_, STREAM, now or time())
-    data = json.dumps(json.loads(encode_job(command, STREAM, order))).encode()
-    return TakenJob(id_, data, Deadline.within(seconds))
+    form = json.loads(encode_command(command, token, STREAM, order))
+    return TakenCommand(id_, decode_command(form), Deadline.within(seconds), form=form)
 
 
 #: Runs a batch as a worker does.
 run = partial(run_batch, orders=keys.ORDERS)
 
 
-def by_id(ends: list[FinishedJob]) -> dict[str, FinishedJob]:
-    """The end of every job, of which each has one."""
+def by_id(ends: list[FinishedCommand]) -> dict[str, FinishedCommand]:
+    """The end of every command, of which each has one."""
     found = {end.id: end for end in ends}
     assert len(found) == len(ends)
     return found

@@ -1,30 +1,37 @@
 """One Redis and both sides of the queue on it, driven step by step: no process, no database."""
 
+import json
+import re
 import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Self, cast
 
 from redis import Redis
 
-from broker.batches import Batch, Batches, FinishedJob
-from broker.scripts import common_arguments, source
+from broker.batches import Batch, Batches, FinishedCommand
+from broker.codec import encode_command
+from broker.keys import command_id
+from broker.scripts import common_arguments, job_arguments, source
+from models.commands import PayInOut
 from settings import Settings
 from tests.service.support.processes import until
 
 _UNDER_WAY = (
     "rq:queue:",
-    "rq:deferred:",
     "rq:wip:",
     "rq:execution",
-    "betcore:lane",
+    "betcore:in_flight",
+    "betcore:waiting",
+    "betcore:parked",
     "betcore:leases",
-    "betcore:batch:",
     "betcore:returned",
 )
-#: Where tests note jobs about one bet.
-FLIGHT = "betcore:flight:of a bet"
+_IN_FLIGHT = "betcore:in_flight"
+#: Where tests note commands about one bet.
+BET_FIELD = "1:a bet"
 HOUR_MS = 3_600_000
 ANSWER: dict[str, object] = {"code": 1, "balance": "9", "ids": ["1", "2"]}
 
@@ -40,13 +47,29 @@ class Request:
     stamp_ms: int | None = None  # None: a second ahead, so that an empty Redis admits it
     expires_ms: int | None = None  # None: a minute after the stamp
     budget_ms: int = 60_000
-    data: str = '["bets.pay_in_out",null,[{},""],{}]'
+    payload: str | None = None  # None: a pay-in-out of the account
+    reply_to: str = ""
+    bet_field: str = ""  # where it is noted under its bet
     ahead: bool = False  # of the queue
 
     @property
-    def job_id(self) -> str:
-        """The id of the job it becomes."""
-        return f"{self.account}-{self.token}"
+    def command_id(self) -> str:
+        """The id of its command, and of the job that carries only this one."""
+        return command_id(self.account, self.token)
+
+    def arguments(self, now_ms: int) -> list[Any]:
+        """Its arguments of `admit.lua`."""
+        stamp = now_ms + 1000 if self.stamp_ms is None else self.stamp_ms
+        expires = stamp + 60_000 if self.expires_ms is None else self.expires_ms
+        claim = [self.nonce_key, self.signature, self.token, stamp, expires]
+        if self.account == "":
+            return [*claim, "", "", "", "", 0, "", ""]
+        bet = PayInOut(
+            1, "a session", int(self.account), self.token, stake=Decimal(1), win=Decimal(2)
+        )
+        payload = self.payload or encode_command(bet, self.token, self.reply_to)
+        command = [self.account, "pay-in-out", f"bet {self.token[:4]}", payload]
+        return [*claim, *command, self.budget_ms, self.bet_field, "1" if self.ahead else ""]
 
     @property
     def nonce_key(self) -> str:
@@ -79,23 +102,29 @@ class QueueWorld:
 
     def admit(self, *requests: Request) -> str:
         """Admit requests in one script; a letter for each."""
-        arguments: list[Any] = [*common_arguments(self.settings.queue_name), 5, 60, 86_400]
-        arguments += [self.wait_max_ms, self.jobs_max]
+        arguments: list[Any] = [*common_arguments(self.settings.queue_name)]
+        arguments += [*job_arguments(self.settings), self.wait_max_ms, self.jobs_max]
         now_ms = self.now_ms()
         for request in requests:
-            stamp = now_ms + 1000 if request.stamp_ms is None else request.stamp_ms
-            expires = stamp + 60_000 if request.expires_ms is None else request.expires_ms
-            arguments += [request.nonce_key, request.signature, request.token, stamp, expires]
-            arguments += [request.account, "a bet", request.data, request.budget_ms, ""]
-            arguments += ["1" if request.ahead else ""]
+            arguments += request.arguments(now_ms)
         letters, self.crowded = cast("tuple[list[bytes], int]", self._admit(args=arguments))
         return b"".join(letters).decode()
 
-    def admit_jobs(self, account: int, number: int, **fields: Any) -> list[str]:
-        """Admit that many jobs of one account; their ids in order."""
+    def admit_one_by_one(self, account: int, number: int, **fields: Any) -> list[str]:
+        """Admit that many commands of one account, each in a script of its own. Their ids in order.
+
+        The first one is a job. The others wait for their player, unless it is free.
+        """
         requests = [Request(account, **fields) for _ in range(number)]
-        assert self.admit(*requests) == "A" * number
-        return [request.job_id for request in requests]
+        for request in requests:
+            assert self.admit(request) == "A"
+        return [request.command_id for request in requests]
+
+    def admit_together(self, *accounts: int, **fields: Any) -> list[str]:
+        """Admit a command per account in one script: one group. Their ids in order."""
+        requests = [Request(account, **fields) for account in accounts]
+        assert self.admit(*requests) == "A" * len(requests)
+        return [request.command_id for request in requests]
 
     def remember(self, run_id: str) -> int:
         """Say which Redis this is, as a gateway does; since when it remembers, in ms."""
@@ -133,9 +162,34 @@ class QueueWorld:
         """The ids on RQ's intermediate list."""
         return decoded(self.redis.lrange("rq:queue:bets:intermediate", 0, -1))
 
-    def deferred(self) -> set[str]:
-        """The ids in RQ's deferred registry."""
-        return set(decoded(self.redis.zrange("rq:deferred:bets", 0, -1)))
+    def holder(self, account: int) -> str | None:
+        """The id of the job that holds a player."""
+        held = cast("bytes | None", self.redis.hget(_IN_FLIGHT, str(account)))
+        return None if held is None else held.decode().rstrip("+")
+
+    def waiting(self, account: int) -> list[str]:
+        """The ids of the commands that wait for their player, in order."""
+        texts = decoded(self.redis.lrange(f"betcore:waiting:{account}", 0, -1))
+        return [command_id(account, text.split("\n")[2]) for text in texts]
+
+    def carried(self, job_id: str) -> list[str]:
+        """The ids of the commands that a job carries, in order."""
+        data, accounts = self.redis.hmget(f"rq:job:{job_id}", "data", "accounts")
+        forms = json.loads(data or "[0,0,[],0]")[2]
+        found = zip((accounts or b"").decode().split(), forms, strict=True)
+        return [command_id(account, form[2]) for account, form in found]
+
+    def under_way_of(self, account: int) -> list[str]:
+        """The ids of a player's commands that have not ended, in the order of admission."""
+        holder = self.holder(account)
+        held = self.carried(holder) if holder else []
+        return [id_ for id_ in held if id_.startswith(f"{account}-")] + self.waiting(account)
+
+    def notes(self, field: str = BET_FIELD) -> dict[str, int]:
+        """The commands noted under a bet, by id, with their deadlines (ms)."""
+        text = cast("bytes | None", self.redis.hget(_IN_FLIGHT, field)) or b""
+        found = (note.partition(":") for note in text.decode().split())
+        return {id_: sum(map(int, times.split("+"))) for times, _, id_ in found}
 
     def started(self) -> set[str]:
         """The ids in RQ's registry of started jobs."""
@@ -145,10 +199,6 @@ class QueueWorld:
     def failed(self) -> set[str]:
         """The ids in RQ's registry of failed jobs."""
         return set(decoded(self.redis.zrange("rq:failed:bets", 0, -1)))
-
-    def lane(self, account: int) -> list[str]:
-        """The ids in an account's lane, in order."""
-        return decoded(self.redis.lrange(f"betcore:lane:{account}", 0, -1))
 
     def status(self, job_id: str) -> str | None:
         """A job's status, as RQ would read it."""
@@ -186,41 +236,56 @@ def wait_until_leases_end(world: QueueWorld) -> None:
 def set_back(world: QueueWorld, *others: str) -> None:
     """Make everything in Redis as it is once its clock was set back by an hour.
 
-    What it wrote before is an hour ahead then. `others` are jobs in no lane.
+    What it wrote before is an hour ahead then. `others` are jobs that hold no player.
     """
     redis = world.redis
     redis.hset("betcore:memory", "latest", world.now_ms() + HOUR_MS)
     for batch in decoded(redis.zrange("betcore:leases", 0, -1)):
         redis.zincrby("betcore:leases", HOUR_MS, batch)
-    lanes = [decoded(redis.lrange(lane, 0, -1)) for lane in redis.smembers("betcore:lanes")]
-    for id_ in [*others, *(id_ for lane in lanes for id_ in lane)]:
-        for field_ in ("deadline", "queued_ms"):
-            redis.hincrby(f"rq:job:{id_}", field_, HOUR_MS)
-        if redis.zscore(FLIGHT, id_) is not None:
-            redis.zincrby(FLIGHT, HOUR_MS, id_)
+    jobs = set(others)
+    for field_, value in redis.hgetall(_IN_FLIGHT).items():
+        if b":" in field_:
+            redis.hset(_IN_FLIGHT, field_, _later(value))
+            continue
+        jobs.add(value.decode().rstrip("+"))
+        waiting = f"betcore:waiting:{field_.decode()}"
+        for place, text in enumerate(redis.lrange(waiting, 0, -1)):
+            redis.lset(waiting, place, _later(text))
+    for id_ in jobs:
+        redis.hincrby(f"rq:job:{id_}", "queued_ms", HOUR_MS)
+        redis.hset(f"rq:job:{id_}", "times", _later(redis.hget(f"rq:job:{id_}", "times") or b""))
     for key in decoded(redis.smembers("rq:workers:bets")):
         redis.expire(key, redis.ttl(key) + HOUR_MS // 1000)
 
 
+def _later(times: bytes) -> bytes:
+    """All `since+budget` an hour later."""
+    return re.sub(rb"(\d+)\+(\d+)", lambda m: b"%d+%s" % (int(m[1]) + HOUR_MS, m[2]), times)
+
+
 def take(worker: Batches, first: str = "") -> Batch:
     """Take a batch now; fails when RQ is suspended."""
-    batch = worker.take(time.time(), first, "DeadlineExpired: too late.")
+    batch = worker.take(time.time(), first)
     assert batch is not None
     return batch
 
 
 def finish(worker: Batches, batch: Batch, failing: Iterable[str] = ()) -> bool:
-    """Finish a batch, its jobs answered, or failed where named."""
-    ends = [
-        FinishedJob(job.id, "", None if job.id in failing else ANSWER, "it failed")
-        for job in batch.jobs
-    ]
-    return worker.finish(batch, ends, time.time())
+    """Finish a batch, its commands answered, or failed where named. False: its lease was lost."""
+    ends = [ended(command.id, failing=command.id in failing) for command in batch.commands]
+    return worker.finish(batch, ends, time.time()) is not None
+
+
+def ended(id_: str, *, failing: bool = False, reply_to: str = "") -> FinishedCommand:
+    """How a command ended."""
+    if failing:
+        return FinishedCommand(id_, reply_to, None, "it failed", landed=False)
+    return FinishedCommand(id_, reply_to, ANSWER)
 
 
 def ids(batch: Batch) -> list[str]:
-    """The ids of a batch, in its order."""
-    return [job.id for job in batch.jobs]
+    """The ids of the commands of a batch, in its order."""
+    return [command.id for command in batch.commands]
 
 
 def decoded(items: Any) -> list[str]:

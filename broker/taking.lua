@@ -1,0 +1,119 @@
+-- How a worker takes groups: for `take`, and for `finish`, which hands out the next batch.
+
+-- Anyone may have written the hash. Longer data is no job of ours, and a worker must not read it.
+local DATA_MAX = 1048576  -- bytes
+local FIELD_MAX = 8192  -- bytes; so few words can be handed to one command
+
+local function read(id)
+  local status, data, batch, accounts, times, holds =
+    fields_of(id, 'status', 'data', 'batch', 'accounts', 'times', 'holds')
+  if data and #data > DATA_MAX then data = '' end
+  if not (accounts and times) or #accounts > FIELD_MAX or #times > FIELD_MAX then
+    accounts, times = nil, nil  -- no job of ours
+  end
+  return {status = status, data = data, batch = batch, accounts = accounts, times = times,
+    holds = holds}
+end
+
+-- Let a job hold its players, if nobody else does.
+local function hold_players(id, accounts)
+  local fields = {}
+  for _, holder in ipairs(call('HMGET', IN_FLIGHT, unpack(accounts))) do
+    if holder then return false end
+  end
+  for _, account in ipairs(accounts) do
+    fields[#fields + 1] = account
+    fields[#fields + 1] = id
+  end
+  call('HSET', IN_FLIGHT, unpack(fields))
+  call('HSET', job_key(id), 'holds', '1')
+  return true
+end
+
+local function free_players_of(id, accounts, list)
+  local groups = {}
+  for place in ipairs(accounts) do groups[place] = id end
+  free_players(accounts, groups, call('HMGET', IN_FLIGHT, unpack(accounts)), list)
+end
+
+-- Take jobs into a batch until it has room for no more commands. RQ sees them as started.
+-- `batch` has: worker, worker_key, id, room, lease_ms, started_ttl, started_at, first (an id that
+-- BLMOVE put on the intermediate list, or '').
+--
+-- Returns `false` when RQ is suspended. Otherwise it returns the time now (ms) and one row per job:
+-- id, data, accounts and times of its commands ('': not a job of ours), '1' if it was taken before.
+local function take_batch(batch)
+  local rows, scores, size = {}, {}, 0
+
+  local function start(id, job)
+    -- The first job takes the lease, so that a second copy of the job finds it in hand.
+    if #rows == 0 then call('ZADD', LEASES, NOW_MS + batch.lease_ms, batch.id) end
+    forget_failure(id, job.status)
+    call('HSET', job_key(id), 'status', 'started', 'started_at', ISO, 'last_heartbeat', ISO,
+      'worker_name', batch.worker, 'batch', batch.id)
+    scores[#scores + 1] = NOW_S + batch.started_ttl
+    scores[#scores + 1] = id .. ':' .. batch.id
+    rows[#rows + 1] = {id, job.data, job.accounts or '', job.times or '', job.batch and '1' or ''}
+  end
+
+  -- Returns whether the batch has room for more.
+  local function take(id, list)
+    if not is_readable(id) then return true end
+    local job = read(id)
+    if not job.times then  -- not a job of ours: it fails
+      if job.status == 'queued' and job.data then start(id, job) end
+      return true
+    end
+    if is_held(job.batch) then return true end  -- a second copy
+    local accounts = words(job.accounts)
+    if not is_open(job.status, job.data, job.batch) then
+      -- It was cancelled, or its hash is gone but for some fields, or it was applied.
+      if job.holds == '1' and #accounts > 0 then free_players_of(id, accounts, list) end
+      return true
+    end
+    if #rows > 0 and size + #accounts > batch.room then
+      call('LPUSH', list, id)
+      return false
+    end
+    if job.holds ~= '1' and not hold_players(id, accounts) then
+      call('SADD', PARKED, id)
+      return true
+    end
+    start(id, job)
+    size = size + #accounts
+    return size < batch.room
+  end
+
+  if call('EXISTS', RQ .. ':suspended') == 1 then
+    if batch.first ~= '' and call('LREM', INTERMEDIATE, 1, batch.first) > 0 then
+      call('LPUSH', QUEUED, batch.first)
+    end
+    return false
+  end
+  local more = true
+  if batch.first ~= '' and call('LREM', INTERMEDIATE, 1, batch.first) > 0 then
+    more = take(batch.first, QUEUED)
+  end
+  for _, list in ipairs({RETURNED, QUEUED}) do
+    while more do
+      local id = call('LPOP', list)
+      if not id then break end
+      more = take(id, list)
+    end
+  end
+
+  if #rows > 0 then
+    call('ZADD', STARTED, unpack(scores))
+    -- RQ shows what a worker does by its executions. The first job represents the batch there.
+    local shown = execution_key(rows[1][1], batch.id)
+    call('HSET', shown, 'id', batch.id, 'job_id', rows[1][1], 'created_at', batch.started_at,
+      'last_heartbeat', batch.started_at, 'worker_name', batch.worker)
+    call('EXPIRE', shown, batch.started_ttl)
+    local executions = batch.worker_key .. ':executions'
+    call('SADD', executions, rows[1][1] .. ':' .. batch.id)
+    call('EXPIRE', executions, batch.started_ttl)  -- a worker may die before its heartbeat
+    call('HSET', batch.worker_key, 'state', 'busy')
+    call('EXPIRE', batch.worker_key, WORKER_TTL)
+  end
+  return {NOW_MS, rows}
+end
