@@ -1,6 +1,7 @@
 """The worker's side of the queue: take a batch, keep its lease, finish it, keep groups moving."""
 
 import re
+import time
 import zlib
 from base64 import b64encode
 from collections import defaultdict
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 #: RQ moves a started job elsewhere when its score has passed. It does so job by job, whoever waits
 #: for its players. The lease recovers our jobs instead, so RQ gets a time that never comes.
 _STARTED_TTL_SECONDS = 24 * 3600
+#: How long RQ shows a worker that was killed.
+WORKER_TTL_SECONDS = 30
+_STREAMS_MAX = 1000
 _TIMES = re.compile(r"([0-9]{1,15})\+([0-9]{1,15})")  # since+budget, ms
 
 
@@ -85,6 +89,22 @@ class FinishedCommand:
     answer: dict[str, object] | None = None  # the answer to the caller of a failed command
 
 
+class Counts:
+    """What RQ shows of a worker: its jobs, and the seconds that they took."""
+
+    def __init__(self) -> None:
+        self.succeeded = self.failed = 0
+        self.seconds = 0.0
+
+    def count(self, batch: Batch, ends: dict[str, FinishedCommand], now: float) -> None:
+        """Add a batch that has ended. A command that failed alone is a failed job of its own."""
+        for job in batch.jobs:
+            failed = sum(ends[command.id].result is None for command in job.commands)
+            self.failed += failed
+            self.succeeded += failed < len(job.commands)
+        self.seconds += now - batch.started_at
+
+
 class Batches:
     """Takes, renews and finishes batches for one worker on one queue.
 
@@ -103,29 +123,41 @@ class Batches:
         self._workers = connection.register_script(source("workers"))
         self._tidy = connection.register_script(source("tidy"))
         self._lease_ms = int(settings.lease_seconds * 1000)
+        self._connection = connection
+        self._counts = Counts()
+        self._streams_expire: dict[str, float] = {}  # until when they need no new ttl
 
-    def take(self, now: float, first: str = "") -> Batch | None:
+    def take(self, now: float, first: str = "", *, shows: bool = False) -> Batch | None:
         """Take jobs with about `batch_jobs_max` commands. `first` is on the intermediate list.
 
-        `now` is Unix time. Returns None while RQ is suspended.
+        `now` is Unix time. RQ is told that the worker is busy if `shows`. Returns None while RQ is
+        suspended and a job waits.
         """
         batch = uuid4().hex
         arguments = [*self._common(), *job_arguments(self._settings), *self._worker, batch]
         arguments += [self._settings.batch_jobs_max, self._lease_ms, _STARTED_TTL_SECONDS]
         sent_at = Deadline.within(0)
-        taken = self._take(args=[*arguments, repr(now), first])
+        taken = self._take(args=[*arguments, first, "1" if shows else ""])
         return None if taken is None else _batch(batch, now, sent_at, taken)
 
-    def renew(self, batch_id: str) -> bool:
-        """Prolong a lease. Returns False when it was lost."""
-        return bool(self._renew(args=[*self._common(), batch_id, self._lease_ms]))
+    def renew(self, batch: Batch) -> bool:
+        """Prolong a lease, and let RQ show the batch. Returns False when it was lost."""
+        arguments = [*self._common(), batch.id, self._lease_ms, *self._worker]
+        return bool(self._renew(args=[*arguments, batch.jobs[0].id, repr(batch.started_at)]))
 
     def finish(
-        self, batch: Batch, ends: Iterable[FinishedCommand], now: float, *, take: bool = False
+        self,
+        batch: Batch,
+        ends: Iterable[FinishedCommand],
+        now: float,
+        *,
+        take: bool = False,
+        shown: bool = True,
     ) -> Batch | None:
         """Record results, send replies, free the players, and `take` the next batch.
 
         The next batch has no jobs if none is on the queue, RQ is suspended, or `take` is false.
+        `shown` is false if the batch was certainly never renewed, so that RQ does not show it.
 
         Returns None when the lease was lost. Then no job is touched: the worker that has the jobs
         now will answer. A repeated call is harmless, except that it may take a batch whose lease
@@ -133,19 +165,45 @@ class Batches:
         """
         settings, following = self._settings, uuid4().hex
         arguments = [*self._common(), *job_arguments(settings), *self._worker]
-        arguments += [batch.id, batch.jobs[0].id]
-        arguments += [repr(batch.started_at), repr(now), repr(now - batch.started_at)]
-        arguments += [settings.reply_stream_messages_max, settings.reply_stream_ttl_seconds]
+        arguments += [batch.id, batch.jobs[0].id if shown else ""]
+        arguments += [repr(batch.started_at), repr(now), settings.reply_stream_messages_max]
         arguments += [following, settings.batch_jobs_max if take else 0]
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS]
-        arguments += _ends(batch, {end.id: end for end in ends}, settings)
+        of_id = {end.id: end for end in ends}
+        arguments += _ends(batch, of_id, self._replies(of_id.values()), settings)
         sent_at = Deadline.within(0)
         answer: Any = self._finish(args=arguments)
         if answer == 0:
             return None
+        self._counts.count(batch, of_id, now)
         if isinstance(answer, list):
             return _batch(following, now, sent_at, answer)
         return Batch(following, now)
+
+    def report(self) -> None:
+        """Add to the counts that RQ shows of this worker what has ended since the last report."""
+        counts, self._counts = self._counts, Counts()
+        if counts.succeeded or counts.failed:
+            _, key = self._worker
+            with self._connection.pipeline(transaction=False) as report:
+                report.hincrby(key, "successful_job_count", counts.succeeded)
+                report.hincrby(key, "failed_job_count", counts.failed)
+                report.hincrbyfloat(key, "total_working_time", counts.seconds)
+                report.expire(key, WORKER_TTL_SECONDS)
+                report.execute()
+
+    def _replies(self, ends: Iterable[FinishedCommand]) -> list[tuple[str, str, int | str]]:
+        """Stream, message and ttl (s) per gateway; "" for a stream that has a ttl already."""
+        ttl, now = self._settings.reply_stream_ttl_seconds, time.monotonic()
+        if len(self._streams_expire) > _STREAMS_MAX:
+            self._streams_expire.clear()
+        found: list[tuple[str, str, int | str]] = []
+        for stream, message in _messages(ends).items():
+            is_fresh = self._streams_expire.get(stream, 0.0) > now
+            if not is_fresh:
+                self._streams_expire[stream] = now + ttl / 3
+            found.append((stream, message, "" if is_fresh else ttl))
+        return found
 
     def sweep(self) -> int:
         """Return lost batches, and groups that nobody has. Free players whom no group holds.
@@ -221,9 +279,13 @@ def _command(
 # Writing what the finish script is given.
 
 
-def _ends(batch: Batch, ends: dict[str, FinishedCommand], settings: Settings) -> Iterator[Any]:
+def _ends(
+    batch: Batch,
+    ends: dict[str, FinishedCommand],
+    replies: list[Any],
+    settings: Settings,
+) -> Iterator[Any]:
     """The counts of `finish.lua`, and what they count."""
-    replies = _replies(ends.values())
     jobs: list[Any] = []
     alone: list[Any] = []  # commands that fail although others of their job do not
     for job in batch.jobs:
@@ -246,7 +308,7 @@ def _ends(batch: Batch, ends: dict[str, FinishedCommand], settings: Settings) ->
         and isinstance(work.command, BetCommand)
         and ends[command.id].landed
     ]
-    counted: tuple[list[Any], ...] = ([*replies.items()], jobs, players, bets, alone)
+    counted: tuple[list[Any], ...] = (replies, jobs, players, bets, alone)
     yield from (len(items) for items in counted)
     for items in counted:
         for item in items:
@@ -280,7 +342,7 @@ def _kept_seconds(end: FinishedCommand, settings: Settings) -> int:
     return settings.result_ttl_seconds if end.expired else settings.failure_ttl_seconds
 
 
-def _replies(ends: Iterable[FinishedCommand]) -> dict[str, str]:
+def _messages(ends: Iterable[FinishedCommand]) -> dict[str, str]:
     """One message per stream: `[[token, result or null], …]`."""
     by_stream: dict[str, list[object]] = defaultdict(list)
     for end in ends:

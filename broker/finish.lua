@@ -1,12 +1,11 @@
 -- Finish a batch, if its lease is still held: replies, results, players, and the next batch.
 --
 -- ARGV: the four common arguments, the three of a job, then:
--- - worker name, worker key, batch, and the id that represents the batch in RQ,
--- - started at (s), time now (s), working time (s),
--- - reply stream length, reply stream ttl (s),
+-- - worker name, worker key, batch, and the job that represents it in RQ ('' if none is shown),
+-- - started at (s), time now (s), reply stream length,
 -- - the next batch: its id, room (commands; 0: none), lease (ms), started-registry ttl (s),
 -- - five counts, of what follows: replies, jobs, players, bets, failed commands.
--- - Per reply: stream, payload.
+-- - Per reply: stream, payload, ttl of the stream (s; '': it has one).
 -- - Per job: id, '1', its result in base64, how long it is kept (s). A job that failed has the
 --   compressed text of its failure instead of '1', and the same in base64.
 -- - Per player: account, the group that holds it.
@@ -17,9 +16,10 @@
 -- Returns 0 when the lease was lost. Then the script touches no job: another worker has them.
 -- Otherwise it returns what `take_batch` returns, or 1 without a next batch.
 
-local WORKER, WORKER_KEY, BATCH, SHOWN, STARTED_AT, ENDED_AT, WORKING_TIME = unpack(ARGV, 8, 14)
-local STREAM_LENGTH, STREAM_TTL, NEXT, ROOM, LEASE_MS, STARTED_TTL = unpack(ARGV, 15, 20)
-local position = 26
+local WORKER, WORKER_KEY, BATCH, SHOWN, STARTED_AT, ENDED_AT = unpack(ARGV, 8, 13)
+local STREAM_LENGTH, NEXT, ROOM, LEASE_MS, STARTED_TTL = unpack(ARGV, 14, 18)
+local REPLIES, JOBS, PLAYERS, BETS, ALONE = 19, 20, 21, 22, 23  -- where the counts are
+local position = 24
 
 -- Call `handle` with the next arguments, `size` at a time, as often as argument `place` says.
 local function each(place, size, handle)
@@ -29,26 +29,26 @@ local function each(place, size, handle)
   end
 end
 
-call('SREM', WORKER_KEY .. ':executions', SHOWN .. ':' .. BATCH)
+if SHOWN ~= '' then
+  call('SREM', WORKER_KEY .. ':executions', SHOWN .. ':' .. BATCH)
+  call('DEL', execution_key(SHOWN, BATCH))
+end
 if not call('ZSCORE', LEASES, BATCH) then return 0 end
 
-each(21, 2, function(stream, payload)
+each(REPLIES, 3, function(stream, payload, ttl)
   -- If a key of another type was planted here, the batch must still finish.
   redis.pcall('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', payload)
-  redis.pcall('EXPIRE', stream, STREAM_TTL)
+  if ttl ~= '' then redis.pcall('EXPIRE', stream, ttl) end
 end)
 
 local finished, started = {}, {}
-local succeeded, failed = 0, 0
-each(22, 4, function(id, info, value, ttl)
+each(JOBS, 4, function(id, info, value, ttl)
   started[#started + 1] = id .. ':' .. BATCH
   if info ~= '1' then
-    failed = failed + 1
     fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, ttl, info, value)
     return
   end
   local results = RQ .. ':results:' .. id
-  succeeded = succeeded + 1
   call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO,
     'batch', DONE, 'holds', '')
   call('EXPIRE', job_key(id), ttl)
@@ -61,15 +61,14 @@ each(22, 4, function(id, info, value, ttl)
 end)
 
 local accounts, groups, fields, commands = {}, {}, {}, {}
-each(23, 2, function(account, group)
+each(PLAYERS, 2, function(account, group)
   accounts[#accounts + 1], groups[#groups + 1] = account, group
   fields[#fields + 1] = account
 end)
-each(24, 2, function(field, command)
+each(BETS, 2, function(field, command)
   fields[#fields + 1], commands[#commands + 1] = field, command
 end)
-each(25, 8, function(id, account, times, description, data, info, value, ttl)
-  failed = failed + 1
+each(ALONE, 8, function(id, account, times, description, data, info, value, ttl)
   call('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'started_at', ISO,
     'queued_ms', NOW_MS, 'data', data, 'description', description, 'origin', QUEUE,
     'timeout', TIMEOUT, 'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL,
@@ -104,13 +103,7 @@ if #finished > 0 then call('ZADD', FINISHED, unpack(finished)) end
 call('ZREM', STARTED, unpack(started))
 -- The lease ends last. If a script fails half-way (a key of another type), the lease runs out.
 call('ZREM', LEASES, BATCH)
-call('DEL', execution_key(SHOWN, BATCH))
-call('HINCRBY', WORKER_KEY, 'successful_job_count', succeeded)
-if failed > 0 then call('HINCRBY', WORKER_KEY, 'failed_job_count', failed) end
-call('HINCRBYFLOAT', WORKER_KEY, 'total_working_time', WORKING_TIME)
-call('EXPIRE', WORKER_KEY, WORKER_TTL)
 
 if tonumber(ROOM) == 0 then return 1 end
-look_at_clock(call('HGET', MEMORY, 'latest'))
 return take_batch({worker = WORKER, worker_key = WORKER_KEY, id = NEXT, room = tonumber(ROOM),
-  lease_ms = LEASE_MS, started_ttl = STARTED_TTL, started_at = ENDED_AT, first = ''})
+  lease_ms = LEASE_MS, started_ttl = STARTED_TTL, first = ''})

@@ -15,17 +15,18 @@ from broker.scripts import common_arguments, source
 if TYPE_CHECKING:
     from redis import Redis
 
-#: The commands of a gateway's scripts, and XREAD and ZREM, which it runs itself.
+#: The commands of a gateway's scripts, and XREAD, which it runs itself.
 GATEWAY: Final = (
-    *("EXISTS", "EXPIRE", "GET", "HGET", "HMGET", "HSET", "LINDEX", "LLEN", "RPUSH"),
-    *("SADD", "SRANDMEMBER", "XREAD", "ZADD", "ZCARD", "ZRANGE", "ZREM"),
+    *("EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HGETALL", "HMGET", "HSET", "LINDEX", "LLEN"),
+    *("LSET", "RPUSH", "SRANDMEMBER", "XREAD", "ZADD", "ZRANGE"),
 )
 #: The commands of a worker's scripts, and BLMOVE, which it runs itself. RQ's code runs some more.
 WORKER: Final = (
-    *("BLMOVE", "EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HINCRBY", "HINCRBYFLOAT", "HMGET"),
-    *("HSET", "LINDEX", "LLEN", "LPOP", "LPOS", "LPUSH", "LRANGE", "LREM", "RPUSH", "SADD"),
-    *("SMEMBERS", "SRANDMEMBER", "SREM", "XADD", "ZADD", "ZRANGE", "ZRANGEBYSCORE", "ZREM"),
-    *("ZREMRANGEBYSCORE", "ZSCORE", "DEL"),  # DEL last: it removes the key that the others need
+    *("BLMOVE", "EXISTS", "EXPIRE", "HDEL", "HGET", "HGETALL", "HINCRBY", "HINCRBYFLOAT"),
+    *("HLEN", "HMGET", "HSET", "LINDEX", "LLEN", "LMPOP", "LPUSH", "LRANGE", "LREM", "LSET"),
+    *("LTRIM", "RPUSH", "SADD", "SMEMBERS", "SRANDMEMBER", "SREM", "XADD", "ZADD", "ZRANGE"),
+    *("ZRANGEBYSCORE", "ZREM", "ZREMRANGEBYSCORE", "ZSCORE"),
+    "DEL",  # last: it removes the key that the others need
 )
 
 

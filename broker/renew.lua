@@ -1,9 +1,21 @@
--- Prolong a lease that is still held. ARGV: the four common arguments, batch, lease (ms). Returns
--- 1, or 0 when the lease was lost.
+-- Prolong a lease that is still held, and let RQ show what the worker does.
+--
+-- ARGV: the four common arguments, batch, lease (ms), worker name, worker key, the job that
+-- represents the batch in RQ, when the batch was started (s). Returns 1, or 0 when the lease was
+-- lost.
+--
+-- RQ shows it by executions. A batch that ends before its first renewal is never shown: it takes
+-- milliseconds, and nobody could look at it.
 
-local BATCH, LEASE_MS = ARGV[5], ARGV[6]
+local BATCH, LEASE_MS, WORKER, WORKER_KEY, SHOWN, STARTED_AT = unpack(ARGV, 5, 10)
 
 look_at_clock(call('HGET', MEMORY, 'latest'))
 if not call('ZSCORE', LEASES, BATCH) then return 0 end
 call('ZADD', LEASES, 'XX', NOW_MS + LEASE_MS, BATCH)
+local execution, executions = execution_key(SHOWN, BATCH), WORKER_KEY .. ':executions'
+call('HSET', execution, 'id', BATCH, 'job_id', SHOWN, 'created_at', STARTED_AT,
+  'last_heartbeat', STARTED_AT, 'worker_name', WORKER)
+call('EXPIRE', execution, WORKER_TTL)
+call('SADD', executions, SHOWN .. ':' .. BATCH)
+call('EXPIRE', executions, WORKER_TTL)  -- a worker may die before its heartbeat
 return 1

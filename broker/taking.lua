@@ -37,10 +37,10 @@ local function free_players_of(id, accounts, list)
 end
 
 -- Take jobs into a batch until it has room for no more commands. RQ sees them as started.
--- `batch` has: worker, worker_key, id, room, lease_ms, started_ttl, started_at, first (an id that
--- BLMOVE put on the intermediate list, or '').
+-- `batch` has: worker, worker_key, id, room, lease_ms, started_ttl, first (an id that BLMOVE put on
+-- the intermediate list, or ''), shows (whether RQ must be told that the worker is busy).
 --
--- Returns `false` when RQ is suspended. Otherwise it returns the time now (ms) and one row per job:
+-- Returns `false` when RQ is suspended and a job waits. Otherwise it returns the time now (ms) and one row per job:
 -- id, data, accounts and times of its commands ('': not a job of ours), '1' if it was taken before.
 local function take_batch(batch)
   local rows, scores, size = {}, {}, 0
@@ -84,34 +84,34 @@ local function take_batch(batch)
     return size < batch.room
   end
 
-  if call('EXISTS', RQ .. ':suspended') == 1 then
-    if batch.first ~= '' and call('LREM', INTERMEDIATE, 1, batch.first) > 0 then
-      call('LPUSH', QUEUED, batch.first)
-    end
-    return false
-  end
-  local more = true
-  if batch.first ~= '' and call('LREM', INTERMEDIATE, 1, batch.first) > 0 then
-    more = take(batch.first, QUEUED)
-  end
-  for _, list in ipairs({RETURNED, QUEUED}) do
-    while more do
-      local id = call('LPOP', list)
-      if not id then break end
-      more = take(id, list)
-    end
+  -- Put an id back where it was.
+  local function suspended(id, list)
+    if call('EXISTS', RQ .. ':suspended') == 0 then return false end
+    call('LPUSH', list, id)
+    return true
   end
 
-  if #rows > 0 then
-    call('ZADD', STARTED, unpack(scores))
-    -- RQ shows what a worker does by its executions. The first job represents the batch there.
-    local shown = execution_key(rows[1][1], batch.id)
-    call('HSET', shown, 'id', batch.id, 'job_id', rows[1][1], 'created_at', batch.started_at,
-      'last_heartbeat', batch.started_at, 'worker_name', batch.worker)
-    call('EXPIRE', shown, batch.started_ttl)
-    local executions = batch.worker_key .. ':executions'
-    call('SADD', executions, rows[1][1] .. ':' .. batch.id)
-    call('EXPIRE', executions, batch.started_ttl)  -- a worker may die before its heartbeat
+  -- The id on the intermediate list comes first, then those that go ahead, then RQ's queue.
+  local first = batch.first
+  if first ~= '' and call('LREM', INTERMEDIATE, 1, first) == 0 then first = '' end
+  local seen, more = false, true
+  while more do
+    local id, list = first, QUEUED
+    if first == '' then
+      local popped = call('LMPOP', 2, RETURNED, QUEUED, 'LEFT')
+      if not popped then break end
+      id, list = popped[2][1], popped[1]
+    end
+    first = ''
+    if not seen then
+      if suspended(id, list) then return false end
+      look_at_clock(call('HGET', MEMORY, 'latest'))
+      seen = true
+    end
+    more = take(id, list)
+  end
+  if #rows > 0 then call('ZADD', STARTED, unpack(scores)) end
+  if #rows > 0 and batch.shows then
     call('HSET', batch.worker_key, 'state', 'busy')
     call('EXPIRE', batch.worker_key, WORKER_TTL)
   end

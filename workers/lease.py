@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
+from broker.batches import Batch
 from logs.warning_throttle import WarningThrottle
 from models.deadline import Deadline
 from models.errors import BetcoreError
@@ -27,7 +28,7 @@ class LeaseKeeper(threading.Thread):
     """
 
     def __init__(
-        self, renew: Callable[[str], bool], every_seconds: float, lease_seconds: float
+        self, renew: Callable[[Batch], bool], every_seconds: float, lease_seconds: float
     ) -> None:
         super().__init__(name="lease-keeper", daemon=True)
         self._renew = renew
@@ -35,9 +36,10 @@ class LeaseKeeper(threading.Thread):
         self._lease_seconds = lease_seconds
         self._ended = threading.Event()
         self._held_until = 0.0  # by time.monotonic(), and never later than by Redis
-        self._batch: tuple[str, Deadline] | None = None  # one assignment is atomic
+        self._renewed = ""  # the id of the batch that was last renewed
+        self._batch: tuple[Batch, Deadline] | None = None  # one assignment is atomic
 
-    def hold(self, batch: str, until: Deadline) -> None:
+    def hold(self, batch: Batch, until: Deadline) -> None:
         """Renew this batch's lease from now on, but not after `until`."""
         self._batch = (batch, until)
 
@@ -56,18 +58,22 @@ class LeaseKeeper(threading.Thread):
         """
         return time.monotonic() < self._held_until
 
+    def was_renewed(self, batch: Batch) -> bool:
+        """Whether a renewal of this batch has begun, so that RQ may show it."""
+        return self._renewed == batch.id
+
     def run(self) -> None:
         """The body of the thread."""
         while not self._ended.wait(self._every_seconds):
             held, asked_at = self._batch, time.monotonic()
             if held is None or held[1].passed:
                 continue
-            batch = held[0]
+            batch, self._renewed = held[0], held[0].id
             try:
                 if self._renew(batch):  # otherwise lost or just finished: `finish` tells which
                     self._held_until = asked_at + self._lease_seconds
             except RedisError as error:
-                _LOG.warning("the lease of batch %s could not be renewed: %s", batch, error)
+                _LOG.warning("the lease of batch %s could not be renewed: %s", batch.id, error)
 
     def end(self) -> None:
         """Stop renewing and wait for the thread."""

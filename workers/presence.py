@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.worker_registration import clean_worker_registry, register
 
+from broker.batches import WORKER_TTL_SECONDS
 from broker.bounded import BoundedParser
 from broker.redis_url import no_retry
 from broker.registered import MARK, MARKED
@@ -20,7 +21,6 @@ from settings import Settings, settings
 _LOG = logging.getLogger("betcore.worker")
 _LOG.addFilter(WarningThrottle())
 _HEARTBEAT_EVERY_SECONDS = 5.0
-_WORKER_TTL_SECONDS = 30  # how long a killed worker is still shown
 _SUSPENSION_EVERY_SECONDS = 1.0
 _REGISTRY_EVERY_SECONDS = 30.0
 _TIMEOUTS = ("socket_timeout", "socket_connect_timeout")
@@ -55,18 +55,18 @@ class PresentWorker(SimpleWorker):
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
         """Report that this worker lives. It registers again when Redis has forgotten it."""
         if pipeline is not None:
-            super().heartbeat(timeout or _WORKER_TTL_SECONDS, pipeline)
+            super().heartbeat(timeout or WORKER_TTL_SECONDS, pipeline)
         elif self._is_due("heartbeat", _HEARTBEAT_EVERY_SECONDS):
             try:
                 with self.connection.pipeline(transaction=False) as beat:
-                    super().heartbeat(_WORKER_TTL_SECONDS, beat)
+                    super().heartbeat(WORKER_TTL_SECONDS, beat)
                     # Not a field of the heartbeat: the check for suspension writes that field too.
                     beat.hexists(self.key, "birth")
                     known = beat.execute()[-1]
                 if not known:
                     with self.connection.pipeline() as birth:
                         birth.hset(self.key, mapping=self.serialize())
-                        birth.expire(self.key, _WORKER_TTL_SECONDS)
+                        birth.expire(self.key, WORKER_TTL_SECONDS)
                         register(self, birth)
                         birth.execute()
                     self._shown_state = None
@@ -81,7 +81,7 @@ class PresentWorker(SimpleWorker):
             # If the key is gone, this makes it again. Without an expiry it would stay for ever.
             with self.connection.pipeline(transaction=False) as shown:
                 super().set_state(state, shown)
-                shown.expire(self.key, _WORKER_TTL_SECONDS)
+                shown.expire(self.key, WORKER_TTL_SECONDS)
                 shown.execute()
         self._shown_state = state
 

@@ -31,6 +31,7 @@ _LOG = logging.getLogger("betcore.worker")
 _LOG.addFilter(WarningThrottle())
 _REDIS_AGAIN_AFTER_SECONDS = 0.2
 _SURROUNDINGS_EVERY_SECONDS = 5.0
+_COUNTS_EVERY_SECONDS = 1.0
 _RQ_LOOKS_EVERY_SECONDS = 0.5  # at its suspension, and at a limit of jobs
 
 
@@ -121,7 +122,8 @@ class BatchWorker(PresentWorker):
     def _take(self, first: str) -> Batch | None:
         self._look_around()
         asked_at = time.monotonic()
-        batch = self._batches.take(time.time(), first)
+        shows = self._shown_state != WorkerStatus.BUSY
+        batch = self._batches.take(time.time(), first, shows=shows)
         return None if batch is None else self._taken(batch, asked_at)
 
     def _look_around(self) -> None:
@@ -130,6 +132,8 @@ class BatchWorker(PresentWorker):
         if self._is_due("surroundings", _SURROUNDINGS_EVERY_SECONDS):
             self._surroundings.look()
         self._sweep()
+        if self._is_due("counts", _COUNTS_EVERY_SECONDS):
+            self._batches.report()
         JOB_LOG.sum_up()
 
     def _taken(self, batch: Batch, asked_at: float) -> Batch:
@@ -141,9 +145,10 @@ class BatchWorker(PresentWorker):
 
     def _wait_for_one(self, queue: Queue) -> str:
         """Sleep until there is a job, or until it is time to check. Returns the job's id, or ''."""
-        self.set_state(WorkerStatus.IDLE)
         seconds: Any = self.settings.sweep_seconds  # a fraction is fine; redis-py says int
         moved: Any = self.connection.blmove(queue.key, queue.intermediate_queue_key, seconds)
+        if not moved:
+            self.set_state(WorkerStatus.IDLE)
         try:
             return moved.decode() if moved else ""
         except UnicodeDecodeError:  # planted: the sweep returns it, and a take drops it
@@ -165,7 +170,7 @@ class BatchWorker(PresentWorker):
     def _execute(self, batch: Batch, *, take: bool) -> Batch | None:
         commands = batch.commands
         last = max(command.deadline for command in commands)
-        self._lease.hold(batch.id, last.later(COMMIT_GRACE_SECONDS))
+        self._lease.hold(batch, last.later(COMMIT_GRACE_SECONDS))
         try:
             ends = run(self._ledger, commands, self._lease.is_held, self._orders)
             return self._finish(batch, ends, take=take)
@@ -186,7 +191,8 @@ class BatchWorker(PresentWorker):
         while True:
             asked_at = time.monotonic()
             try:
-                following = self._batches.finish(batch, ends, time.time(), take=take)
+                shown = self._lease.was_renewed(batch)
+                following = self._batches.finish(batch, ends, time.time(), take=take, shown=shown)
             except RedisError as error:
                 _LOG.warning("batch %s could not be finished: %s", batch.id, error)
                 if time.monotonic() >= until:
