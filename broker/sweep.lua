@@ -65,6 +65,13 @@ call('ZREMRANGEBYSCORE', STARTED, 0, NOW_S)
 -- anything else.
 if call('LLEN', QUEUED) + call('LLEN', RETURNED) > SWEPT_MAX then return helped end
 
+-- Whether the notes of a bet are of commands whose end nobody knows, from a day ago or longer.
+local NOTE_TTL_MS = 24 * 3600 * 1000
+local function is_old(notes)
+  local since = string.match(notes, '(%d+)%+%d+:%S*$')
+  return not since or since + NOTE_TTL_MS < NOW_MS
+end
+
 local listed, players, order = {}, {}, {}
 for _, list in ipairs({QUEUED, RETURNED}) do
   for _, id in ipairs(call('LRANGE', list, 0, -1)) do listed[id] = true end
@@ -72,7 +79,9 @@ end
 local in_flight = call('HGETALL', IN_FLIGHT)
 for i = 1, #in_flight, 2 do
   local account, holder = in_flight[i], in_flight[i + 1]
-  if not string.find(account, ':', 1, true) then
+  if string.find(account, ':', 1, true) then
+    if is_old(holder) then call('HDEL', IN_FLIGHT, account) end
+  else
     local group = string.match(holder, '^[^+]*')
     if not listed[group] then
       if not players[group] then

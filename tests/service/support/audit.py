@@ -15,17 +15,16 @@ from tests.service.support.world import World
 _UNDER_WAY = (
     "rq:queue:bets",
     "rq:queue:bets:intermediate",
-    "rq:deferred:bets",
     "rq:wip:bets",
-    "betcore:lanes",
-    "betcore:lane:",
+    "betcore:waiting:",
+    "betcore:parked",
     "betcore:leases",
-    "betcore:batch:",
     "rq:execution:",
 )
 # What may stay for ever, since it does not grow with bets, workers or gateways that come and go.
 _FOR_EVER = {
     "betcore:memory",
+    "betcore:in_flight",  # notes of bets whose end is not known, for a day
     "rq:queues",
     "rq:workers",
     "rq:workers:bets",
@@ -55,7 +54,7 @@ def assert_nothing_left(world: World) -> None:
     jobs = [key for key in _keys(redis) if key.startswith("rq:job:")]
     states = dict(zip(jobs, _ask_all(redis, jobs, "HGET", "status"), strict=True))
     stranded = {job: state for job, state in states.items() if state not in _ENDED}
-    assert not stranded, f"in no lane: {stranded}"
+    assert not stranded, f"on no list: {stranded}"
 
 
 def assert_not_recorded(world: World, bets: Sequence[Bet]) -> None:
@@ -121,7 +120,9 @@ def assert_nothing_failed_but_late(world: World) -> None:
 def _under_way(redis: Redis) -> list[str]:
     fixed = {key for key in _UNDER_WAY if not key.endswith(":")}
     many = tuple(key for key in _UNDER_WAY if key.endswith(":"))
-    return [key for key in _keys(redis) if key in fixed or key.startswith(many)]
+    found = [key for key in _keys(redis) if key in fixed or key.startswith(many)]
+    held = [field.decode() for field in redis.hkeys("betcore:in_flight") if b":" not in field]
+    return found + [f"player {account}" for account in held]
 
 
 def _shown_busy(world: World) -> list[str]:

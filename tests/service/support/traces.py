@@ -5,7 +5,7 @@ from tests.service.support.world import PlayerSession, World
 
 
 def assert_no_trace(world: World, player: PlayerSession, *nonces: str) -> None:
-    """No bet of the player's provider, no transfer but its deposit, no job, no lane.
+    """No bet of the player's provider, no transfer but its deposit, no job, nothing in flight.
 
     Of the provider's nonces exactly these are burnt.
     """
@@ -19,7 +19,7 @@ def assert_no_trace(world: World, player: PlayerSession, *nonces: str) -> None:
     assert (bets, transfers) == (0, 0)
     assert burnt(world, provider) == {nonce_key(provider, nonce) for nonce in nonces}
     assert world.redis.keys(f"*:{player.account_id}-*") == []  # jobs, their results, executions
-    assert not world.redis.exists(f"{OURS}:lane:{player.account_id}")
+    assert not world.redis.hexists(f"{OURS}:in_flight", str(player.account_id))
 
 
 def burnt(world: World, provider: int) -> set[str]:

@@ -12,6 +12,7 @@ import pytest
 from tests.service.support.bet_rows import CALLS, RECORDED, STAKE, WIN, bet_in, follow
 from tests.service.support.faults import locked
 from tests.service.support.processes import until
+from tests.service.support.queue_world import QueueWorld
 from tests.service.support.refusals import (
     assert_refused,
     beside,
@@ -241,7 +242,8 @@ def test_a_repeat_may_arrive_while_the_first_is_still_being_worked_on(
 
 def _jobs(world: World, player: PlayerSession) -> int:
     """How many jobs of the player are admitted and not finished."""
-    return int(world.redis.llen(f"betcore:lane:{player.account_id}"))
+    with QueueWorld(world.urls.redis, flush=False) as queue:
+        return len(queue.under_way_of(player.account_id))
 
 
 def _round_and_odd(world: World, player: PlayerSession) -> Any:
