@@ -158,6 +158,10 @@ class QueueWorld:
         lists = ("betcore:returned:bets", "rq:queue:bets")
         return [id_ for name in lists for id_ in decoded(self.redis.lrange(name, 0, -1))]
 
+    def queued_commands(self) -> list[str]:
+        """The ids of the commands in the jobs of `queued`, in order. All of them must be ours."""
+        return [id_ for job_id in self.queued() for id_ in self.carried(job_id)]
+
     def intermediate(self) -> list[str]:
         """The ids on RQ's intermediate list."""
         return decoded(self.redis.lrange("rq:queue:bets:intermediate", 0, -1))
@@ -174,7 +178,8 @@ class QueueWorld:
 
     def carried(self, job_id: str) -> list[str]:
         """The ids of the commands that a job carries, in order."""
-        data, accounts = self.redis.hmget(f"rq:job:{job_id}", "data", "accounts")
+        job: Any = self.redis.hmget(f"rq:job:{job_id}", "data", "accounts")
+        data, accounts = job
         forms = json.loads(data or "[0,0,[],0]")[2]
         found = zip((accounts or b"").decode().split(), forms, strict=True)
         return [command_id(account, form[2]) for account, form in found]
@@ -238,7 +243,7 @@ def set_back(world: QueueWorld, *others: str) -> None:
 
     What it wrote before is an hour ahead then. `others` are jobs that hold no player.
     """
-    redis = world.redis
+    redis: Any = world.redis
     redis.hset("betcore:memory", "latest", world.now_ms() + HOUR_MS)
     for batch in decoded(redis.zrange("betcore:leases", 0, -1)):
         redis.zincrby("betcore:leases", HOUR_MS, batch)
