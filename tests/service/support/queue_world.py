@@ -1,6 +1,5 @@
 """One Redis and both sides of the queue on it, driven step by step: no process, no database."""
 
-import json
 import re
 import secrets
 import time
@@ -12,7 +11,7 @@ from typing import Any, Self, cast
 from redis import Redis
 
 from broker.batches import Batch, Batches, FinishedCommand
-from broker.codec import encode_command
+from broker.codec import decode_job, encode_command
 from broker.keys import command_id
 from broker.scripts import common_arguments, job_arguments, source
 from models.commands import PayInOut
@@ -166,7 +165,7 @@ class QueueWorld:
         """The ids on RQ's intermediate list."""
         return decoded(self.redis.lrange("rq:queue:bets:intermediate", 0, -1))
 
-    def holder(self, account: int) -> str | None:
+    def holder(self, account: int | str) -> str | None:
         """The id of the job that holds a player."""
         held = cast("bytes | None", self.redis.hget(_IN_FLIGHT, str(account)))
         return None if held is None else held.decode().rstrip("+")
@@ -180,8 +179,9 @@ class QueueWorld:
         """The ids of the commands that a job carries, in order."""
         job: Any = self.redis.hmget(f"rq:job:{job_id}", "data", "accounts")
         data, accounts = job
-        forms = json.loads(data or "[0,0,[],0]")[2]
-        found = zip((accounts or b"").decode().split(), forms, strict=True)
+        if data is None or accounts is None:
+            return []
+        found = zip(accounts.decode().split(), decode_job(data), strict=True)
         return [command_id(account, form[2]) for account, form in found]
 
     def under_way_of(self, account: int) -> list[str]:
