@@ -1,6 +1,8 @@
 """Jobs as the queue carries them: bounded, whatever was put there, and described for people."""
 
 import json
+import pickle
+import sys
 import tracemalloc
 import zlib
 from dataclasses import replace
@@ -58,6 +60,14 @@ def test_a_job_is_read_as_it_was_written_compressed_or_not() -> None:
     assert works(data) == [Work(BET, TOKEN, STREAM), Work(deposit, "f", "")]
 
 
+def test_a_command_is_refused_however_deep_it_nests() -> None:
+    """As deep as can just be read, it cannot be shown in a message any more."""
+    for depth in range(sys.getrecursionlimit()):
+        order = "[" * depth + "]" * depth
+        with pytest.raises(BadJob):
+            works(data_of(form_of()).replace(b'""', b'"",' + order.encode()))
+
+
 def test_a_command_that_cannot_be_read_hides_none_of_the_others_of_its_job() -> None:
     good, bad, last = decode_job(data_of(form_of(), ["bets.unknown", {}, TOKEN, ""], form_of()))
 
@@ -80,13 +90,34 @@ def test_a_command_that_cannot_be_read_hides_none_of_the_others_of_its_job() -> 
         b'["bets.apply",null,[[["a"],{},"",""]],{}]',
         b'["bets.apply","instance",[],{}]',
         b'["bets.apply",null,[],{"named":1}]',
+        b"",
+        b"{",
+        b"\xff\xfe",
+        pickle.dumps(("os.system", None, ("true",), {})),
+        zlib.compress(b"nonsense"),
+        b"1",
+        b'"bets.apply"',
+        b'["bets.apply", null, []]',
+        b'["os.system", null, ["true"], {}]',
+        data_of(["os.system", *form_of()[1:]]),
+        data_of([[form_of()[0]], *form_of()[1:]]),
+        data_of(["bets.pay_in_out", ["account"], TOKEN, ""]),
+        data_of(["bets.pay_in_out", {}, TOKEN, ""]),
+        data_of(form_of()[:3]),
+        data_of(7),
+        data_of(None),
+        data_of(form_of()[:2] + [7, ""]),
+        data_of(form_of()[:3] + [None]),
+        data_of(form_of()[:3] + [STREAM + "\ud800"]),  # half a character
         data_of(form_of(token="not hex")),
         data_of(form_of(token="")),
         data_of(form_of(token="f" * 65)),
         data_of(form_of(reply_to="rq:queues")),
         data_of([*form_of(), [1, "key"]]),
         data_of([*form_of(), [True, "key", "mac"]]),
-        data_of([*form_of(), [1, "key", "mac"], "more"]),
+        data_of([*form_of(), [1.5, "key", "mac"]]),
+        data_of([*form_of(), "order"]),
+        data_of([*form_of(), [1, "key", "mac"], [1, "key", "mac"]]),
         b"[" * 16_000,
         b"[" * 50_000_000,
         b"x",
@@ -95,9 +126,15 @@ def test_a_command_that_cannot_be_read_hides_none_of_the_others_of_its_job() -> 
         changed(account=2**63),
         changed(account=-1),
         changed(account=True),
+        changed(account="1"),
+        changed(account=None),
         changed(account=1e300),
         changed(provider=float("nan")),
         changed(stake="1e999999999"),
+        changed(stake=1.5),
+        changed(stake=1),
+        changed(stake="one"),
+        changed(stake=None),
         changed(bet="x" * 129),
         changed(bet=["x"]),
     ],
