@@ -109,7 +109,9 @@ class Groups(RuleBasedStateMachine):
         worker, batch = self.held.pop(pick % len(self.held))
         self.overdue.discard(batch.id)
         fate_of = dict(zip(ids(batch), fates + ["+"] * len(ids(batch)), strict=False))
-        following = worker.finish(batch, [ended_as(*fate) for fate in fate_of.items()], 1, take=takes)
+        following = worker.finish(
+            batch, [ended_as(*fate) for fate in fate_of.items()], 1, take=takes
+        )
         assert following is not None
         for id_, fate in fate_of.items():
             if fate == "+":
@@ -249,7 +251,7 @@ class Groups(RuleBasedStateMachine):
 
     @invariant()
     def a_player_is_marked_if_and_only_if_commands_wait(self) -> None:
-        in_flight = self.world.redis.hgetall("betcore:in_flight")
+        in_flight: Any = self.world.redis.hgetall("betcore:in_flight")
         for account in ACCOUNTS:
             marked = in_flight.get(b"%d" % account, b"").endswith(b"+")
             assert marked == bool(self.world.waiting(account))
