@@ -13,9 +13,10 @@ STATES = ("queued", "started", "finished", "failed", "stopped")
 
 # Paths that may differ, and why. A path is a key, `key (ttl)`, or `key field`.
 ONLY_OURS = {
-    "betcore:*": "lanes, leases, batches and nonces; RQ looks at none of them",
-    "rq:job:<*> deadline": "until when the job may be applied; RQ has nothing of the kind",
-    "rq:job:<*> flight": "where the job is noted as in flight, for those who ask about its bet",
+    "betcore:*": "what is in flight, leases and nonces; RQ looks at none of them",
+    "rq:job:<*> accounts": "the players of its commands",
+    "rq:job:<*> times": "until when its commands may be applied; RQ has nothing of the kind",
+    "rq:job:<*> holds": "whether it holds its players",
     "rq:job:<*> queued_ms": "since when it is on the queue, to tell how long the queue is",
     "rq:job:<*> batch": "which batch has or had it: so it is in hand, or may have been applied",
     "rq:worker:<worker> betcore": "the mark by which a worker is known as ours",
