@@ -11,9 +11,8 @@ from models.database.transactions import BatchConnection, BatchTransaction, Stat
 from models.errors import LedgerError
 from models.keys import Key
 from models.ledger import load, write
-from models.ledger.bet_cells import OPENED_BY, Decision
 from models.ledger.load import read_state
-from models.ledger.rules import decide, decide_cash
+from models.ledger.rules import OPENED_BY, Decision, decide, decide_cash
 from models.ledger.state import Account, Bet, BetState, Booked, State
 from models.ledger.write import writes
 from models.outcome import Outcome

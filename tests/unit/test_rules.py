@@ -9,8 +9,7 @@ import pytest
 
 from models.codes import Code
 from models.commands import BetCommand, Deposit, PayIn, PayInOut
-from models.ledger.bet_cells import Decision
-from models.ledger.rules import decide, decide_cash
+from models.ledger.rules import Decision, decide, decide_cash
 from models.ledger.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
 from models.reason import Reason
 
