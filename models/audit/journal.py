@@ -14,8 +14,7 @@ from uuid import UUID
 
 from models.audit.records import Records, bet_line, transfer_line
 from models.database import query
-from models.database.query import BYTEA, INT8, INT8S, TEXT, Query
-from models.database.transactions import Statement
+from models.database.query import BYTEA, INT8, INT8S, TEXT, Query, Statement
 from models.keys import Key
 from models.ledger.state import Bet, Moment, Transfer
 

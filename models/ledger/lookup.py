@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from models.commands import Place
-from models.database.pipeline import ArrayParameter, Row, exact, maybe_exact, present, whole
+from models.database.pipeline import Row, exact, maybe_exact, present, whole
 from models.database.preconditions import Use
 from models.database.prepared_connection import PreparedConnection
-from models.database.query import INT4S, INT8S, REPLICATED, TEXTS, Query
+from models.database.query import INT4S, INT8S, REPLICATED, TEXTS, ArrayParameter, Query
 from models.errors import LedgerContention, LedgerError, LedgerUnavailable
 from models.secret_cipher import Encrypted, SecretRow
 

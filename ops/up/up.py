@@ -17,7 +17,7 @@ import typer
 from embedded import FolderInUse, running
 from embedded.places import private_folder
 from logs.setup import log_as
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.errors import BetcoreError
 from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate

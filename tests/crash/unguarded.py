@@ -16,8 +16,8 @@ from broker.admission import Admission, Result, Verdict
 from broker.batches import Batch, Batches
 from models.audit.journal import Strand
 from models.database import postgres
-from models.database.query import COMMIT
-from models.database.transactions import BatchTransaction, Statement
+from models.database.prepared_connection import BatchTransaction
+from models.database.query import COMMIT, Statement
 from models.errors import LedgerUnavailable
 from models.ledger.ledger import IdBlock, LedgerConnection
 from settings import Settings

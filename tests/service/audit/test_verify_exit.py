@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.keys import Purpose
 from ops.cli import app
 from settings import settings

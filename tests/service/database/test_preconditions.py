@@ -12,8 +12,9 @@ import pytest
 
 from embedded import Urls
 from models.database import preconditions
+from models.database.engine import engine
 from models.database.preconditions import newest_revision
-from models.database.transactions import engine, transaction
+from models.database.transactions import transaction
 from models.errors import UnsupportedDatabase
 from models.ledger.ledger import LedgerConnection
 from models.ledger.lookup import Lookup

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from models.audit.verify import Asked, verify
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.keys import NoKey
 from models.migrate import migrate
 from models.secret_cipher import Encrypted, SecretRow

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from embedded import temporary_servers
 from models.audit.verify import verify
+from models.database.engine import engine
 from models.database.ownership import RolesNeeded
 from models.database.roles import OWNER, RIGHTS, ROLES
-from models.database.transactions import engine
 from models.migrate import migrate
 from ops.cli import app
 from settings import settings

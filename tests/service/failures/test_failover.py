@@ -16,7 +16,7 @@ from models.audit.log import operation
 from models.audit.seal import Seal, make_seal
 from models.audit.verify import Asked, verify
 from models.commands import Command, PayInOut
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.directory.providers import add_provider
 from models.errors import LedgerUnavailable
 from models.ledger.lookup import BetQuestion, Lookup

@@ -21,7 +21,7 @@ from typer.main import get_group
 from embedded import Urls, temporary_servers
 from embedded.binaries import find_postgres
 from models.audit.log import operation
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.directory.providers import add_provider
 from models.ledger.lookup import Lookup
 from models.migrate import migrate

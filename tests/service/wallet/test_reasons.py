@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.migrate import migrate
 from models.reason import Reason
 from tests.service.support.databases import fresh_database
