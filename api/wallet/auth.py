@@ -13,7 +13,7 @@ from api.wallet.errors import ApiError, try_later, unauthorized
 from models.deadline import Deadline
 from models.errors import UnsupportedDatabase
 from models.keys import BadKey, NoKey
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from settings import Settings
 
 _NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
@@ -35,7 +35,7 @@ class Signed:
 class Authenticator:
     """Knows every active secret. They are at most `directory_max_age_seconds` old."""
 
-    def __init__(self, settings: Settings, lookup: Lookup) -> None:
+    def __init__(self, settings: Settings, reads: GatewayReads) -> None:
         self._settings = settings
         self._secrets: Secrets = {}
         self._read_at = float("-inf")  # loop time when the reading of `_secrets` began
@@ -43,8 +43,8 @@ class Authenticator:
         self._directory = Directory(settings)
         decrypted = self._directory.decrypted
         self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
-            lambda keys: [(time.monotonic(), decrypted(lookup.secrets()))] * len(keys),
-            lookup.close,
+            lambda keys: [(time.monotonic(), decrypted(reads.secrets()))] * len(keys),
+            reads.close,
             _SPACING_SECONDS,
         )
         self._keeper: asyncio.Task[None] | None = None

@@ -7,7 +7,7 @@ from api.wallet.auth import Authenticator
 from api.wallet.dispatch import Dispatcher
 from api.wallet.load_shedding import LoadShedder
 from api.wallet.questions import Questions
-from api.wallet.services import Services, lookup_of
+from api.wallet.services import Services, gateway_reads_of
 from api.wallet.sessions import Sessions
 from broker.link import Link
 from models.ledger.ledger import Ledger, LedgerConnection
@@ -27,14 +27,14 @@ class Gateway(Services):
             connect_seconds=settings.connect_timeout_seconds,
         )
         ledger = Ledger(self._ledger_connection)
-        replica = lookup_of(settings, settings.database_read_url)
+        replica = gateway_reads_of(settings, settings.database_read_url)
         super().__init__(
             settings,
             load_shedder,
-            Authenticator(settings, lookup_of(settings)),
-            Sessions(settings, lookup_of(settings)),
+            Authenticator(settings, gateway_reads_of(settings)),
+            Sessions(settings, gateway_reads_of(settings)),
             Dispatcher(settings, link, ledger, load_shedder.goes_ahead),
-            Questions(settings, link, lookup_of(settings), replica),
+            Questions(settings, link, gateway_reads_of(settings), replica),
             needed=[link],
         )
         self._tasks: list[asyncio.Task[None]] = []

@@ -10,7 +10,7 @@ from api.wallet.questions import Fields
 from api.wallet.sessions import Sessions
 from models.commands import BetCommand
 from models.deadline import Deadline
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from models.outcome import Outcome
 from settings import Settings
 
@@ -110,9 +110,9 @@ class Services:
         return Deadline.within(settings.answer_within_seconds - settings.ask_primary_within_seconds)
 
 
-def lookup_of(settings: Settings, replica_url: str = "") -> Lookup:
-    """Make a look-up on the primary, or on a replica. Each part needs its own."""
-    return Lookup(
+def gateway_reads_of(settings: Settings, replica_url: str = "") -> GatewayReads:
+    """Make the reads of the primary, or of a replica. Each part needs its own."""
+    return GatewayReads(
         replica_url or settings.database_url,
         may_be_replica=bool(replica_url),
         connect_seconds=settings.connect_timeout_seconds,

@@ -29,7 +29,7 @@ from api.wallet.errors import (
 )
 from api.wallet.load_shedding import LoadShedder
 from api.wallet.questions import Fields
-from api.wallet.services import Services, lookup_of
+from api.wallet.services import Services, gateway_reads_of
 from api.wallet.sessions import Sessions
 from broker.admission import Result
 from broker.keys import nonce_key
@@ -131,8 +131,8 @@ class RivalServices(Services):
         super().__init__(
             settings,
             LoadShedder(settings),
-            Authenticator(settings, lookup_of(settings)),
-            Sessions(settings, lookup_of(settings)),
+            Authenticator(settings, gateway_reads_of(settings)),
+            Sessions(settings, gateway_reads_of(settings)),
             dispatcher=rival,
             questions=rival,
         )

@@ -14,7 +14,7 @@ from api.wallet.auth import Authenticator
 from api.wallet.dispatch import Dispatcher
 from api.wallet.load_shedding import LoadShedder
 from api.wallet.questions import Questions
-from api.wallet.services import Services, lookup_of
+from api.wallet.services import Services, gateway_reads_of
 from api.wallet.sessions import Sessions
 from broker.admission import Admission, Result, Verdict
 from broker.link import Link
@@ -23,8 +23,8 @@ from models.codes import Code
 from models.commands import Place
 from models.errors import LedgerUnavailable
 from models.keys import Purpose
+from models.ledger.gateway_reads import GatewayReads
 from models.ledger.ledger import Ledger
-from models.ledger.lookup import Lookup
 from models.outcome import Outcome
 from models.secret_cipher import Encrypted, SecretRow
 from settings import Settings
@@ -147,13 +147,13 @@ class GatewayParts:
 
 def services_on(settings: Settings, link: Link, behind: Behind) -> Services:
     """Services that admit through `link`. They are never ready: the real link is not started."""
-    unreached, nowhere = Link(settings), lookup_of(settings)
+    unreached, nowhere = Link(settings), gateway_reads_of(settings)
     load_shedder = LoadShedder(settings)
     return Services(
         settings,
         load_shedder,
-        Authenticator(settings, cast("Lookup", behind)),
-        Sessions(settings, cast("Lookup", behind)),
+        Authenticator(settings, cast("GatewayReads", behind)),
+        Sessions(settings, cast("GatewayReads", behind)),
         Dispatcher(settings, link, cast("Ledger", behind), load_shedder.goes_ahead),
         Questions(settings, unreached, nowhere, nowhere),
         needed=[unreached],

@@ -20,7 +20,7 @@ from models.codes import Code
 from models.deadline import Deadline
 from models.errors import UnsupportedDatabase
 from models.keys import Purpose
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from models.outcome import Outcome
 from settings import Settings
 from tests.service.support import keys
@@ -56,7 +56,7 @@ async def test_the_protocols_own_signatures_are_good_and_no_other_is(
 ) -> None:
     # They were signed in 2024.
     patient = Settings(timestamp_tolerance_seconds=10**10, secrets_key=keys.HEX[Purpose.SECRETS])
-    authenticator = Authenticator(patient, cast("Lookup", Behind()))
+    authenticator = Authenticator(patient, cast("GatewayReads", Behind()))
     counterparty = CLIENT.counterparty_id.encode()
     good = Call(counterparty, STAMP.encode(), NONCE.encode(), signature.encode(), body)
     altered = [

@@ -16,8 +16,8 @@ from models.database.engine import engine
 from models.database.preconditions import newest_revision
 from models.database.transactions import transaction
 from models.errors import UnsupportedDatabase
+from models.ledger.gateway_reads import GatewayReads
 from models.ledger.ledger import LedgerConnection
-from models.ledger.lookup import Lookup
 from models.migrate import migrate
 from tests.service.support.databases import fresh_database, name_of
 from tests.service.support.ledger_world import balance_of, job, ledger_on, new_players, running
@@ -220,11 +220,11 @@ def serve(url: str) -> None:
 
 def read(url: str) -> None:
     """Connect as a gateway does to a replica."""
-    lookup = Lookup(url, connect_seconds=2, answer_seconds=8, may_be_replica=True)
+    reads = GatewayReads(url, connect_seconds=2, answer_seconds=8, may_be_replica=True)
     try:
-        lookup.secrets()
+        reads.secrets()
     finally:
-        lookup.close()
+        reads.close()
 
 
 def operate(url: str) -> None:

@@ -19,7 +19,7 @@ from models.commands import Command, PayInOut
 from models.database.engine import engine
 from models.directory.providers import add_provider
 from models.errors import LedgerUnavailable
-from models.ledger.lookup import BetQuestion, Lookup
+from models.ledger.gateway_reads import BetQuestion, GatewayReads
 from models.migrate import migrate
 from models.outcome import Outcome
 from tests.service.failures.standby import PRIMARY, StandbyWorld, ask, both, standby_world
@@ -197,11 +197,11 @@ def recorded(world: StandbyWorld, command: Command) -> list[Outcome | None]:
 
 def state_of(world: StandbyWorld, bet: PayInOut) -> str | None:
     """Ask as a gateway does for somebody who wants to know."""
-    lookup = Lookup(world.urls.database, connect_seconds=2, answer_seconds=8)
+    reads = GatewayReads(world.urls.database, connect_seconds=2, answer_seconds=8)
     try:
-        [answer] = lookup.bets([BetQuestion(bet.provider_id, bet.bet_id)])
+        [answer] = reads.bets([BetQuestion(bet.provider_id, bet.bet_id)])
     finally:
-        lookup.close()
+        reads.close()
     return None if answer.bet is None else answer.bet.state
 
 

@@ -23,7 +23,7 @@ from embedded.binaries import find_postgres
 from models.audit.log import operation
 from models.database.engine import engine
 from models.directory.providers import add_provider
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from models.migrate import migrate
 from ops.cli import app
 from ops.process.healthy import healthy
@@ -197,7 +197,7 @@ def test_the_logins_that_compose_makes_can_do_their_work(
 
         migrate(as_role["migrator"])
 
-        gateway = Lookup(as_role["gateway"], connect_seconds=2, answer_seconds=8)
+        gateway = GatewayReads(as_role["gateway"], connect_seconds=2, answer_seconds=8)
         assert gateway.places(["none"]) == [None]
         gateway.close()
         with operation(as_role["operator"], keys.AUTHOR) as database:
