@@ -88,7 +88,7 @@ class SignedEndpoint(ABC, Generic[Question]):
             refusal = invalid(str(error))
         except ApiError as error:
             refusal = error
-        await self.services.dispatcher.claim(signed, deadline)
+        await self.services.commands.claim_nonce(signed, deadline)
         raise refusal
 
 
@@ -118,7 +118,7 @@ class BetEndpoint(SignedEndpoint[BetCommand]):
         self, signed: Signed, question: BetCommand, deadline: Deadline
     ) -> bytes:
         """Run the command through the queue, whose script claims the nonce with it."""
-        outcome = await self.services.dispatcher.run(signed, question, deadline)
+        outcome = await self.services.commands.run(signed, question, deadline)
         return done(question.answers, outcome)
 
 
@@ -133,7 +133,7 @@ class QuestionEndpoint(SignedEndpoint[Question]):
         self, signed: Signed, question: Question, deadline: Deadline
     ) -> bytes:
         """Claim the nonce, then look up."""
-        await self.services.dispatcher.claim(signed, deadline)
+        await self.services.commands.claim_nonce(signed, deadline)
         return await self.look_up(signed, question, deadline)
 
 

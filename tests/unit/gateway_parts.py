@@ -11,9 +11,9 @@ from fakeredis import FakeRedis
 
 from api.wallet.app import create_app
 from api.wallet.auth import Authenticator
-from api.wallet.dispatch import Dispatcher
 from api.wallet.load_shedding import LoadShedder
 from api.wallet.questions import Questions
+from api.wallet.queued_commands import QueuedCommands
 from api.wallet.services import Services, gateway_reads_of
 from api.wallet.sessions import Sessions
 from broker.admission import Admission, Result, Verdict
@@ -154,7 +154,7 @@ def services_on(settings: Settings, link: Link, behind: Behind) -> Services:
         load_shedder,
         Authenticator(settings, cast("GatewayReads", behind)),
         Sessions(settings, cast("GatewayReads", behind)),
-        Dispatcher(settings, link, cast("Ledger", behind), load_shedder.goes_ahead),
+        QueuedCommands(settings, link, cast("Ledger", behind), load_shedder.goes_ahead),
         Questions(settings, unreached, nowhere, nowhere),
         needed=[unreached],
     )

@@ -42,7 +42,7 @@ def _nobody(provider: bytes, now: float) -> bool:  # noqa: ARG001
     return False
 
 
-class Dispatcher:
+class QueuedCommands:
     """Runs commands through the queue, and claims nonces."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Dispatcher:
         self._link = link
         self._recorded: Coalesced[Command, Outcome | None] = Coalesced(ledger.recorded)
 
-    async def claim(self, signed: Signed, deadline: Deadline) -> None:
+    async def claim_nonce(self, signed: Signed, deadline: Deadline) -> None:
         """Claim the nonce of a request that queues nothing, so that nobody can use it again.
 
         Raises ApiError when the nonce was used before, or cannot be claimed by the deadline.

@@ -24,7 +24,7 @@ class SecretsLocked(BetcoreError):  # noqa: N818
     """None of the providers' secrets can be decrypted here."""
 
 
-class Directory:
+class ProviderSecrets:
     """Decrypts the secrets of the database, each row once for as long as it stays the same.
 
     A row that cannot be decrypted was not put there by an operator, or was moved from elsewhere. It
