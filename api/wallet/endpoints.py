@@ -16,7 +16,7 @@ from api.wallet.auth import Signed
 from api.wallet.bodies import read_object
 from api.wallet.calls import Call, read_call
 from api.wallet.errors import ApiError, invalid
-from api.wallet.load_shedding import STRANGERS
+from api.wallet.intake import STRANGERS
 from api.wallet.services import Services
 from models.commands import BetCommand, Place, read_text
 from models.deadline import Deadline

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from api.wallet.load_shedding import STRANGERS, Intake
+from api.wallet.intake import STRANGERS, Intake
 from tests.unit.gateway_parts import PLACE, gateway_parts
 from tests.unit.test_load_shedding import BODY, GREAT, OURS, SMALL
 

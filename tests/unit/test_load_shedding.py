@@ -24,7 +24,7 @@ def known(provider: bytes) -> Peer:
 
 def turned_away(shedder: LoadShedder, now: float, provider: bytes = b"", of: int = 300) -> int:
     headers = [(b"host", b"h"), (b"x-counterparty-id", provider)]
-    return sum(shedder.turns_away(headers, known(provider), now) for _ in range(of))
+    return sum(shedder.decide_to_shed(headers, known(provider), now) for _ in range(of))
 
 
 def bets(shedder: LoadShedder, provider: bytes, number: int) -> None:
@@ -161,7 +161,7 @@ async def test_the_share_grows_with_the_wait_of_the_first_of_ones_own_in_the_int
         assert abs(turned_away(shedder, came + waited, GREAT) - expected) <= 15
     assert turned_away(shedder, came + 0.6, SMALL) == 0
     # Whoever names a provider on a connection on which it has not signed waits with strangers.
-    assert not shedder.turns_away([(b"x-counterparty-id", GREAT)], Peer(), came + 0.6)
+    assert not shedder.decide_to_shed([(b"x-counterparty-id", GREAT)], Peer(), came + 0.6)
 
     await asyncio.gather(*entering)
     assert turned_away(shedder, came + 0.375, GREAT) == 0
