@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from server.acceptor import MOST_PER_TURN
-from server.errors import ServerError
+from server.errors import TooFewFiles
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.connections")
@@ -79,7 +79,3 @@ def bounds_of(settings: Settings) -> Bounds:
         ),
         body_bytes_max=settings.body_bytes_max,
     )
-
-
-class TooFewFiles(ServerError):  # noqa: N818 - named for what is missing
-    """The system allows this process too few open files to serve."""

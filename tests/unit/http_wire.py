@@ -16,8 +16,8 @@ from broker.admission import Admission, Verdict
 from broker.link import Link
 from models.keys import Purpose
 from server.bounds import Bounds
-from server.connection_life import Crowd
-from server.connections import BoundedProtocol
+from server.http_connection import HttpConnection
+from server.open_connections import OpenConnections
 from server.uvicorn_server import http_config
 from settings import Settings
 from tests.service.support import keys
@@ -99,7 +99,7 @@ class Connections:
     ) -> None:
         self._app = app
         self._bounds = bounds or Bounds()
-        self._crowd = Crowd()
+        self._open_connections = OpenConnections()
         self._front = WalletFront(load_shedder or LoadShedder(Settings()), 1)
         self.seen: list[Seen] = []
         self.state = ServerState()
@@ -125,11 +125,11 @@ class Connections:
             return Outcome(answers(bytes(transport.written), with_body=with_body), transport.ended)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[tuple[BoundedProtocol, FakeTransport]]:
+    async def open(self) -> AsyncIterator[tuple[HttpConnection, FakeTransport]]:
         """One connection."""
         transport = FakeTransport()
-        protocol = BoundedProtocol(
-            self.config, self.state, {}, self._bounds, self._crowd, self._front
+        protocol = HttpConnection(
+            self.config, self.state, {}, self._bounds, self._open_connections, self._front
         )
         protocol.connection_made(cast("asyncio.Transport", transport))
         try:

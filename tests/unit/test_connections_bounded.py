@@ -11,7 +11,7 @@ import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 
 from server.bounds import Bounds
-from server.connections import PIPELINED_MAX
+from server.http_connection import PIPELINED_MAX
 from server.peer import peer_of
 from tests.unit.http_table import HOST, bet, get, in_chunks
 from tests.unit.http_wire import Connections, FakeTransport, answers, connections, cuts

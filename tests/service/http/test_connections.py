@@ -15,7 +15,7 @@ from starlette.routing import Route
 from api.wallet.front import WalletFront
 from api.wallet.load_shedding import LoadShedder
 from server.bounds import Bounds
-from server.connections import BoundedProtocol
+from server.http_connection import HttpConnection
 from server.uvicorn_server import Server, http_config
 from settings import Settings
 from tests.service.support.processes import until
@@ -46,7 +46,7 @@ class Served:
         load_shedder.note(1_000, float("inf"))  # every bet is turned away
 
         class Watched(Server):
-            def make_protocol(self) -> BoundedProtocol:
+            def make_protocol(self) -> HttpConnection:
                 protocol = super().make_protocol()
                 pause_writing = protocol.pause_writing
 
