@@ -36,7 +36,7 @@ class Call:
 
     @property
     def stamp_ms(self) -> int:
-        """When the request says it was made, in Unix milliseconds."""
+        """The time at which the request says it was made, in Unix milliseconds."""
         return int(self.timestamp)
 
     @property

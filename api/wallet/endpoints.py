@@ -29,7 +29,7 @@ Question = TypeVar("Question")
 class SignedEndpoint(ABC, Generic[Question]):
     """An ASGI app that authenticates a call, reads it, claims its nonce and answers it.
 
-    Not a function of Starlette's: building its Request and Response would cost a fifth of the
+    It does not use Starlette's Request and Response. Building them would cost a fifth of the
     gateway's time (docs/adr/0005).
     """
 

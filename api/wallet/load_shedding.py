@@ -27,7 +27,7 @@ _ALONE: Final = (0.25, 1.0)
 _AMONG_OTHERS: Final = (0.05, 0.25)
 #: The same as fractions of the longest time for which this process may keep a request waiting.
 _LATE: Final = (0.5, 1.0)
-#: From this share of refused bets on, a session's limit of bets in flight is divided by the second
+#: Once this share of bets is refused, a session's limit of bets in flight is divided by the second
 #: number.
 _CROWDED_SHARE, _CROWDED_PART = 0.1, 8
 
@@ -58,7 +58,7 @@ class LoadShedder:
         self._owed = 0.0  # refusals still due, as a fraction of one
         self._in_flight = 0
         self._of_provider: dict[bytes, int] = {}
-        # By provider too: the path is not signed, and may name another provider's session.
+        # The key names the provider too: the path is not signed, and may name another's session.
         self._of_session: dict[tuple[bytes, str], int] = {}
 
     @contextmanager

@@ -25,7 +25,7 @@ class Sessions:
         self._found: Coalesced[str, Place | None] = Coalesced(reads.places, reads.close)
 
     async def place(self, session_id: str, provider_id: int, deadline: Deadline) -> Place:
-        """Where this provider's session acts.
+        """Return where this provider's session acts.
 
         Raises ApiError: 3 for an unknown session or another provider's, 99 if the look-up fails.
         """
