@@ -51,9 +51,7 @@ class Questions:
         in_flight = await flights(self._link, key, deadline)
         if in_flight is None:
             raise try_later("The queue cannot be asked at the moment.")
-        if any(
-            deadline + self._grace_ms > in_flight.now_ms for deadline in in_flight.jobs.values()
-        ):
+        if any(ends_ms + self._grace_ms > in_flight.now_ms for ends_ms in in_flight.jobs.values()):
             return _fields(bet_id, "in_flight", None)
         doubtful = tuple(sorted({account_of(job_id) for job_id in in_flight.jobs}))
         try:
