@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
@@ -19,7 +20,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 _LOG = logging.getLogger("betcore.settings")
 _PREFIX = "BETCORE_"
-_ELSEWHERE = frozenset(["BETCORE_DATA_DIR"])  # the command line reads it: `--data-dir`
 # Kubernetes sets these in every container for each Service, such as one named `betcore-gateway`.
 # Docker's old links do the same.
 _OF_A_SERVICE = re.compile(
@@ -143,7 +143,8 @@ class Settings(BaseSettings):
     secrets_key: str = Field("", repr=False)  # of gateways and operators' commands
     secrets_keys_old: str = Field("", repr=False)
 
-    # Operators' commands.
+    # The command line.
+    data_dir: Path = Path(".betcore")  # of the embedded servers; the option is `--data-dir`
     actor: str = ""  # who runs them, as the audit log names it; empty: user and host
 
     # RQ dashboard.
@@ -182,7 +183,7 @@ def known(environment: Mapping[str, str]) -> dict[str, str]:
 
 def variables() -> set[str]:
     """The name of every environment variable that is read."""
-    return {_variable(field) for field in Settings.model_fields} | _ELSEWHERE
+    return {_variable(field) for field in Settings.model_fields}
 
 
 def _variable(field: str) -> str:

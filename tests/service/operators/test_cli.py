@@ -55,6 +55,9 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
     [
         (["migrate"], {}, "No servers: set DATABASE_URL and REDIS_URL, or start `betcore up`"),
         (["worker", "--data-dir", "here"], {}, "on here (another folder: --data-dir)"),
+        (["worker"], {"BETCORE_DATA_DIR": "here"}, "on here (another folder: --data-dir)"),
+        (["worker", "--data-dir", "here"], {"BETCORE_DATA_DIR": "there"}, "on here (another"),
+        (["worker"], {"BETCORE_DATA_DIR": ""}, "on .betcore (another folder: --data-dir)"),
         (["migrate"], NOWHERE, 'connection to server at "127.0.0.1", port 1 failed'),
         (["up", "--data-dir", "here"], NOWHERE, 'connection to server at "127.0.0.1", port 1 fail'),
         (["worker"], NOWHERE, "The journal key is missing: set BETCORE_JOURNAL_KEY"),
