@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from api.wallet.errors import OVERLOADED, try_later
 from api.wallet.intake import STRANGERS, Intake
-from api.wallet.shares import Shares
+from api.wallet.recent_use import RecentUse
 from server.peer import Peer
 from settings import Settings
 
@@ -50,7 +50,7 @@ class LoadShedder:
         # The requests to refuse would wait for its end.
         self.intake = Intake(settings.admissions_per_script_max)
         self._settings = settings
-        self._shares = Shares()
+        self._recent_use = RecentUse()
         self._lag = 0.0  # seconds
         self._lag_borne = _LATE[0] * settings.loop_lag_max_seconds
         self._queued = 0.0  # the wait of the queue's first job, as a fraction of the longest wait
@@ -85,7 +85,7 @@ class LoadShedder:
         self._in_flight += 1
         self._of_provider[provider] = self._of_provider.get(provider, 0) + 1
         if session_id:
-            self._shares.note(provider)
+            self._recent_use.note(provider)
             key = (provider, session_id)
             self._of_session[key] = self._of_session.get(key, 0) + 1
 
@@ -131,7 +131,7 @@ class LoadShedder:
         time.
         """
         waits = now < self._until and self._queued > 0
-        return waits and not self._shares.is_great(provider)
+        return waits and not self._recent_use.is_great(provider)
 
     def decide_to_shed(
         self, headers: Iterable[tuple[bytes, bytes]], peer: Peer, now: float
@@ -163,9 +163,9 @@ class LoadShedder:
         """Return the share of a provider's bets to refuse: 0 or less is none, 1 or more is all."""
         queued = self._queued if now < self._until else 0.0
         late = self.intake.waited(lane, now)
-        if self._shares.is_alone(provider):
+        if self._recent_use.is_alone(provider):
             share = _between(_ALONE, queued)
-        elif provider and not self._shares.is_great(provider):
+        elif provider and not self._recent_use.is_great(provider):
             # Bets of others are refused first. If they are not the cause, Redis refuses in the end.
             return self._late_share(late)
         else:
@@ -181,7 +181,7 @@ class LoadShedder:
 
     def pass_time(self, seconds: float) -> None:
         """Let the providers' recorded use fade by `seconds`."""
-        self._shares.fade(seconds)
+        self._recent_use.fade(seconds)
 
     async def watch(self) -> None:
         """Measure how late the event loop is, until cancelled."""

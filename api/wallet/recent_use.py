@@ -13,7 +13,7 @@ _FORGOTTEN: Final = 0.02
 _GREAT_PART: Final = 0.8
 
 
-class Shares:
+class RecentUse:
     """Recent bets by the provider that signed them. Unsigned ones do not count."""
 
     def __init__(self) -> None:
