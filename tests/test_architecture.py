@@ -75,6 +75,9 @@ TRANSACTION_SQL = re.compile(
 )
 TRANSACTION_QUERIES = {"BEGIN", "SNAPSHOT", "COMMIT", "ROLLBACK"}
 
+MAP_ROW = re.compile(r"^\| (`[^|]+`) \| [^|]+ \|$", re.MULTILINE)
+WAY_FILES_MAX = 30
+WAY_RETURNS_MAX = 5
 MODULE_LINES_MAX = 350
 FUNCTION_LINES_MAX = 50
 LINE_CHARACTERS_MAX = 100
@@ -176,7 +179,7 @@ def test_money_is_never_a_binary_float() -> None:
 
 def test_the_map_of_the_architecture_names_every_file_of_a_bets_way_and_no_other() -> None:
     page = (ROOT / "docs/ARCHITECTURE.md").read_text()
-    rows = re.findall(r"^\| (`[^|]+`) \| [^|]+ \|$", page, re.MULTILINE)
+    rows = MAP_ROW.findall(page)
     named = {name for row in rows for name in re.findall(r"`([a-z_/]+\.(?:py|lua))`", row)}
     folders = ("server", "api/wallet", "broker", "workers", "models/ledger")
     there = {
@@ -188,6 +191,18 @@ def test_the_map_of_the_architecture_names_every_file_of_a_bets_way_and_no_other
 
     assert sorted(there - named) == []
     assert sorted(name for name in named if not (ROOT / name).is_file()) == []
+
+
+def test_the_way_of_a_bet_has_few_files_and_comes_back_to_few() -> None:
+    page = (ROOT / "docs/ARCHITECTURE.md").read_text()
+    way, rest = page.split("### From socket to command", 1)[1].split("The way comes back to ", 1)
+    steps = MAP_ROW.findall(way)
+    returns = MAP_ROW.findall(rest.split("### What these rely on", 1)[0])
+
+    assert len(steps) == len(set(steps)) <= WAY_FILES_MAX
+    assert f"A bet's steps are in {len(steps)} files" in page
+    assert set(returns) <= set(steps)
+    assert len(returns) <= WAY_RETURNS_MAX
 
 
 def test_no_module_is_too_long() -> None:
