@@ -10,7 +10,7 @@ import typer
 
 from models.errors import BetcoreError
 from models.private_files import read_private
-from ops.process.service import service
+from ops.process.until_stopped import until_stopped
 from ops.terminal.options import AsJson, DataDir, configuration, emit, find_settings
 from server.stopping import take_signals
 
@@ -98,7 +98,7 @@ def gateway(
     from ops.urls import readable
     from server.uvicorn_server import listen
 
-    with service(name):
+    with until_stopped(name):
         # Without the key it is not ready, and `/readyz` reports that.
         found = with_keys(readable(find_settings(data_dir, "gateway")), Purpose.SECRETS)
         with (
@@ -123,7 +123,7 @@ def worker(name: Name = None, data_dir: DataDir = None) -> None:
     from ops.urls import readable
     from settings import settings
 
-    with service(name or "worker"):
+    with until_stopped(name or "worker"):
         found = require_keys(
             readable(find_settings(data_dir, "worker")), Purpose.JOURNAL, Purpose.OPERATOR
         )
@@ -152,7 +152,7 @@ def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = None) ->
     from ops.process.probe import in_url
     from ops.urls import readable
 
-    with service("dashboard"):
+    with until_stopped("dashboard"):
         configured = configuration(data_dir)
         found = readable(configured if configured.redis_url else find_settings(data_dir))
         chosen = found.model_copy(
@@ -183,7 +183,7 @@ def healthy(
     ready, and a dashboard if it answers, both at the address in the settings. A worker works if it
     is registered with RQ. Use this for the health checks of containers.
     """
-    from ops.process.healthy import illness
+    from ops.process.health_check import why_unhealthy
 
     configured = configuration(data_dir)
     needs_redis = role == "worker" and not configured.redis_url
@@ -193,7 +193,7 @@ def healthy(
         listening[f"{role}_host"] = host
     if port is not None:
         listening[f"{role}_port"] = port
-    if line := illness(role, found.model_copy(update=listening)):
+    if line := why_unhealthy(role, found.model_copy(update=listening)):
         raise BetcoreError(f"{role}: {line}")
 
 

@@ -123,7 +123,7 @@ def test_a_service_ends_cleanly_when_asked_to(
 EARLY = """
 import os, signal, uvicorn
 from api.wallet.app import app_of_environment
-from ops.process.service import service
+from ops.process.until_stopped import until_stopped
 from server.bounds import Bounds
 from server.uvicorn_server import listen, serve_http
 
@@ -135,7 +135,7 @@ def interrupted(self):  # asked for before uvicorn has put up its handlers
 
 uvicorn.Config.get_loop_factory = interrupted
 
-with service("early"), listen("127.0.0.1", 0) as listener:
+with until_stopped("early"), listen("127.0.0.1", 0) as listener:
     serve_http(app_of_environment(), listener, Bounds())
 os.kill(os.getpid(), signal.SIGINT)  # one more, as of a terminal that signals a whole group
 """
