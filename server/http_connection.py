@@ -51,7 +51,7 @@ class HttpConnection(BoundedConnection):
         self.parser = None  # type: ignore[assignment]  # the reader is ours
         self._front = front
         self._reader = RequestReader()
-        self._head: Head | None = None  # of the request whose body arrives
+        self._head: Head | None = None  # the head of the request whose body arrives
         self._body = b""
         self._handed_over = False  # whether the app already has that request
         self._was_refused = False

@@ -52,7 +52,7 @@ class RequestReader:
         self._head_bytes = 0  # bytes of that part
         self._empty_lines = 0  # empty lines before that head
         self._left = 0  # bytes left of a body with an announced length
-        self._chunks: _Chunks | None = None  # of a chunked body
+        self._chunks: _Chunks | None = None  # set while a chunked body arrives
 
     def feed(self, data: bytes) -> None:
         """Add bytes that have arrived."""

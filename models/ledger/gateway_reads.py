@@ -93,7 +93,7 @@ class RecordedBet:
     win_id: str | None
     refund_id: str | None
     refused_with: int | None
-    reason: str | None  # of a 5; None also for a bet older than reasons
+    reason: str | None  # if the code is 5; a bet older than reasons has None
     created_at: str  # RFC 3339 in UTC
     updated_at: str
 

@@ -32,7 +32,7 @@ class Decision:
     moves: tuple[tuple[Kind, Decimal], ...] = ()
     records: BetState | None = None  # the state of the bet after this; None: unchanged
     lasts: bool = True  # whether a refusal is final, whatever balances become
-    reason: Reason | None = None  # of a refusal with 3 or 5
+    reason: Reason | None = None  # if the code is 3 or 5
 
     @property
     def is_repeatable(self) -> bool:
