@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Guard:
-    """What it promises; the faults against which it does; the rules of which one must speak."""
+    """A promise, the faults against which it protects, and the rules of which one must detect it."""
 
     promise: str
     faults: Sequence[Fault]
