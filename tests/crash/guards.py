@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Guard:
-    """A promise, the faults against which it protects, and the rules of which one must detect it."""
+    """A promise, the faults that test it, and the rules of which one must detect its breach."""
 
     promise: str
     faults: Sequence[Fault]

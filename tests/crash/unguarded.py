@@ -109,7 +109,7 @@ def _transaction_limit() -> None:
 
 
 def _unanswered() -> None:
-    """An empty Redis is believed when it refuses a request that was sent before it lost its data."""
+    """An empty Redis is believed when it refuses a request of before it lost its data."""
     _set(Admission, "refuse", Admission.resolve)
 
 
