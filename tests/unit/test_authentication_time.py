@@ -1,4 +1,4 @@
-"""Authentication keeps to the time it is given, however often it has to look up."""
+"""Authentication keeps its time limit, however many look-ups it needs."""
 
 import asyncio
 import time
@@ -17,10 +17,10 @@ from tests.service.support import keys
 
 
 class SlowReads(GatewayReads):
-    """Nobody is known here, and to say so takes a tenth of a second."""
+    """Reads that know no provider, and take a tenth of a second to say so."""
 
     def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
-        """None, late."""
+        """Return no secrets, late."""
         done = asyncio.Event()
         asyncio.run(_after(done))
         return []

@@ -1,4 +1,4 @@
-"""The table of rules: document, code and test are one; then every cell under every condition."""
+"""The table of rules: document, code and test agree, and each cell holds in every situation."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -125,7 +125,7 @@ def test_a_session_that_is_unknown_or_another_providers_is_3_for_every_call(
 def test_of_several_causes_the_first_in_the_order_of_the_protocol_is_given(
     call: type[BetCommand], first: str | None, code: int, reason: str | None
 ) -> None:
-    """What comes after the first is so as well, and what comes before is not."""
+    """All later causes apply too, and no earlier cause does."""
     order = ["closed", "expired", "blocked", "suspended", "within_limits", "enough_money"]
     begin = len(order) if first is None else order.index(first)
     against = {name: name in order[:4] for name in order[begin:]}
@@ -207,7 +207,7 @@ def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetComma
 
 
 def _recorded(row: TableRow, call: type[BetCommand], stake: Decimal = STAKE) -> Bet | None:
-    """A bet in a row; a rejected one was rejected to this call, where that can be."""
+    """A bet in a row of the table. A rejected one was rejected by this call, where that can be."""
     if row is TableRow.NOT_RECORDED:
         return None
     by = {

@@ -1,4 +1,4 @@
-"""Which connection makes room, what is answered before one ends, and for how long one may rest."""
+"""Limits of connections: which one makes room, what it gets before, how long it may be idle."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ SMALL = Bounds(
 
 
 class Held:
-    """An app that answers when it may; at /signed it knows who asks."""
+    """An app that answers when the test lets it. At /signed it knows who asks."""
 
     def __init__(self) -> None:
         self.may_answer = asyncio.Event()

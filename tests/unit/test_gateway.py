@@ -1,4 +1,4 @@
-"""The gateway by itself: what it says when something behind it is away, lost or unexpected."""
+"""The gateway alone: its answers when a server behind it is away, lost or unexpected."""
 
 import asyncio
 import time
@@ -227,7 +227,7 @@ JOB = NewJob(42, "", "[]")
 
 
 def admission(nonce: str, **changed: Any) -> Admission:
-    """One that claims its nonce and queues nothing, unless it is changed."""
+    """A request that claims its nonce and queues nothing, unless it is changed."""
     now_ms = int(time.time() * 1000)
     claim = NonceClaim(nonce_key(7, nonce), expires_ms=now_ms + 60_000, stamp_ms=now_ms)
     job = changed.pop("job", None)
@@ -271,7 +271,7 @@ async def test_one_refused_request_of_a_tick_leaves_the_others_alone() -> None:
 
 
 async def not_ready(gateway: GatewayParts, about: str) -> str:
-    """The message of a 503 of /readyz, once it is about this; the hosts of servers stay unsaid."""
+    """The message of a 503 of /readyz, when it is about this. It must not name hosts of servers."""
     async with asyncio.timeout(20):
         while True:
             answer = await gateway.ready()

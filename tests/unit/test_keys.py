@@ -1,4 +1,4 @@
-"""Keys: one for each purpose, read from a variable or a private file, never told."""
+"""Keys: each has one purpose, comes from a variable or a private file, and is never shown."""
 
 import base64
 import os

@@ -1,4 +1,4 @@
-"""What a gateway turns away without asking: a share, a crowd, and more of one session than fit."""
+"""Which bets a gateway sheds: a share under load, a crowd's excess, too many of one session."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ OURS = CLIENT.counterparty_id.encode()
 
 
 def known(provider: bytes) -> Peer:
-    """The other end of a connection on which that provider has signed."""
+    """The other end of a connection that carried a valid signature of this provider."""
     peer = Peer()
     peer.note(provider)
     return peer
@@ -35,7 +35,7 @@ def bets(shedder: LoadShedder, provider: bytes, number: int) -> None:
 
 
 def with_two_providers() -> LoadShedder:
-    """One provider has made 100 bets a moment ago, another has made one."""
+    """One provider has just made 100 bets, and another has made one."""
     shedder = LoadShedder(SETTINGS)
     bets(shedder, GREAT, 100)
     bets(shedder, SMALL, 1)
@@ -180,7 +180,7 @@ def test_a_session_has_enough_when_so_many_of_its_bets_are_under_way_and_no_othe
 
 
 def test_bets_that_another_provider_sends_under_a_session_keep_none_of_its_own_out() -> None:
-    """A path may name any session: whose it is, is known only later."""
+    """A path may name any session. Only the look-up tells whose session it is."""
     shedder = LoadShedder(SETTINGS)
     for _ in range(4):
         shedder.count_in(SMALL, "a")

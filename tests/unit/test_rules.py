@@ -1,4 +1,4 @@
-"""Every money rule, as PROTOCOL.md's table has it: the column pay-in-out, and deposits."""
+"""Every money rule of PROTOCOL.md's table: the column pay-in-out, and deposits."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What the environment may say: a setting, what Kubernetes puts there, or a mistake to be told."""
+"""What the environment may have: a setting, a variable of Kubernetes, or a reported mistake."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ def of_kubernetes(service: str) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whoever runs the tests may have settings of their own."""
+    """Remove the settings of the person who runs the tests."""
     for name in [*os.environ]:
         if name in variables() or name.startswith("BETCORE_"):
             monkeypatch.delenv(name)
@@ -46,7 +46,7 @@ def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
 
 
 def wrong(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
-    """What a process says of settings that it cannot read, line by line."""
+    """The lines with which a process refuses settings that it cannot read."""
     with pytest.raises(BadSettings) as raised:
         read(monkeypatch, **environment)
     return str(raised.value).splitlines()

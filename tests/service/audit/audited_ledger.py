@@ -1,4 +1,4 @@
-"""A ledger that operators and a worker made: the journal and the audit log vouch for all of it."""
+"""A ledger made by operators and a worker. Journal and audit log vouch for all of it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

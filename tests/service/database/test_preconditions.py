@@ -1,4 +1,4 @@
-"""What PostgreSQL has to be like: refused in one line that names cause and cure, or worked with."""
+"""Conditions of PostgreSQL: a server is used, or refused in one line with cause and cure."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -275,13 +275,13 @@ def readiness(gateway: GatewayProcess) -> str:
 
 
 def invents_a_process(message: bytes, from_client: bool) -> bytes:
-    """What PgBouncer does: it tells clients of a process that is its own invention."""
+    """Like PgBouncer, tell clients of a process that does not exist."""
     before, key, after = message.partition(_KEY)
     return message if from_client or not key else before + key + b"\x7f\xff\xff\x01" + after[4:]
 
 
 def knows_no_options(message: bytes, from_client: bool) -> bytes:
-    """What PgBouncer says to a startup packet with options, unless it is told to ignore them."""
+    """Like PgBouncer, refuse a startup packet with options."""
     if from_client or message[:1] != b"R":
         return message
     fields = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
@@ -289,7 +289,7 @@ def knows_no_options(message: bytes, from_client: bool) -> bytes:
 
 
 def seems_of_version_16(message: bytes, from_client: bool) -> bytes:
-    """PostgreSQL as it greets, but for its version."""
+    """Greet as PostgreSQL does, but with version 16."""
     return (
         message
         if from_client

@@ -1,4 +1,4 @@
-"""Migrations make the roles and give them everything that is there, whoever migrates."""
+"""Migrations make the roles and give them their rights, whoever migrates."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit

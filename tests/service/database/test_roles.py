@@ -1,4 +1,4 @@
-"""Each role can do in the database what models/database/roles.py says: tried on everything."""
+"""Each role can do exactly what models/database/roles.py says. Everything is tried."""
 
 import uuid
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Nobody gets into an embedded PostgreSQL without its password, whatever account asks."""
+"""An embedded PostgreSQL lets nobody in without its password, whatever account asks."""
 
 import os
 import shutil

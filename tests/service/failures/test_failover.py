@@ -1,4 +1,4 @@
-"""PostgreSQL with a synchronous standby: what was said to be done outlives the primary."""
+"""PostgreSQL with a synchronous standby: every answered bet outlives the primary."""
 
 import uuid
 from collections.abc import Iterator
@@ -212,7 +212,7 @@ def sealed(world: StandbyWorld, _: object = None) -> Seal:
 
 
 def check(world: StandbyWorld, bets: list[Bet], seal: Seal | None = None) -> None:
-    """All that must hold in the end; `bets` are all of the players'."""
+    """Check all that must hold at the end. `bets` are all bets of the players."""
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)
     assert verify(world.urls.database, asked=Asked(JOURNAL, OPERATOR, seal)).ok

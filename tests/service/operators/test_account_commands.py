@@ -1,4 +1,4 @@
-"""`betcore account statement`: what has happened to a player's money, to the last transfer."""
+"""`betcore account statement`: every transfer of a player's money, to the last one."""
 
 import json
 import uuid

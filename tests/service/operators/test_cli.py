@@ -1,4 +1,4 @@
-"""What every `betcore` command promises: help, one line on failure, a clean end on SIGTERM."""
+"""Promises of every `betcore` command: help, one line on failure, a clean end on SIGTERM."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""docker-compose.yml, Dockerfile and Procfile, checked without Docker: they name what exists."""
+"""docker-compose.yml, Dockerfile and Procfile name only what exists; checked without Docker."""
 
 import re
 import secrets
