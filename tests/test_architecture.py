@@ -200,7 +200,7 @@ def test_the_way_of_a_bet_has_few_files_and_comes_back_to_few() -> None:
     returns = MAP_ROW.findall(rest.split("### What these rely on", 1)[0])
 
     assert len(steps) == len(set(steps)) <= WAY_FILES_MAX
-    assert f"A bet's steps are in {len(steps)} files" in page
+    assert f"A bet passes through {len(steps)} files" in page
     assert set(returns) <= set(steps)
     assert len(returns) <= WAY_RETURNS_MAX
 
