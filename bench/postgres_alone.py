@@ -27,7 +27,7 @@ from embedded.binaries import find_postgres
 from embedded.server import server_environment
 from models.audit.journal import Strand
 from models.commands import PayInOut
-from models.database.transactions import Statement
+from models.database.query import Statement
 from models.errors import BetcoreError
 from models.ledger.ledger import Ledger, LedgerConnection
 from models.ledger.state import State

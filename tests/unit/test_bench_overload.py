@@ -1,4 +1,4 @@
-"""What becomes of an overload's requests: counted from when they were due, second by second."""
+"""Requests of an overload are counted from when they were due, second by second."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ FAST, SLOW = 0.01, 1.5
 
 
 def sent(*halves: tuple[int, float]) -> Sent:
-    """Ten requests in each half second, all with this code, answered after so many seconds."""
+    """Ten requests per half second, all with this code, answered after so many seconds."""
     found = Sent([half / 2 + n / 20 for half in range(len(halves)) for n in range(10)])
     for number in range(len(found.due)):
         found.kinds[number], found.took[number] = halves[number // 10]
