@@ -137,5 +137,6 @@ for field in pairs(changed) do
   values[#values + 1] = field
   values[#values + 1] = ids[in_flight[field]] or in_flight[field]
 end
-call('HSET', IN_FLIGHT, unpack(values))
+-- Nothing has changed if all of them wait, behind others, and none is about a bet.
+if #values > 0 then call('HSET', IN_FLIGHT, unpack(values)) end
 return {letters, crowded}

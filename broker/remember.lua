@@ -13,5 +13,6 @@ if run_id ~= RUN_ID or (evicted or '0') ~= EVICTED or not since then
   call('HSET', MEMORY, 'run_id', RUN_ID, 'evicted', EVICTED, 'since', NOW_MS)
 end
 note_time(latest)
+redis.pcall('SADD', RQ .. ':queues', QUEUED)  -- so RQ lists the queue; a full server refuses it
 if not born then call('HSET', MEMORY, 'born', NOW_MS) end
 return tonumber(born) or NOW_MS

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from typing import Any
 
-from broker.admission import NO_SIGNATURE, Admission, NewJob, NonceClaim
-from broker.batches import FinishedJob
-from broker.codec import decode_job, encode_job
+from broker.admission import NO_SIGNATURE, Admission, NewCommand, NonceClaim
+from broker.batches import FinishedCommand
+from broker.codec import Work, encode_command
+from broker.keys import command_id
 from broker.link import Link
 from models.commands import Deposit
 from models.deadline import Deadline
@@ -47,7 +48,8 @@ def admission(link: Link, account: int | None = 7, **fields: Any) -> Admission:
     `apply_within`, `answer_within`: seconds; other fields are those of Admission and NonceClaim.
     """
     now_ms = int(time.time() * 1000)
-    job = fields.pop("job", None if account is None else new_job(link, account))
+    token = secrets.token_hex(16)
+    command = None if account is None else _deposit(link, account, token)
     within = (fields.pop("apply_within", 30), fields.pop("answer_within", 30))
     claim = NonceClaim(
         fields.pop("nonce_key", f"betcore:nonce:1:{secrets.token_hex(16)}"),
@@ -56,41 +58,44 @@ def admission(link: Link, account: int | None = 7, **fields: Any) -> Admission:
         signature=fields.pop("signature", NO_SIGNATURE),
     )
     apply_by, answer_by = map(Deadline.within, within)
-    return Admission(claim, apply_by=apply_by, answer_by=answer_by, job=job, **fields)
+    return Admission(
+        claim, apply_by=apply_by, answer_by=answer_by, command=command, token=token, **fields
+    )
 
 
-def new_job(link: Link, account: int) -> NewJob:
-    """A deposit."""
-    return NewJob(account, "", job_data(link, account))
-
-
-def job_data(link: Link, account: int) -> str:
-    """A job whose reply goes to that link."""
-    return encode_job(Deposit(account, secrets.token_hex(8), Decimal(1)), link.stream)
+def _deposit(link: Link, account: int, token: str) -> NewCommand:
+    """A deposit whose result goes to that link."""
+    deposit = Deposit(account, secrets.token_hex(8), Decimal(1))
+    return NewCommand(account, "deposit", "", encode_command(deposit, token, link.stream))
 
 
 def answer_all(world: QueueWorld, *, failing: bool = False) -> list[str]:
-    """Take and finish whatever is queued, as a worker; each result names its job. The ids."""
+    """Take and finish whatever is under way, as a worker. Returns the ids of the commands.
+
+    Each result names its command.
+    """
     worker = world.worker("answering", batch_jobs_max=1000)
-    batch = take(worker)
-    ends = [
-        FinishedJob(job.id, decode_job(job.data).reply_to, None if failing else result_of(job.id))
-        for job in batch.jobs
-    ]
-    if ends:
-        assert worker.finish(batch, ends, time.time())
-    return [job.id for job in batch.jobs]
+    answered: list[str] = []
+    while (batch := take(worker)).jobs:
+        ends = []
+        for command in batch.commands:
+            assert isinstance(command.work, Work)
+            result = None if failing else result_of(command.id)
+            ends.append(FinishedCommand(command.id, command.work.reply_to, result))
+        assert worker.finish(batch, ends, time.time()) is not None
+        answered += [command.id for command in batch.commands]
+    return answered
 
 
-def result_of(job_id: str) -> dict[str, object]:
-    """What `answer_all` answers to a job."""
-    return {"code": 1, "balance": "9", "ids": [job_id]}
+def result_of(command_id: str) -> dict[str, object]:
+    """What `answer_all` answers to a command."""
+    return {"code": 1, "balance": "9", "ids": [command_id]}
 
 
-def job_id(admitted: Admission) -> str:
-    """The id of the job that a request becomes."""
-    assert admitted.job is not None
-    return f"{admitted.job.account_id}-{admitted.token}"
+def id_of(admitted: Admission) -> str:
+    """The id of the command that a request becomes."""
+    assert admitted.command is not None
+    return command_id(admitted.command.account_id, admitted.token)
 
 
 async def eventually(holds: Callable[[], bool], seconds: float = SOON) -> float:

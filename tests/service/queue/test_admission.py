@@ -9,45 +9,56 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from tests.service.support.queue_world import QueueWorld, Request, finish, ids, take
 
 
-def test_an_admitted_request_is_one_queued_job_in_its_players_lane(
+def test_an_admitted_request_is_one_queued_job_that_holds_its_player(
     queue_world: QueueWorld,
 ) -> None:
     request = Request(account=7)
 
     assert queue_world.admit(request) == "A"
 
-    assert queue_world.queued() == [request.job_id]
-    assert queue_world.lane(7) == [request.job_id]
-    assert queue_world.status(request.job_id) == "queued"
-    assert queue_world.redis.smembers("rq:queues") == {b"rq:queue:bets"}
+    assert queue_world.queued() == queue_world.queued_commands() == [request.command_id]
+    assert queue_world.holder(7) == request.command_id
+    assert queue_world.status(request.command_id) == "queued"
 
 
-def test_only_the_head_of_each_lane_is_on_the_queue_in_the_order_of_admission(
+def test_the_requests_of_a_script_are_one_job_in_the_order_of_admission(
     queue_world: QueueWorld,
 ) -> None:
     requests = [Request(account) for account in (7, 8, 7, 9, 8, 7)]
 
     assert queue_world.admit(*requests) == "A" * 6
 
-    a, b, c, d, e, f = (request.job_id for request in requests)
-    assert queue_world.queued() == [a, b, d]
-    assert (queue_world.lane(7), queue_world.lane(8), queue_world.lane(9)) == (
-        [a, c, f],
-        [b, e],
-        [d],
-    )
-    assert queue_world.deferred() == {c, e, f}
-    assert {queue_world.status(id_) for id_ in (c, e, f)} == {"deferred"}
+    [group] = queue_world.queued()
+    assert queue_world.carried(group) == [request.command_id for request in requests]
+    assert {queue_world.holder(account) for account in (7, 8, 9)} == {group}
+    assert queue_world.status(group) == "queued"
+
+
+def test_what_comes_while_a_player_is_held_waits_for_the_player_in_its_order(
+    queue_world: QueueWorld,
+) -> None:
+    [first, *waiting] = queue_world.admit_one_by_one(7, 4)
+    with_another = [Request(8), Request(7), Request(9), Request(7)]
+
+    assert queue_world.admit(*with_another) == "AAAA"
+
+    of_8, of_7, of_9, last = (request.command_id for request in with_another)
+    assert queue_world.waiting(7) == [*waiting, of_7, last]
+    assert queue_world.queued_commands() == [first, of_8, of_9]
+    assert queue_world.all_keys().isdisjoint(f"rq:job:{id_}" for id_ in (*waiting, of_7, last))
+    assert 0 < queue_world.redis.ttl("betcore:waiting:7") <= 24 * 3600
 
 
 def test_the_deadline_is_the_budget_counted_on_redis_clock(queue_world: QueueWorld) -> None:
-    request = Request(budget_ms=4000)
+    requests = [Request(budget_ms=4000), Request(8, budget_ms=5000)]
     before = queue_world.now_ms()
 
-    queue_world.admit(request)
+    queue_world.admit(*requests)
 
-    deadline = int(queue_world.redis.hget(f"rq:job:{request.job_id}", "deadline") or 0)
-    assert before + 4000 <= deadline <= queue_world.now_ms() + 4000
+    after, [group] = queue_world.now_ms(), queue_world.queued()
+    times = (queue_world.redis.hget(f"rq:job:{group}", "times") or b"").split()
+    assert [time.partition(b"+")[2] for time in map(bytes, times)] == [b"4000", b"5000"]
+    assert all(before <= int(bytes(time).partition(b"+")[0]) <= after for time in times)
 
 
 def test_a_claim_keeps_its_nonce_and_queues_nothing(queue_world: QueueWorld) -> None:
@@ -96,7 +107,7 @@ def test_of_two_requests_with_one_nonce_in_one_script_the_first_wins(
 
     assert queue_world.admit(first, copy, forged) == "ADR"
 
-    assert queue_world.lane(7) == [first.job_id]
+    assert queue_world.under_way_of(7) == [first.command_id]
 
 
 def test_each_request_of_a_script_is_admitted_wholly_or_not_at_all(
@@ -115,11 +126,10 @@ def test_each_request_of_a_script_is_admitted_wholly_or_not_at_all(
 
     assert queue_world.admit(good[0], bad[0], bad[1], good[1], bad[2], good[2]) == "ADRAFA"
 
-    assert queue_world.queued() == [used.job_id, good[0].job_id, good[1].job_id]
-    assert queue_world.deferred() == {good[2].job_id}
+    assert queue_world.queued_commands() == [request.command_id for request in (used, *good)]
     jobs = {key for key in queue_world.all_keys() if key.startswith("rq:job:")}
-    assert jobs == {f"rq:job:{request.job_id}" for request in (used, *good)}
-    assert queue_world.lane(4) == []
+    assert jobs == {f"rq:job:{id_}" for id_ in queue_world.queued()}
+    assert queue_world.holder(4) is None
 
 
 def test_a_script_sent_again_with_its_tokens_answers_the_same_and_does_nothing(
@@ -141,6 +151,21 @@ def test_a_script_sent_again_with_its_tokens_answers_the_same_and_does_nothing(
     assert queue_world.admit(*script) == "AACDF"
     assert queue_world.admit(*reversed(script)) == "FDCAA"
 
+    assert queue_world.contents() == before
+
+
+def test_a_script_of_commands_that_all_wait_for_a_player_is_sent_again_with_no_effect(
+    queue_world: QueueWorld,
+) -> None:
+    """They change nothing that is in flight, for others wait for the player already."""
+    first, second = queue_world.admit_one_by_one(7, 2)
+    third = Request(7)
+
+    assert queue_world.admit(third) == "A"
+    before = queue_world.contents()
+    assert queue_world.admit(third) == "A"
+
+    assert queue_world.under_way_of(7) == [first, second, third.command_id]
     assert queue_world.contents() == before
 
 
@@ -186,7 +211,7 @@ def test_a_redis_that_takes_no_writes_refuses_the_script_before_it_has_written_a
 
 def test_a_full_redis_still_finishes_what_it_admitted(queue_world: QueueWorld) -> None:
     worker, redis = queue_world.worker(), queue_world.redis
-    first, second = queue_world.admit_jobs(7, 2)
+    first, second = queue_world.admit_one_by_one(7, 2)
     worker_of_one = queue_world.worker(batch_jobs_max=1)
     batch = take(worker_of_one)
     redis.config_set("maxmemory", 1)

@@ -6,15 +6,14 @@ import time
 from typing import Any
 
 from broker.admission import Verdict
-from broker.batches import FinishedJob
+from broker.batches import FinishedCommand
 from broker.link import Link
 from settings import Settings
 from tests.service.queue.link_world import (
     admission,
     answer_all,
     eventually,
-    job_data,
-    job_id,
+    id_of,
     result_of,
     running,
 )
@@ -32,14 +31,15 @@ async def test_sixty_requests_of_one_tick_go_out_as_two_scripts(
         requests = [admission(link, account=number) for number in range(60)]
         futures = [link.submit(request) for request in requests]
 
-        await eventually(lambda: len(queue_world.queued()) == 60)
+        await eventually(lambda: len(queue_world.queued_commands()) == 60)
 
         assert settings.admissions_per_script_max == 32
         assert calls(queue_world, "evalsha") - before == 2
-        assert queue_world.queued() == [job_id(request) for request in requests]
+        assert len(queue_world.queued()) == 2  # jobs
+        assert queue_world.queued_commands() == [id_of(request) for request in requests]
         answer_all(queue_world)
         results = await asyncio.wait_for(asyncio.gather(*futures), 10)
-        assert results == [result_of(job_id(request)) for request in requests]
+        assert results == [result_of(id_of(request)) for request in requests]
 
 
 async def test_each_of_two_gateways_gets_its_own_results(queue_world: QueueWorld) -> None:
@@ -48,12 +48,12 @@ async def test_each_of_two_gateways_gets_its_own_results(queue_world: QueueWorld
         futures = [
             link.submit(request) for link, request in zip((one, other, one), requests, strict=True)
         ]
-        await eventually(lambda: len(queue_world.lane(7)) == 3)
+        await eventually(lambda: len(queue_world.under_way_of(7)) == 3)
 
         answer_all(queue_world)
 
         results = await asyncio.wait_for(asyncio.gather(*futures), 10)
-        assert results == [result_of(job_id(request)) for request in requests]
+        assert results == [result_of(id_of(request)) for request in requests]
 
 
 async def test_what_redis_refuses_is_answered_at_once(queue_world: QueueWorld) -> None:
@@ -77,10 +77,10 @@ async def test_what_redis_refuses_is_answered_at_once(queue_world: QueueWorld) -
             Verdict.FORGOTTEN,
             Verdict.SUSPENDED,
         ]
-        assert queue_world.lane(7) == [job_id(first)]
+        assert queue_world.under_way_of(7) == [id_of(first)]
 
 
-async def test_a_job_that_failed_leaves_its_outcome_unknown_at_once(
+async def test_a_command_that_failed_leaves_its_outcome_unknown_at_once(
     queue_world: QueueWorld,
 ) -> None:
     async with running(queue_world.settings) as link:
@@ -102,7 +102,7 @@ async def test_a_request_without_a_result_is_unknown_when_its_time_is_up(
         assert await link.submit(sent) is Verdict.UNKNOWN
 
         assert 0.3 <= asyncio.get_running_loop().time() - began < 0.3 + QUICKLY
-        assert queue_world.queued() == [job_id(sent)]
+        assert queue_world.queued() == [id_of(sent)]
 
 
 async def test_a_request_that_was_never_sent_was_not_admitted(queue_world: QueueWorld) -> None:
@@ -148,11 +148,11 @@ async def test_a_request_whose_caller_left_leaves_nothing_behind(
         link.submit(left).cancel()
         stays = admission(link, account=8)
         waiting = link.submit(stays)
-        await eventually(lambda: queue_world.queued() == [job_id(stays)])
+        await eventually(lambda: queue_world.queued() == [id_of(stays)])
 
         answer_all(queue_world)
 
-        assert await asyncio.wait_for(waiting, QUICKLY) == result_of(job_id(stays))
+        assert await asyncio.wait_for(waiting, QUICKLY) == result_of(id_of(stays))
         await eventually(lambda: not link._waiting)  # what would grow for ever has no other face
 
 
@@ -168,7 +168,7 @@ async def test_a_message_that_is_no_reply_does_not_end_the_link(
 
         answer_all(queue_world)
 
-        assert await asyncio.wait_for(waiting, QUICKLY) == result_of(job_id(request))
+        assert await asyncio.wait_for(waiting, QUICKLY) == result_of(id_of(request))
         assert link.ready
 
 
@@ -178,10 +178,10 @@ async def test_the_stream_of_replies_stays_short_and_goes_when_its_gateway_is_go
     async with running(queue_world.settings) as link:
         worker = queue_world.worker(batch_jobs_max=1, reply_stream_messages_max=10)
         for _ in range(100):
-            queue_world.admit(Request(data=job_data(link, 7)))
+            queue_world.admit(Request(reply_to=link.stream))
             batch = take(worker)
-            answer = FinishedJob(batch.jobs[0].id, link.stream, {"code": 1})
-            assert worker.finish(batch, [answer], time.time())
+            answer = FinishedCommand(batch.commands[0].id, link.stream, {"code": 1})
+            assert worker.finish(batch, [answer], time.time()) is not None
 
         assert 10 <= queue_world.redis.xlen(link.stream) < 40  # trimmed by whole nodes
         assert 0 < queue_world.redis.ttl(link.stream) <= 60

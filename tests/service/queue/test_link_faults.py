@@ -10,7 +10,7 @@ from tests.service.queue.link_world import (
     answer_all,
     cut_at_admissions,
     eventually,
-    job_id,
+    id_of,
     lose_admissions,
     lose_answers,
     lose_replies,
@@ -37,16 +37,16 @@ async def test_a_connection_killed_between_sending_and_answer_admits_each_reques
             await asyncio.sleep(0)  # the end of the tick, at which the script is sent
             queue_world.redis.client_kill_filter(_type="normal")
 
-        await eventually(lambda: len(queue_world.lane(7)) == 20)
+        await eventually(lambda: len(queue_world.under_way_of(7)) == 20)
         await eventually(lambda: link.ready)
         answer_all(queue_world)
 
         results = await asyncio.wait_for(asyncio.gather(*waiting), SOON)
-        assert results == [result_of(job_id(request)) for request in requests]
+        assert results == [result_of(id_of(request)) for request in requests]
         assert queue_world.under_way() == set()
 
 
-async def test_an_admission_whose_answer_was_lost_is_sent_again_and_is_one_job(
+async def test_an_admission_whose_answer_was_lost_is_sent_again_and_is_one_command(
     queue_world: QueueWorld, quick_settings: Settings, redis_proxy: Proxy
 ) -> None:
     async with running(quick_settings, url_of(redis_proxy)) as link:
@@ -61,7 +61,7 @@ async def test_an_admission_whose_answer_was_lost_is_sent_again_and_is_one_job(
         await eventually(lambda: request.unanswered)
         answer_all(queue_world)
 
-        assert await asyncio.wait_for(waiting, SOON) == result_of(job_id(request))
+        assert await asyncio.wait_for(waiting, SOON) == result_of(id_of(request))
         assert queue_world.queued() == []
 
 
@@ -74,12 +74,12 @@ async def test_scripts_that_never_arrived_are_sent_again_in_their_order(
         for request in requests:
             link.submit(request)
             await asyncio.sleep(0)  # the end of the tick: a script for each
-        assert queue_world.lane(7) == []
+        assert queue_world.under_way_of(7) == []
         redis_proxy.judge = let_pass
 
-        await eventually(lambda: len(queue_world.lane(7)) == 5)
+        await eventually(lambda: len(queue_world.under_way_of(7)) == 5)
 
-        assert queue_world.lane(7) == [job_id(request) for request in requests]
+        assert queue_world.under_way_of(7) == [id_of(request) for request in requests]
 
 
 async def test_results_sent_while_the_link_did_not_listen_are_not_lost(
@@ -88,7 +88,7 @@ async def test_results_sent_while_the_link_did_not_listen_are_not_lost(
     async with running(quick_settings, url_of(redis_proxy)) as link:
         requests = [admission(link, account=number) for number in range(3)]
         waiting = [link.submit(request) for request in requests]
-        await eventually(lambda: len(queue_world.queued()) == 3)
+        await eventually(lambda: len(queue_world.queued_commands()) == 3)
 
         redis_proxy.refuses = True
         queue_world.redis.client_kill_filter(_type="normal")
@@ -97,7 +97,7 @@ async def test_results_sent_while_the_link_did_not_listen_are_not_lost(
         redis_proxy.refuses = False
 
         results = await asyncio.wait_for(asyncio.gather(*waiting), SOON)
-        assert results == [result_of(job_id(request)) for request in requests]
+        assert results == [result_of(id_of(request)) for request in requests]
 
 
 async def test_a_listener_that_hears_nothing_any_more_notices_and_loses_no_result(
@@ -114,7 +114,7 @@ async def test_a_listener_that_hears_nothing_any_more_notices_and_loses_no_resul
         assert not done
         redis_proxy.judge = let_pass
 
-        assert await asyncio.wait_for(waiting, SOON) == result_of(job_id(request))
+        assert await asyncio.wait_for(waiting, SOON) == result_of(id_of(request))
 
 
 async def test_a_refusal_says_nothing_of_an_admission_whose_answer_was_lost(
@@ -125,7 +125,7 @@ async def test_a_refusal_says_nothing_of_an_admission_whose_answer_was_lost(
         request = admission(link, stamp_ms=int(time.time() * 1000))
         waiting = link.submit(request)
         await eventually(lambda: redis_proxy.refuses)
-        assert answer_all(queue_world) == [job_id(request)]  # it was admitted, and applied
+        assert answer_all(queue_world) == [id_of(request)]  # it was admitted, and applied
         queue_world.redis.flushall()  # and nothing of it is left, as after a failover
 
         redis_proxy.judge, redis_proxy.refuses = let_pass, False

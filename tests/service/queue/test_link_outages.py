@@ -12,7 +12,7 @@ from tests.service.queue.link_world import (
     admission,
     answer_all,
     eventually,
-    job_id,
+    id_of,
     replica,
     result_of,
     running,
@@ -63,9 +63,9 @@ async def test_after_script_flush_the_same_requests_are_admitted_once(
         requests = [admission(link) for _ in range(70)]  # two scripts
         waiting = [link.submit(request) for request in requests]
 
-        await eventually(lambda: len(queue_world.lane(7)) == 70)
+        await eventually(lambda: len(queue_world.under_way_of(7)) == 70)
 
-        assert queue_world.lane(7) == [job_id(request) for request in requests]
+        assert queue_world.under_way_of(7) == [id_of(request) for request in requests]
         await eventually(lambda: link.ready)
         answer_all(queue_world)
         await asyncio.wait_for(asyncio.gather(*waiting), SOON)
@@ -127,9 +127,9 @@ async def test_a_frozen_redis_is_unknown_in_time_and_used_again_when_it_thaws(
         await eventually(lambda: link.ready)
         after = admission(link, account=8)
         waiting = link.submit(after)
-        await eventually(lambda: job_id(after) in queue_world.queued())
+        await eventually(lambda: id_of(after) in queue_world.queued())
         answer_all(queue_world)
-        assert await asyncio.wait_for(waiting, SOON) == result_of(job_id(after))
+        assert await asyncio.wait_for(waiting, SOON) == result_of(id_of(after))
 
 
 async def test_nobody_waits_for_what_a_redis_that_lost_everything_had_admitted(
@@ -146,9 +146,9 @@ async def test_nobody_waits_for_what_a_redis_that_lost_everything_had_admitted(
         await eventually(lambda: link.ready)
         after = admission(link)
         waiting = link.submit(after)
-        await eventually(lambda: queue_world.queued() == [job_id(after)])
+        await eventually(lambda: queue_world.queued() == [id_of(after)])
         answer_all(queue_world)
-        assert await asyncio.wait_for(waiting, SOON) == result_of(job_id(after))
+        assert await asyncio.wait_for(waiting, SOON) == result_of(id_of(after))
 
 
 async def test_what_a_redis_that_kept_its_data_had_admitted_is_waited_for(
@@ -166,7 +166,7 @@ async def test_what_a_redis_that_kept_its_data_had_admitted_is_waited_for(
         assert not waiting.done()
         answer_all(queue_world)
 
-        assert await asyncio.wait_for(waiting, SOON) == result_of(job_id(kept))
+        assert await asyncio.wait_for(waiting, SOON) == result_of(id_of(kept))
 
 
 def silent(message: bytes, from_client: bool) -> Fate:  # noqa: ARG001 - a Judge

@@ -3,6 +3,8 @@
 import secrets
 from dataclasses import replace
 
+from rq import Queue
+
 from tests.service.support.processes import until
 from tests.service.support.queue_world import QueueWorld, Request
 
@@ -29,8 +31,14 @@ def test_after_flushall_memory_begins_anew_though_no_gateway_noticed(
     replayed = replace(request, token=secrets.token_hex(16))
     assert queue_world.admit(replayed) == "F"
 
-    assert queue_world.lane(7) == []
+    assert queue_world.under_way_of(7) == []
     assert queue_world.admit(Request()) == "A"
+
+
+def test_rq_lists_the_queue_as_soon_as_a_gateway_knows_its_redis(queue_world: QueueWorld) -> None:
+    queue_world.remember("a server")
+
+    assert [queue.name for queue in Queue.all(queue_world.redis)] == ["bets"]
 
 
 def test_another_run_of_the_server_remembers_from_now_the_same_run_from_before(

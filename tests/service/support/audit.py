@@ -121,7 +121,8 @@ def _under_way(redis: Redis) -> list[str]:
     fixed = {key for key in _UNDER_WAY if not key.endswith(":")}
     many = tuple(key for key in _UNDER_WAY if key.endswith(":"))
     found = [key for key in _keys(redis) if key in fixed or key.startswith(many)]
-    held = [field.decode() for field in redis.hkeys("betcore:in_flight") if b":" not in field]
+    fields: Any = redis.hkeys("betcore:in_flight")
+    held = [field.decode() for field in fields if b":" not in field]
     return found + [f"player {account}" for account in held]
 
 

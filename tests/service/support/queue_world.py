@@ -1,6 +1,5 @@
 """One Redis and both sides of the queue on it, step by step, without processes or database."""
 
-import json
 import re
 import secrets
 import time
@@ -12,7 +11,7 @@ from typing import Any, Self, cast
 from redis import Redis
 
 from broker.batches import Batch, Batches, FinishedCommand
-from broker.codec import encode_command
+from broker.codec import decode_job, encode_command
 from broker.keys import command_id
 from broker.scripts import common_arguments, job_arguments, source
 from models.commands import PayInOut
@@ -158,11 +157,15 @@ class QueueWorld:
         lists = ("betcore:returned:bets", "rq:queue:bets")
         return [id_ for name in lists for id_ in decoded(self.redis.lrange(name, 0, -1))]
 
+    def queued_commands(self) -> list[str]:
+        """The ids of the commands in the jobs of `queued`, in order. All of them must be ours."""
+        return [id_ for job_id in self.queued() for id_ in self.carried(job_id)]
+
     def intermediate(self) -> list[str]:
         """The ids on RQ's intermediate list."""
         return decoded(self.redis.lrange("rq:queue:bets:intermediate", 0, -1))
 
-    def holder(self, account: int) -> str | None:
+    def holder(self, account: int | str) -> str | None:
         """The id of the job that holds a player."""
         held = cast("bytes | None", self.redis.hget(_IN_FLIGHT, str(account)))
         return None if held is None else held.decode().rstrip("+")
@@ -174,9 +177,11 @@ class QueueWorld:
 
     def carried(self, job_id: str) -> list[str]:
         """The ids of the commands that a job carries, in order."""
-        data, accounts = self.redis.hmget(f"rq:job:{job_id}", "data", "accounts")
-        forms = json.loads(data or "[0,0,[],0]")[2]
-        found = zip((accounts or b"").decode().split(), forms, strict=True)
+        job: Any = self.redis.hmget(f"rq:job:{job_id}", "data", "accounts")
+        data, accounts = job
+        if data is None or accounts is None:
+            return []
+        found = zip(accounts.decode().split(), decode_job(data), strict=True)
         return [command_id(account, form[2]) for account, form in found]
 
     def under_way_of(self, account: int) -> list[str]:
@@ -238,7 +243,7 @@ def set_back(world: QueueWorld, *others: str) -> None:
 
     What it wrote before is an hour ahead then. `others` are jobs that hold no player.
     """
-    redis = world.redis
+    redis: Any = world.redis
     redis.hset("betcore:memory", "latest", world.now_ms() + HOUR_MS)
     for batch in decoded(redis.zrange("betcore:leases", 0, -1)):
         redis.zincrby("betcore:leases", HOUR_MS, batch)
