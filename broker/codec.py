@@ -60,8 +60,15 @@ def encode_command(command: Command, token: str, reply_to: str, order: Order | N
 
 
 def encode_job(*commands: object) -> str:
-    """The `data` of a job that carries these commands, each in the form of `encode_command`."""
-    return _ENCODE([_APPLY, None, commands, {}])
+    """The `data` of a job that carries these commands, each as `decode_job` read it.
+
+    It is ASCII. A planted command may name half a character, which UTF-8 cannot write. It may also
+    nest so deep that it could just be read. Then the job carries no command, and is not ours.
+    """
+    try:
+        return json.dumps([_APPLY, None, commands, {}], separators=(",", ":"))
+    except RecursionError:
+        return encode_job()
 
 
 def call_of(command: Command) -> str:
@@ -115,7 +122,7 @@ def decode_command(form: Any) -> Work:
         function, values, token, reply_to, *more = form
         command = COMMANDS[function].from_job(values)
         order = _order(*more) if more else None
-    except (ValueError, TypeError, KeyError, InvalidRequest) as error:
+    except (ValueError, TypeError, KeyError, InvalidRequest, RecursionError) as error:
         raise _bad(error) from error
     if not _is_reply_stream(reply_to) or not _is_token(token):
         raise BadJob

@@ -71,19 +71,7 @@ local function is_in_time(times)
 end
 
 -- A worker of stock RQ on our queue also writes statuses: `started`, then `failed`. So the status
--- does not decide. A group is open until one of our scripts has ended it. It is in hand while the
--- batch that took it holds its lease.
+-- does not decide. A group is open until one of our scripts has ended it.
 local function is_open(status, data, batch)
   return data and status and status ~= 'canceled' and status ~= 'stopped' and batch ~= DONE
-end
-
-local function is_held(batch)
-  return batch and call('ZSCORE', LEASES, batch)
-end
-
-local function forget_failure(id, status)
-  if status == 'failed' then
-    call('ZREM', FAILED, id)
-    call('HDEL', job_key(id), 'exc_info')
-  end
 end

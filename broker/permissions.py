@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: The commands of a gateway's scripts, and XREAD, which it runs itself.
 GATEWAY: Final = (
-    *("EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HGETALL", "HMGET", "HSET", "LINDEX", "LLEN"),
+    *("EXISTS", "EXPIRE", "HDEL", "HGET", "HGETALL", "HMGET", "HSET", "LINDEX", "LLEN"),
     *("LSET", "RPUSH", "SADD", "SRANDMEMBER", "XREAD", "ZADD", "ZRANGE"),
 )
 #: The commands of a worker's scripts, and BLMOVE, which it runs itself. RQ's code runs some more.

@@ -11,11 +11,12 @@ _FOLDER = Path(__file__).parent
 
 #: What a script is made of before its own file. Others need the first two parts only.
 _COMMON = ("common", "clock")
+_GROUPS = ("groups", "ending")
 _PARTS = {
     "admit": (*_COMMON, "groups"),
-    "sweep": (*_COMMON, "groups"),
-    "take": (*_COMMON, "groups", "taking"),
-    "finish": (*_COMMON, "groups", "taking"),
+    "sweep": (*_COMMON, *_GROUPS),
+    "take": (*_COMMON, *_GROUPS, "taking"),
+    "finish": (*_COMMON, *_GROUPS, "taking"),
 }
 
 

@@ -138,8 +138,9 @@ class GatewayParts:
         return [key[-32:] for key in self._keys("betcore:nonce:7:*")]
 
     def jobs(self) -> list[str]:
-        """The keys of jobs and lanes."""
-        return [*self._keys("rq:job:*"), *self._keys("betcore:lane:*")]
+        """The keys of jobs, and of what is in flight or waits for a player."""
+        keys = ("rq:job:*", "betcore:in_flight", "betcore:waiting:*")
+        return [found for key in keys for found in self._keys(key)]
 
     def _keys(self, pattern: str) -> list[str]:
         return [str(key, "ascii") for key in cast("list[bytes]", self.link.redis.keys(pattern))]

@@ -87,7 +87,7 @@ class InstantLink:
     stream = "betcore:replies:this"
 
     def submit(self, admission: Admission) -> asyncio.Future[Any]:
-        admission.resolve(DONE.to_json() if admission.job else Verdict.CLAIMED)
+        admission.resolve(DONE.to_json() if admission.command else Verdict.CLAIMED)
         return admission.future
 
 

@@ -1,6 +1,8 @@
 """Jobs on the queue: their size is bounded, whatever was put there, and people can read them."""
 
 import json
+import pickle
+import sys
 import tracemalloc
 import zlib
 from dataclasses import replace
@@ -9,30 +11,69 @@ from typing import Any
 
 import pytest
 
-from broker.codec import BadJob, Work, decode_job, describe, encode_job
+from broker.codec import (
+    JOB_BYTES_MAX,
+    BadJob,
+    Work,
+    decode_command,
+    decode_job,
+    describe,
+    encode_command,
+    encode_job,
+)
 from models.commands import BetCommand, Command, Deposit, PayIn, PayInOut, PayOut, Refund
 
 PLACE: dict[str, Any] = {"provider_id": 7, "session_id": "s", "account_id": 42}
 BET = PayInOut(**PLACE, bet_id="b-17", stake=Decimal("10.5"), win=Decimal("55.25"))
 
 
+TOKEN = "0123456789abcdef" * 2
+STREAM = "betcore:replies:x"
+
+
+def form_of(command: Command = BET, token: str = TOKEN, reply_to: str = "") -> Any:
+    """A command as a job carries it."""
+    return json.loads(encode_command(command, token, reply_to))
+
+
+def data_of(*forms: object) -> bytes:
+    """The data of a job that carries these commands, or one good command."""
+    return encode_job(*forms or (form_of(),)).encode()
+
+
 def changed(**values: object) -> bytes:
     """The data of a good job, with other values in its command."""
-    function, instance, (command, reply_to), named = json.loads(encode_job(BET, ""))
-    return json.dumps([function, instance, [command | values, reply_to], named]).encode()
+    function, command, *rest = form_of()
+    return data_of([function, command | values, *rest])
+
+
+def works(data: bytes) -> list[Work]:
+    """What the commands of a job ask for."""
+    return [decode_command(form) for form in decode_job(data)]
 
 
 def test_a_job_is_read_as_it_was_written_compressed_or_not() -> None:
-    data = encode_job(BET, "betcore:replies:x").encode()
+    deposit = Deposit(42, "r", Decimal(5))
+    data = data_of(form_of(reply_to=STREAM), form_of(deposit, "f"))
 
-    assert decode_job(data) == decode_job(zlib.compress(data)) == Work(BET, "betcore:replies:x")
+    assert works(data) == works(zlib.compress(data))
+    assert works(data) == [Work(BET, TOKEN, STREAM), Work(deposit, "f", "")]
 
 
-def test_a_job_of_the_release_before_is_read_by_the_name_that_it_had_there() -> None:
-    data = encode_job(BET, "").replace("bets.pay_in_out", "workers.jobs.pay_in_out")
+def test_a_command_is_refused_however_deep_it_nests() -> None:
+    """As deep as can just be read, it cannot be shown in a message any more."""
+    for depth in range(sys.getrecursionlimit()):
+        order = "[" * depth + "]" * depth
+        with pytest.raises(BadJob):
+            works(data_of(form_of()).replace(b'""', b'"",' + order.encode()))
 
-    assert "workers.jobs" in data
-    assert decode_job(data.encode()) == Work(BET, "")
+
+def test_a_command_that_cannot_be_read_hides_none_of_the_others_of_its_job() -> None:
+    good, bad, last = decode_job(data_of(form_of(), ["bets.unknown", {}, TOKEN, ""], form_of()))
+
+    assert decode_command(good) == decode_command(last) == Work(BET, TOKEN, "")
+    with pytest.raises(BadJob):
+        decode_command(bad)
 
 
 @pytest.mark.parametrize(
@@ -40,20 +81,60 @@ def test_a_job_of_the_release_before_is_read_by_the_name_that_it_had_there() -> 
     [
         zlib.compress(bytes(100_000_000)),
         zlib.compress(zlib.compress(bytes(100_000_000))),
-        zlib.compress(b" " * 20_000 + encode_job(BET, "").encode()),
-        b" " * 20_000 + encode_job(BET, "").encode(),
-        zlib.compress(encode_job(BET, "").encode())[:-1],
+        zlib.compress(b" " * JOB_BYTES_MAX + data_of()),
+        b" " * JOB_BYTES_MAX + data_of(),
+        zlib.compress(data_of())[:-1],
+        b'["bets.pay_in_out",null,[{},""],{}]',  # of the release before
+        b'["bets.apply",null,{},{}]',
+        b'["bets.apply",null,["bets.pay_in_out"],{}]',
+        b'["bets.apply",null,[[["a"],{},"",""]],{}]',
+        b'["bets.apply","instance",[],{}]',
+        b'["bets.apply",null,[],{"named":1}]',
+        b"",
+        b"{",
+        b"\xff\xfe",
+        pickle.dumps(("os.system", None, ("true",), {})),
+        zlib.compress(b"nonsense"),
+        b"1",
+        b'"bets.apply"',
+        b'["bets.apply", null, []]',
+        b'["os.system", null, ["true"], {}]',
+        data_of(["os.system", *form_of()[1:]]),
+        data_of([[form_of()[0]], *form_of()[1:]]),
+        data_of(["bets.pay_in_out", ["account"], TOKEN, ""]),
+        data_of(["bets.pay_in_out", {}, TOKEN, ""]),
+        data_of(form_of()[:3]),
+        data_of(7),
+        data_of(None),
+        data_of(form_of()[:2] + [7, ""]),
+        data_of(form_of()[:3] + [None]),
+        data_of(form_of()[:3] + [STREAM + "\ud800"]),  # half a character
+        data_of(form_of(token="not hex")),
+        data_of(form_of(token="")),
+        data_of(form_of(token="f" * 65)),
+        data_of(form_of(reply_to="rq:queues")),
+        data_of([*form_of(), [1, "key"]]),
+        data_of([*form_of(), [True, "key", "mac"]]),
+        data_of([*form_of(), [1.5, "key", "mac"]]),
+        data_of([*form_of(), "order"]),
+        data_of([*form_of(), [1, "key", "mac"], [1, "key", "mac"]]),
         b"[" * 16_000,
         b"[" * 50_000_000,
         b"x",
         changed(account=10**4000),
-        b'["bets.pay_in_out",null,[{"account":' + b"9" * 15_000 + b'},""],{}]',
+        b'["bets.apply",null,[["bets.pay_in_out",{"account":' + b"9" * 15_000 + b'},"f",""]],{}]',
         changed(account=2**63),
         changed(account=-1),
         changed(account=True),
+        changed(account="1"),
+        changed(account=None),
         changed(account=1e300),
         changed(provider=float("nan")),
         changed(stake="1e999999999"),
+        changed(stake=1.5),
+        changed(stake=1),
+        changed(stake="one"),
+        changed(stake=None),
         changed(bet="x" * 129),
         changed(bet=["x"]),
     ],
@@ -63,12 +144,12 @@ def test_whatever_is_not_a_job_of_ours_is_refused_and_takes_no_memory(data: byte
     tracemalloc.start()
     try:
         with pytest.raises(BadJob) as error:
-            decode_job(data)
+            works(data)
         _, most = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert most < 2_000_000
+    assert most < 3 * JOB_BYTES_MAX
     assert len(str(error.value)) < 400
 
 

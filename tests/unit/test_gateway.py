@@ -14,7 +14,7 @@ from fakeredis import FakeRedis
 from api.wallet.auth import Authenticator
 from api.wallet.calls import Call
 from api.wallet.errors import ApiError
-from broker.admission import Admission, NewJob, NonceClaim, Result, Verdict
+from broker.admission import Admission, NewCommand, NonceClaim, Result, Verdict
 from broker.keys import nonce_key
 from models.codes import Code
 from models.deadline import Deadline
@@ -223,33 +223,34 @@ async def test_a_request_in_hand_is_counted_and_counted_off_again() -> None:
             assert (await gateway.post(body)).json()["_responseCode"] != 99
 
 
-JOB = NewJob(42, "", "[]")
+COMMAND = NewCommand(42, "pay-in", "a pay-in", "[]")
 
 
 def admission(nonce: str, **changed: Any) -> Admission:
     """A request that claims its nonce and queues nothing, unless it is changed."""
     now_ms = int(time.time() * 1000)
     claim = NonceClaim(nonce_key(7, nonce), expires_ms=now_ms + 60_000, stamp_ms=now_ms)
-    job = changed.pop("job", None)
+    command = changed.pop("command", None)
     return Admission(
         replace(claim, **changed),
         apply_by=Deadline.within(4),
         answer_by=Deadline.within(5),
-        job=job,
+        command=command,
     )
 
 
 async def test_a_nonce_is_claimed_once_whatever_the_script_is_sent_for() -> None:
     with FakeRedis() as redis:
         redis.hset(MEMORY, "since", 0)
-        first = admission("a" * 32, signature=b"\xff" * 32, job=JOB)
-        same = admission("A" * 32, signature=b"\xff" * 32, job=JOB)
+        first = admission("a" * 32, signature=b"\xff" * 32, command=COMMAND)
+        same = admission("A" * 32, signature=b"\xff" * 32, command=COMMAND)
         other = admission("A" * 32, signature=bytes(32))
 
         assert admit(redis, first, same, other) == [b"A", b"D", b"R"]
         assert admit(redis, first) == [b"A"]  # its own answer was lost: the same again
 
-        assert redis.llen("betcore:lane:42") == redis.llen("rq:queue:bets") == 1
+        assert redis.llen("rq:queue:bets") == 1
+        assert redis.hget("betcore:in_flight", "42") == f"42-{first.token}".encode()
         assert 59_000 < redis.pttl(nonce_key(7, "a" * 32)) <= 60_000
 
 
@@ -258,16 +259,16 @@ async def test_one_refused_request_of_a_tick_leaves_the_others_alone() -> None:
         redis.hset(MEMORY, "since", 1)
         letters = admit(
             redis,
-            admission("0" * 32, stamp_ms=0, job=JOB),
-            admission("1" * 32, job=JOB),
+            admission("0" * 32, stamp_ms=0, command=COMMAND),
+            admission("1" * 32, command=COMMAND),
             admission("1" * 32, signature=b"x" * 32),
-            admission("2" * 32, job=JOB),
+            admission("2" * 32, command=COMMAND),
             admission("3" * 32),
         )
 
         assert letters == [b"F", b"A", b"R", b"A", b"C"]
-        assert redis.llen("betcore:lane:42") == 2
-        assert redis.llen("rq:queue:bets") == 1  # the head of the lane
+        [group] = cast("list[bytes]", redis.lrange("rq:queue:bets", 0, -1))
+        assert redis.hget("rq:job:" + group.decode(), "accounts") == b"42 42"
 
 
 async def not_ready(gateway: GatewayParts, about: str) -> str:

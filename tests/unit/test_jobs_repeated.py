@@ -1,4 +1,4 @@
-"""How often a worker repeats a job: while there is time, and ten times for a taken bet."""
+"""How often a worker repeats a command: as long as there is time, and ten times for a taken bet."""
 
 import time
 import uuid
@@ -8,9 +8,9 @@ from typing import cast
 
 import pytest
 
-from broker.batches import TakenJob
-from broker.codec import encode_job
-from broker.keys import job_id
+from broker.batches import TakenCommand
+from broker.codec import Work
+from broker.keys import command_id
 from models.codes import Code
 from models.commands import Command, PayInOut
 from models.deadline import Deadline
@@ -41,9 +41,9 @@ class Faults:
 
 def end_of(ledger: Faults) -> str:
     """How one bet ends on that ledger: '' once it is applied, otherwise its failure."""
-    id_ = job_id(42, uuid.uuid4().hex)
-    job = TakenJob(id_, encode_job(BET, "").encode(), Deadline.within(300))
-    [end] = jobs.run(cast("Ledger", ledger), [job])
+    token = uuid.uuid4().hex
+    taken = TakenCommand(command_id(42, token), Work(BET, token, ""), Deadline.within(300))
+    [end] = jobs.run(cast("Ledger", ledger), [taken])
     return end.failure
 
 

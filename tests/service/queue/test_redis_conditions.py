@@ -150,13 +150,13 @@ async def test_a_replica_and_a_user_without_rights_are_named(
         await link.stop()
         return link.trouble
 
-    for right in ("evalsha", "eval", "script|load", "info", "hset", "xread", "zrem"):
+    for right in ("evalsha", "eval", "script|load", "info", "hset", "xread", "lset"):
         assert "docs/OPERATIONS.md" in await trouble(f"'{right}'", f"-{right}")
     assert "'zadd'" in await trouble("ZADD on betcore:*", "-zadd")
     assert "rq:*" in await trouble("SET on rq:*", "resetkeys", "~betcore:*")
-    redis.execute_command("ACL", "SETUSER", "limited", *rights, "-lpos")  # type: ignore[no-untyped-call]
+    redis.execute_command("ACL", "SETUSER", "limited", *rights, "-lmpop")  # type: ignore[no-untyped-call]
     limited = Redis.from_url(url)
-    with pytest.raises(UnfitRedis, match="LPOS on betcore"):
+    with pytest.raises(UnfitRedis, match="LMPOP on betcore"):
         require_fit(limited, "bets", WORKER)
     limited.close()
     redis.execute_command("ACL", "DELUSER", "limited")  # type: ignore[no-untyped-call]

@@ -1,0 +1,85 @@
+-- How groups end: what waited for their players goes on, and failures are recorded.
+
+-- A group is in hand while the batch that took it holds its lease.
+local function is_held(batch)
+  return batch and call('ZSCORE', LEASES, batch)
+end
+
+local function forget_failure(id, status)
+  if status == 'failed' then
+    call('ZREM', FAILED, id)
+    call('HDEL', job_key(id), 'exc_info')
+  end
+end
+
+-- The command of such a text, or nil if the text was planted.
+local function waited_for(text)
+  local times, account, token, of_call, description, payload =
+    string.match(text, '^(%d+%+%d+)\n(%d+)\n(%x+)\n([^\n]*)\n([^\n]*)\n([^\n]+)$')
+  return times and {times = times, account = account, token = token, call = of_call,
+    description = description, payload = payload}
+end
+
+-- Make the next group of what waits for these players, and let it hold them. Players for whom
+-- nothing waits are free.
+local GROUP_MAX = 32  -- commands, unless more players wait
+local function next_group(accounts, list)
+  local commands, more, locks, free = {}, {}, {}, {}
+  for place, account in ipairs(accounts) do
+    local room = math.max(1, GROUP_MAX - #commands - (#accounts - place))
+    local before = #commands
+    for _, text in ipairs(answer('LRANGE', waiting_key(account), 0, room - 1) or {}) do
+      local command = waited_for(text)
+      if command and command.account == account then commands[#commands + 1] = command end
+    end
+    if (answer('LLEN', waiting_key(account)) or 0) > room then
+      call('LTRIM', waiting_key(account), room, -1)
+      more[account] = true
+    else
+      call('DEL', waiting_key(account))
+    end
+    if #commands > before or more[account] then
+      locks[#locks + 1] = account
+    else
+      free[#free + 1] = account
+    end
+  end
+  if #free > 0 then call('HDEL', IN_FLIGHT, unpack(free)) end
+  if #locks == 0 then return end
+  local id = #commands > 0 and new_group(commands, list) or ''  -- the sweep mends ''
+  local fields = {}
+  for _, account in ipairs(locks) do
+    fields[#fields + 1] = account
+    fields[#fields + 1] = id .. (more[account] and '+' or '')
+  end
+  call('HSET', IN_FLIGHT, unpack(fields))
+end
+
+-- Free the players whom groups hold. `accounts` and `groups` are lists of the same length, and
+-- `held` is what IN_FLIGHT says of each account. What waited for them goes on, on `list`. `landed`
+-- are other fields of IN_FLIGHT to remove.
+local function free_players(accounts, groups, held, list, landed)
+  local free, waited, seen = landed or {}, {}, {}
+  for place, account in ipairs(accounts) do
+    if not seen[account] then
+      seen[account] = true
+      if held[place] == groups[place] then free[#free + 1] = account
+      elseif held[place] == groups[place] .. '+' then waited[#waited + 1] = account end
+    end
+  end
+  if #free > 0 then call('HDEL', IN_FLIGHT, unpack(free)) end
+  if #waited > 0 then next_group(waited, list) end
+end
+
+-- Record a failure as RQ does. `exc_info` is the compressed text, `exc_string` the same in base64.
+local function fail(id, worker, batch, started, ended, ttl, exc_info, exc_string)
+  local results = RQ .. ':results:' .. id
+  call('HSET', job_key(id), 'status', 'failed', 'ended_at', ISO, 'last_heartbeat', ISO,
+    'exc_info', exc_info, 'holds', '')
+  call('EXPIRE', job_key(id), ttl)
+  call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '2', 'exc_string', exc_string,
+    'worker_name', worker, 'execution_id', batch, 'execution_started_at', started,
+    'execution_ended_at', ended)
+  call('EXPIRE', results, ttl)
+  call('ZADD', FAILED, NOW_S + ttl, id)
+end
