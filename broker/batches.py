@@ -316,11 +316,13 @@ def _ends(
         jobs.append((job.id, *_job_end(of_job, failure, settings)))
     players = [(account, job.id) for job in batch.jobs for account in job.accounts]
     bets = [
-        (in_flight_field(work.command.provider_id, work.command.bet_id), command.id)
+        (
+            in_flight_field(work.command.provider_id, work.command.bet_id),
+            command.id,
+            "1" if ends[command.id].landed else "",
+        )
         for command in batch.commands
-        if isinstance(work := command.work, Work)
-        and isinstance(work.command, BetCommand)
-        and ends[command.id].landed
+        if isinstance(work := command.work, Work) and isinstance(work.command, BetCommand)
     ]
     counted: tuple[list[Any], ...] = (replies, jobs, players, bets, alone)
     yield from (len(items) for items in counted)

@@ -18,12 +18,11 @@ end
 -- Let a job hold its players, if nobody else does.
 local function hold_players(id, accounts)
   local fields = {}
-  for _, holder in ipairs(call('HMGET', IN_FLIGHT, unpack(accounts))) do
-    if holder then return false end
-  end
-  for _, account in ipairs(accounts) do
+  local held = call('HMGET', IN_FLIGHT, unpack(accounts))
+  for place, account in ipairs(accounts) do
+    if held[place] and string.match(held[place], '^[^+]*') ~= id then return false end
     fields[#fields + 1] = account
-    fields[#fields + 1] = id
+    fields[#fields + 1] = held[place] or id
   end
   call('HSET', IN_FLIGHT, unpack(fields))
   call('HSET', job_key(id), 'holds', '1')
@@ -75,7 +74,8 @@ local function take_batch(batch)
       call('LPUSH', list, id)
       return false
     end
-    if job.holds ~= '1' and not hold_players(id, accounts) then
+    -- One that is too late holds nobody. The worker ends it.
+    if job.holds ~= '1' and is_in_time(job.times) and not hold_players(id, accounts) then
       call('SADD', PARKED, id)
       return true
     end
