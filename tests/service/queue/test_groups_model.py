@@ -45,7 +45,6 @@ class Groups(RuleBasedStateMachine):
         self.gone: set[str] = set()  # commands whose job was deleted or cancelled
         self.done: Counter[str] = Counter()  # how often a command ended with a result
         self.losses = 0
-        self.suspended = False
 
     # What gateways do.
 
@@ -63,8 +62,8 @@ class Groups(RuleBasedStateMachine):
             Request(account, token=f"{number:032x}", bet_field=field, ahead=ahead)
             for number, (account, field, ahead) in numbered
         ]
-        assert self.world.admit(*requests) == ("S" if self.suspended else "A") * len(requests)
-        for request in requests if not self.suspended else []:
+        assert self.world.admit(*requests) == "A" * len(requests)
+        for request in requests:
             id_ = request.command_id
             self.requests[id_] = request
             self.order[int(request.account)].append(id_)
@@ -85,9 +84,6 @@ class Groups(RuleBasedStateMachine):
         worker = chosen(self.workers, pick)
         worker._settings = worker._settings.model_copy(update={"batch_jobs_max": room})
         first = self._pop() if idle else ""
-        if self.suspended and (first or self.world.queued()):
-            assert worker.take(0, first) is None
-            return
         self._hold(worker, take(worker, first))
 
     def _hold(self, worker: Batches, batch: Batch) -> None:
@@ -124,7 +120,7 @@ class Groups(RuleBasedStateMachine):
                 self.failed.add(id_)
             if fate != "-" and (field := self.requests[id_].bet_field):
                 self.noted[field].discard(id_)
-        assert not following.jobs or (takes and not self.suspended)
+        assert not following.jobs or (takes and not self.world.redis.exists("rq:suspended"))
         self._hold(worker, following)
 
     @precondition(lambda self: self.held)
@@ -210,13 +206,16 @@ class Groups(RuleBasedStateMachine):
         if status == "failed":
             self.world.redis.zadd("rq:failed:bets", {id_: 2_000_000_000})
 
-    @rule()
-    def suspend_or_resume(self) -> None:
-        self.suspended = not self.suspended
-        if self.suspended:
-            self.world.redis.set("rq:suspended", 1)
-        else:
-            self.world.redis.delete("rq:suspended")
+    @rule(pick=PICK, idle=st.booleans())
+    def suspend_for_a_moment(self, pick: int, idle: bool) -> None:
+        self.world.redis.set("rq:suspended", 1)
+        assert self.world.admit(Request()) == "S"
+        first = self._pop() if idle else ""
+        if first or self.world.queued():
+            assert chosen(self.workers, pick).take(0, first) is None
+        if self.held:
+            self.finish(pick, [], takes=True)
+        self.world.redis.delete("rq:suspended")
 
     # What always holds.
 
@@ -263,8 +262,6 @@ class Groups(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """However it went: when it is quiet again, all have ended and nothing is left."""
-        if self.suspended:
-            self.suspend_or_resume()
         while self.held:
             self.lose_lease(0)
             self.sweep(0)
@@ -274,7 +271,8 @@ class Groups(RuleBasedStateMachine):
             self.commands_of_a_player_end_in_the_order_of_admission()
             while self.held:
                 self.finish(0, [], takes=False)
-            if not self.world.queued() and not any(map(self.world.holder, ACCOUNTS)):
+            waits = self.world.queued() or self.world.redis.exists("betcore:parked")
+            if not waits and not any(map(self.world.holder, ACCOUNTS)):
                 break
         failed = {id_ for job in self._failed_jobs() for id_ in self.world.carried(job)}
         assert set(self.requests) <= set(self.done) | self.gone | failed

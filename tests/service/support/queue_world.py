@@ -48,7 +48,7 @@ class Request:
     budget_ms: int = 60_000
     payload: str | None = None  # None: a pay-in-out of the account
     reply_to: str = ""
-    bet_field: str = ""  # where it is noted under its bet
+    bet_field: str = ""  # where it is noted: "1:" and the id of its bet
     ahead: bool = False  # of the queue
 
     @property
@@ -63,9 +63,8 @@ class Request:
         claim = [self.nonce_key, self.signature, self.token, stamp, expires]
         if self.account == "":
             return [*claim, "", "", "", "", 0, "", ""]
-        bet = PayInOut(
-            1, "a session", int(self.account), self.token, stake=Decimal(1), win=Decimal(2)
-        )
+        bet_id = self.bet_field.partition(":")[2] or self.token
+        bet = PayInOut(1, "a session", int(self.account), bet_id, stake=Decimal(1), win=Decimal(2))
         payload = self.payload or encode_command(bet, self.token, self.reply_to)
         command = [self.account, "pay-in-out", f"bet {self.token[:4]}", payload]
         return [*claim, *command, self.budget_ms, self.bet_field, "1" if self.ahead else ""]
