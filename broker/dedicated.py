@@ -23,7 +23,7 @@ class Script:
 
 
 class DedicatedConnection:
-    """A connection of a client's pool. It is made at the first command, and again once it is lost.
+    """A connection like those of a client. It is made at the first command, and again once it is lost.
 
     Every method raises redis.exceptions.RedisError when Redis cannot be reached or refuses.
     """
@@ -35,7 +35,7 @@ class DedicatedConnection:
     def call(self, *command: str | bytes | float) -> Any:
         """Send a command and return its answer. An answer that never comes costs the connection."""
         if self._connection is None:
-            self._connection = self._pool.get_connection()
+            self._connection = self._pool.connection_class(**self._pool.connection_kwargs)
         self._connection.send_command(*command, check_health=False)
         return self._connection.read_response()
 
