@@ -28,6 +28,10 @@ def main(
     overload: Annotated[
         bool, typer.Option("--overload", help="ours, offered more than it can do, in 8 minutes")
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="REVISION", help="this tree and a git revision of it, by turns"),
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="this contender (repeatable)")] = None,
     seconds: Annotated[int | None, typer.Option(min=1, help="of each run")] = None,
     document_only: Annotated[
@@ -41,8 +45,10 @@ def main(
         if document_only:
             typer.echo(f"Written: {', '.join(map(str, document()))}")
             return
-        mode: Mode = "overload" if overload else "long" if long else "quick" if quick else "bench"
-        results = run_benchmark(plan_of(mode, seconds, only or ()))
+        modes: dict[Mode, object] = {"against": against, "overload": overload, "long": long}
+        chosen = [mode for mode, asked in (modes | {"quick": quick}).items() if asked]
+        mode = chosen[0] if chosen else "bench"
+        results = run_benchmark(plan_of(mode, seconds, only or ()), against)
     except (BetcoreError, EmbeddedError) as error:
         typer.echo(f"error: {str(error) or error.__doc__}", err=True)
         raise typer.Exit(1) from None

@@ -1,30 +1,24 @@
 """One whole benchmark: servers, people, rounds, what comes after them, results and picture."""
 
 import logging
-import os
-import platform
-import re
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
-import psutil
-from redis import Redis
-
+from bench.against import measure_against
 from bench.audit import verify_ledger
 from bench.contenders.catalogue import CONTENDERS
 from bench.document import draw
 from bench.figures import ONE_STATEMENT
 from bench.growth import measure_growth, measure_redis_memory
+from bench.machine import describe_machine
 from bench.overload import measure_overload
 from bench.people import ACCOUNTS, make_people
 from bench.plan import Plan
 from bench.postgres_alone import BATCH_SIZE, batches, measure_journal, one_statement
 from bench.results import Results, Run, save
 from bench.rounds import Rounds
-from bench.servers import bench_servers, query
+from bench.servers import bench_servers
 from bench.wrk import require_wrk
 from embedded import Urls
 
@@ -34,15 +28,19 @@ _ALONE_CONNECTIONS = 128
 _BATCHES = f"batches of {BATCH_SIZE}"
 
 
-def run_benchmark(plan: Plan) -> Results:
+def run_benchmark(plan: Plan, against: str | None = None) -> Results:
     """Run a plan on servers of its own and verify the ledger at the end.
 
-    Raises NoLoadGenerator, AuditFailed, LoadFailed, and what servers and contenders raise.
+    `against`: the git revision with which this tree is compared. Raises NoRevision,
+    NoLoadGenerator, AuditFailed, LoadFailed, and what servers and contenders raise.
     """
     require_wrk()
     began = time.monotonic()
-    with bench_servers() as urls:
-        results = measure(plan, urls, ACCOUNTS)
+    if against is None:
+        with bench_servers() as urls:
+            results = measure(plan, urls, ACCOUNTS)
+    else:
+        results = measure_against(against, plan)
     if plan.growth_and_memory:
         keep(results)  # what comes takes long, and much disk
         growth = measure_growth(CONTENDERS, plan.seconds, plan.repeats, ACCOUNTS)
@@ -52,11 +50,11 @@ def run_benchmark(plan: Plan) -> Results:
 
 def measure(plan: Plan, urls: Urls, accounts: int) -> Results:
     """All of a plan but growth, on servers that are migrated and empty. Raises as above."""
-    machine, began_at = describe_machine(urls), datetime.now(UTC).isoformat(timespec="seconds")
+    results = Results.begun(plan.mode, describe_machine(urls))
     _log.info("%s accounts are opened", f"{accounts:,}")
     people = make_people(urls.database, accounts)
     rounds = Rounds(urls, people, CONTENDERS, plan.seconds)
-    results = _rounds(plan, rounds, Results(plan.mode, began_at, machine))
+    results = _rounds(plan, rounds, results)
     if plan.overload:
         overloads = list(measure_overload(rounds, plan.repeats, plan.overload))
         results = replace(results, overloads=overloads)
@@ -70,24 +68,6 @@ def measure(plan: Plan, urls: Urls, accounts: int) -> Results:
 def keep(results: Results) -> list[Path]:
     """Write results and their picture beside the code; the files."""
     return [path for path in (save(results), draw(results)) if path]
-
-
-def describe_machine(urls: Urls) -> dict[str, str]:
-    """What the figures depend on: processor, memory, and versions."""
-    with Redis.from_url(urls.redis) as redis:
-        server = redis.info("server")
-    [(postgres,)] = query(urls.database, "select split_part(version(), ' on ', 1)")
-    valkey = server.get("valkey_version")
-    return {
-        "processor": _processor(),
-        "cores": str(os.cpu_count()),
-        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "Python": platform.python_version(),
-        "PostgreSQL": str(postgres).removeprefix("PostgreSQL "),
-        "Redis": f"Valkey {valkey}" if valkey else f"Redis {server['redis_version']}",
-        "RQ": version("rq"),
-    }
 
 
 def _rounds(plan: Plan, rounds: Rounds, results: Results) -> Results:
@@ -111,10 +91,3 @@ def _postgres_alone(rounds: Rounds, seconds: int) -> dict[str, float]:
         ONE_STATEMENT: one_statement(urls, people, _ALONE_CONNECTIONS, seconds),
         _BATCHES: batches(urls, people, seconds),
     }
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    told = information.read_text() if information.exists() else ""
-    named = re.search(r"^model name\s*: (.+)$", told, re.MULTILINE)
-    return named[1] if named else platform.processor()

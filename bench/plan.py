@@ -1,12 +1,14 @@
 """What each mode of the benchmark runs, and in which order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.results import Point
 
-Mode = Literal["quick", "bench", "long", "overload"]
+Mode = Literal["quick", "bench", "long", "overload", "against"]
+
+THIS = "this tree"  # compared with a revision of itself
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Plan:
 
 def plan_of(mode: Mode, seconds: int | None = None, only: Sequence[str] = ()) -> Plan:
     """The plan of a mode, with runs of so many seconds, for some contenders only."""
-    plan = {"quick": _quick, "bench": _bench, "long": _long, "overload": _overload}[mode]()
+    plan = _PLANS[mode]()
     visits = [visit for visit in plan.visits if not only or visit.contender in only]
     return replace(plan, visits=visits, seconds=seconds or plan.seconds)
 
@@ -88,6 +90,20 @@ def _long() -> Plan:
 
 def _overload() -> Plan:
     return Plan("overload", repeats=3, seconds=60, visits=[], overload=Course())
+
+
+def _against() -> Plan:
+    points = [Point(THIS, 64), Point(THIS, 1)]
+    return Plan("against", repeats=5, seconds=5, visits=[Visit(THIS, points)])
+
+
+_PLANS: dict[Mode, Callable[[], Plan]] = {
+    "quick": _quick,
+    "bench": _bench,
+    "long": _long,
+    "overload": _overload,
+    "against": _against,
+}
 
 
 def _visits(

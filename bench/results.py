@@ -1,11 +1,13 @@
 """The runs of a benchmark as data: written, read, and compared run by run."""
 
 import json
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from pydantic import TypeAdapter
 
@@ -77,7 +79,13 @@ class Results:
     growth: Mapping[str, Sequence[float]] = field(default_factory=dict)  # CPU us by stored bets
     journal: Sequence[float] = ()  # CPU us a bet that the journal costs
     overloads: Sequence[Overload] = ()
+    before: str = ""  # the revision with which this tree was compared
     verified_transfers: int = 0
+
+    @classmethod
+    def begun(cls, mode: str, machine: Mapping[str, str]) -> Self:
+        """Results of a benchmark that begins now."""
+        return cls(mode, datetime.now(UTC).isoformat(timespec="seconds"), machine)
 
     def of(self, point: Point) -> dict[int, Run]:
         """The runs of a point by repeat."""
@@ -98,8 +106,8 @@ class Spread(NamedTuple):
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """The spread of some values; None of none."""
-    found = sorted(values)
+    """The spread of some values; None of none. NaN is no value."""
+    found = sorted(value for value in values if not math.isnan(value))
     if not found:
         return None
     return Spread(statistics.median(found), found[0], found[-1], len(found))

@@ -2,11 +2,12 @@
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 from bench.figures import P50, P99, PER_SECOND, figures
-from bench.results import Results, Run, Spread, spread
+from bench.plan import THIS
+from bench.results import Results, Run, Spread, figure_of, ratio_of, spread
 from bench.seconds import GOOD, TRY_LATER, Tail
 
 
@@ -43,6 +44,7 @@ def tables(results: Results) -> Iterator[Table]:
     costs = "What a bet costs: medians of the runs, memory at the end of the last run"
     for table in (
         _of_figures(results),
+        _of_change(results),
         _of_points(results, "Every point: medians of the runs", "point", _POINT),
         _of_points(results, costs, "per bet", _COST),
         _of_postgres_alone(results),
@@ -70,6 +72,24 @@ def _of_figures(results: Results) -> Table:
     header = ("figure", "required", "aim", "measured", "from-to", "")
     title = f"Required and measured: medians of the runs ({results.mode})"
     return Table(title, header, rows)
+
+
+def _of_change(results: Results) -> Table:
+    """This tree against the revision before: medians, and the ratios of the runs of one repeat."""
+    rows = []
+    for point in dict.fromkeys(run.point for run in results.runs if results.before):
+        if point.contender != THIS:
+            continue
+        old = replace(point, contender=results.before)
+        for name, value in _CHANGES.items():
+            medians = [figure_of(results, one, value) for one in (old, point)]
+            ratio = ratio_of(results, point, old, value)
+            if ratio:
+                shown = (_short(one.median) if one else "" for one in medians)
+                label = f"{name}, {point.label.removeprefix(f'{THIS}, ')}"
+                rows.append((label, *shown, _short(ratio.median), _between(ratio)))
+    header = ("figure", results.before, THIS, "this / before", "from-to")
+    return Table(f"{THIS} against {results.before}: medians", header, rows)
 
 
 def _of_points(results: Results, title: str, first: str, columns: Mapping[str, "Cell"]) -> Table:
@@ -150,7 +170,11 @@ Cell = Callable[[Sequence[Run], Sequence[Run]], str]
 
 
 def _median(value: Callable[[Run], float]) -> Cell:
-    return lambda counted, _: _short(statistics.median(map(value, counted)))
+    def cell(counted: Sequence[Run], _: Sequence[Run]) -> str:
+        found = spread(map(value, counted))
+        return _short(found.median) if found else ""
+
+    return cell
 
 
 def _cpu_us(role: str) -> Cell:
@@ -174,13 +198,21 @@ _POINT: dict[str, Cell] = {
     "stolen": lambda _, runs: str(sum(run.stolen for run in runs)),
     "others": lambda _, runs: f"{max(run.others for run in runs):.0%}",
 }
+_CHANGES: dict[str, Callable[[Run], float]] = {
+    "bets per second": PER_SECOND,
+    "p50, ms": P50,
+    "p99, ms": P99,
+    "CPU of the whole stack, µs per bet": attrgetter("cost.cpu_us"),
+    "Redis's CPU, µs per bet": lambda run: run.cost.cpu_us_per_bet.get("redis", 0.0),
+    "Redis commands per bet": attrgetter("cost.redis_commands"),
+    "Redis's log, bytes per bet": attrgetter("cost.redis_log_bytes_per_bet"),
+}
 _COST: dict[str, Cell] = {
     **{f"{role} µs": _cpu_us(role) for role in _ROLES},
     "CPU µs": _median(attrgetter("cost.cpu_us")),
     "memory MB": lambda counted, _: _memory_mb(counted[-1]),
-    "Redis commands": lambda counted, _: _short(
-        sum(counted[-1].cost.redis_commands_per_bet.values())
-    ),
+    "Redis commands": _median(attrgetter("cost.redis_commands")),
     "Redis bytes": _median(attrgetter("cost.redis_bytes_per_bet")),
+    "log bytes": _median(attrgetter("cost.redis_log_bytes_per_bet")),
     "WAL bytes": _median(attrgetter("cost.wal_bytes_per_bet")),
 }

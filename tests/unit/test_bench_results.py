@@ -1,12 +1,14 @@
 """How runs of the benchmark become figures: medians, ratios run by run, stolen time, verdicts."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
 
 from bench.figures import FIGURES, figures
+from bench.plan import THIS
 from bench.results import (
     Point,
     Results,
@@ -98,6 +100,26 @@ def test_only_what_was_measured_is_in_the_table() -> None:
     assert [row[-1] for row in first.rows] == ["ok", "ok, aim reached"]
     assert first.text().splitlines()[1].startswith("figure ")
     assert first.markdown().splitlines()[3] == "| --- | ---: | ---: | ---: | ---: | ---: |"
+
+
+def test_this_tree_is_compared_with_the_revision_of_the_same_repeat() -> None:
+    before, this = Point("abc1234", 64), Point(THIS, 64)
+    rates = ((100, 150), (200, 500), (100, 400))
+    runs = [
+        run(point, repeat, rate)
+        for repeat, both in enumerate(rates)
+        for point, rate in zip((before, this), both, strict=True)
+    ]
+
+    [change, *_] = tables(replace(results(*runs), before="abc1234"))
+
+    assert change.header == ("figure", "abc1234", THIS, "this / before", "from-to")
+    assert change.rows[0] == ("bets per second, 64 connections", "100", "400", "2.5", "1.5-4")
+
+
+def test_a_log_that_was_rewritten_meanwhile_says_nothing() -> None:
+    assert spread([math.nan, 2.0, 4.0]) == Spread(3.0, 2.0, 4.0, 2)
+    assert spread([math.nan]) is None
 
 
 def test_what_two_of_each_lose_is_never_less_than_nothing() -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from bench.against import NoRevision, checked_out, measure_against
 from bench.audit import AuditFailed, Totals, audit, totals, verify_ledger
 from bench.benchmark import measure
 from bench.growth import fill
-from bench.plan import Course, Visit, plan_of
+from bench.plan import THIS, Course, Visit, plan_of
 from bench.results import Point, Results
 from bench.servers import bench_servers, query
 from bench.traffic import Signed
@@ -54,6 +55,25 @@ def test_a_run_is_measured_and_audited(benched: tuple[str, Results]) -> None:
     # Each bet has two transfers, each account a deposit; the warm-ups had bets as well.
     done = closed.load.good + opened.load.good
     assert results.verified_transfers >= 2 * done + ACCOUNTS
+
+
+def test_this_tree_is_measured_beside_a_revision_of_it(database_url: str) -> None:
+    assert database_url  # there is wrk
+    visit = Visit(THIS, [Point(THIS, 1)])
+    plan = replace(plan_of("against", seconds=1), repeats=1, settles_in=False, visits=[visit])
+    try:
+        results = measure_against("HEAD", plan, ACCOUNTS, durable=False)
+    except NoRevision as missing:
+        pytest.skip(str(missing))
+
+    before, this = results.runs
+    assert (before.point.contender, this.point.contender) == (results.before, THIS)
+    for run in results.runs:
+        assert run.load.failed == 0
+        assert run.cost.redis_commands > 1
+    assert results.verified_transfers >= 2 * (before.load.good + this.load.good + ACCOUNTS)
+    with pytest.raises(NoRevision, match="rev-parse"), checked_out("no-such-revision"):
+        pass
 
 
 def test_bets_that_are_filled_in_are_like_recorded_ones(database_url: str) -> None:
