@@ -109,6 +109,7 @@ FIGURES = (
     Figure("ours / stock RQ, 64 connections", 15, 24, _faster("stock-rq", 64)),
     Figure("ours / direct, 64 connections", 2.5, 3.3, _faster("direct", 64)),
     Figure("ours / direct, 128 connections", 3.0, 4.0, _faster("direct", 128)),
+    Figure("ours / sql-function, 64 connections", 2.0, 3.0, _faster("sql-function", 64)),
     Figure("ours / tuned direct, 64 connections", 1.8, 2.8, _faster("tuned-direct", 64)),
     Figure("ours / tuned direct, 128 connections", 2.0, 3.0, _faster("tuned-direct", 128)),
     Figure("ours / PostgreSQL alone, 128 connections", 0.7, 1.0, _over_postgres_alone),

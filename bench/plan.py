@@ -51,7 +51,7 @@ def plan_of(mode: Mode, seconds: int | None = None, only: Sequence[str] = ()) ->
 
 
 def _quick() -> Plan:
-    contenders = ("ours", "stock-rq", "direct", "tuned-direct")
+    contenders = ("ours", "stock-rq", "direct", "sql-function", "tuned-direct")
     visits = [Visit(name, [Point(name, 64)]) for name in contenders]
     return Plan("quick", repeats=2, seconds=4, visits=visits)
 
@@ -61,6 +61,7 @@ def _bench() -> Plan:
         "ours": (1, 64, 128),
         "stock-rq": (64, 128),
         "direct": (1, 64, 128),
+        "sql-function": (1, 64, 128),
         "tuned-direct": (64, 128),
     }
     hot = ("ours", "direct", "tuned-direct")
@@ -70,7 +71,7 @@ def _bench() -> Plan:
 
 
 def _long() -> Plan:
-    contenders = ("ours", "stock-rq", "direct", "tuned-direct")
+    contenders = ("ours", "stock-rq", "direct", "sql-function", "tuned-direct")
     connections = dict.fromkeys(contenders, (1, 16, 64, 128, 256))
     visits = _visits(connections, contenders, mix_and_open_loop=True)
     always = [

@@ -19,7 +19,7 @@ import psutil
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from bench.contender import JOURNAL
-from bench.contenders.tuned_direct import SERVER_SETTINGS, install
+from bench.contenders.functions import SERVER_SETTINGS, install
 from bench.people import People
 from bench.servers import query
 from embedded import Urls
