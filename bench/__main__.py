@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from bench.benchmark import keep, run_benchmark
+from bench.benchmark import run_benchmark
 from bench.contenders.catalogue import CONTENDERS
 from bench.document import document
 from bench.plan import Mode, plan_of
+from bench.results import save
 from bench.table import tables
 from embedded import EmbeddedError
 from models.errors import BetcoreError
@@ -25,6 +26,9 @@ _command = typer.Typer(add_completion=False)
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="headline ratios, in 2 minutes")] = False,
     long: Annotated[bool, typer.Option("--long", help="everything, in about an hour")] = False,
+    rates: Annotated[
+        bool, typer.Option("--rates", help="latency at the same rates for all, in 12 minutes")
+    ] = False,
     overload: Annotated[
         bool, typer.Option("--overload", help="ours, offered more than it can do, in 8 minutes")
     ] = False,
@@ -45,8 +49,9 @@ def main(
         if document_only:
             typer.echo(f"Written: {', '.join(map(str, document()))}")
             return
-        modes: dict[Mode, object] = {"against": against, "overload": overload, "long": long}
-        chosen = [mode for mode, asked in (modes | {"quick": quick}).items() if asked]
+        modes: dict[Mode, object] = {"against": against, "overload": overload, "rates": rates}
+        modes |= {"long": long, "quick": quick}
+        chosen = [mode for mode, asked in modes.items() if asked]
         mode = chosen[0] if chosen else "bench"
         results = run_benchmark(plan_of(mode, seconds, only or ()), against)
     except (BetcoreError, EmbeddedError) as error:
@@ -57,7 +62,7 @@ def main(
         typer.echo(f"{name}: {CONTENDERS[name].what}")
     for table in tables(results):
         typer.echo(f"\n{table.text()}")
-    written = ", ".join(path.name for path in keep(results))
+    written = save(results).name
     typer.echo(f"\nThe ledger is clean. {results.seconds:.0f} s. Written: {written}")
 
 

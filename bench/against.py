@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -57,23 +57,31 @@ def checked_out(revision: str) -> Iterator[tuple[str, Path]]:
             _git("worktree", "remove", "--force", str(tree))
 
 
-def measure_against(
-    revision: str, plan: Plan, accounts: int = ACCOUNTS, *, durable: bool = True
-) -> Results:
-    """Run the visits of a plan for both by turns, and verify both ledgers.
+def measure_against(revision: str, plan: Plan) -> Results:
+    """Run the visits of a plan for a revision and for this tree, and verify both ledgers.
 
-    Raises NoRevision, DidNotStart, AuditFailed and LoadFailed.
+    Raises NoRevision, and as `measure_trees`.
+    """
+    with checked_out(revision) as (before, tree):
+        return measure_trees({before: tree, THIS: ROOT}, plan, ACCOUNTS)
+
+
+def measure_trees(
+    trees: Mapping[str, Path], plan: Plan, accounts: int, *, durable: bool = True
+) -> Results:
+    """Run the visits of a plan for the code in each folder by turns, and verify each ledger.
+
+    The first is the one before the others. Raises DidNotStart, AuditFailed and LoadFailed.
     """
     with ExitStack() as stack:
-        before, tree = stack.enter_context(checked_out(revision))
-        trees = {before: tree, THIS: ROOT}
         rounds = {}
-        for name, root in trees.items():
+        for name, tree in trees.items():
             urls = stack.enter_context(bare_servers(durable=durable))
-            people = _people(urls, root, accounts)
-            contender = Contender(name, f"the code in {root}", partial(_started, root))
+            people = _people(urls, tree, accounts)
+            contender = Contender(name, f"the code in {tree}", partial(_started, tree))
             rounds[name] = Rounds(urls, people, {name: contender}, plan.seconds)
-        results = Results.begun(plan.mode, describe_machine(rounds[THIS].urls))
+        before = next(iter(rounds))
+        results = Results.begun(plan.mode, describe_machine(rounds[before].urls))
         runs = list(_runs(plan, rounds))
         verified = sum(_verify(of.urls, trees[name]) for name, of in rounds.items())
     return replace(results, before=before, runs=runs, verified_transfers=verified)

@@ -3,38 +3,30 @@
 import logging
 import time
 from dataclasses import replace
-from pathlib import Path
 
 from bench.against import measure_against
 from bench.audit import verify_ledger
 from bench.contenders.catalogue import CONTENDERS
-from bench.document import draw
-from bench.figures import ONE_STATEMENT
 from bench.growth import measure_growth, measure_redis_memory
 from bench.machine import describe_machine
 from bench.overload import measure_overload
 from bench.people import ACCOUNTS, make_people
 from bench.plan import Plan
-from bench.postgres_alone import BATCH_SIZE, batches, measure_journal, one_statement
+from bench.postgres_alone import one_statement
 from bench.results import Results, Run, save
 from bench.rounds import Rounds
 from bench.servers import bench_servers
-from bench.wrk import require_wrk
 from embedded import Urls
 
 _log = logging.getLogger("bench")
-
-_ALONE_CONNECTIONS = 128
-_BATCHES = f"batches of {BATCH_SIZE}"
 
 
 def run_benchmark(plan: Plan, against: str | None = None) -> Results:
     """Run a plan on servers of its own and verify the ledger at the end.
 
     `against`: the git revision with which this tree is compared. Raises NoRevision,
-    NoLoadGenerator, AuditFailed, LoadFailed, and what servers and contenders raise.
+    AuditFailed, LoadFailed, and what servers and contenders raise.
     """
-    require_wrk()
     began = time.monotonic()
     if against is None:
         with bench_servers() as urls:
@@ -42,7 +34,7 @@ def run_benchmark(plan: Plan, against: str | None = None) -> Results:
     else:
         results = measure_against(against, plan)
     if plan.growth_and_memory:
-        keep(results)  # what comes takes long, and much disk
+        save(results)  # what comes takes long, and much disk
         growth = measure_growth(CONTENDERS, plan.seconds, plan.repeats, ACCOUNTS)
         results = replace(results, growth=growth)
     return replace(results, seconds=round(time.monotonic() - began, 1))
@@ -58,36 +50,20 @@ def measure(plan: Plan, urls: Urls, accounts: int) -> Results:
     if plan.overload:
         overloads = list(measure_overload(rounds, plan.repeats, plan.overload))
         results = replace(results, overloads=overloads)
-    if plan.postgres_alone:
-        results = replace(results, journal=measure_journal(urls, people))
     if plan.growth_and_memory:
         results = replace(results, redis_memory_mb=measure_redis_memory(rounds))
     return replace(results, verified_transfers=verify_ledger(urls.database))
 
 
-def keep(results: Results) -> list[Path]:
-    """Write results and their picture beside the code; the files."""
-    return [path for path in (save(results), draw(results)) if path]
-
-
 def _rounds(plan: Plan, rounds: Rounds, results: Results) -> Results:
     runs: list[Run] = []
-    alone: dict[str, list[float]] = {}
+    alone: list[float] = []
     if plan.settles_in and plan.visits:
         rounds.settle_in(plan.visits[0].points[0])
     for repeat in range(plan.repeats):
         for visit in plan.visits:
             runs += rounds.visit(visit, repeat)
         if plan.postgres_alone:
-            for name, rate in _postgres_alone(rounds, plan.seconds).items():
-                alone.setdefault(name, []).append(rate)
-                _log.info("%d. PostgreSQL alone, %s: %s a second", repeat + 1, name, f"{rate:,.0f}")
+            alone.append(one_statement(rounds.urls, rounds.people, 128, plan.seconds))
+            _log.info("%d. PostgreSQL alone: %s a second", repeat + 1, f"{alone[-1]:,.0f}")
     return replace(results, runs=runs, postgres_alone=alone)
-
-
-def _postgres_alone(rounds: Rounds, seconds: int) -> dict[str, float]:
-    urls, people = rounds.urls, rounds.people
-    return {
-        ONE_STATEMENT: one_statement(urls, people, _ALONE_CONNECTIONS, seconds),
-        _BATCHES: batches(urls, people, seconds),
-    }

@@ -38,6 +38,11 @@ class Cost:
         return sum(self.cpu_us_per_bet.values())
 
     @property
+    def redis_cpu_us(self) -> float:
+        """CPU microseconds a bet of Redis."""
+        return self.cpu_us_per_bet.get("redis", 0.0)
+
+    @property
     def redis_commands(self) -> float:
         """Redis commands a bet, those of scripts too."""
         return sum(self.redis_commands_per_bet.values())
