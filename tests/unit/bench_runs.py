@@ -1,4 +1,4 @@
-"""Runs of a benchmark that were never made, for tests of what becomes of runs."""
+"""Invented runs of a benchmark, for tests of what is computed from runs."""
 
 from bench.load import Latency, Load
 from bench.measure import Cost

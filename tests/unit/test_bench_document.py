@@ -1,4 +1,4 @@
-"""The page about performance: filled from the fullest results there are, by one command."""
+"""The performance page: one command fills it from the most complete results."""
 
 from dataclasses import replace
 from pathlib import Path

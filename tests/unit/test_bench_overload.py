@@ -1,4 +1,4 @@
-"""What becomes of an overload's requests: counted from when they were due, second by second."""
+"""Requests of an overload are counted from when they were due, second by second."""
 
 import math
 from pathlib import Path
@@ -16,7 +16,7 @@ FAST, SLOW = 0.01, 1.5
 
 
 def sent(*halves: tuple[int, float]) -> Sent:
-    """Ten requests in each half second, all with this code, answered after so many seconds."""
+    """Ten requests per half second, all with this code, answered after so many seconds."""
     due = [half / 2 + n / 20 for half in range(len(halves)) for n in range(10)]
     found = Sent.none_of(len(due), due)
     for number in range(len(found.due)):

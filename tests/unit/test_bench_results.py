@@ -1,4 +1,4 @@
-"""How runs of the benchmark become figures: medians, ratios run by run, stolen time, verdicts."""
+"""Figures from runs of the benchmark: medians, ratios run by run, stolen time, verdicts."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from tests.unit.bench_runs import DIRECT, OURS, results, run
 
 
 def pairs(*rates: tuple[float, float], steal: Sequence[float] = ()) -> Results:
-    """Runs of ours and of direct, repeat by repeat; `steal` of ours."""
+    """Runs of ours and of direct, repeat by repeat. `steal` is the stolen time of ours."""
     stolen = [*steal, *[0.0] * len(rates)]
     runs = [
         one
@@ -37,7 +37,7 @@ def pairs(*rates: tuple[float, float], steal: Sequence[float] = ()) -> Results:
 
 
 def ratio(found: Results) -> Spread | None:
-    """Of ours over direct."""
+    """The ratio of ours to direct."""
     return ratio_of(found, OURS, DIRECT, lambda one: one.load.per_second)
 
 

@@ -1,4 +1,4 @@
-"""The benchmark itself, end to end and very small: it measures, and what it measured is audited."""
+"""The benchmark itself, end to end and very small. What it measured is audited."""
 
 from collections.abc import Iterator
 from dataclasses import replace

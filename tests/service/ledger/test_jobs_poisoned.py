@@ -1,4 +1,4 @@
-"""Jobs that cannot be run, and jobs that are not ours, fail alone; the others are applied."""
+"""Jobs that cannot be run, and foreign jobs, fail alone. All others are applied."""
 
 import json
 import pickle

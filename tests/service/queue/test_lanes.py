@@ -1,4 +1,4 @@
-"""Lanes as workers see them: who is taken, in which order, and that lanes always go on."""
+"""Lanes as workers see them: which jobs are taken, in which order; no lane stops for ever."""
 
 import time
 

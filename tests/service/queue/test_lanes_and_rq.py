@@ -1,4 +1,4 @@
-"""Lanes when RQ or an operator steps in: requeues, foreign jobs, RQ's own clean-up."""
+"""Lanes when RQ or an operator interferes: requeues, foreign jobs, RQ's own clean-up."""
 
 import subprocess
 import sys

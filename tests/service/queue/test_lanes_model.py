@@ -1,4 +1,4 @@
-"""Lanes under any sequence of what workers, gateways, operators and accidents do to them."""
+"""Lanes under any sequence of actions of workers, gateways, operators, and accidents."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -255,6 +255,6 @@ def test_lanes_keep_their_promises_whatever_happens(queue_world: QueueWorld) -> 
 
 
 def chosen(among: Iterable[Any], pick: int) -> Any:
-    """One of them."""
+    """One of these lanes."""
     items = list(among)
     return items[pick % len(items)]

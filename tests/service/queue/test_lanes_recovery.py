@@ -1,4 +1,4 @@
-"""Lanes when a worker is lost: its jobs return whole and in order, and it changes nothing more."""
+"""A worker is lost: its jobs return whole and in order, and it changes nothing more."""
 
 from tests.service.support.processes import until
 from tests.service.support.queue_world import (

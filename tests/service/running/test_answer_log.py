@@ -1,4 +1,4 @@
-"""The lines of gateways and workers about answers and jobs that are not success."""
+"""The log lines about answers and jobs that are not success."""
 
 import logging
 import re

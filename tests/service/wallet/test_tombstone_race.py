@@ -1,4 +1,4 @@
-"""A refund of an unknown bet races its own late pay-in, a thousand times, from two gateways."""
+"""A refund races its own late pay-in, a thousand times, through two gateways."""
 
 import asyncio
 import random
@@ -85,7 +85,7 @@ async def run_races(gateways: list[GatewayProcess], players: list[PlayerSession]
 
 
 def transfers_named(race: Race) -> dict[str, tuple[int, Decimal]]:
-    """The transfers that the answers tell of: all that the ending has."""
+    """The transfers that the answers name, which are all that the ending has."""
     if race.ending == "cancelled":
         return {"refund": (ids_of(race.refund)["refund"], Decimal(0))}
     ids = ids_of(race.pay_in) | ids_of(race.refund)
