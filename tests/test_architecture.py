@@ -63,7 +63,8 @@ CONNECTS = {
     "models/database/postgres.py": "it is the module for that",
     "models/database/engine.py": "SQLAlchemy's engine, whose connections postgres.py makes",
     "bench/contenders/direct.py": "a rival, whose way to connect is a part of what is measured",
-    "bench/contenders/tuned_direct.py": "another one",
+    "bench/contenders/sql_function.py": "another one",
+    "bench/contenders/tuned_direct.py": "a third one",
 }
 DRIVERS = {"psycopg", "asyncpg", "psycopg_pool", "Connection", "AsyncConnection"}
 CONNECTING = {"create_engine", "create_async_engine", "ConnectionPool", "AsyncConnectionPool"}

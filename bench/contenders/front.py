@@ -158,8 +158,13 @@ class RivalServices(Services):
 def serve_inherited(app: ASGIApp, settings: Settings) -> None:
     """Serve on the socket of `--fd` until SIGTERM, by the server and the options of ours."""
     logging.basicConfig(level=logging.WARNING)
-    with socket.socket(fileno=_arguments().fd) as listener:
+    with inherited_socket() as listener:
         serve_http(app, listener, bounds_of(settings))
+
+
+def inherited_socket() -> socket.socket:
+    """The listening socket of `--fd`."""
+    return socket.socket(fileno=_arguments().fd)
 
 
 def _arguments() -> argparse.Namespace:
