@@ -9,13 +9,14 @@ from decimal import Decimal
 
 import httpx
 
+from tests.examples import TIMES
 from tests.service.support.client import Answer, encode, read_answer
 from tests.service.support.patience import SOON
 from tests.service.support.processes import GatewayProcess
 from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import assert_accounts_are_whole, ids_of
 
-RACES, PLAYERS, AT_ONCE = 1_000, 25, 16
+RACES, PLAYERS, AT_ONCE = 500 * TIMES, 25, 16
 FUNDS, STAKE = Decimal(1000), Decimal("10.5")
 
 

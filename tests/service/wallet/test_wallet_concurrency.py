@@ -19,7 +19,7 @@ from tests.service.support.patience import SOON
 from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import assert_accounts_are_whole, ids_of
 
-CLIENTS, CALLS_EACH, PLAYERS = 12, 150 * TIMES, 3
+CLIENTS, CALLS_EACH, PLAYERS = 12, 90 * TIMES, 3
 BETS_AT_ONCE, CALLS_PER_BET = 5, 60
 FUNDS = Decimal(60)
 AMOUNTS = [Decimal(0), Decimal("10.5"), Decimal(40), Decimal(51)]  # the last is above the limit

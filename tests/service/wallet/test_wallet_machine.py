@@ -173,6 +173,6 @@ class Wallet(RuleBasedStateMachine):
 def test_any_calls_in_any_order_do_what_the_protocol_says(world: World) -> None:
     world.wait_for_memory()
     Wallet.world = world
-    run_state_machine_as_test(Wallet, settings=examples(40, steps=30))
+    run_state_machine_as_test(Wallet, settings=examples(25, steps=30))
 
     assert world.rows("select count(*) > 0 from bet") == [(True,)]
