@@ -44,10 +44,18 @@ local function answer(...)
   if type(said) ~= 'table' or not said.err then return said end
 end
 
+-- Write to a key. A key of another type was planted there, and makes room.
+local function write(command, key, ...)
+  local said = redis.pcall(command, key, ...)
+  if type(said) ~= 'table' or not said.err then return said end
+  if string.find(said.err, 'WRONGTYPE', 1, true) then call('EXPIRE', key, 0) end
+  return call(command, key, ...)
+end
+
 -- No worker can read an answer that contains another kind of id. Such an id was planted.
 local ID_MAX = 128  -- bytes
 local function is_readable(id)
-  return #id <= ID_MAX and not string.find(id, '[^\33-\126]')
+  return #id > 0 and #id <= ID_MAX and not string.find(id, '[^\33-\126]')
 end
 
 -- Fields of a job's hash. There are none if a key of another type was planted in its place.

@@ -23,7 +23,7 @@ class Script:
 
 
 class DedicatedConnection:
-    """A connection like those of a client. It is made at the first command, and again once it is lost.
+    """A connection like those of a client. It is made at the first command, and anew after a loss.
 
     Every method raises redis.exceptions.RedisError when Redis cannot be reached or refuses.
     """

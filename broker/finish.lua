@@ -53,7 +53,7 @@ each(JOBS, 4, function(id, info, value, ttl)
   call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO,
     'batch', DONE, 'holds', '')
   call('EXPIRE', job_key(id), ttl)
-  call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
+  write('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
     'return_value', value, 'execution_id', BATCH, 'execution_started_at', STARTED_AT,
     'execution_ended_at', ENDED_AT)
   call('EXPIRE', results, ttl)
@@ -71,7 +71,7 @@ each(BETS, 3, function(field, command, landed)
   certain[#commands] = landed == '1'
 end)
 each(ALONE, 8, function(id, account, times, description, data, info, value, ttl)
-  call('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'started_at', ISO,
+  write('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'started_at', ISO,
     'queued_ms', NOW_MS, 'data', data, 'description', description, 'origin', QUEUE,
     'timeout', TIMEOUT, 'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL,
     'accounts', account, 'times', times, 'batch', BATCH, 'worker_name', WORKER, 'group_id', '',
@@ -80,7 +80,7 @@ each(ALONE, 8, function(id, account, times, description, data, info, value, ttl)
 end)
 
 if #fields > 0 then
-  local held = call('HMGET', IN_FLIGHT, unpack(fields))
+  local held = in_flight_of(fields)
   local landed, notes = {}, {}
   for place, command in ipairs(commands) do
     local bet = fields[#accounts + place]

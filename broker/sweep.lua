@@ -8,13 +8,11 @@
 -- What it returns goes on a list of ours, where no worker of stock RQ can take it again.
 
 local SWEPT_MAX = 10000  -- jobs on the queue
+local PLAYERS_MAX = 1000  -- for whom one group is made; more were planted
 
 look_at_clock(call('HGET', MEMORY, 'latest'))
 local helped = 0
-if not answer('HLEN', IN_FLIGHT) then  -- a key of another type: nobody knows what is in flight
-  call('DEL', IN_FLIGHT)
-  call('HSET', MEMORY, 'since', NOW_MS)
-end
+if not answer('HLEN', IN_FLIGHT) then forget_in_flight() end  -- a key of another type
 
 local function return_job(id, status)
   forget_failure(id, status)
@@ -102,13 +100,17 @@ for i = 1, #in_flight, 2 do
   end
 end
 for _, group in ipairs(order) do
-  local status, data, batch = fields_of(group, 'status', 'data', 'batch')
+  local status, data, batch, holds = fields_of(group, 'status', 'data', 'batch', 'holds')
   if not is_held(batch) then
-    if is_open(status, data, batch) and is_readable(group) then
+    if is_open(status, data, batch) and holds == '1' and is_readable(group) then
       return_job(group, status)
     else
-      -- It was cancelled or deleted, or its end was interrupted.
-      next_group(players[group], RETURNED)
+      -- It was cancelled or deleted, or its end was interrupted. If somebody queues it again, it has
+      -- to hold its players again.
+      if holds == '1' then call('HSET', job_key(group), 'holds', '') end
+      for first = 1, #players[group], PLAYERS_MAX do
+        next_group({unpack(players[group], first, first + PLAYERS_MAX - 1)}, RETURNED)
+      end
       helped = helped + 1
     end
   end

@@ -1,213 +1,223 @@
-"""Lanes as workers see them: which jobs are taken, in which order; no lane stops for ever."""
+"""Groups as workers see them: who is taken, in which order, and that players always go on."""
 
 import time
 
 import pytest
 
-from broker.batches import FinishedJob
-from tests.service.support.queue_world import ANSWER, QueueWorld, Request, finish, ids, take
+from broker.batches import Batch, Batches, FinishedCommand
+from tests.service.support.queue_world import (
+    ANSWER,
+    QueueWorld,
+    Request,
+    decoded,
+    ended,
+    finish,
+    ids,
+    take,
+)
+from workers.jobs import EXPIRED
 
-STREAMS = ("betcore:replies:one", "betcore:replies:two")
+# Taking.
 
 
-def test_a_batch_is_the_head_of_a_lane_and_those_behind_it(queue_world: QueueWorld) -> None:
-    jobs = queue_world.admit_jobs(7, 5)
+def test_a_batch_is_all_that_was_admitted_in_one_script(queue_world: QueueWorld) -> None:
+    commands = queue_world.admit_together(7, 8, 9)
 
     batch = take(queue_world.worker())
 
-    assert ids(batch) == jobs
-    assert queue_world.started() == set(jobs)
+    [job] = batch.jobs
+    assert ids(batch) == commands
+    assert job.accounts == ("7", "8", "9")
+    assert queue_world.started() == {job.id}
     assert queue_world.queued() == []
-    assert queue_world.deferred() == set()
 
 
-def test_a_batch_never_holds_more_than_its_maximum_and_a_lane_waits_for_its_rest(
+def test_a_batch_takes_whole_groups_until_it_is_full(queue_world: QueueWorld) -> None:
+    one, two = queue_world.admit_together(1, 2, 3), queue_world.admit_together(4, 5, 6)
+    three, four = queue_world.admit_together(7), queue_world.admit_together(8)
+    worker = queue_world.worker(batch_jobs_max=4)
+
+    assert ids(take(worker)) == one  # with the second group it would be too long
+    assert ids(take(worker)) == two + three
+    assert ids(take(worker)) == four
+
+
+def test_a_group_longer_than_a_batch_is_taken_alone(queue_world: QueueWorld) -> None:
+    commands = queue_world.admit_together(*range(1, 11))
+    queue_world.admit_together(20)
+
+    assert ids(take(queue_world.worker(batch_jobs_max=4))) == commands
+
+
+def test_commands_of_one_player_in_one_script_keep_their_order(queue_world: QueueWorld) -> None:
+    commands = queue_world.admit_together(7, 8, 7, 9, 7)
+
+    assert ids(take(queue_world.worker())) == commands
+    assert queue_world.under_way_of(7) == [commands[0], commands[2], commands[4]]
+
+
+def test_a_taken_command_knows_how_long_it_may_still_be_applied(queue_world: QueueWorld) -> None:
+    admitted_at = time.monotonic()
+    queue_world.admit(Request(7, budget_ms=4000), Request(8, budget_ms=9000))
+
+    short, long = take(queue_world.worker()).commands
+
+    assert 3 < short.deadline.at - admitted_at < 4.002  # Redis counts whole milliseconds
+    assert 8 < long.deadline.at - admitted_at < 9.002
+    assert not short.retaken
+
+
+# Waiting.
+
+
+def test_a_command_admitted_while_its_player_is_held_waits_for_it(queue_world: QueueWorld) -> None:
+    worker, other = queue_world.worker(), queue_world.worker("other")
+    queue_world.admit_together(7, 8)
+    batch = take(worker)
+    [late] = queue_world.admit_together(7)
+
+    assert take(other).jobs == ()
+    assert queue_world.waiting(7) == [late]
+    assert finish(worker, batch)
+
+    assert ids(take(other)) == [late]
+
+
+def test_what_waits_for_several_players_becomes_one_group_in_the_order_of_each(
     queue_world: QueueWorld,
 ) -> None:
-    worker, other = queue_world.worker(batch_jobs_max=8), queue_world.worker("other")
-    one, two = queue_world.admit_jobs(1, 5), queue_world.admit_jobs(2, 5)
-    three = queue_world.admit_jobs(3, 1)
-
-    first = take(worker)
-
-    assert ids(first) == one + two[:3]
-    assert queue_world.deferred() == set(two[3:])
-    assert ids(take(other)) == three  # nobody may pass those of lane 2 that are started
-    assert finish(worker, first)
-    assert ids(take(other)) == two[3:]
-
-
-def test_every_batch_of_a_long_lane_continues_where_the_last_one_ended(
-    queue_world: QueueWorld,
-) -> None:
-    jobs = queue_world.admit_jobs(7, 100)
     worker = queue_world.worker()
-    seen: list[str] = []
-    sizes = []
+    queue_world.admit_together(7, 8, 9)
+    batch = take(worker)
+    waiting = [queue_world.admit_together(7, 8), queue_world.admit_together(8, 7)]
+    assert finish(worker, batch)
+
+    [group] = queue_world.queued()
+
+    (a, b), (c, d) = waiting
+    assert queue_world.carried(group) == [a, d, b, c]
+    assert {queue_world.holder(7), queue_world.holder(8)} == {group}
+    assert queue_world.holder(9) is None
+
+
+def test_of_a_hot_player_32_commands_at_a_time_become_a_group(queue_world: QueueWorld) -> None:
+    worker = queue_world.worker()
+    commands = queue_world.admit_one_by_one(7, 70)
+    seen, sizes = list[str](), list[int]()
 
     while (batch := take(worker)).jobs:
         seen += ids(batch)
-        sizes.append(len(batch.jobs))
+        sizes.append(len(batch.commands))
         assert finish(worker, batch)
 
-    assert seen == jobs
-    assert sizes == [48, 48, 4]
+    assert seen == commands
+    assert sizes == [1, 32, 32, 5]
     assert queue_world.under_way() == set()
 
 
-def test_a_taken_job_knows_how_long_it_may_still_be_applied(queue_world: QueueWorld) -> None:
-    queue_world.admit_jobs(7, 1, budget_ms=4000)
+def test_a_hot_player_leaves_room_for_each_other_player(queue_world: QueueWorld) -> None:
+    others = [*range(8, 48)]
+    queue_world.admit_together(7, *others)
+    hot = queue_world.admit_one_by_one(7, 40)
+    waiting = [queue_world.admit_one_by_one(other, 2) for other in others]
+    worker = queue_world.worker()
+    assert finish(worker, take(worker))
 
-    admitted_at = time.monotonic()
-    (job,) = take(queue_world.worker()).jobs
+    [group] = queue_world.queued()
 
-    assert 3 < job.deadline.at - admitted_at < 4.002  # Redis counts whole milliseconds
-    assert job.data == Request.data.encode()
+    assert queue_world.carried(group) == [hot[0], *(first for first, _ in waiting)]
+    assert queue_world.waiting(7) == hot[1:]
+    assert [queue_world.waiting(other) for other in others] == [[second] for _, second in waiting]
 
 
-def test_finish_queues_the_next_head_and_it_alone(queue_world: QueueWorld) -> None:
-    jobs = queue_world.admit_jobs(7, 4)
+def test_the_list_of_a_player_for_whom_commands_always_wait_does_not_expire(
+    queue_world: QueueWorld,
+) -> None:
+    worker = queue_world.worker()
+    queue_world.admit_one_by_one(7, 40)
+    queue_world.redis.expire("betcore:waiting:7", 100)
+
+    assert finish(worker, take(worker))
+
+    assert queue_world.waiting(7)
+    assert queue_world.redis.ttl("betcore:waiting:7") > 80_000
+
+
+# Those that go ahead: others make their provider wait.
+
+
+def test_while_a_job_is_queued_others_may_go_ahead_of_it(queue_world: QueueWorld) -> None:
+    first = queue_world.admit_together(1)
+    normal, ahead = Request(2), [Request(3, ahead=True), Request(4, ahead=True)]
+    assert queue_world.admit(ahead[0], normal, ahead[1]) == "AAA"
     worker = queue_world.worker(batch_jobs_max=1)
 
-    finish(worker, take(worker))
-
-    assert queue_world.queued() == [jobs[1]]
-    assert queue_world.status(jobs[1]) == "queued"
-    assert queue_world.deferred() == set(jobs[2:])
-    assert queue_world.lane(7) == jobs[1:]
+    assert ids(take(worker)) == [request.command_id for request in ahead]
+    assert ids(take(worker)) == first
+    assert ids(take(worker)) == [normal.command_id]
 
 
-def test_a_job_admitted_while_its_lane_is_worked_on_waits_for_it(queue_world: QueueWorld) -> None:
-    worker = queue_world.worker()
-    first = queue_world.admit_jobs(7, 1)
-    batch = take(worker)
-    (late,) = queue_world.admit_jobs(7, 1)
+def test_an_idle_worker_wakes_up_for_a_command_that_goes_ahead(queue_world: QueueWorld) -> None:
+    [command] = queue_world.admit_together(3, ahead=True)
 
-    assert take(queue_world.worker("other")).jobs == ()
-    assert queue_world.status(late) == "deferred"
-    finish(worker, batch)
-
-    assert ids(take(worker)) == [late]
-    assert first != [late]
+    assert queue_world.pop_one() == command
 
 
-def test_whoever_in_a_lane_expired_is_left_out_and_the_others_go_on(
+def test_a_player_keeps_the_order_of_commands_of_which_some_go_ahead(
     queue_world: QueueWorld,
 ) -> None:
-    fates = [0, 60_000, 0, 0, 60_000]
-    requests = [Request(budget_ms=budget) for budget in fates]
-    queue_world.admit(*requests)
-    jobs = [request.job_id for request in requests]
+    first = queue_world.admit_together(1)
+    requests = [
+        Request(account, ahead=ahead)
+        for account, ahead in ((7, False), (7, True), (8, True), (8, False))
+    ]
+    assert queue_world.admit(*requests) == "AAAA"
+    a, b, c, d = (request.command_id for request in requests)
 
-    batch = take(queue_world.worker())
-
-    assert ids(batch) == [jobs[1], jobs[4]]
-    assert queue_world.failed() == {jobs[0], jobs[2], jobs[3]}
-    assert queue_world.lane(7) == [jobs[1], jobs[4]]
-    assert queue_world.deferred() == set()
+    groups = [queue_world.carried(id_) for id_ in queue_world.queued()]
+    assert groups == [[c, d], first, [a, b]]
 
 
-def test_a_lane_in_which_all_expired_is_gone(queue_world: QueueWorld) -> None:
-    jobs = queue_world.admit_jobs(7, 100, budget_ms=0)
+# Finishing.
 
-    assert take(queue_world.worker()).jobs == ()
 
-    assert queue_world.failed() == set(jobs)
+def test_finish_hands_out_the_next_batch(queue_world: QueueWorld) -> None:
+    worker = queue_world.worker(batch_jobs_max=2)
+    queue_world.admit_together(7)
+    first = take(worker)
+    waiting = queue_world.admit_together(7)
+    queued = queue_world.admit_together(8)
+
+    following = finish_and_take(worker, first)
+
+    assert ids(following) == queued + waiting
+    assert following.id != first.id
+    assert all(command.deadline > first.commands[0].deadline for command in following.commands)
+    assert ids(finish_and_take(worker, following)) == []
     assert queue_world.under_way() == set()
 
 
-def test_after_an_outage_one_script_ends_no_more_expired_jobs_than_it_should(
-    queue_world: QueueWorld,
+@pytest.mark.parametrize("suspended", [False, True])
+def test_finish_takes_nothing_unless_it_is_asked_to_and_may(
+    queue_world: QueueWorld, suspended: bool
 ) -> None:
-    requests = [Request(account, budget_ms=0) for account in range(1200)]
-    queue_world.admit(*requests)
-    (good,) = queue_world.admit_jobs(5000, 1)
     worker = queue_world.worker()
-
-    assert take(worker).jobs == ()
-
-    assert 500 <= len(queue_world.failed()) <= 500 + 32
-    assert ids(take(worker)) + ids(take(worker)) == [good]
-    assert len(queue_world.failed()) == 1200
-
-
-def test_those_of_a_lane_that_are_gone_cancelled_or_hollow_are_passed_over_at_once(
-    queue_world: QueueWorld,
-) -> None:
-    jobs = queue_world.admit_jobs(7, 7)
-    for hollow in jobs[:5:2]:
-        queue_world.redis.delete(f"rq:job:{hollow}")
-    queue_world.redis.hset(f"rq:job:{jobs[1]}", "status", "canceled")
-    queue_world.redis.hset(f"rq:job:{jobs[2]}", "status", "queued")
-    queue_world.redis.hset(f"rq:job:{jobs[4]}", "status", "deferred")
-    worker = queue_world.worker()
-
+    queue_world.admit_together(7)
     batch = take(worker)
+    queued = queue_world.admit_together(8)
+    if suspended:
+        queue_world.redis.set("rq:suspended", 1)
 
-    assert ids(batch) == [jobs[3], *jobs[5:]]
-    assert queue_world.deferred() == set()
-    assert finish(worker, batch)
-    assert queue_world.under_way() == set()
+    following = worker.finish(batch, [ended(ids(batch)[0])], time.time(), take=suspended)
 
-
-def test_a_hollow_head_does_not_hold_its_lane(queue_world: QueueWorld) -> None:
-    jobs = queue_world.admit_jobs(7, 3)
-    queue_world.redis.hdel(f"rq:job:{jobs[0]}", "data")
-    queue_world.redis.hdel(f"rq:job:{jobs[1]}", "data")
-    queue_world.redis.delete("rq:queue:bets")
-    worker = queue_world.worker()
-
-    assert worker.sweep() == 1
-
-    assert queue_world.queued() == [jobs[2]]
-    assert ids(take(worker)) == [jobs[2]]
-
-
-def test_finish_passes_over_heads_that_cannot_run(queue_world: QueueWorld) -> None:
-    jobs = queue_world.admit_jobs(7, 4)
-    worker = queue_world.worker(batch_jobs_max=1)
-    batch = take(worker)
-    queue_world.redis.delete(f"rq:job:{jobs[1]}", f"rq:job:{jobs[2]}")
-
-    finish(worker, batch)
-
-    assert queue_world.queued() == [jobs[3]]
-    assert queue_world.lane(7) == [jobs[3]]
-
-
-def test_an_id_pushed_twice_runs_once(queue_world: QueueWorld) -> None:
-    jobs = queue_world.admit_jobs(7, 2)
-    for id_ in (jobs[0], jobs[0], jobs[1], jobs[1]):
-        queue_world.redis.rpush("rq:queue:bets", id_)
-    worker, other = queue_world.worker(), queue_world.worker("other")
-
-    batch = take(worker)
-
-    assert ids(batch) == jobs
-    assert take(other).jobs == ()
-    queue_world.redis.rpush("rq:queue:bets", *jobs)
-    assert take(other).jobs == ()
-    assert finish(worker, batch)
-    queue_world.redis.rpush("rq:queue:bets", *jobs)
-    assert take(other).jobs == ()
-    assert queue_world.under_way() == set()
-
-
-def test_a_batch_finished_in_another_order_leaves_nothing(queue_world: QueueWorld) -> None:
-    queue_world.admit_jobs(7, 3)
-    queue_world.admit_jobs(8, 3)
-    worker = queue_world.worker()
-    batch = take(worker)
-    assert "rq:worker:worker:executions" in queue_world.under_way()
-
-    ends = [FinishedJob(id_, "", ANSWER) for id_ in reversed(ids(batch))]
-    assert worker.finish(batch, ends, time.time())
-
-    assert queue_world.under_way() == set()
+    assert following is not None
+    assert following.jobs == ()
+    assert queue_world.queued() == queued
+    assert queue_world.started() == set()
 
 
 def test_finishing_twice_counts_once(queue_world: QueueWorld) -> None:
-    queue_world.admit_jobs(7, 3)
+    queue_world.admit_together(7, 8)
     worker = queue_world.worker()
     batch = take(worker)
     assert finish(worker, batch)
@@ -216,13 +226,61 @@ def test_finishing_twice_counts_once(queue_world: QueueWorld) -> None:
     assert not finish(worker, batch)
 
     assert queue_world.contents() == before
-    assert queue_world.redis.hget("rq:worker:worker", "successful_job_count") == b"3"
+    worker.report()
+    worker.report()
+    assert queue_world.redis.hget("rq:worker:worker", "successful_job_count") == b"1"
 
 
-def test_while_suspended_nothing_is_taken_and_everything_stays_queued(
+def test_a_batch_finished_in_another_order_leaves_nothing(queue_world: QueueWorld) -> None:
+    queue_world.admit_together(7, 8, 7)
+    queue_world.admit_together(9)
+    worker = queue_world.worker()
+    batch = take(worker)
+    assert worker.renew(batch)
+    assert "rq:worker:worker:executions" in queue_world.under_way()
+
+    ends = [FinishedCommand(id_, "", ANSWER) for id_ in reversed(ids(batch))]
+    assert worker.finish(batch, ends, time.time())
+
+    assert queue_world.under_way() == set()
+
+
+def test_commands_that_were_too_late_become_failed_jobs_and_the_others_are_done(
     queue_world: QueueWorld,
 ) -> None:
-    jobs = [queue_world.admit_jobs(account, 1)[0] for account in (1, 2, 3)]
+    commands = queue_world.admit_together(7, 8, 9, 10)
+    [group] = queue_world.queued()
+    worker = queue_world.worker(result_ttl_seconds=7)
+
+    finish_with(worker, late=commands[::2])
+
+    redis = queue_world.redis
+    assert queue_world.status(group) == "finished"
+    assert queue_world.failed() == set(commands[::2])
+    for id_ in commands[::2]:
+        assert redis.hget(f"rq:job:{id_}", "description") is not None
+        assert 0 < redis.ttl(f"rq:job:{id_}") <= 7
+        assert 0 < redis.ttl(f"rq:results:{id_}") <= 7
+    assert queue_world.under_way() == set()
+
+
+def test_a_group_of_which_all_were_too_late_fails_as_one(queue_world: QueueWorld) -> None:
+    commands = queue_world.admit_together(7, 8)
+    [group] = queue_world.queued()
+    worker = queue_world.worker(result_ttl_seconds=7)
+
+    finish_with(worker, late=commands)
+
+    jobs = {key for key in queue_world.all_keys() if key.startswith("rq:job:")}
+    assert (queue_world.failed(), jobs) == ({group}, {f"rq:job:{group}"})
+    assert 0 < queue_world.redis.ttl(f"rq:job:{group}") <= 7
+    assert queue_world.under_way() == set()
+
+
+def test_while_suspended_nothing_is_taken_and_everything_stays_where_it_is(
+    queue_world: QueueWorld,
+) -> None:
+    jobs = [queue_world.admit_together(account)[0] for account in (1, 2, 3)]
     queue_world.redis.set("rq:suspended", 1)
     worker = queue_world.worker()
 
@@ -236,109 +294,30 @@ def test_while_suspended_nothing_is_taken_and_everything_stays_queued(
     assert ids(take(worker)) == jobs
 
 
-UNREADABLE = {
-    "bytes that are no text": b"\xff\xfe",
-    "one in a lane's form with bytes behind it": b"7-ab\xff",
-    "a line": b"7-ab\n",
-    "spaces": b"7 - ab",
-    "nothing printable": b"\0",
-    "very long": b"7-" + b"a" * 100_000,
-}
+def test_a_worker_is_shown_as_busy_when_it_says_so(queue_world: QueueWorld) -> None:
+    worker, key = queue_world.worker(), "rq:worker:worker"
+    queue_world.admit_together(7)
+
+    worker.take(time.time(), shows=True)
+
+    assert queue_world.redis.hget(key, "state") == b"busy"
+    assert 0 < queue_world.redis.ttl(key) <= 30
+    assert decoded(queue_world.redis.keys("rq:execution*")) == []  # nobody could look so soon
 
 
-@pytest.mark.parametrize("which", UNREADABLE)
-def test_a_planted_id_that_no_worker_can_read_harms_no_batch(
-    queue_world: QueueWorld, which: str
-) -> None:
-    planted, redis = UNREADABLE[which], queue_world.redis
-    jobs = queue_world.admit_jobs(8, 2)
-    redis.hset(
-        name=b"rq:job:" + planted,
-        mapping={"status": "queued", "data": "x", "deadline": queue_world.now_ms() + 60_000},
-    )
-    for place in ("rq:queue:bets", "betcore:returned:bets"):
-        redis.lpush(place, planted)
-    for lane in (7, 8, 9):
-        redis.lpush(f"betcore:lane:{lane}", planted)
-        redis.sadd("betcore:lanes", f"betcore:lane:{lane}")
-    redis.rpush("betcore:lane:8", planted)  # behind good ones too
-    jobs += queue_world.admit_jobs(9, 1)
-    worker = queue_world.worker()
-
-    taken: list[str] = []
-    for _ in range(3):
-        worker.sweep()
-        if (batch := take(worker)).jobs:
-            taken += ids(batch)
-            assert finish(worker, batch)
-
-    assert sorted(taken) == sorted(jobs)
-    redis.delete(b"rq:job:" + planted)
-    assert queue_world.under_way() == set()
+def finish_and_take(worker: Batches, batch: Batch) -> Batch:
+    """Finish a batch, and get the next one."""
+    ends = [ended(id_) for id_ in ids(batch)]
+    following = worker.finish(batch, ends, time.time(), take=True)
+    assert following is not None
+    return following
 
 
-def test_a_key_of_another_kind_in_the_place_of_a_job_stops_no_lane(queue_world: QueueWorld) -> None:
-    jobs = [id_ for account in (1, 2) for id_ in queue_world.admit_jobs(account, 2)]
-    redis, worker = queue_world.redis, queue_world.worker()
-    assert queue_world.pop_one() == jobs[0]
-    for planted in jobs[::2]:  # one is on the intermediate list, one on the queue; both are heads
-        redis.delete(f"rq:job:{planted}")
-        redis.set(f"rq:job:{planted}", "a text")
-
-    for _ in range(2):
-        worker.sweep()
-        if (batch := take(worker)).jobs:
-            assert set(ids(batch)) <= set(jobs[1::2])
-            assert finish(worker, batch)
-
-    assert [queue_world.status(id_) for id_ in jobs[1::2]] == ["finished"] * 2
-    assert queue_world.under_way() == set()
-
-
-def test_a_planted_place_for_a_note_that_is_longer_than_ours_is_not_handed_out(
-    queue_world: QueueWorld,
-) -> None:
-    one, two = queue_world.admit_jobs(7, 2)
-    queue_world.redis.hset(f"rq:job:{one}", "flight", "x" * 1024)
-    queue_world.redis.hset(f"rq:job:{two}", "flight", "x" * 1_000_000)
-
-    batch = take(queue_world.worker())
-
-    assert [len(job.flight_key) for job in batch.jobs] == [1024, 0]
-
-
-def test_keys_of_another_kind_where_notes_and_replies_go_keep_no_batch_from_being_finished(
-    queue_world: QueueWorld,
-) -> None:
-    jobs = queue_world.admit_jobs(7, 2)
-    (late,) = queue_world.admit_jobs(8, 1, budget_ms=0)
-    redis, worker = queue_world.redis, queue_world.worker()
-    redis.set("a text", "x")
-    for id_ in (*jobs, late):
-        redis.hset(f"rq:job:{id_}", "flight", "a text")
-
+def finish_with(worker: Batches, late: list[str]) -> None:
+    """Take a batch, and end it: some commands were too late, the others are done."""
     batch = take(worker)
-    assert ids(batch) == jobs
-    ends = [FinishedJob(id_, stream, ANSWER) for id_, stream in zip(jobs, STREAMS, strict=True)]
-    redis.set(STREAMS[0], "x")
+    ends = [
+        FinishedCommand(id_, "", None, EXPIRED, expired=True) if id_ in late else ended(id_)
+        for id_ in ids(batch)
+    ]
     assert worker.finish(batch, ends, time.time())
-
-    assert redis.xlen(STREAMS[1]) == 1
-    assert [queue_world.status(id_) for id_ in (*jobs, late)] == ["finished"] * 2 + ["failed"]
-    assert queue_world.under_way() == set()
-
-
-def test_a_job_that_was_applied_is_not_run_again_whoever_puts_it_on_the_queue(
-    queue_world: QueueWorld,
-) -> None:
-    """A stock worker said that it failed, and `rq requeue` lets it wait once more."""
-    (applied,) = queue_world.admit_jobs(7, 1)
-    worker = queue_world.worker()
-    assert finish(worker, take(worker))
-    queue_world.redis.hset(f"rq:job:{applied}", "status", "queued")
-    queue_world.redis.persist(f"rq:job:{applied}")
-    queue_world.redis.rpush("rq:queue:bets", applied)
-
-    assert take(worker).jobs == ()
-
-    assert queue_world.under_way() == set()

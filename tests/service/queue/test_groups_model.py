@@ -251,7 +251,7 @@ class Groups(RuleBasedStateMachine):
 
     @invariant()
     def a_player_is_marked_if_and_only_if_commands_wait(self) -> None:
-        in_flight = self.world.redis.hgetall("betcore:in_flight")
+        in_flight: Any = self.world.redis.hgetall("betcore:in_flight")
         for account in ACCOUNTS:
             marked = in_flight.get(b"%d" % account, b"").endswith(b"+")
             assert marked == bool(self.world.waiting(account))
