@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     # One request (PROTOCOL.md, rule 5).
     answer_within_seconds: float = 5  # from arrival to answer; clients give up after 7 s
     ask_primary_within_seconds: float = 0.5  # the last part of it, reserved to ask PostgreSQL
-    apply_within_seconds: float = 4  # from admission to commit; a later job is not applied
+    apply_within_seconds: float = 4  # from admission to commit; a later bet is not applied
     body_bytes_max: int = 16 * 1024  # a longer body is refused with 413
     connections_max: int = 16_384  # per gateway; above it a new connection is refused
     request_arrives_within_seconds: float = 10  # the whole request; otherwise the connection closes
@@ -110,21 +110,26 @@ class Settings(BaseSettings):
     # Gateway process.
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8000, le=65_535)
-    admissions_per_script_max: int = 32  # requests per script, and let in per turn of the loop
+    # Requests per script, and let in per turn of the loop. Those of one script become one job.
+    # Workers do not read larger jobs than of 300 requests with the longest texts.
+    admissions_per_script_max: int = Field(32, ge=1, le=300)
     # At this lag of the loop or of the intake every bet gets 99; from half of it, a growing share.
     loop_lag_max_seconds: float = Field(0.5, gt=0)
     sessions_cached_max: int = 200_000  # entries of about 300 bytes
 
     # Queue and worker.
     queue_name: str = "bets"
-    batch_jobs_max: int = Field(48, ge=1, le=300)  # jobs per transaction, if so many wait
+    # Commands per transaction, such as bets, if so many wait. A job with more of them is not split.
+    batch_jobs_max: int = Field(48, ge=1, le=300)
     lease_seconds: float = 2  # a worker that does not renew within this loses its batch
     lease_renewals_per_lease: int = 4  # how often a worker renews within one lease
-    sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still
+    sweep_seconds: float = 0.5  # how often each worker looks for jobs that stand still
     # When the first job has waited so long, every bet gets 99; from a quarter, a growing share.
     queue_wait_max_seconds: float = Field(0.6, ge=0.01)
-    queue_jobs_max: int = 20_000  # waiting jobs; above it 503 with code 99
-    result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job: 2 KB each
+    # Jobs on the queue; above it 503 with code 99. A job carries one command or many. Commands that
+    # wait for their player are in no job yet: `bets_of_session_max` limits them.
+    queue_jobs_max: int = 20_000
+    result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job
     failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a job that failed otherwise
     reply_stream_messages_max: int = 1_000  # per gateway; only a reconnect needs older ones
     reply_stream_ttl_seconds: int = 60  # after the last reply to a gateway that is gone

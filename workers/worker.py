@@ -112,6 +112,8 @@ class BatchWorker(PresentWorker):
                 if max_idle_time is not None and time.monotonic() - idle_since >= max_idle_time:
                     return None
                 first = self._wait_for_one()
+                if not first:
+                    self.check_for_suspension(burst=False)  # so that RQ shows it
             except RedisError as error:
                 _LOG.warning("Redis is away: %s", error)
                 first, self._empty = "", None

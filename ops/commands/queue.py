@@ -45,7 +45,7 @@ For = Annotated[
 def info(watch: Watch = False, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show the queue's jobs, its workers, and what is wrong.
 
-    This includes how many jobs wait, and for how long.
+    A job carries the bets that came together. Bets also wait for their player, in no job yet.
     """
     from ops.queue import queue_of
 
@@ -99,8 +99,8 @@ def requeue(
 ) -> None:
     """Put a failed job back on the queue.
 
-    It waits behind the others of its player. A bet is only applied within its deadline, some
-    seconds after it came. After that its provider repeats it, which is safe at any time.
+    It runs once its player has no other bet under way. A bet is only applied within its deadline,
+    some seconds after it came. After that its provider repeats it, which is safe at any time.
     """
     from ops.queue import queue_of
 
@@ -172,7 +172,7 @@ def _show(queue: "RqQueue", state: "State", as_json: bool) -> None:
         "suspended": state.suspended,
         "suspendedForSeconds": _seconds(state.suspended_for_seconds),
         "queued": state.queued,
-        "deferred": state.deferred,
+        "waiting": state.waiting,
         "oldestSeconds": _seconds(state.oldest_seconds),
         "started": state.started,
         "finished": state.finished,

@@ -20,7 +20,7 @@ from models.ledger.gateway_reads import GatewayReads
 from models.ledger.ledger import LedgerConnection
 from models.migrate import migrate
 from tests.service.support.databases import fresh_database, name_of
-from tests.service.support.ledger_world import balance_of, job, ledger_on, new_players, running
+from tests.service.support.ledger_world import balance_of, ledger_on, new_players, running, taken
 from tests.service.support.operator_cli import Operator
 from tests.service.support.processes import GatewayProcess, common_environment, until
 from tests.service.support.proxy import Proxy, as_it_is, postgres_proxy, through
@@ -103,10 +103,10 @@ def test_jobs_wait_while_a_pooler_stands_in_between(
         postgres_proxy(ledger_world.urls) as proxy,
         ledger_on(through(ledger_world.urls, postgres=proxy)) as ledger,
     ):
-        assert run(ledger, [job(player.bet(1))])[0].result is not None
+        assert run(ledger, [taken(player.bet(1))])[0].result is not None
         proxy.rewrite = invents_a_process
         proxy.cut()
-        with running(partial(run, ledger, [job(player.bet(2), 30)])) as ends:
+        with running(partial(run, ledger, [taken(player.bet(2), 30)])) as ends:
             until(lambda: POOLER in caplog.text)
             proxy.rewrite = as_it_is
 

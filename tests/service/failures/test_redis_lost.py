@@ -22,6 +22,7 @@ from tests.service.support.faults import (
 )
 from tests.service.support.load import Bet, ask
 from tests.service.support.processes import until
+from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import PlayerSession
 
 # Within the tolerance of 30 s, and long enough for Redis to be lost and back before it has passed.
@@ -81,12 +82,15 @@ def test_without_redis_every_call_is_refused_and_with_an_empty_one_all_register_
 def test_bets_in_flight_when_redis_is_lost_are_resolved_by_asking(fragile: FaultWorld) -> None:
     player, url = twelve_players(fragile)[0], fragile.gateways[0].url
     taken, waiting = bets = [Bet(player, Decimal(3), Decimal(1)) for _ in range(2)]
-    lane = f"betcore:lane:{player.account_id}"
-    with ThreadPoolExecutor(2) as senders, locked(fragile, player.account_id):
+    with (
+        ThreadPoolExecutor(2) as senders,
+        locked(fragile, player.account_id),
+        QueueWorld(fragile.urls.redis, flush=False) as queue,
+    ):
         answers = [senders.submit(ask, taken, url)]
-        until(lambda: fragile.redis.hget(head(fragile, lane), "status") == b"started")
+        until(lambda: queue.started() == {queue.holder(player.account_id)})
         answers.append(senders.submit(ask, waiting, url))
-        until(lambda: fragile.redis.llen(lane) == len(bets))
+        until(lambda: len(queue.waiting(player.account_id)) == 1)
         fragile.stop_redis()
         fragile.start_redis(emptied=True)
         until(lambda: player.client.status(taken.bet_id).code == 1)
@@ -140,12 +144,6 @@ def is_refused(answer: Answer) -> bool:
 def registered(world: FaultWorld) -> set[str]:
     """The workers that `rq info` and the dashboard show."""
     return {worker.name for worker in Worker.all(world.redis) if worker.birth_date}
-
-
-def head(world: FaultWorld, lane: str) -> str:
-    """The key of the first job of a lane; of none that exists while the lane is empty."""
-    first: Any = world.redis.lindex(lane, 0)
-    return f"rq:job:{(first or b'none').decode()}"
 
 
 def state(player: PlayerSession, bet: Bet) -> str:

@@ -163,13 +163,12 @@ def _waits_for_a_lock(world: World) -> bool:
 
 def _batches_of(redis: Redis, worker: WorkerProcess) -> list[str]:
     """The batches that a worker has taken and not finished."""
-    found = []
-    for batch in cast("list[bytes]", redis.zrange("betcore:leases", 0, -1)):
-        ids = cast("bytes | None", redis.get(f"betcore:batch:{batch.decode()}"))
-        first = (ids or b"").decode().partition(" ")[0]
-        if redis.hget(f"rq:job:{first}", "worker_name") == worker.name.encode():
-            found.append(batch.decode())
-    return found
+    found = set()
+    for entry in cast("list[bytes]", redis.zrange("rq:wip:bets", 0, -1)):
+        job_id, _, batch = entry.decode().rpartition(":")
+        if redis.hget(f"rq:job:{job_id}", "worker_name") == worker.name.encode():
+            found.add(batch)
+    return sorted(found)
 
 
 def _go_on(pid: int) -> None:
