@@ -29,6 +29,9 @@ def main(
     rates: Annotated[
         bool, typer.Option("--rates", help="latency at the same rates for all, in 12 minutes")
     ] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="the queue alone: what one Redis carries, in 2 minutes")
+    ] = False,
     overload: Annotated[
         bool, typer.Option("--overload", help="ours, offered more than it can do, in 8 minutes")
     ] = False,
@@ -50,7 +53,7 @@ def main(
             typer.echo(f"Written: {', '.join(map(str, document()))}")
             return
         modes: dict[Mode, object] = {"against": against, "overload": overload, "rates": rates}
-        modes |= {"long": long, "quick": quick}
+        modes |= {"queue": queue, "long": long, "quick": quick}
         chosen = [mode for mode, asked in modes.items() if asked]
         mode = chosen[0] if chosen else "bench"
         results = run_benchmark(plan_of(mode, seconds, only or ()), against)

@@ -13,6 +13,7 @@ from bench.overload import measure_overload
 from bench.people import ACCOUNTS, make_people
 from bench.plan import Plan
 from bench.postgres_alone import one_statement
+from bench.queue_alone import measure_queue
 from bench.results import Results, Run, save
 from bench.rounds import Rounds
 from bench.servers import bench_servers
@@ -50,6 +51,8 @@ def measure(plan: Plan, urls: Urls, accounts: int) -> Results:
     if plan.overload:
         overloads = list(measure_overload(rounds, plan.repeats, plan.overload))
         results = replace(results, overloads=overloads)
+    if plan.queue_alone:
+        results = replace(results, queue=list(measure_queue(urls, plan.seconds, plan.repeats)))
     if plan.growth_and_memory:
         results = replace(results, redis_memory_mb=measure_redis_memory(rounds))
     return replace(results, verified_transfers=verify_ledger(urls.database))

@@ -11,6 +11,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs/PERFORMANCE.md"
 PLACES = {
     "results": ("long", "bench", "quick"),
     "rates": ("rates",),
+    "queue": ("queue",),
     "overload": ("overload",),
     "against": ("against",),
 }

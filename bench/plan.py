@@ -6,7 +6,7 @@ from typing import Literal
 
 from bench.results import Point
 
-Mode = Literal["quick", "bench", "long", "rates", "overload", "against"]
+Mode = Literal["quick", "bench", "long", "rates", "queue", "overload", "against"]
 
 THIS = "this tree"  # compared with a revision of itself
 PERCENTS = (25, 50, 75)  # of a contender's capacity
@@ -42,6 +42,7 @@ class Plan:
     visits: Sequence[Visit]
     settles_in: bool = True  # by a run of the first point that is not counted
     postgres_alone: bool = False  # PostgreSQL with one statement a transaction
+    queue_alone: bool = False  # what one Redis carries
     growth_and_memory: bool = False  # ten million bets, and Redis after 200,000
     overload: Course | None = None  # of `seconds`
 
@@ -84,6 +85,7 @@ def _long() -> Plan:
         seconds=8,
         visits=[*visits, *_equal_rates(), *always, forking],
         postgres_alone=True,
+        queue_alone=True,
         growth_and_memory=True,
     )
 
@@ -91,6 +93,10 @@ def _long() -> Plan:
 def _rates() -> Plan:
     capacities = [Visit(name, [Point(name, 64)]) for name in RATES_OF]
     return Plan("rates", repeats=3, seconds=5, visits=[*capacities, *_equal_rates()])
+
+
+def _queue() -> Plan:
+    return Plan("queue", repeats=3, seconds=5, visits=[], queue_alone=True)
 
 
 def _overload() -> Plan:
@@ -107,6 +113,7 @@ _PLANS: dict[Mode, Callable[[], Plan]] = {
     "bench": _bench,
     "long": _long,
     "rates": _rates,
+    "queue": _queue,
     "overload": _overload,
     "against": _against,
 }

@@ -67,6 +67,14 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Carried:
+    """What bets cost in the queue alone."""
+
+    per_script: int  # bets that one script admits
+    cost: Cost
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything one benchmark found."""
 
@@ -76,6 +84,7 @@ class Results:
     seconds: float = 0.0  # the whole benchmark
     runs: Sequence[Run] = ()
     postgres_alone: Sequence[float] = ()  # bets a second, one a repeat
+    queue: Sequence[Carried] = ()  # what one Redis carries
     redis_memory_mb: float | None = None  # after 200,000 bets
     growth: Mapping[str, Sequence[float]] = field(default_factory=dict)  # CPU us by stored bets
     overloads: Sequence[Overload] = ()

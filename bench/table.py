@@ -49,6 +49,7 @@ def tables(results: Results) -> Iterator[Table]:
         _of_points(results, "Every point: medians of the runs", "point", _POINT),
         _of_points(results, costs, "per bet", _COST),
         _of_postgres_alone(results),
+        _of_queue(results),
         _of_overload_runs(results),
         _of_overloads(results),
     ):
@@ -105,6 +106,24 @@ def _of_postgres_alone(results: Results) -> Table:
     found = spread(results.postgres_alone)
     rows = [(f"{found.median:,.0f}", _between(found), str(found.runs))] if found else []
     return Table("PostgreSQL alone: one statement per bet", ("bets/s", "from-to", "runs"), rows)
+
+
+def _of_queue(results: Results) -> Table:
+    rows = []
+    for per_script in dict.fromkeys(one.per_script for one in results.queue):
+        costs = [one.cost for one in results.queue if one.per_script == per_script]
+        carried = spread(1e6 / cost.redis_cpu_us for cost in costs if cost.redis_cpu_us)
+        values = [
+            statistics.median(getattr(cost, name) for cost in costs)
+            for name in ("redis_cpu_us", "redis_commands", "redis_log_bytes_per_bet")
+        ]
+        shown = f"{carried.median:,.0f}" if carried else ""
+        rows.append((str(per_script), shown, _between(carried), *map(_short, values)))
+    header = (
+        *("bets per script", "bets per second of Redis's CPU", "from-to"),
+        *("Redis µs per bet", "Redis commands", "log bytes"),
+    )
+    return Table("The queue alone: medians of the runs", header, rows)
 
 
 def _of_overload_runs(results: Results) -> Table:
