@@ -121,23 +121,15 @@ def worker(name: Name = None, data_dir: DataDir = None) -> None:
     from models.keys import Purpose
     from ops.keys import require_keys
     from ops.urls import readable
-    from settings import settings
 
     with until_stopped(name or "worker"):
         found = require_keys(
             readable(find_settings(data_dir, "worker")), Purpose.JOURNAL, Purpose.OPERATOR
         )
-        # RQ makes the worker, so the worker reads its settings itself.
-        os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
-        os.environ |= {
-            Purpose.JOURNAL.variable: found.journal_key,
-            Purpose.OPERATOR.variable: found.operator_key,
-        }
-        settings.cache_clear()
         from workers.worker import BatchWorker
 
         with connect_redis(found.redis_url) as redis:
-            made = BatchWorker([found.queue_name], name=name, connection=redis)
+            made = BatchWorker([found.queue_name], name=name, connection=redis, configured=found)
             take_signals(made.request_stop)
             _LOG.info("taking jobs of queue %s as %s", found.queue_name, made.name)
             try:
