@@ -36,6 +36,14 @@ local function hold_players(id, players)
   return true
 end
 
+-- The times of a job that was requeued. While it waited, it held no player, so `bring_forward` did
+-- not find it.
+local function times_of_requeued(id)
+  local ahead = (tonumber((fields_of(id, 'queued_ms')) or nil) or 0) - NOW_MS
+  if ahead > 0 then bring_job_forward(id, ahead) end
+  return fields_of(id, 'times') or ''
+end
+
 -- A job holds its players no longer, although it may run later, if somebody queues it again.
 local function let_go(id, players, list)
   local groups = {}
@@ -86,10 +94,13 @@ local function take_batch(batch)
       call('LPUSH', list, id)
       return false
     end
-    -- One that is too late holds nobody. The worker ends it.
-    if job.holds ~= '1' and is_in_time(job.times) and not hold_players(id, job.players) then
-      write('SADD', PARKED, id)
-      return true
+    if job.holds ~= '1' then
+      job.times = times_of_requeued(id)
+      -- One that is too late holds nobody. The worker ends it.
+      if is_in_time(job.times) and not hold_players(id, job.players) then
+        write('SADD', PARKED, id)
+        return true
+      end
     end
     start(id, job)
     size = size + #job.players

@@ -1,7 +1,8 @@
-"""Lanes when RQ or an operator interferes: requeues, foreign jobs, RQ's own clean-up."""
+"""Groups when RQ or an operator steps in: requeues, foreign jobs, RQ's own clean-up."""
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 from rq import Queue
@@ -10,6 +11,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 
 from broker.batches import Batches
 from models.ledger.ledger import Ledger, LedgerConnection
+from ops.queue import RqQueue
 from tests.service.support.patience import COMMAND
 from tests.service.support.queue_world import (
     QueueWorld,
@@ -20,24 +22,38 @@ from tests.service.support.queue_world import (
 )
 from workers.jobs import run
 
-OURS = "cash.deposit"
+OURS = "bets.apply"
 NOT_OURS = "os.system"
 
 
+def requeue_through_rq(world: QueueWorld, job_id: str) -> None:
+    """Requeue a failed job as the dashboard does."""
+    FailedJobRegistry("bets", connection=world.redis, serializer="json").requeue(job_id)
+
+
+def requeue_by_command(world: QueueWorld, job_id: str) -> None:
+    """Requeue a failed job as `betcore queue requeue` does."""
+    RqQueue(world.redis, "bets").requeue(job_id)
+
+
+Requeue = Callable[[QueueWorld, str], None]
+WAYS: list[Requeue] = [requeue_through_rq, requeue_by_command]
+
+
 def test_rqs_own_clean_up_never_touches_what_our_workers_do(queue_world: QueueWorld) -> None:
-    jobs = queue_world.admit_jobs(7, 3)
-    worker = queue_world.worker(batch_jobs_max=2)
+    queue_world.remember("a run")  # a gateway also tells RQ of the queue
+    jobs = [queue_world.admit_together(account)[0] for account in (7, 8)]
+    queue_world.admit_together(7)
+    worker = queue_world.worker()
     batch = take(worker)
     before = queue_world.contents()
 
-    bets = Queue("bets", connection=queue_world.redis, serializer="json")
-    registry = StartedJobRegistry(queue=bets)
+    registry = StartedJobRegistry(queue=bets(queue_world))
     an_hour_from_now = queue_world.now_ms() / 1000 + 3600
     registry.cleanup()
     registry.cleanup(an_hour_from_now)
     assert registry.count == 2
-    assert sorted(registry.get_job_ids()) == sorted(jobs[:2])
-    assert bets.deferred_job_registry.count == 1
+    assert sorted(registry.get_job_ids()) == sorted(jobs)
     command = [sys.executable, "-m", "rq.cli", "info", "--raw", "-u", queue_world.url]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=COMMAND)
     assert shown.stdout == "queue bets 0, 2 executing, 0 finished, 0 failed\n"
@@ -46,119 +62,154 @@ def test_rqs_own_clean_up_never_touches_what_our_workers_do(queue_world: QueueWo
     assert finish(worker, batch)
 
 
-def test_a_failed_job_that_is_requeued_in_time_runs_behind_the_others(
-    queue_world: QueueWorld,
+# Requeues.
+
+
+@pytest.mark.parametrize("requeue", WAYS)
+def test_a_job_that_is_requeued_while_its_player_is_held_is_parked_until_the_player_is_free(
+    queue_world: QueueWorld, requeue: Requeue
 ) -> None:
-    worker, other = queue_world.worker(batch_jobs_max=1), queue_world.worker("other")
-    failed, next_, last = queue_world.admit_jobs(7, 3)
-    finish(worker, take(worker), failing=[failed])
+    worker, other = queue_world.worker(), queue_world.worker("other")
+    [failed] = queue_world.admit_together(7)
+    assert finish(worker, take(worker), failing=[failed])
+    queue_world.admit_together(7, 8)
     batch = take(worker)
-    assert ids(batch) == [next_]
+    waiting = queue_world.admit_together(7)
 
     requeue(queue_world, failed)
+    for _ in range(2):
+        assert take(other).jobs == ()
+        assert queue_world.redis.smembers("betcore:parked") == {failed.encode()}
+        other.sweep()
 
-    assert take(other).jobs == ()  # its lane is held: it waits its turn
-    assert queue_world.status(failed) == "deferred"
-    assert queue_world.deferred() == {last, failed}
-    assert queue_world.lane(7) == [next_, last, failed]
-    assert finish(worker, batch)
-    batch = take(other)
-    assert ids(batch) == [last, failed]
-    assert finish(other, batch)
+    assert queue_world.holder(7) == batch.jobs[0].id
+    assert finish(worker, batch)  # what waited goes before it
+    for expected in (waiting, [failed]):
+        assert ids(batch := take(other)) == expected
+        assert finish(other, batch)
+        other.sweep()
     assert queue_world.failed() == set()
     assert queue_world.under_way() == set()
 
 
-def test_a_requeued_job_in_no_lane_begins_one(queue_world: QueueWorld) -> None:
+@pytest.mark.parametrize("requeue", WAYS)
+def test_a_requeued_job_holds_its_players_again(queue_world: QueueWorld, requeue: Requeue) -> None:
     worker = queue_world.worker()
-    (failed,) = queue_world.admit_jobs(7, 1)
-    finish(worker, take(worker), failing=[failed])
+    queue_world.admit_together(7, 8)
+    [group] = queue_world.queued()
+    queue_world.redis.hset(f"rq:job:{group}", "data", "nobody can read this")
+    assert finish(worker, take(worker), failing=[group])
+    assert queue_world.failed() == {group}
     assert queue_world.under_way() == set()
 
-    requeue(queue_world, failed)
+    requeue(queue_world, group)
     batch = take(worker)
+    waiting = queue_world.admit_together(7, 8)
 
-    assert ids(batch) == [failed]
-    assert queue_world.lane(7) == [failed]
-    assert finish(worker, batch)
-    assert queue_world.under_way() == set()
+    assert ids(batch) == [group]
+    assert take(queue_world.worker("other")).jobs == ()
+    assert finish(worker, batch, failing=[group])
+    assert ids(take(worker)) == waiting
 
 
 def test_a_job_requeued_after_its_deadline_only_expires_again(queue_world: QueueWorld) -> None:
     worker = queue_world.worker()
-    (id_,) = queue_world.admit_jobs(7, 1, budget_ms=0)
-    assert take(worker).jobs == ()
+    [id_] = queue_world.admit_together(7, budget_ms=0)
+    assert run_out(queue_world, worker) == [id_]
 
-    requeue(queue_world, id_)
+    requeue_through_rq(queue_world, id_)
     assert queue_world.status(id_) == "queued"
-    assert take(worker).jobs == ()
+    assert run_out(queue_world, worker) == [id_]
 
     assert queue_world.status(id_) == "failed"
     assert queue_world.failed() == {id_}
     assert queue_world.under_way() == set()
 
 
-@pytest.mark.parametrize("at_front", [False, True])
-def test_a_job_out_of_turn_becomes_deferred_where_it_stands(
-    queue_world: QueueWorld, at_front: bool
+def test_a_group_that_was_applied_is_not_run_again_whoever_puts_it_on_the_queue(
+    queue_world: QueueWorld,
 ) -> None:
-    jobs = queue_world.admit_jobs(7, 3)
-    bets = Queue("bets", connection=queue_world.redis, serializer="json")
-    waiting = bets.fetch_job(jobs[1])
-    assert waiting is not None
-    bets.enqueue_job(waiting, at_front=at_front)
-    worker = queue_world.worker(batch_jobs_max=1)
+    """A worker of stock RQ said that it failed, and `rq requeue` lets it wait once more."""
+    queue_world.admit_together(7, 8)
+    [group] = queue_world.queued()
+    worker = queue_world.worker()
+    assert finish(worker, take(worker))
+    queue_world.redis.zadd("rq:failed:bets", {group: 2_000_000_000})
 
-    seen = []
-    while (batch := take(worker)).jobs:
-        seen += ids(batch)
-        finish(worker, batch)
+    requeue_through_rq(queue_world, group)
+    assert queue_world.queued() == [group]
+    assert take(worker).jobs == ()
 
-    assert seen == jobs
     assert queue_world.under_way() == set()
 
 
-def test_a_head_cancelled_through_rq_is_passed_over(queue_world: QueueWorld) -> None:
-    jobs = queue_world.admit_jobs(7, 2)
-    cancelled = Job.fetch(jobs[0], connection=queue_world.redis, serializer="json")
-    cancelled.cancel()
+# Cancelling, emptying, queueing by hand.
+
+
+def test_what_waits_behind_a_group_cancelled_through_rq_goes_on(queue_world: QueueWorld) -> None:
+    queue_world.admit_together(7, 8)
+    [group] = queue_world.queued()
+    waiting = queue_world.admit_together(8, 7)
+    fetch(queue_world, group).cancel()
     worker = queue_world.worker()
 
     assert take(worker).jobs == ()  # RQ took it off the queue
     assert worker.sweep() == 1
 
-    assert ids(take(worker)) == [jobs[1]]
+    assert sorted(ids(take(worker))) == sorted(waiting)
 
 
-def test_rqs_own_emptying_of_the_queue_lets_those_behind_go_on(queue_world: QueueWorld) -> None:
-    heads = [queue_world.admit_jobs(account, 2)[0] for account in (1, 2)]
-    worker = queue_world.worker()
-
-    bets = Queue("bets", connection=queue_world.redis, serializer="json")
-    assert bets.empty() == 2  # type: ignore[no-untyped-call]
-    assert worker.sweep() == 2
-
-    batch = take(worker)
-    assert len(batch.jobs) == 2
-    assert not set(heads) & set(ids(batch))
-
-
-def test_a_started_job_that_is_queued_by_hand_stays_with_the_worker_that_has_it(
+def test_a_cancelled_group_that_is_queued_again_holds_its_players_before_it_runs(
     queue_world: QueueWorld,
 ) -> None:
-    first, second, third = queue_world.admit_jobs(7, 3)
-    worker, other = queue_world.worker(batch_jobs_max=2), queue_world.worker("other")
+    cancelled = queue_world.admit_together(7, 8)
+    [group] = queue_world.queued()
+    fetch(queue_world, group).cancel()
+    worker, other = queue_world.worker(), queue_world.worker("other")
+    worker.sweep()
+    running = queue_world.admit_together(8)
     batch = take(worker)
-    bets = Queue("bets", connection=queue_world.redis, serializer="json")
-    started = bets.fetch_job(first)
-    assert started is not None
-    bets.enqueue_job(started)
+
+    bets(queue_world).enqueue_job(fetch(queue_world, group))
+
+    assert ids(batch) == running
+    assert take(other).jobs == ()
+    assert finish(worker, batch)
+    other.sweep()
+    assert ids(take(other)) == cancelled
+    assert {queue_world.holder(7), queue_world.holder(8)} == {group}
+
+
+def test_rqs_own_emptying_of_the_queue_lets_what_waits_go_on(queue_world: QueueWorld) -> None:
+    for account in (1, 2):
+        queue_world.admit_together(account)
+    waiting = queue_world.admit_together(1) + queue_world.admit_together(2)
+    worker = queue_world.worker()
+
+    assert bets(queue_world).empty() == 2  # type: ignore[no-untyped-call]
+    assert worker.sweep() == 2
+
+    assert sorted(ids(take(worker))) == sorted(waiting)
+
+
+@pytest.mark.parametrize("at_front", [False, True])
+def test_a_started_job_that_is_queued_by_hand_stays_with_the_worker_that_has_it(
+    queue_world: QueueWorld, at_front: bool
+) -> None:
+    queue_world.admit_together(7, 8)
+    [group] = queue_world.queued()
+    worker, other = queue_world.worker(), queue_world.worker("other")
+    batch = take(worker)
+
+    bets(queue_world).enqueue_job(fetch(queue_world, group), at_front=at_front)
 
     assert take(other).jobs == ()
-
     assert finish(worker, batch)
-    assert ids(take(worker)) == [third]
-    assert [queue_world.status(id_) for id_ in (first, second)] == ["finished"] * 2
+    assert queue_world.status(group) == "finished"
+    assert queue_world.under_way() == set()
+
+
+# Jobs that are not ours.
 
 
 @pytest.mark.parametrize("serializer", ["json", "pickle"])
@@ -167,25 +218,36 @@ def test_a_started_job_that_is_queued_by_hand_stays_with_the_worker_that_has_it(
 def test_a_foreign_job_ends_failed_and_blocks_nothing(
     queue_world: QueueWorld, serializer: str, function: str, job_id: str | None
 ) -> None:
-    bets = Queue("bets", connection=queue_world.redis, serializer=serializer)
-    foreign = bets.enqueue(
-        function, {"account": 7, "reference": "r", "amount": "1"}, "", job_id=job_id
-    )
-    ours = queue_world.admit_jobs(7, 2)
-    worker = queue_world.worker()
+    queue = Queue("bets", connection=queue_world.redis, serializer=serializer)
+    foreign = queue.enqueue(function, {"account": 7, "reference": "r"}, job_id=job_id)
+    ours = queue_world.admit_one_by_one(7, 2, budget_ms=0)
 
-    ended = run_out(queue_world, worker)
+    ended = run_out(queue_world, queue_world.worker())
 
     assert foreign.get_status() == "failed"
-    assert queue_world.failed() == {foreign.id, *ours}  # ours hold no command
-    assert set(ended) == set(ours) | ({foreign.id} if job_id != "7-ab" else set())
+    assert queue_world.failed() == {foreign.id, *ours}  # ours were too late
+    assert ended == [foreign.id, *ours]
+    assert queue_world.under_way() == set()
+
+
+def test_a_job_of_an_earlier_release_ends_failed_and_is_never_applied(
+    queue_world: QueueWorld,
+) -> None:
+    """It had a hash of its own, and a lane."""
+    data = '["bets.pay_in_out",null,[{"account":7},""],{}]'
+    job = {"status": "queued", "data": data, "deadline": "9999999999999", "origin": "bets"}
+    queue_world.redis.hset("rq:job:7-ab", mapping=dict(job))
+    queue_world.redis.rpush("rq:queue:bets", "7-ab")
+
+    assert run_out(queue_world, queue_world.worker()) == ["7-ab"]
+
+    assert queue_world.failed() == {"7-ab"}
     assert queue_world.under_way() == set()
 
 
 def test_a_foreign_job_of_a_lost_batch_ends_failed_too(queue_world: QueueWorld) -> None:
     lost, worker = queue_world.worker("lost", lease_seconds=0.05), queue_world.worker()
-    bets = Queue("bets", connection=queue_world.redis, serializer="json")
-    foreign = bets.enqueue(NOT_OURS, "true")
+    foreign = bets(queue_world).enqueue(NOT_OURS, "true")
     take(lost)
     wait_until_leases_end(queue_world)
     worker.sweep()
@@ -193,45 +255,42 @@ def test_a_foreign_job_of_a_lost_batch_ends_failed_too(queue_world: QueueWorld) 
     assert queue_world.queued() == [foreign.id]
     assert run_out(queue_world, worker) == [foreign.id]
     assert foreign.get_status() == "failed"
-    executions = "rq:worker:lost:executions"
-    assert queue_world.under_way() <= {executions}
+    assert queue_world.under_way() == set()
 
 
 @pytest.mark.parametrize(
-    "data",
+    "payload",
     [
-        b"",
-        b"[" * 8000,
-        b"x is not compressed",
-        b"\xff\xfe",
-        b'["cash.deposit",null,[{},""],{}]',
-        b'["cash.deposit",null,[{"account":7,"reference":"r","amount":"1"},"rq:queues"],{}]',
-        b'[["cash.deposit"],null,[{},""],{}]',
+        "{}",
+        "[]",
+        "null",
+        '["cash.deposit",{},"ab",""]',
+        '["cash.deposit",{"account":7,"reference":"r","amount":"1"},"ab","rq:queues"]',
+        '["cash.deposit",{"account":8,"reference":"r","amount":"1"},"ab",""]',
+        '[["cash.deposit"],{},"ab",""]',
+        '["os.system",{},"ab",""]',
     ],
 )
-def test_a_job_that_cannot_be_read_fails_alone(queue_world: QueueWorld, data: bytes) -> None:
-    (bad,) = queue_world.admit_jobs(7, 1, data=data)
-    queue_world.admit_jobs(7, 1)
-    worker = queue_world.worker()
-    batch = take(worker)
-
-    ends = {job.id: job for job in run(unused_ledger(), batch.jobs[:1])}
-
-    assert ends[bad].result is None
-    assert ends[bad].failure.startswith("BadJob")
-
-
-def test_a_job_too_long_to_be_ours_is_not_read_and_fails_alone(queue_world: QueueWorld) -> None:
-    (bad,) = queue_world.admit_jobs(7, 1, data=" " * 10_000_000)
+def test_a_command_that_cannot_be_read_fails_alone(queue_world: QueueWorld, payload: str) -> None:
+    queue_world.admit_together(7, payload=payload)
+    others = queue_world.admit_together(8, 9, budget_ms=0)
     batch = take(queue_world.worker())
 
-    assert [(job.id, job.data) for job in batch.jobs] == [(bad, b"")]
-    assert [end.result for end in run(unused_ledger(), batch.jobs)] == [None]
+    ends = {end.id: end for end in run(unused_ledger(), batch.commands)}
+
+    assert ends.keys() == set(ids(batch))
+    failures = [ends[id_].failure.partition(":")[0] for id_ in ids(batch)]
+    assert failures == ["BadJob"] + ["DeadlineExpired"] * len(others)
 
 
-def requeue(world: QueueWorld, job_id: str) -> None:
-    """Requeue a failed job as the dashboard does."""
-    FailedJobRegistry("bets", connection=world.redis, serializer="json").requeue(job_id)
+def bets(world: QueueWorld) -> Queue:
+    """The queue as RQ sees it."""
+    return Queue("bets", connection=world.redis, serializer="json")
+
+
+def fetch(world: QueueWorld, job_id: str) -> Job:
+    """A job as RQ reads it."""
+    return Job.fetch(job_id, connection=world.redis, serializer="json")
 
 
 def run_out(world: QueueWorld, worker: Batches) -> list[str]:
@@ -239,7 +298,7 @@ def run_out(world: QueueWorld, worker: Batches) -> list[str]:
     ran: list[str] = []
     while (batch := take(worker)).jobs:
         ran += ids(batch)
-        assert worker.finish(batch, run(unused_ledger(), batch.jobs), world.now_ms() / 1000)
+        assert worker.finish(batch, run(unused_ledger(), batch.commands), world.now_ms() / 1000)
     return ran
 
 
