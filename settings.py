@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
@@ -19,7 +20,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 _LOG = logging.getLogger("betcore.settings")
 _PREFIX = "BETCORE_"
-_ELSEWHERE = frozenset(["BETCORE_DATA_DIR"])  # the command line reads it: `--data-dir`
 # Kubernetes sets these in every container for each Service, such as one named `betcore-gateway`.
 # Docker's old links do the same.
 _OF_A_SERVICE = re.compile(
@@ -93,8 +93,8 @@ class Settings(BaseSettings):
 
     # One request (PROTOCOL.md, rule 5).
     answer_within_seconds: float = 5  # from arrival to answer; clients give up after 7 s
-    ask_primary_within_seconds: float = 0.5  # of the above, reserved to ask PostgreSQL at the end
-    apply_within_seconds: float = 4  # from admission to commit; a later job is not applied
+    ask_primary_within_seconds: float = 0.5  # the last part of it, reserved to ask PostgreSQL
+    apply_within_seconds: float = 4  # from admission to commit; a later bet is not applied
     body_bytes_max: int = 16 * 1024  # a longer body is refused with 413
     connections_max: int = 16_384  # per gateway; above it a new connection is refused
     request_arrives_within_seconds: float = 10  # the whole request; otherwise the connection closes
@@ -110,21 +110,26 @@ class Settings(BaseSettings):
     # Gateway process.
     gateway_host: str = "127.0.0.1"
     gateway_port: int = Field(8000, le=65_535)
-    admissions_per_script_max: int = 32  # requests per script, and let in per turn of the loop
+    # Requests per script, and let in per turn of the loop. Those of one script become one job.
+    # Workers do not read larger jobs than of 300 requests with the longest texts.
+    admissions_per_script_max: int = Field(32, ge=1, le=300)
     # At this lag of the loop or of the intake every bet gets 99; from half of it, a growing share.
     loop_lag_max_seconds: float = Field(0.5, gt=0)
     sessions_cached_max: int = 200_000  # entries of about 300 bytes
 
     # Queue and worker.
     queue_name: str = "bets"
-    batch_jobs_max: int = Field(48, ge=1, le=300)  # jobs per transaction, if so many wait
+    # Commands per transaction, such as bets, if so many wait. A job with more of them is not split.
+    batch_jobs_max: int = Field(48, ge=1, le=300)
     lease_seconds: float = 2  # a worker that does not renew within this loses its batch
     lease_renewals_per_lease: int = 4  # how often a worker renews within one lease
-    sweep_seconds: float = 0.5  # how often each worker looks for lanes that stand still
+    sweep_seconds: float = 0.5  # how often each worker looks for jobs that stand still
     # When the first job has waited so long, every bet gets 99; from a quarter, a growing share.
     queue_wait_max_seconds: float = Field(0.6, ge=0.01)
-    queue_jobs_max: int = 20_000  # waiting jobs; above it 503 with code 99
-    result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job: 2 KB each
+    # Jobs on the queue; above it 503 with code 99. A job carries one command or many. Commands that
+    # wait for their player are in no job yet: `bets_of_session_max` limits them.
+    queue_jobs_max: int = 20_000
+    result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job
     failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a job that failed otherwise
     reply_stream_messages_max: int = 1_000  # per gateway; only a reconnect needs older ones
     reply_stream_ttl_seconds: int = 60  # after the last reply to a gateway that is gone
@@ -136,14 +141,17 @@ class Settings(BaseSettings):
     # Keys (docs/adr/0010, 0017): at least 32 bytes in hex or base64. Empty: the key of
     # `betcore up`, otherwise none. Commas separate replaced keys, which still verify or decrypt
     # older data.
-    journal_key: str = Field("", repr=False)  # of workers: vouches for transfers
+    journal_key: str = Field("", repr=False)  # for workers; vouches for transfers
     journal_keys_old: str = Field("", repr=False)
-    operator_key: str = Field("", repr=False)  # of workers and operators' commands
+    operator_key: str = Field("", repr=False)  # for workers and operators' commands
     operator_keys_old: str = Field("", repr=False)
-    secrets_key: str = Field("", repr=False)  # of gateways and operators' commands
+    secrets_key: str = Field("", repr=False)  # for gateways and operators' commands
     secrets_keys_old: str = Field("", repr=False)
 
-    # Operators' commands.
+    # The command line.
+    data_dir: Path = Path(
+        ".betcore"
+    )  # data folder of the embedded servers; an option replaces it: `--data-dir`
     actor: str = ""  # who runs them, as the audit log names it; empty: user and host
 
     # RQ dashboard.
@@ -182,7 +190,7 @@ def known(environment: Mapping[str, str]) -> dict[str, str]:
 
 def variables() -> set[str]:
     """The name of every environment variable that is read."""
-    return {_variable(field) for field in Settings.model_fields} | _ELSEWHERE
+    return {_variable(field) for field in Settings.model_fields}
 
 
 def _variable(field: str) -> str:

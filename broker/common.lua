@@ -34,6 +34,7 @@ local NOW_MS = time[1] * 1000 + math.floor(time[2] / 1000)
 local NOW_S = tonumber(time[1])
 
 local function job_key(id) return RQ .. ':job:' .. id end
+local function doubt_key(bet) return OURS .. ':doubt:' .. bet end
 local function waiting_key(account) return OURS .. ':waiting:' .. account end
 local function execution_key(id, batch) return RQ .. ':execution:' .. id .. ':' .. batch end
 
@@ -68,6 +69,15 @@ local function words(text)
   local found = {}
   for word in string.gmatch(text or '', '%S+') do found[#found + 1] = word end
   return found
+end
+
+-- The notes of a bet that remain without those for which `ends(id, note)` is true.
+local function notes_without(notes, ends)
+  local left = {}
+  for _, note in ipairs(words(notes)) do
+    if not ends(string.match(note, ':(.*)$') or '', note) then left[#left + 1] = note end
+  end
+  return table.concat(left, ' ')
 end
 
 -- Whether at least one of the commands with these times can still be applied.

@@ -69,6 +69,14 @@ local function next_group(accounts, list)
   call('HSET', IN_FLIGHT, unpack(fields))
 end
 
+-- Nobody knows how a command ended: a transaction may still apply it. Whoever asks about the bet
+-- finds the note in a key of its own, so that IN_FLIGHT has only what is in flight.
+local DOUBT_TTL = 24 * 3600  -- seconds
+local function doubt(bet, note)
+  local notes = answer('GET', doubt_key(bet))
+  call('SET', doubt_key(bet), (notes and notes .. ' ' or '') .. note, 'EX', DOUBT_TTL)
+end
+
 -- Free the players whom groups hold. `accounts` and `groups` are lists of the same length, and
 -- `held` is what IN_FLIGHT says of each account. What waited for them goes on, on `list`, even if
 -- IN_FLIGHT was lost. `landed` are other fields of IN_FLIGHT to remove.

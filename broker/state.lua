@@ -2,7 +2,7 @@
 --
 -- Returns numbers:
 -- - ms until a suspension ends (-1: never, -2: there is none),
--- - jobs queued,
+-- - jobs queued, and requeued jobs whose player is held,
 -- - commands that wait for their player,
 -- - jobs started, finished, failed,
 -- - how many ms the oldest job or command has waited (-1: none waits).
@@ -30,7 +30,8 @@ for i = 1, #in_flight, 2 do
   end
 end
 return {
-  call('PTTL', RQ .. ':suspended'), call('LLEN', QUEUED) + call('LLEN', RETURNED), waiting,
+  call('PTTL', RQ .. ':suspended'),
+  call('LLEN', QUEUED) + call('LLEN', RETURNED) + (answer('SCARD', PARKED) or 0), waiting,
   call('ZCARD', STARTED), call('ZCOUNT', FINISHED, NOW_S, '+inf'),
   call('ZCOUNT', FAILED, NOW_S, '+inf'), oldest,
 }

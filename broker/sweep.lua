@@ -66,11 +66,17 @@ call('ZREMRANGEBYSCORE', STARTED, 0, NOW_S)
 -- anything else.
 if call('LLEN', QUEUED) + call('LLEN', RETURNED) > SWEPT_MAX then return helped end
 
--- Whether the notes of a bet are of commands whose end nobody knows, from a day ago or longer.
-local NOTE_TTL_MS = 24 * 3600 * 1000
-local function is_old(notes)
-  local since = string.match(notes, '(%d+)%+%d+:%S*$')
-  return not since or since + NOTE_TTL_MS < NOW_MS
+-- A note of a command that ended long ago: its job is gone, and nobody knows whether it was applied.
+local OVERDUE_MS = 60000
+local function put_doubts_aside(bet, notes)
+  local left = notes_without(notes, function(_, note)
+    local since, budget = string.match(note, '^(%d+)%+(%d+):')
+    if since and since + budget + OVERDUE_MS > NOW_MS then return false end
+    if since then doubt(bet, note) end
+    return true
+  end)
+  if left == '' then call('HDEL', IN_FLIGHT, bet)
+  elseif left ~= notes then call('HSET', IN_FLIGHT, bet, left) end
 end
 
 local listed, players, order = {}, {}, {}
@@ -81,7 +87,7 @@ local in_flight = call('HGETALL', IN_FLIGHT)
 for i = 1, #in_flight, 2 do
   local account, holder = in_flight[i], in_flight[i + 1]
   if string.find(account, ':', 1, true) then
-    if is_old(holder) then call('HDEL', IN_FLIGHT, account) end
+    put_doubts_aside(account, holder)
   else
     local group = string.match(holder, '^[^+]*')
     if not listed[group] then

@@ -41,7 +41,7 @@ end
 local function times_of_requeued(id)
   local ahead = (tonumber((fields_of(id, 'queued_ms')) or nil) or 0) - NOW_MS
   if ahead > 0 then bring_job_forward(id, ahead) end
-  return (fields_of(id, 'times'))
+  return fields_of(id, 'times') or ''
 end
 
 -- A job holds its players no longer, although it may run later, if somebody queues it again.
@@ -95,11 +95,12 @@ local function take_batch(batch)
       return false
     end
     if job.holds ~= '1' then
-      if not hold_players(id, job.players) then
+      job.times = times_of_requeued(id)
+      -- One that is too late holds nobody. The worker ends it.
+      if is_in_time(job.times) and not hold_players(id, job.players) then
         write('SADD', PARKED, id)
         return true
       end
-      job.times = times_of_requeued(id)
     end
     start(id, job)
     size = size + #job.players

@@ -42,12 +42,12 @@ class NothingRequeued(BetcoreError):  # noqa: N818
 class State:
     """The state of the queue at one moment."""
 
-    queued: int
-    deferred: int  # behind others of the same player
+    queued: int  # jobs, each with one command or many
+    waiting: int  # commands behind others of their player, in no job yet
     started: int
     finished: int  # kept for some seconds
     failed: int
-    oldest_seconds: float | None  # how long the first waiting job has waited
+    oldest_seconds: float | None  # how long the first job or command has waited
     suspended: bool
     suspended_for_seconds: float | None  # None: until it is resumed
     attendance: Attendance
@@ -64,7 +64,7 @@ class RqQueue:
 
     def state(self) -> State:
         """Return the queue's state: counts, workers, and what is wrong."""
-        until_ms, queued, deferred, started, finished, failed, oldest_ms = self._run("state")
+        until_ms, queued, waiting, started, finished, failed, oldest_ms = self._run("state")
         attendance = read_attendance(self._run("workers"))
         trouble, warnings = "", []
         try:
@@ -77,7 +77,7 @@ class RqQueue:
             warnings.append(foreign)
         return State(
             queued=queued,
-            deferred=deferred,
+            waiting=waiting,
             started=started,
             finished=finished,
             failed=failed,

@@ -1,4 +1,4 @@
-"""Jobs as the queue carries them: bounded, whatever was put there, and described for people."""
+"""Jobs on the queue: their size is bounded, whatever was put there, and people can read them."""
 
 import json
 import pickle
@@ -106,9 +106,9 @@ def test_a_command_that_cannot_be_read_hides_none_of_the_others_of_its_job() -> 
         data_of(form_of()[:3]),
         data_of(7),
         data_of(None),
-        data_of(form_of()[:2] + [7, ""]),
-        data_of(form_of()[:3] + [None]),
-        data_of(form_of()[:3] + [STREAM + "\ud800"]),  # half a character
+        data_of([*form_of()[:2], 7, ""]),
+        data_of([*form_of()[:3], None]),
+        data_of([*form_of()[:3], STREAM + "\ud800"]),  # half a character
         data_of(form_of(token="not hex")),
         data_of(form_of(token="")),
         data_of(form_of(token="f" * 65)),

@@ -1,4 +1,4 @@
-"""Redis lost with all that it held: nobody is misled meanwhile, and everything comes back."""
+"""Redis loses all its data: no answer misleads anybody, and everything comes back."""
 
 import time
 from collections.abc import Iterator
@@ -22,6 +22,7 @@ from tests.service.support.faults import (
 )
 from tests.service.support.load import Bet, ask
 from tests.service.support.processes import until
+from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import PlayerSession
 
 # Within the tolerance of 30 s, and long enough for Redis to be lost and back before it has passed.
@@ -42,7 +43,7 @@ def fragile() -> Iterator[FaultWorld]:
 
 @dataclass
 class AheadClient(ProviderClient):
-    """A provider whose clock is ahead, with somebody who keeps all that it sends."""
+    """A provider whose clock is ahead, and an eavesdropper who keeps all that it sends."""
 
     captured: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
 
@@ -81,12 +82,15 @@ def test_without_redis_every_call_is_refused_and_with_an_empty_one_all_register_
 def test_bets_in_flight_when_redis_is_lost_are_resolved_by_asking(fragile: FaultWorld) -> None:
     player, url = twelve_players(fragile)[0], fragile.gateways[0].url
     taken, waiting = bets = [Bet(player, Decimal(3), Decimal(1)) for _ in range(2)]
-    lane = f"betcore:lane:{player.account_id}"
-    with ThreadPoolExecutor(2) as senders, locked(fragile, player.account_id):
+    with (
+        ThreadPoolExecutor(2) as senders,
+        locked(fragile, player.account_id),
+        QueueWorld(fragile.urls.redis, flush=False) as queue,
+    ):
         answers = [senders.submit(ask, taken, url)]
-        until(lambda: fragile.redis.hget(head(fragile, lane), "status") == b"started")
+        until(lambda: queue.started() == {queue.holder(player.account_id)})
         answers.append(senders.submit(ask, waiting, url))
-        until(lambda: fragile.redis.llen(lane) == len(bets))
+        until(lambda: len(queue.waiting(player.account_id)) == 1)
         fragile.stop_redis()
         fragile.start_redis(emptied=True)
         until(lambda: player.client.status(taken.bet_id).code == 1)
@@ -133,7 +137,7 @@ def at(player: PlayerSession, url: str) -> PlayerSession:
 
 
 def is_refused(answer: Answer) -> bool:
-    """Whether it was certainly not admitted, and says when to come again."""
+    """Whether the bet was certainly not admitted, and the answer says when to repeat it."""
     return (answer.status, answer.code, "retry-after" in answer.headers) == (503, 99, True)
 
 
@@ -142,14 +146,8 @@ def registered(world: FaultWorld) -> set[str]:
     return {worker.name for worker in Worker.all(world.redis) if worker.birth_date}
 
 
-def head(world: FaultWorld, lane: str) -> str:
-    """The key of the first job of a lane; of none that exists while the lane is empty."""
-    first: Any = world.redis.lindex(lane, 0)
-    return f"rq:job:{(first or b'none').decode()}"
-
-
 def state(player: PlayerSession, bet: Bet) -> str:
-    """What asking says of it."""
+    """The answered state of the bet."""
     return str(player.client.status(bet.bet_id).body["state"])
 
 

@@ -1,4 +1,4 @@
-"""Workers and gateways that stop, die or stand still under load: no bet is lost, doubled, stuck."""
+"""Workers and gateways end, die or freeze under load: no bet is lost, applied twice or stuck."""
 
 import random
 import signal
@@ -28,6 +28,7 @@ from tests.service.support.faults import (
 from tests.service.support.load import LONG_TIMEOUTS, Bet, Load, ask, random_bet, repeat
 from tests.service.support.processes import Process, WorkerProcess, until
 from tests.service.support.proxy import Fate, redis_proxy, through
+from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import PlayerSession, World, new_world
 
 _CONFLICT = 7
@@ -57,7 +58,7 @@ def world(installation: World) -> Iterator[World]:
 
 @pytest.fixture
 def players(world: World) -> list[PlayerSession]:
-    """Players who do nothing else."""
+    """Players whose only bets are those of the test."""
     return twelve_players(world)
 
 
@@ -203,17 +204,18 @@ def test_a_gateway_that_is_killed_has_its_admitted_bets_applied_once(
     dying = world.gateway(**LONG_TIMEOUTS)
     chance = random.Random(1)
     bets = [random_bet(chance, players[0]) for _ in range(6)]
-    lane = f"betcore:lane:{players[0].account_id}"
-    with ThreadPoolExecutor(6) as senders:
+    account = players[0].account_id
+    queue = QueueWorld(world.urls.redis, flush=False)
+    with queue, ThreadPoolExecutor(6) as senders:
         with locked(world, players[0].account_id):
             asked = [senders.submit(ask, bet, dying.url) for bet in bets]
-            until(lambda: world.redis.llen(lane) == len(bets))
+            until(lambda: len(queue.under_way_of(account)) == len(bets))
             dying.signal(signal.SIGKILL)
             dying.wait()
             with load(world, players[1:]) as others:
                 others.wait_for(30, 1)
         assert [answer.result() for answer in asked] == [None] * len(bets)
-    until(lambda: not world.redis.exists(lane))
+    until(lambda: queue.holder(account) is None)
     assert_recorded(world, bets)
 
     assert {code for bet in others.bets for code in bet.codes} == {1}
@@ -263,6 +265,6 @@ def load(world: World, players: list[PlayerSession]) -> Load:
 
 
 def check(world: World, bets: list[Bet]) -> None:
-    """All that must hold in the end; `bets` are all of the players'."""
+    """Check all that must hold at the end. `bets` are all bets of the players."""
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)

@@ -1,4 +1,4 @@
-"""What a batch may cost: its round trips are counted, because they are what grouping saves."""
+"""The cost of a batch: its round trips are counted, because batches exist to save them."""
 
 import secrets
 import time
@@ -9,11 +9,12 @@ from typing import Any
 
 from redis.client import Monitor
 
-from broker.codec import encode_job
+from broker.codec import encode_command
 from broker.keys import reply_stream
 from broker.scripts import source
 from models.commands import Deposit
 from tests.service.support import keys
+from tests.service.support.faults import frozen
 from tests.service.support.processes import until
 from tests.service.support.queue_world import QueueWorld, Request
 from tests.service.support.world import World
@@ -24,33 +25,34 @@ ENOUGH = "the test has seen enough"
 NOW_AND_THEN = {"renew", "sweep", "HSET", "HMGET", "HEXISTS", "EXPIRE", "EXISTS", "SMEMBERS"}
 
 
-def test_a_batch_costs_a_worker_two_calls_of_redis_and_one_commit(own_world: World) -> None:
+def test_a_batch_costs_a_worker_one_call_of_redis_and_one_commit(own_world: World) -> None:
     # An idle worker looks around as often as it sweeps: here, not while the test looks.
-    own_world.worker(BETCORE_BATCH_JOBS_MAX=str(BATCH), BETCORE_SWEEP_SECONDS="4")
+    worker = own_world.worker(BETCORE_BATCH_JOBS_MAX=str(BATCH), BETCORE_SWEEP_SECONDS="4")
     accounts = [own_world.open_session(own_world.provider()).account_id for _ in range(3)]
     deposits = [
-        Deposit(account, secrets.token_hex(8), Decimal(1))
-        for account in [accounts[0], *accounts * BATCH]
+        [Deposit(account, secrets.token_hex(8), Decimal(1)) for _ in range(BATCH)]
+        for account in accounts
     ]
-    first, *requests = [ordered(deposit) for deposit in deposits]
 
     with QueueWorld(own_world.urls.redis, flush=False) as queue:
-        assert queue.admit(first) == "A"  # Redis learns the scripts
-        until(lambda: queue.status(first.job_id) == "finished")
+        assert queue.admit(ordered(Deposit(accounts[0], "first", Decimal(1)))) == "A"
+        until(lambda: queue.under_way() == set())  # Redis has learned the scripts
         until(lambda: _worker_waits(queue))
         with queue.redis.monitor() as seen:  # type: ignore[no-untyped-call]
-            assert queue.admit(*requests) == "A" * len(requests)
-            until(lambda: {queue.status(r.job_id) for r in requests} == {"finished"})
+            with frozen(worker.pid):
+                for of_player in deposits:  # a group for each
+                    assert queue.admit(*map(ordered, of_player)) == "A" * BATCH
+            until(lambda: queue.under_way() == set())
             until(lambda: _worker_waits(queue))
             queue.redis.echo(ENOUGH)
             calls = Counter(_scripts_and_waits(queue, seen))
 
-    # One call to take each batch and one to finish it; one more take finds nothing left, and then
-    # the worker waits for the next job in a single blocking call.
-    assert calls == {"take": 3 + 1, "finish": 3, "BLMOVE": 1}
+    # One call to finish each batch, which takes the next one too. The worker then waits for the
+    # next job in a single blocking call.
+    assert calls == {"take": 1, "finish": 3, "BLMOVE": 1}
     transactions = own_world.rows(
         "select count(*) from transfer where reference = any(%s) group by xmin::text",
-        [deposit.reference for deposit in deposits[1:]],
+        [deposit.reference for of_player in deposits for deposit in of_player],
     )
     assert transactions == [(BATCH,)] * 3
 
@@ -58,8 +60,8 @@ def test_a_batch_costs_a_worker_two_calls_of_redis_and_one_commit(own_world: Wor
 def ordered(deposit: Deposit) -> Request:
     """A deposit as an operator's command admits it."""
     to, request = reply_stream("a gateway"), Request(deposit.account_id)
-    order = keys.ORDERS.sign(deposit, request.job_id, to, time.time())
-    return replace(request, data=encode_job(deposit, to, order))
+    order = keys.ORDERS.sign(deposit, request.command_id, to, time.time())
+    return replace(request, payload=encode_command(deposit, request.token, to, order))
 
 
 def _worker_waits(queue: QueueWorld) -> bool:
@@ -81,6 +83,6 @@ def _scripts_and_waits(queue: QueueWorld, seen: Monitor) -> list[str]:
         if line["client_type"] != "lua":
             command, *rest = line["command"].split(" ", 2)
             called.append(scripts[rest[0]] if command == "EVALSHA" else command)
-    own = {"HGET", "CLIENT", "SCRIPT", "TIME", "HELLO"}
-    since_admission = called[called.index("admit") + 1 :]
+    own = {"admit", "KEYS", "CLIENT", "SCRIPT", "TIME", "HELLO"}
+    since_admission = called[called.index("admit") :]
     return [name for name in since_admission if name not in own | NOW_AND_THEN]

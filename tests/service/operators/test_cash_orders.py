@@ -1,4 +1,4 @@
-"""Deposits and withdrawals are run for those who hold the operator key, and for nobody else."""
+"""Deposits and withdrawals are executed only for holders of the operator key."""
 
 import time
 import uuid
@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from broker.batches import FinishedJob, TakenJob
-from broker.codec import Work, encode_job
-from broker.keys import job_id
+from broker.batches import FinishedCommand, TakenCommand
+from broker.codec import Work, encode_command
+from broker.keys import command_id
 from broker.orders import BadOrder, Orders
 from models.commands import Command, Deposit, PayInOut, Withdrawal
 from models.keys import KeyRing, Purpose
@@ -25,12 +25,12 @@ from tests.service.support.ledger_world import (
     apply,
     balance_of,
     by_id,
-    job,
     ledger_on,
     locked,
     new_players,
     run,
     running,
+    taken,
     until_waiting,
 )
 from tests.service.support.processes import until
@@ -41,7 +41,7 @@ from workers.jobs import run as run_batch
 
 COMMAND = Withdrawal(7, "a reference", Decimal("10.50"))
 TOKEN = "ab" * 16
-JOB = job_id(COMMAND.account_id, TOKEN)
+ID = command_id(COMMAND.account_id, TOKEN)
 OTHER_KEY = "0f" * 32
 
 
@@ -61,13 +61,13 @@ def withdrawal(player: LedgerPlayer, amount: int, reference: str = "") -> Withdr
     return Withdrawal(player.account_id, reference or uuid.uuid4().hex, Decimal(amount))
 
 
-def ends_of(ledger: Ledger, *jobs: TakenJob) -> list[FinishedJob]:
-    """How jobs of one batch end, in their order."""
-    ends = by_id(run(ledger, jobs))
-    return [ends[one.id] for one in jobs]
+def ends_of(ledger: Ledger, *batch: TakenCommand) -> list[FinishedCommand]:
+    """How the commands of one batch end, in their order."""
+    ends = by_id(run(ledger, batch))
+    return [ends[one.id] for one in batch]
 
 
-def code_of(ledger: Ledger, one: TakenJob) -> object:
+def code_of(ledger: Ledger, one: TakenCommand) -> object:
     (end,) = ends_of(ledger, one)
     assert end.result is not None, end.failure
     return end.result["code"]
@@ -84,23 +84,29 @@ def test_a_planted_deposit_moves_no_money_and_the_bets_beside_it_are_applied(
     bet = PayInOut(
         *(provider, player.session_id, player.account_id, bet_id), stake=Decimal(1), win=Decimal(2)
     )
-    requests = [
-        Request(player.account_id, data=encode_job(command, "")) for command in (*plants, bet)
-    ]
+    requests = [planted(command) for command in (*plants, bet)]
 
     with QueueWorld(world.urls.redis, flush=False) as queue:
         assert queue.admit(*requests) == "AAA"
-        until(lambda: all(queue.status(one.job_id) in ("failed", "finished") for one in requests))
-        statuses = [queue.status(one.job_id) for one in requests]
+        until(lambda: queue.under_way_of(player.account_id) == [])
+        statuses = [queue.status(one.command_id) for one in requests]
+        group = queue.status(f"group-{requests[0].token}")
 
-    assert statuses == ["failed", "failed", "finished"]
+    assert statuses == ["failed", "failed", None]  # the bet was applied as one of its group
+    assert group == "finished"
     assert world.balance(player) == 1001
 
 
-def test_whoever_waits_for_a_refused_job_is_told_why(
+def planted(command: Command) -> Request:
+    """A command that nobody has signed, as whoever can write to Redis admits it."""
+    request = Request(command.account_id)
+    return replace(request, payload=encode_command(command, request.token, ""))
+
+
+def test_whoever_waits_for_a_refused_command_is_told_why(
     ledger: Ledger, withdrawer: LedgerPlayer
 ) -> None:
-    planted, bet = job(withdrawer.deposit(5), signed=False), job(withdrawer.bet(1))
+    planted, bet = taken(withdrawer.deposit(5), signed=False), taken(withdrawer.bet(1))
 
     (refused, applied) = ends_of(ledger, planted, bet)
 
@@ -114,15 +120,15 @@ def test_whoever_waits_for_a_refused_job_is_told_why(
 def test_without_a_way_to_check_orders_no_cash_moves(
     ledger: Ledger, withdrawer: LedgerPlayer
 ) -> None:
-    (end,) = run_batch(ledger, [job(withdrawer.deposit(5))])
+    (end,) = run_batch(ledger, [taken(withdrawer.deposit(5))])
 
     assert (end.result, end.failure[:9]) == (None, "BadOrder:")
 
 
-def test_an_order_moves_money_once_however_often_its_job_is_run(
+def test_an_order_moves_money_once_however_often_it_is_run(
     ledger: Ledger, ledger_world: World, withdrawer: LedgerPlayer
 ) -> None:
-    captured = job(withdrawal(withdrawer, 4))
+    captured = taken(withdrawal(withdrawer, 4))
 
     ends = [ends_of(ledger, captured)[0].result for _ in range(2)]
 
@@ -134,13 +140,13 @@ def test_a_refused_withdrawal_is_refused_for_ever_and_a_new_order_is_not(
     ledger: Ledger, ledger_world: World, withdrawer: LedgerPlayer
 ) -> None:
     wanted = withdrawal(withdrawer, 15)
-    captured = job(wanted)
+    captured = taken(wanted)
     assert code_of(ledger, captured) == 4
     apply(ledger_world, withdrawer.deposit(90))
 
     assert code_of(ledger, captured) == 4
     assert balance_of(ledger_world, withdrawer) == 100
-    assert code_of(ledger, job(wanted)) == 1
+    assert code_of(ledger, taken(wanted)) == 1
     assert code_of(ledger, captured) == 1  # the reference is booked: nothing more is moved
     assert balance_of(ledger_world, withdrawer) == 85
 
@@ -148,8 +154,8 @@ def test_a_refused_withdrawal_is_refused_for_ever_and_a_new_order_is_not(
 def test_a_refusal_and_its_copy_in_one_batch_are_both_refused(
     ledger: Ledger, ledger_world: World, withdrawer: LedgerPlayer
 ) -> None:
-    captured = job(withdrawal(withdrawer, 15))
-    money = job(withdrawer.deposit(90))
+    captured = taken(withdrawal(withdrawer, 15))
+    money = taken(withdrawer.deposit(90))
 
     ends = run(ledger, [captured, money, captured])
 
@@ -163,23 +169,23 @@ def test_a_refusal_and_its_copy_in_one_batch_are_both_refused(
 def test_an_order_lasts_for_seconds_by_clocks_that_differ_by_less_than_thirty(
     ledger: Ledger, withdrawer: LedgerPlayer, seconds_ago: float, why: str
 ) -> None:
-    (end,) = ends_of(ledger, job(withdrawer.deposit(1), now=time.time() - seconds_ago))
+    (end,) = ends_of(ledger, taken(withdrawer.deposit(1), now=time.time() - seconds_ago))
     assert end.result is None
     assert why in end.failure
 
     for apart in (-29, 29):
-        assert code_of(ledger, job(withdrawer.deposit(1), now=time.time() + apart)) == 1
+        assert code_of(ledger, taken(withdrawer.deposit(1), now=time.time() + apart)) == 1
 
 
-def test_an_order_ends_its_job_whatever_deadline_redis_was_told(
+def test_an_order_ends_its_command_whatever_deadline_redis_was_told(
     ledger: Ledger, ledger_world: World, withdrawer: LedgerPlayer
 ) -> None:
     """Whoever holds the deadline of a captured order back would choose when it is run."""
-    assert code_of(ledger, job(withdrawer.deposit(1))) == 1  # it is connected
+    assert code_of(ledger, taken(withdrawer.deposit(1))) == 1  # it is connected
 
     with locked(ledger_world, withdrawer.account_id) as other:
-        seconds_left = 3  # of the order; its job has a minute
-        captured = job(withdrawer.deposit(5), 60, now=time.time() - 34 + seconds_left)
+        seconds_left = 3  # of the order; its command has a minute
+        captured = taken(withdrawer.deposit(5), 60, now=time.time() - 34 + seconds_left)
         order_ends = time.monotonic() + seconds_left
         with running(partial(run, ledger, [captured])) as ends:
             until_waiting(ledger_world)
@@ -196,8 +202,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "another account": {"command": replace(COMMAND, account_id=8)},
     "another reference": {"command": replace(COMMAND, reference="another")},
     "another amount": {"command": replace(COMMAND, amount=Decimal("10.51"))},
-    "another job": {"job_id": job_id(7, "cd" * 16)},
-    "another lane": {"job_id": job_id(8, TOKEN)},
+    "another command": {"id": command_id(7, "cd" * 16)},
+    "another account's": {"id": command_id(8, TOKEN)},
     "another waiting": {"reply_to": "betcore:replies:another"},
     "nobody waiting": {"reply_to": ""},
     "a later deadline": {"expires_ms": 1_000_004_001},
@@ -208,17 +214,17 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_order_is_bound_to_all_that_it_says(change: str) -> None:
-    order = keys.ORDERS.sign(COMMAND, JOB, STREAM, 1_000_000)
-    assert keys.ORDERS.checked(JOB, Work(COMMAND, STREAM, order), 1_000_000) == replace(
+    order = keys.ORDERS.sign(COMMAND, ID, STREAM, 1_000_000)
+    assert keys.ORDERS.checked(ID, Work(COMMAND, TOKEN, STREAM, order), 1_000_000) == replace(
         COMMAND, order_id=TOKEN
     )
-    given: dict[str, Any] = {"command": COMMAND, "job_id": JOB, "reply_to": STREAM}
+    given: dict[str, Any] = {"command": COMMAND, "id": ID, "reply_to": STREAM}
     changed = given | CHANGES[change]
     forged = order._replace(**{k: v for k, v in changed.items() if k in order._fields})
 
     with pytest.raises(BadOrder, match="Its signature is not for this job"):
         keys.ORDERS.checked(
-            changed["job_id"], Work(changed["command"], changed["reply_to"], forged), 1_000_000
+            changed["id"], Work(changed["command"], TOKEN, changed["reply_to"], forged), 1_000_000
         )
 
 
@@ -232,15 +238,15 @@ def test_an_order_for_another_queue_or_with_another_key_is_none_of_ours() -> Non
         (stranger, "which the worker does not have: BETCORE_OPERATOR_KEY must be the same"),
         (journal, "which the worker does not have"),
     ):
-        order = signer.sign(COMMAND, JOB, STREAM, time.time())
+        order = signer.sign(COMMAND, ID, STREAM, time.time())
         with pytest.raises(BadOrder, match=why):
-            keys.ORDERS.checked(JOB, Work(COMMAND, STREAM, order), time.time())
+            keys.ORDERS.checked(ID, Work(COMMAND, TOKEN, STREAM, order), time.time())
 
 
 def test_orders_signed_with_a_replaced_key_are_good_for_as_long_as_it_is_given() -> None:
     both = KeyRing.read(Purpose.OPERATOR, OTHER_KEY, keys.HEX[Purpose.OPERATOR])
-    order = keys.ORDERS.sign(COMMAND, JOB, STREAM, time.time())
+    order = keys.ORDERS.sign(COMMAND, ID, STREAM, time.time())
 
-    checked = Orders(both, Settings()).checked(JOB, Work(COMMAND, STREAM, order), time.time())
+    checked = Orders(both, Settings()).checked(ID, Work(COMMAND, TOKEN, STREAM, order), time.time())
 
     assert checked.reference == COMMAND.reference

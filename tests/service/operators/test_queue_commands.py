@@ -1,4 +1,4 @@
-"""`betcore queue`: what operators do with RQ's queue, in place of RQ's own command line."""
+"""`betcore queue`, which operators use instead of RQ's own command line."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from ops.cli import app
 from ops.queue import NothingRequeued
 from settings import settings
 from tests.service.support.processes import until
-from tests.service.support.queue_world import QueueWorld, finish, ids, take
+from tests.service.support.queue_world import QueueWorld, Request, finish, ids, take
 
 
 def run(world: QueueWorld, *arguments: str, **env: str) -> Result:
@@ -27,39 +27,42 @@ def run(world: QueueWorld, *arguments: str, **env: str) -> Result:
 
 
 def document(world: QueueWorld, *arguments: str) -> dict[str, Any]:
-    """The JSON document of one that succeeds."""
+    """The JSON document of a command that succeeds."""
     done = run(world, *arguments, "--json")
     assert done.exit_code == 0, done.exception
     return cast("dict[str, Any]", json.loads(done.stdout))
 
 
 def test_info_counts_what_waits_and_says_how_long_and_who_works(queue_world: QueueWorld) -> None:
-    queue_world.admit_jobs(7, 3)
-    queue_world.admit_jobs(8, 1)
+    queue_world.admit_one_by_one(7, 3)
+    queue_world.admit_together(8, 9)
     later = queue_world.now_ms() + 200
     until(lambda: queue_world.now_ms() > later)
     empty = document(queue_world, "info")
-    assert (empty["queued"], empty["deferred"], empty["started"]) == (2, 2, 0)
+    assert (empty["queued"], empty["waiting"], empty["started"]) == (2, 2, 0)
     assert empty["oldestSeconds"] >= 0.2
     assert "No worker takes jobs" in "".join(empty["warnings"])
 
-    worker = queue_world.worker(batch_jobs_max=3)
+    worker = queue_world.worker(batch_jobs_max=1)
     batch = take(worker)
     register(queue_world.redis, "ours", betcore="1")
     register(queue_world.redis, "alien\n", hostname="web-\x1b[31m")
     busy = document(queue_world, "info")
-    assert (busy["queued"], busy["deferred"], busy["started"]) == (1, 0, 3)
+    assert (busy["queued"], busy["waiting"], busy["started"]) == (1, 2, 1)
     kinds = {row["name"]: row["kind"] for row in busy["workers"]}
     assert kinds == {"ours": "betcore", "alien\N{REPLACEMENT CHARACTER}": "foreign"}
     assert "delays bets" in "".join(busy["warnings"])
 
     assert finish(worker, batch, failing=[batch.jobs[0].id])
-    assert finish(worker, take(worker))
+    one_job_more = document(queue_world, "info")
+    assert (one_job_more["queued"], one_job_more["waiting"]) == (2, 0)
+    while (batch := take(worker)).jobs:
+        assert finish(worker, batch)
     done = document(queue_world, "info")
-    assert (done["queued"], done["started"], done["finished"], done["failed"]) == (0, 0, 3, 1)
+    assert (done["queued"], done["started"], done["finished"], done["failed"]) == (0, 0, 2, 1)
     assert done["oldestSeconds"] is None
     shown = run(queue_world, "info").stdout
-    assert "finished             3" in shown
+    assert "finished             2" in shown
     assert "\x1b" not in shown
 
 
@@ -77,6 +80,7 @@ def register(redis: Redis, name: str, **fields: str) -> None:
 def test_suspend_and_resume_are_those_of_rq_and_end_by_themselves_when_asked(
     queue_world: QueueWorld,
 ) -> None:
+    queue_world.admit(Request())
     assert document(queue_world, "suspend") == {
         "queue": "bets",
         "suspended": True,
@@ -92,20 +96,22 @@ def test_suspend_and_resume_are_those_of_rq_and_end_by_themselves_when_asked(
     assert run(queue_world, "suspend", "--for", "0").exit_code == 2
 
 
-def test_a_failed_job_waits_again_in_its_lane_behind_the_others(queue_world: QueueWorld) -> None:
+def test_a_failed_job_runs_again_once_its_player_is_free(queue_world: QueueWorld) -> None:
     worker = queue_world.worker(batch_jobs_max=1)
-    failed, next_, last = queue_world.admit_jobs(7, 3)
+    failed, *others = queue_world.admit_one_by_one(7, 3)
     assert finish(worker, take(worker), failing=[failed])
+    batch = take(worker)  # the others, as one group
+    assert ids(batch) == others
 
     assert document(queue_world, "requeue", failed)["requeued"] == 1
 
-    assert queue_world.lane(7) == [next_, last, failed]
-    assert queue_world.deferred() == {last, failed}
-    seen = []
-    while (batch := take(worker)).jobs:
-        seen += ids(batch)
-        assert finish(worker, batch)
-    assert seen == [next_, last, failed]
+    assert take(worker).jobs == ()  # the player is held
+    assert document(queue_world, "info")["queued"] == 1
+    assert finish(worker, batch)
+    worker.sweep()
+    last = take(worker)
+    assert ids(last) == [failed]
+    assert finish(worker, last)
     assert queue_world.failed() == set()
     assert queue_world.under_way() == set()
 
@@ -114,15 +120,14 @@ def test_all_requeues_those_that_can_still_be_applied_and_counts_the_others(
     queue_world: QueueWorld,
 ) -> None:
     worker, redis = queue_world.worker(batch_jobs_max=300), queue_world.redis
-    for first in range(0, 1200, 100):
-        for account in range(first, first + 100):
-            queue_world.admit_jobs(account, 1)
+    for account in range(1200):
+        queue_world.admit(Request(account))
     failed = []
     while (batch := take(worker)).jobs:
         failed += ids(batch)
         assert finish(worker, batch, failing=ids(batch))
     for late in failed[:30]:
-        redis.hset(f"rq:job:{late}", "deadline", 1)
+        redis.hset(f"rq:job:{late}", "times", "1+1")
     redis.delete(f"rq:job:{failed[30]}")
 
     assert document(queue_world, "requeue", "--all") == {
@@ -151,9 +156,10 @@ def test_what_cannot_be_requeued_is_said_in_one_line(
     queue_world: QueueWorld, job_id: str, said: str
 ) -> None:
     redis, worker = queue_world.redis, queue_world.worker()
-    found = dict(zip(["late", "applied", "gone"], queue_world.admit_jobs(7, 3), strict=True))
+    names = ["late", "applied", "gone"]
+    found = {name: queue_world.admit_one_by_one(place, 1)[0] for place, name in enumerate(names)}
     assert finish(worker, take(worker), failing=[found["late"], found["gone"]])
-    redis.hset(f"rq:job:{found['late']}", "deadline", 1)
+    redis.hset(f"rq:job:{found['late']}", "times", "1+1")
     redis.delete(f"rq:job:{found['gone']}")
     found["foreign"] = Queue("bets", connection=redis).enqueue("builtins.int").id
     redis.zadd("rq:failed:bets", dict.fromkeys([*found.values()], time.time() + 60))

@@ -13,6 +13,7 @@ from ops.cash import CashError, NoAnswer, QueueUnavailable, book
 from tests.service.support.operator_cli import Operator, operator_on, operator_with_worker
 from tests.service.support.patience import SOON
 from tests.service.support.processes import until
+from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import World
 
 MONEY_TABLES = ("currency", "player", "account", "session", "transfer")
@@ -200,12 +201,16 @@ def test_without_a_worker_the_deposit_is_unknown_and_may_be_repeated(own_world: 
 
 
 def test_a_worker_that_starts_late_applies_the_deposit_once(own_world: World) -> None:
-    with operator_on(own_world) as operator, ThreadPoolExecutor(1) as pool:
+    with (
+        operator_on(own_world) as operator,
+        ThreadPoolExecutor(1) as pool,
+        QueueWorld(own_world.urls.redis, flush=False) as queue,
+    ):
         (opened,) = operator.documents(*operator.open("Ann"))
         money = [Deposit(int(opened["accountId"]), "once", Decimal(5))]
-        jobs_expire_soon = operator.settings(apply_within_seconds=0.2, queue_wait_max_seconds=3600)
-        result = pool.submit(book, jobs_expire_soon, money)
-        until(lambda: own_world.redis.llen("betcore:lane:" + opened["accountId"]) >= 2)
+        they_expire_soon = operator.settings(apply_within_seconds=0.2, queue_wait_max_seconds=3600)
+        result = pool.submit(book, they_expire_soon, money)
+        until(lambda: len(queue.under_way_of(int(opened["accountId"]))) >= 2)
 
         own_world.worker()
 

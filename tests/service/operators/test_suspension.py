@@ -1,4 +1,4 @@
-"""`betcore queue suspend` stops new bets with a clear answer, `resume` lets them go on."""
+"""`betcore queue suspend` stops new bets with a clear answer. `resume` ends that."""
 
 import httpx
 from rq import Worker
@@ -27,7 +27,7 @@ def test_while_rq_is_suspended_a_new_bet_is_refused_and_after_resume_it_is_answe
         assert answer.body["error"] == "try_later"
         assert int(answer.headers["Retry-After"]) >= 1
     assert own_world.rows("select from bet where bet_id = 'while suspended'") == []
-    assert not own_world.redis.exists("rq:queue:bets", f"betcore:lane:{player.account_id}")
+    assert not own_world.redis.exists("rq:queue:bets", "betcore:in_flight")
     assert worker.alive
     until(lambda: "The queue is suspended" in httpx.get(f"{gateway.url}/readyz").text)
     assert httpx.get(f"{gateway.url}/readyz").status_code == 503

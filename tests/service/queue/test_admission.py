@@ -1,11 +1,16 @@
-"""Admission as Redis does it: all or nothing for each request, and nothing twice."""
+"""Admission in Redis: all or nothing for each request, and nothing twice."""
 
 import secrets
 from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
+from broker.codec import Work, encode_command
+from models.commands import PayInOut
+from settings import Settings
 from tests.service.support.queue_world import QueueWorld, Request, finish, ids, take
 
 
@@ -49,6 +54,24 @@ def test_what_comes_while_a_player_is_held_waits_for_the_player_in_its_order(
     assert 0 < queue_world.redis.ttl("betcore:waiting:7") <= 24 * 3600
 
 
+def test_the_largest_job_that_the_settings_allow_is_read_by_workers(
+    queue_world: QueueWorld,
+) -> None:
+    largest = Settings.model_fields["admissions_per_script_max"].metadata[1].le
+    requests = [_longest(2**62 + number) for number in range(largest)]
+    waiting = [_longest(2**62 + number) for number in range(largest)]
+    worker = queue_world.worker()
+
+    assert queue_world.admit(*requests) == "A" * largest
+    assert queue_world.admit(*waiting) == "A" * largest
+
+    for group in (requests, waiting):
+        batch = take(worker)
+        assert ids(batch) == [request.command_id for request in group]
+        assert all(isinstance(command.work, Work) for command in batch.commands)
+        assert finish(worker, batch)
+
+
 def test_the_deadline_is_the_budget_counted_on_redis_clock(queue_world: QueueWorld) -> None:
     requests = [Request(budget_ms=4000), Request(8, budget_ms=5000)]
     before = queue_world.now_ms()
@@ -56,9 +79,10 @@ def test_the_deadline_is_the_budget_counted_on_redis_clock(queue_world: QueueWor
     queue_world.admit(*requests)
 
     after, [group] = queue_world.now_ms(), queue_world.queued()
-    times = (queue_world.redis.hget(f"rq:job:{group}", "times") or b"").split()
-    assert [time.partition(b"+")[2] for time in map(bytes, times)] == [b"4000", b"5000"]
-    assert all(before <= int(bytes(time).partition(b"+")[0]) <= after for time in times)
+    times: Any = queue_world.redis.hget(f"rq:job:{group}", "times")
+    since, budgets = zip(*(map(int, time.split(b"+")) for time in times.split()), strict=True)
+    assert budgets == (4000, 5000)
+    assert before <= min(since) <= max(since) <= after
 
 
 def test_a_claim_keeps_its_nonce_and_queues_nothing(queue_world: QueueWorld) -> None:
@@ -225,3 +249,16 @@ def test_a_full_redis_still_finishes_what_it_admitted(queue_world: QueueWorld) -
 
     assert [queue_world.status(id_) for id_ in (first, second)] == ["finished"] * 2
     assert queue_world.under_way() == set()
+
+
+def _longest(account: int) -> Request:
+    """A bet whose texts are as long as any may be."""
+    longest = "\N{GRINNING FACE}" * 128
+    bet = PayInOut(
+        *(2**31 - 1, longest, account, longest, longest),
+        stake=Decimal("0." + "1" * 18),
+        win=Decimal("1" * 15),
+        player=longest,
+    )
+    request = Request(account, reply_to="betcore:replies:" + "f" * 64, budget_ms=10**6)
+    return replace(request, payload=encode_command(bet, request.token, request.reply_to))

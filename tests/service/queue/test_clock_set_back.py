@@ -1,4 +1,4 @@
-"""What Redis holds when its clock is set back: nothing waits for it, and nothing ends early."""
+"""Redis's clock is set back: nothing waits for it, and nothing ends early."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -30,7 +30,7 @@ def in_ascii(command: Command, token: str) -> str:
 def test_a_command_that_fails_alone_is_a_failed_job_which_can_be_requeued(
     queue_world: QueueWorld,
 ) -> None:
-    good, bad, last = queue_world.admit_together(7, 8, 8)
+    _, bad, _ = queue_world.admit_together(7, 8, 8)
     [group] = queue_world.queued()
     worker = queue_world.worker()
     batch = take(worker)

@@ -1,4 +1,4 @@
-"""Workers of stock RQ on our queue: they delay a bet at most, and everybody who looks is told."""
+"""Workers of stock RQ on our queue can only delay a bet, and every status shows them."""
 
 import time
 from collections.abc import Iterator
@@ -178,14 +178,14 @@ def test_a_text_in_place_of_a_failed_job_keeps_nobody_from_tidying_up(
 
 
 def started(redis: Redis, job_id: str) -> None:
-    """It prepares to run the job."""
+    """The worker prepares to run the job."""
     redis.lrem("rq:queue:bets:intermediate", 1, job_id)
     redis.hset(f"rq:job:{job_id}", mapping={"status": "started", "worker_name": "stock"})
     redis.persist(f"rq:job:{job_id}")
 
 
 def failed(redis: Redis, job_id: str) -> None:
-    """It could not run the job."""
+    """The worker could not run the job."""
     redis.lrem("rq:queue:bets:intermediate", 1, job_id)
     redis.hset(f"rq:job:{job_id}", mapping={"status": "failed", "exc_info": "what went wrong"})
     redis.expire(f"rq:job:{job_id}", 86_400)
@@ -193,11 +193,11 @@ def failed(redis: Redis, job_id: str) -> None:
 
 
 def finished(redis: Redis, job_id: str) -> None:
-    """It ran something in the place of the job."""
+    """The worker ran something else instead of the job."""
     redis.lrem("rq:queue:bets:intermediate", 1, job_id)
     redis.hset(f"rq:job:{job_id}", mapping={"status": "finished"})
     redis.expire(f"rq:job:{job_id}", 500)
 
 
 def nothing(redis: Redis, job_id: str) -> None:
-    """It sleeps."""
+    """The worker sleeps."""

@@ -1,9 +1,11 @@
-"""More bets than can be worked on: the rest is told so at once, and nothing of it is queued."""
+"""More bets than can be processed: the excess is refused immediately, and not queued."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -14,7 +16,14 @@ from broker.admission import Verdict
 from tests.service.queue.link_world import admission, running
 from tests.service.support.faults import frozen
 from tests.service.support.processes import BoundedGatewayProcess, GatewayProcess, until
-from tests.service.support.queue_world import QueueWorld, Request, finish, ids, take
+from tests.service.support.queue_world import (
+    QueueWorld,
+    Request,
+    ended,
+    finish,
+    ids,
+    take,
+)
 from tests.service.support.traces import burnt
 from tests.service.support.world import PlayerSession, World
 
@@ -23,7 +32,7 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture(scope="module")
 def impatient(world: World) -> Iterator[GatewayProcess]:
-    """A gateway that admits nothing once the first in the queue has waited for 5 s."""
+    """A gateway that admits nothing when the first job in the queue has waited for 5 s."""
     with BoundedGatewayProcess(world.urls, BETCORE_QUEUE_WAIT_MAX_SECONDS="5") as started:
         started.wait_ready()
         yield started
@@ -31,7 +40,7 @@ def impatient(world: World) -> Iterator[GatewayProcess]:
 
 @pytest.fixture(scope="module")
 def strict(world: World) -> Iterator[GatewayProcess]:
-    """A gateway that lets one session have one bet under way."""
+    """A gateway that allows one bet in flight per session."""
     with BoundedGatewayProcess(world.urls, BETCORE_BETS_OF_SESSION_MAX="1") as started:
         started.wait_ready()
         yield started
@@ -47,8 +56,8 @@ def test_gateways_are_told_how_long_the_first_in_the_queue_waits(
     queue_world: QueueWorld,
 ) -> None:
     queue_world.wait_max_ms = HOUR_MS
-    first = queue_world.admit_jobs(1, 1)[0]
-    queue_world.admit_jobs(2, 1)
+    first = queue_world.admit_one_by_one(1, 1)[0]
+    queue_world.admit_one_by_one(2, 1)
 
     for waited, thousandths in ((HOUR_MS // 4, 250), (HOUR_MS // 2, 500), (2 * HOUR_MS, 1000)):
         wait_for(queue_world.redis, first, waited)
@@ -60,7 +69,7 @@ def test_gateways_are_told_how_long_the_first_in_the_queue_waits(
 def test_above_the_longest_wait_nothing_is_queued_and_the_nonce_is_used_up(
     queue_world: QueueWorld,
 ) -> None:
-    first = queue_world.admit_jobs(1, 1)[0]
+    first = queue_world.admit_one_by_one(1, 1)[0]
     wait_for(queue_world.redis, first, HOUR_MS)
     before = queue_world.all_keys()
     request, claim = Request(), Request(account="")
@@ -77,21 +86,23 @@ def test_above_the_longest_wait_nothing_is_queued_and_the_nonce_is_used_up(
 
 
 def test_above_the_most_jobs_nothing_is_queued(queue_world: QueueWorld) -> None:
-    queue_world.jobs_max = 4
-    queue_world.admit_jobs(1, 2)
-    queue_world.admit_jobs(2, 2)
+    queue_world.jobs_max = 2
+    queue_world.admit_one_by_one(1, 3)  # two of them wait for their player, in no job
+    queue_world.admit_together(2, 3, 4)
 
-    assert queue_world.admit(Request(2), Request(3)) == "OO"
+    assert queue_world.admit(Request(2), Request(5)) == "OO"
     assert take(queue_world.worker(batch_jobs_max=1)).jobs
-    assert queue_world.admit(Request(2), Request(3)) == "AA"
+    assert queue_world.admit(Request(2), Request(5)) == "AA"
 
 
 def test_waiting_behind_others_of_the_same_player_keeps_nobody_else_out(
     queue_world: QueueWorld,
 ) -> None:
     worker = queue_world.worker(batch_jobs_max=1)
-    _, second = queue_world.admit_jobs(7, 2)
-    wait_for(queue_world.redis, second, HOUR_MS)
+    _, second = queue_world.admit_one_by_one(7, 2)
+    text: Any = queue_world.redis.lindex("betcore:waiting:7", 0)
+    since, _, rest = text.partition(b"+")
+    queue_world.redis.lset("betcore:waiting:7", 0, b"%d+%s" % (int(since) - HOUR_MS, rest))  # type: ignore[arg-type]
     assert finish(worker, take(worker))
 
     assert queue_world.queued() == [second]
@@ -109,21 +120,36 @@ def test_a_foreign_job_that_is_first_keeps_nobody_out(queue_world: QueueWorld) -
 def test_a_bet_that_goes_ahead_is_taken_before_all_that_wait_and_keeps_the_order_of_its_player(
     queue_world: QueueWorld,
 ) -> None:
-    waiting = queue_world.admit_jobs(1, 1) + queue_world.admit_jobs(2, 1)
-    ahead = queue_world.admit_jobs(3, 2, ahead=True)
-    behind_its_own = queue_world.admit_jobs(1, 1, ahead=True)
+    waiting = queue_world.admit_one_by_one(1, 1) + queue_world.admit_one_by_one(2, 1)
+    ahead = queue_world.admit_one_by_one(3, 2, ahead=True)
+    behind_its_own = queue_world.admit_one_by_one(1, 1, ahead=True)
 
-    worker = queue_world.worker(batch_jobs_max=2)
+    worker = queue_world.worker(batch_jobs_max=1)
 
-    assert ids(take(worker)) == ahead
-    assert ids(take(worker)) == [waiting[0], *behind_its_own]
-    assert ids(take(worker)) == waiting[1:]
+    assert ids(batch := take(worker)) == ahead[:1]
+    assert finish(worker, batch)
+    assert ids(batch := take(worker)) == waiting[:1]
+    assert finish(worker, batch)
+    assert [ids(take(worker)) for _ in range(3)] == [waiting[1:], ahead[1:], behind_its_own]
+
+
+def test_of_one_script_what_goes_ahead_is_another_job_than_the_rest(
+    queue_world: QueueWorld,
+) -> None:
+    queue_world.admit(Request(1))
+    requests = [Request(2), Request(3, ahead=True), Request(2, ahead=True), Request(3)]
+
+    assert queue_world.admit(*requests) == "AAAA"
+
+    of_2, of_3, again_2, again_3 = (request.command_id for request in requests)
+    assert queue_world.queued_commands()[:2] == [of_3, again_3]
+    assert queue_world.queued_commands()[3:] == [of_2, again_2]
 
 
 def test_while_nothing_waits_a_bet_that_goes_ahead_wakes_a_worker_as_any_other(
     queue_world: QueueWorld,
 ) -> None:
-    [job] = queue_world.admit_jobs(3, 1, ahead=True)
+    [job] = queue_world.admit_one_by_one(3, 1, ahead=True)
 
     assert queue_world.pop_one() == job
 
@@ -138,9 +164,9 @@ def test_a_queue_that_others_have_filled_takes_a_bet_that_goes_ahead_until_those
         queue_world.redis.hincrby(f"rq:job:{job_id}", "queued_ms", -HOUR_MS)
 
     queue_world.wait_max_ms = HOUR_MS
-    has_waited_for_an_hour(queue_world.admit_jobs(1, 1)[0])
+    has_waited_for_an_hour(queue_world.admit_one_by_one(1, 1)[0])
     assert admitted(2, ahead=False) == "O"
-    [first] = queue_world.admit_jobs(3, 1, ahead=True)
+    [first] = queue_world.admit_one_by_one(3, 1, ahead=True)
     assert admitted(4, ahead=True) == "A"
 
     has_waited_for_an_hour(first)
@@ -153,7 +179,7 @@ def test_a_queue_that_others_have_filled_takes_a_bet_that_goes_ahead_until_those
 async def test_a_gateway_is_told_how_crowded_the_queue_is(
     queue_world: QueueWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_for(queue_world.redis, queue_world.admit_jobs(1, 1)[0], HOUR_MS)
+    wait_for(queue_world.redis, queue_world.admit_one_by_one(1, 1)[0], HOUR_MS)
     noted: list[int] = []
     async with running(queue_world.settings) as link:
         monkeypatch.setattr(link, "_on_crowded", lambda share, _: noted.append(share))
@@ -169,12 +195,11 @@ def test_while_no_worker_runs_bets_are_refused_at_once_and_questions_answered(
     near = replace(player, client=replace(player.client, url=impatient.url))
     others = [world.open_session(player.client) for _ in range(len(world.workers) + 1)]
     provider = world.provider_row(player.client)
-    lanes = [f"betcore:lane:{other.account_id}" for other in others]
     with ThreadPoolExecutor(len(others)) as waiting:
         with frozen(*(worker.pid for worker in world.workers)):
             # Redis hands each worker at most one that it had asked for; the others are queued.
             admitted = [waiting.submit(other.pay_in_out, 1) for other in others]
-            until(lambda: world.redis.exists(*lanes) == len(lanes))
+            until(lambda: all(is_held(world, other) for other in others))
             queued = world.redis.lrange("rq:queue:bets", 0, -1)
             wait_for(world.redis, queued[0].decode(), 60_000)
 
@@ -190,7 +215,7 @@ def test_while_no_worker_runs_bets_are_refused_at_once_and_questions_answered(
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
     assert {len(answer.body["requestId"]) for answer in refused} == {32}
     assert {answer.body["message"] for answer in refused} == {OVERLOADED}
-    assert not world.redis.exists(f"betcore:lane:{player.account_id}")
+    assert not is_held(world, player)
     until(lambda: near.pay_in_out(1).code == 1)
     assert world.rows("select count(*) from bet where account_id = %s", player.account_id) == [(1,)]
 
@@ -201,17 +226,16 @@ def test_a_session_with_as_many_bets_under_way_as_may_be_is_turned_away_and_no_o
     near = replace(player, client=replace(player.client, url=strict.url))
     other = world.open_session(near.client)
     provider = world.provider_row(player.client)
-    lanes = [f"betcore:lane:{one.account_id}" for one in (near, other)]
     with ThreadPoolExecutor(2) as waiting:
         with frozen(*(worker.pid for worker in world.workers)):
             first = waiting.submit(near.pay_in_out, 1)
-            until(lambda: world.redis.exists(lanes[0]))
+            until(lambda: is_held(world, near))
 
             before = burnt(world, provider)
             refused = near.pay_in_out(1)
             assert burnt(world, provider) == before
             second = waiting.submit(other.pay_in_out, 1)
-            until(lambda: world.redis.exists(lanes[1]))
+            until(lambda: is_held(world, other))
 
         assert first.result().code == second.result().code == 1
     assert (refused.status, refused.code, refused.headers["retry-after"]) == (503, 99, "1")
@@ -220,12 +244,22 @@ def test_a_session_with_as_many_bets_under_way_as_may_be_is_turned_away_and_no_o
 
 def test_what_expired_is_kept_no_longer_than_a_result(queue_world: QueueWorld) -> None:
     worker = queue_world.worker(result_ttl_seconds=7)
-    expired = queue_world.admit_jobs(1, 1, budget_ms=0)[0]
-    failed = queue_world.admit_jobs(2, 1)[0]
+    [expired] = queue_world.admit_one_by_one(1, 1)
+    [failed] = queue_world.admit_one_by_one(2, 1)
+    batch = take(worker)
 
-    assert finish(worker, take(worker), failing=[failed])
+    assert worker.finish(
+        batch,
+        [replace(ended(expired, failing=True), expired=True), ended(failed, failing=True)],
+        time.time(),
+    )
 
     assert queue_world.failed() == {expired, failed}
     assert 0 < queue_world.redis.ttl(f"rq:job:{expired}") <= 7
     assert 0 < queue_world.redis.ttl(f"rq:results:{expired}") <= 7
     assert queue_world.redis.ttl(f"rq:job:{failed}") > 3_600
+
+
+def is_held(world: World, player: PlayerSession) -> bool:
+    """Whether a job holds the player."""
+    return bool(world.redis.hexists("betcore:in_flight", str(player.account_id)))

@@ -1,4 +1,4 @@
-"""A worker beside its jobs: what it leaves in Redis, how long it waits, when it lets go."""
+"""A worker besides its jobs: its traces in Redis, its waits, its locks."""
 
 import time
 from typing import cast

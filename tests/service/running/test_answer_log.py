@@ -1,4 +1,4 @@
-"""The lines of gateways and workers about answers and jobs that are not success."""
+"""The lines of gateways and workers about answers and commands that are not success."""
 
 import logging
 import re
@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 from rq.suspension import resume, suspend
 
-from broker.batches import TakenJob
+from broker.batches import TakenCommand
+from broker.codec import BadJob
 from models.deadline import Deadline
 from tests.service.support.faults import frozen
-from tests.service.support.ledger_world import job, ledger_on, new_players
+from tests.service.support.ledger_world import ledger_on, new_players, taken
 from tests.service.support.processes import BoundedGatewayProcess, until
-from tests.service.support.queue_world import QueueWorld, Request, take
 from tests.service.support.raw import ask
 from tests.service.support.refusals import block
 from tests.service.support.world import PlayerSession, World
@@ -130,11 +130,12 @@ def test_a_flood_of_a_thousand_writes_few_lines_and_the_last_are_counted_when_it
     assert len(said) - len(counts) + sum(counts) == 1000
 
 
-def test_a_job_that_a_worker_finds_too_late_or_cannot_run_is_named(
+def test_a_command_that_a_worker_finds_too_late_or_cannot_run_is_named(
     ledger_world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     [player] = new_players(ledger_world, "10")
-    late, foreign = job(player.bet(1, 0, "late"), -0.001), TakenJob("7-x", b"[]\n", Deadline(1e12))
+    late = taken(player.bet(1, 0, "late"), -0.001)
+    foreign = TakenCommand("7-x", BadJob("no JSON\n"), Deadline(1e12))
     JOB_LOG.sum_up(everything=True)  # what the tests before this one left
     caplog.clear()
     caplog.set_level(logging.INFO)
@@ -150,19 +151,19 @@ def test_a_job_that_a_worker_finds_too_late_or_cannot_run_is_named(
     assert all(text.isprintable() for text in said)
 
 
-def test_of_many_jobs_that_expired_in_the_queue_the_first_are_named_and_all_are_counted(
-    queue_world: QueueWorld,
+def test_of_many_commands_that_expired_in_the_queue_the_first_are_named_and_all_are_counted(
+    ledger_world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for player in range(1, 9):
-        queue_world.admit_jobs(player, 3, budget_ms=0)
-    alive = queue_world.admit_jobs(9, 1)
+    [player] = new_players(ledger_world, "10")
+    late = [taken(player.bet(1), -0.001) for _ in range(24)]
+    JOB_LOG.sum_up(everything=True)  # what the tests before this one left
+    caplog.clear()
+    caplog.set_level(logging.INFO)
 
-    batch = take(queue_world.worker())
+    with ledger_on(ledger_world) as ledger:
+        run(ledger, late)
+    JOB_LOG.sum_up(everything=True)
 
-    assert [taken.id for taken in batch.jobs] == alive
-    assert len(batch.expired) == 5
-    assert batch.expired_count == 24
-    assert {job_id.partition("-")[0] for job_id, _ in batch.expired} == {"1", "2"}
-    assert all(data for _, data in batch.expired)
-    assert take(queue_world.worker()).expired_count == 0
-    assert queue_world.admit(Request(9)) == "A"
+    *said, last = [r.getMessage() for r in caplog.records if r.name == "betcore.job_log"]
+    assert [text.split("'")[1] for text in said] == [one.id for one in late[:10]]
+    assert last == "job expired: … and 14 more like it"

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from broker.batches import FinishedCommand, TakenCommand
-from broker.codec import decode_command, encode_command
+from broker.codec import BadJob, Work, decode_command, encode_command
 from broker.keys import command_id
 from embedded import Urls
 from models.commands import CashCommand, Command, Deposit, PayInOut
@@ -171,7 +171,12 @@ def taken(
     if signed and isinstance(command, CashCommand):
         order = keys.ORDERS.sign(command, id_, STREAM, now or time())
     form = json.loads(encode_command(command, token, STREAM, order))
-    return TakenCommand(id_, decode_command(form), Deadline.within(seconds), form=form)
+    work: Work | BadJob
+    try:
+        work = decode_command(form)
+    except BadJob as error:
+        work = error
+    return TakenCommand(id_, work, Deadline.within(seconds), form=form)
 
 
 #: Runs a batch as a worker does.

@@ -1,4 +1,4 @@
-"""One Redis and both sides of the queue on it, driven step by step: no process, no database."""
+"""One Redis and both sides of the queue on it, step by step, without processes or database."""
 
 import re
 import secrets
@@ -210,7 +210,7 @@ class QueueWorld:
         return None if status is None else status.decode()
 
     def all_keys(self) -> set[str]:
-        """Every key there is."""
+        """Every key in Redis."""
         return set(decoded(self.redis.keys("*")))
 
     def contents(self) -> dict[str, object]:
@@ -224,7 +224,7 @@ class QueueWorld:
         return found | {"betcore:memory": memory}
 
     def under_way(self) -> set[str]:
-        """The keys of work that is not done; all of them go when there is none."""
+        """The keys of unfinished work. None of them exists when there is no work."""
         return {key for key in self.all_keys() if key.startswith(_UNDER_WAY) or "executions" in key}
 
 

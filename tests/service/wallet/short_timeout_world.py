@@ -1,12 +1,12 @@
-"""An installation whose first gateway gives up soon and whose only worker may be halted."""
+"""An installation whose first gateway gives up soon and whose only worker can be halted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from tests.service.support.faults import frozen
 from tests.service.support.processes import until
+from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import PlayerSession, World, new_world
 
 _SHORT_TIMEOUTS = {
@@ -34,20 +34,20 @@ def patient(world: World, player: PlayerSession) -> PlayerSession:
 
 @contextmanager
 def no_worker(world: World) -> Iterator[None]:
-    """The worker stands still, and goes on afterwards."""
+    """The worker is frozen within the block, and runs again afterwards."""
     with frozen(world.workers[-1].pid):
         yield
 
 
-def lane(world: World, player: PlayerSession) -> list[str]:
-    """The ids of the player's jobs that are admitted and not finished, in their order."""
-    found: list[Any] = world.redis.lrange(f"betcore:lane:{player.account_id}", 0, -1)
-    return [id_.decode() for id_ in found]
+def under_way(world: World, player: PlayerSession) -> list[str]:
+    """The ids of the player's commands that are admitted and not finished, in their order."""
+    with QueueWorld(world.urls.redis, flush=False) as queue:
+        return queue.under_way_of(player.account_id)
 
 
-def wait_for_lane(world: World, player: PlayerSession, jobs: int) -> None:
-    """Wait until so many jobs of the player are admitted and not finished."""
-    until(lambda: len(lane(world, player)) == jobs, lambda: f"{lane(world, player)}")
+def wait_for_commands(world: World, player: PlayerSession, number: int) -> None:
+    """Wait until so many commands of the player are admitted and not finished."""
+    until(lambda: len(under_way(world, player)) == number, lambda: f"{under_way(world, player)}")
 
 
 def wait_for_state(player: PlayerSession, bet_id: str, *states: str) -> None:

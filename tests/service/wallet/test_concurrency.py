@@ -1,4 +1,4 @@
-"""Many at once: copies of one bet, one hot player, conflicts; each in order, once, and exact."""
+"""Many requests at once: copies of a bet, a hot player, conflicts. Each is done once, in order."""
 
 import itertools
 import json
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from threading import Barrier
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +22,7 @@ from tests.service.support.faults import locked
 from tests.service.support.load import LONG_TIMEOUTS, Bet, random_bet
 from tests.service.support.patience import SOON
 from tests.service.support.processes import until
+from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import PlayerSession, World, new_world
 
 _INSUFFICIENT_FUNDS, _CONFLICT = 4, 7
@@ -61,10 +63,10 @@ def test_bets_of_one_player_are_applied_in_the_order_of_admission_and_hold_nobod
     with ThreadPoolExecutor(1) as sender:
         with locked(busy_world, player.account_id):
             asked = sender.submit(at_once, busy_world, hot, _INSUFFICIENT_FUNDS)
-            until(lambda: len(lane(busy_world, player)) == len(hot))
-            admitted = lane(busy_world, player)
+            until(lambda: len(under_way(busy_world, player)) == len(hot))
+            admitted = under_way(busy_world, player)
             assert at_once(busy_world, others) == [1] * len(others)
-            assert lane(busy_world, player) == admitted
+            assert under_way(busy_world, player) == admitted
         codes = {bet.bet_id: code for bet, code in zip(hot, asked.result(), strict=True)}
 
     covered = 100  # of the player's money
@@ -143,10 +145,12 @@ def at_once(world: World, bets: Sequence[Bet], *also: int) -> list[int | None]:
         return list(all_.map(send, bets, urls))
 
 
-def lane(world: World, player: PlayerSession) -> list[str]:
-    """The `betId`s that wait in a player's lane, in the order of admission."""
-    ids = world.redis.lrange(f"betcore:lane:{player.account_id}", 0, -1)
-    with world.redis.pipeline(transaction=False) as pipeline:
-        for id_ in ids:
-            pipeline.hget(f"rq:job:{id_.decode()}", "data")
-        return [json.loads(data)[2][0]["bet"] for data in pipeline.execute()]
+def under_way(world: World, player: PlayerSession) -> list[str]:
+    """The `betId`s of a player's bets that have not ended, in the order of admission."""
+    with QueueWorld(world.urls.redis, flush=False) as queue:
+        holder = queue.holder(player.account_id)
+        data: Any = world.redis.hget(f"rq:job:{holder}", "data")
+        waiting: Any = world.redis.lrange(f"betcore:waiting:{player.account_id}", 0, -1)
+    forms = json.loads(data)[2] if data else []
+    forms += [json.loads(text.split(b"\n")[-1]) for text in waiting]
+    return [values["bet"] for _, values, *_ in forms if values["account"] == player.account_id]

@@ -12,7 +12,6 @@ import pytest
 from tests.service.support.bet_rows import CALLS, RECORDED, STAKE, WIN, bet_in, follow
 from tests.service.support.faults import locked
 from tests.service.support.processes import until
-from tests.service.support.queue_world import QueueWorld
 from tests.service.support.refusals import (
     assert_refused,
     beside,
@@ -23,6 +22,7 @@ from tests.service.support.refusals import (
     suspend,
 )
 from tests.service.support.world import PlayerSession, World
+from tests.service.wallet.short_timeout_world import under_way
 from tests.service.wallet.wallet_checks import assert_names_its_transfers, ids_of
 
 # For each row and call: code, state and what the balance changes by, first with the same data, then
@@ -232,18 +232,12 @@ def test_a_repeat_may_arrive_while_the_first_is_still_being_worked_on(
     with ThreadPoolExecutor(2) as threads:
         with locked(world, player.account_id):
             first = threads.submit(follow, row, call, player, bet_id)
-            until(lambda: _jobs(world, player) == 1)
+            until(lambda: len(under_way(world, player)) == 1)
             again = threads.submit(follow, row, call, other_gateway, bet_id)
-            until(lambda: _jobs(world, player) == 2)
+            until(lambda: len(under_way(world, player)) == 2)
 
         assert first.result().body == again.result().body
     assert first.result().code == 1
-
-
-def _jobs(world: World, player: PlayerSession) -> int:
-    """How many jobs of the player are admitted and not finished."""
-    with QueueWorld(world.urls.redis, flush=False) as queue:
-        return len(queue.under_way_of(player.account_id))
 
 
 def _round_and_odd(world: World, player: PlayerSession) -> Any:

@@ -1,4 +1,4 @@
-"""PROTOCOL.md on questions while something is under way: none waits, and `in_flight` is true."""
+"""PROTOCOL.md on questions about bets in flight: none waits, and `in_flight` is true."""
 
 import signal
 import time
@@ -9,18 +9,19 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from broker.keys import flight_key
+from broker.keys import in_flight_field
 from tests.service.support.faults import locked
 from tests.service.support.processes import until
+from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.short_timeout_world import (
     no_worker,
     patient,
-    wait_for_lane,
+    wait_for_commands,
     wait_for_state,
 )
 
-BEYOND_ALL_GRACE_MS = 2_500  # after a job's deadline
+BEYOND_ALL_GRACE_MS = 2_500  # after a deadline
 
 
 @pytest.fixture
@@ -30,18 +31,18 @@ def player(short_timeout_world: World) -> PlayerSession:
 
 
 @pytest.mark.parametrize("suspended", [False, True], ids=["no worker", "suspended"])
-def test_balance_and_status_never_wait_for_a_lane(
+def test_balance_and_status_never_wait_for_a_players_bets(
     short_timeout_world: World, player: PlayerSession, suspended: bool
 ) -> None:
     world = short_timeout_world
     patient(world, player).call("pay-in", "recorded", betAmount=1)
     with ThreadPoolExecutor(1) as threads, no_worker(world):
         waits = threads.submit(player.call, "pay-in", "waits", betAmount=1)
-        wait_for_lane(world, player, 1)
+        wait_for_commands(world, player, 1)
         if suspended:
             world.redis.set("rq:suspended", 1)
         try:
-            # Nothing in the lane will ever move, so what is answered has not waited for it.
+            # None of the bets will ever move, so what is answered has not waited for them.
             assert player.balance().body["balance"] == 999
             assert player.client.status("recorded").body["state"] == "open"
             assert player.client.status("waits").body["state"] == "in_flight"
@@ -98,7 +99,7 @@ def test_every_bet_is_in_flight_in_the_seconds_after_redis_was_lost(
 
 
 @pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL])
-def test_a_job_that_was_taken_stays_in_flight_until_its_accounts_row_was_locked_since(
+def test_a_bet_that_was_taken_stays_in_flight_until_its_accounts_row_was_locked_since(
     short_timeout_world: World, player: PlayerSession, how: signal.Signals
 ) -> None:
     world = short_timeout_world
@@ -112,8 +113,8 @@ def test_a_job_that_was_taken_stays_in_flight_until_its_accounts_row_was_locked_
                 assert asked.result().code == 0
             if how is signal.SIGKILL:
                 worker.wait()
-                world.worker()  # it finds the job late, and cannot know how far the other was
-                wait_for_lane(world, player, 0)
+                world.worker()  # it finds the bet late, and cannot know how far the other was
+                wait_for_commands(world, player, 0)
             until(lambda: _milliseconds_late(world, player, "a") > BEYOND_ALL_GRACE_MS)
             for _ in range(3):
                 assert player.client.status("a").body["state"] == "in_flight"
@@ -122,7 +123,7 @@ def test_a_job_that_was_taken_stays_in_flight_until_its_accounts_row_was_locked_
 
     until(lambda: player.client.status("a").body["state"] == "unknown")
     assert world.balance(player) == 1000
-    assert not world.redis.exists(_flight(world, player, "a"))  # it was found out once for all
+    assert not _noted(world, player, "a")  # it was found out once for all
 
 
 def test_a_commit_that_is_under_way_keeps_its_bet_in_flight_and_then_it_is_there(
@@ -136,7 +137,7 @@ def test_a_commit_that_is_under_way_keeps_its_bet_in_flight_and_then_it_is_there
         assert player.call("pay-in", "a", betAmount=1).code == 0
         # Nothing is in flight of another bet, but what a primary without its standby reads may be
         # neither all nor the last word.
-        short_timeout_world.redis.zadd(_flight(short_timeout_world, player, "b"), {f"{free}-0": 1})
+        _note(short_timeout_world, player, "b", f"0+1:{free}-0")
         assert player.client.status("b").code == 99
 
     until(lambda: player.client.status("a").body["state"] == "open")
@@ -147,28 +148,50 @@ def test_a_commit_that_is_under_way_keeps_its_bet_in_flight_and_then_it_is_there
 def test_a_bet_that_was_repeated_any_number_of_times_can_be_asked_about(
     short_timeout_world: World, player: PlayerSession
 ) -> None:
-    world, jobs = (
-        short_timeout_world,
-        [f"{player.account_id}-{number:032x}" for number in range(9_000)],
-    )
-    later = int(time.time() * 1000) + 60_000
+    world, now_ms = short_timeout_world, int(time.time() * 1000)
+    commands = [f"{player.account_id}-{number:032x}" for number in range(9_000)]
 
-    world.redis.zadd(_flight(world, player, "a"), dict.fromkeys(jobs, later))
+    _note(world, player, "a", *(f"{now_ms}+60000:{command}" for command in commands))
     assert player.client.status("a").body["state"] == "in_flight"
-    world.redis.zadd(_flight(world, player, "a"), dict.fromkeys(jobs, later - 120_000))
+    _note(world, player, "a", *(f"{now_ms - 120_000}+60000:{command}" for command in commands))
     assert player.client.status("a").body["state"] == "unknown"
 
-    until(lambda: not world.redis.exists(_flight(world, player, "a")))
+    until(lambda: not _noted(world, player, "a"))
 
 
-def _flight(world: World, player: PlayerSession, bet_id: str) -> str:
-    return flight_key(world.provider_row(player.client), bet_id)
+def test_one_bet_of_two_players_is_in_flight_until_the_last_command_about_it_has_ended(
+    short_timeout_world: World, player: PlayerSession
+) -> None:
+    """The end of the one does not hide that the other may still be applied."""
+    others = f"{player.account_id + 1}-{'f' * 32}"
+    _note(short_timeout_world, player, "a", f"{int(time.time() * 1000)}+60000:{others}")
+
+    assert patient(short_timeout_world, player).call("pay-in", "a", betAmount=1).code == 1
+
+    until(lambda: _noted(short_timeout_world, player, "a").keys() == {others})
+    assert player.client.status("a").body["state"] == "in_flight"
+    _note(short_timeout_world, player, "a", f"0+1:{others}")
+    assert player.client.status("a").body["state"] == "open"
+
+
+def _field(world: World, player: PlayerSession, bet_id: str) -> str:
+    return in_flight_field(world.provider_row(player.client), bet_id)
+
+
+def _noted(world: World, player: PlayerSession, bet_id: str) -> dict[str, int]:
+    """The commands noted about a bet, with their deadlines (ms)."""
+    with QueueWorld(world.urls.redis, flush=False) as queue:
+        return queue.notes(_field(world, player, bet_id))
+
+
+def _note(world: World, player: PlayerSession, bet_id: str, *notes: str) -> None:
+    """Let these be the notes about a bet."""
+    world.redis.hset("betcore:in_flight", _field(world, player, bet_id), " ".join(notes))
 
 
 def _milliseconds_late(world: World, player: PlayerSession, bet_id: str) -> float:
-    """How long ago the deadline of the last job about a bet was."""
-    [(_, deadline)] = world.redis.zrange(_flight(world, player, bet_id), -1, -1, withscores=True)
-    return time.time() * 1000 - float(deadline)
+    """How long ago the deadline of the last command about a bet was."""
+    return time.time() * 1000 - max(_noted(world, player, bet_id).values())
 
 
 def _waiting_for_a_lock(world: World) -> int:

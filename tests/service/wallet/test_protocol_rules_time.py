@@ -16,7 +16,12 @@ from tests.service.support.patience import wait_for_quiet
 from tests.service.support.processes import until
 from tests.service.support.refusals import assert_refused, block, close, expire, unblock
 from tests.service.support.world import PlayerSession, World
-from tests.service.wallet.short_timeout_world import lane, no_worker, patient, wait_for_lane
+from tests.service.wallet.short_timeout_world import (
+    no_worker,
+    patient,
+    under_way,
+    wait_for_commands,
+)
 from tests.service.wallet.wallet_checks import ids_of
 
 ANSWERED_WITHIN_SECONDS = 5
@@ -76,14 +81,14 @@ def test_a_request_is_answered_within_5_seconds_of_its_arrival_whatever_happens(
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_job_past_its_deadline_leaves_nothing_and_requeueing_it_only_expires_it_again(
+def test_a_bet_past_its_deadline_leaves_nothing_and_requeueing_it_only_expires_it_again(
     short_timeout_world: World, short_timeout_player: PlayerSession, call: str
 ) -> None:
     world, player = short_timeout_world, short_timeout_player
     with no_worker(world):
         assert player.call(call, "a", betAmount=1, winAmount=1).code == 0
-        [job_id] = lane(world, player)
-    wait_for_lane(world, player, 0)
+        [job_id] = under_way(world, player)
+    wait_for_commands(world, player, 0)
 
     job = Job.fetch(job_id, world.redis, serializer=JSONSerializer)
     assert job.get_status() == "failed"
@@ -120,7 +125,7 @@ def test_one_at_a_time_per_account_in_the_order_of_admission_from_whatever_gatew
             asked = []
             for number, (call, bet_id, fields, _, _) in enumerate(calls):
                 asked.append(threads.submit(other_gateway.call, call, bet_id, **fields))
-                wait_for_lane(world, player, number + 1)
+                wait_for_commands(world, player, number + 1)
         answers = [answer.result() for answer in asked]
 
     expected = [(code, balance) for *_, code, balance in calls]

@@ -1,4 +1,4 @@
-"""PROTOCOL.md, "a code may say no only if the bet can never turn out applied", and workers."""
+"""PROTOCOL.md, "a code may say no only if the bet can never turn out applied": workers."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +10,11 @@ from tests.service.support.load import LONG_TIMEOUTS
 from tests.service.support.processes import until
 from tests.service.support.proxy import Proxy, postgres_proxy, through
 from tests.service.support.refusals import assert_refused, beside
-from tests.service.support.world import PlayerSession, World
+from tests.service.support.world import World
+from tests.service.wallet.short_timeout_world import under_way
 
 
-def test_a_no_stays_a_no_when_the_worker_that_first_took_the_job_wakes_up(
+def test_a_no_stays_a_no_when_the_worker_that_first_took_it_wakes_up(
     own_world: World,
 ) -> None:
     world = own_world
@@ -22,21 +23,22 @@ def test_a_no_stays_a_no_when_the_worker_that_first_took_the_job_wakes_up(
         behind = through(world.urls, postgres=proxy).database
         sleeper = world.worker(DATABASE_URL=login_url(behind, "worker"))
         player = world.open_session(world.provider(), "10")
-        settled = bet_in("settled by pay-in-out", player)
-        player.call("pay-in", "spent", betAmount=WIN)
+        other = world.open_session(player.client, "10")
+        settled = bet_in("settled by pay-in-out", other)
+        other.call("pay-in", "spent", betAmount=WIN)
         shut(proxy)
         with frozen(sleeper.pid):
             paid = threads.submit(player.call, "pay-out", "late", winAmount=5)
-            undone = threads.submit(player.call, "refund", settled)
-            until(lambda: jobs(world, player) == 2)
+            undone = threads.submit(other.call, "refund", settled)
+            until(lambda: len(under_way(world, player) + under_way(world, other)) == 2)
         until(lambda: taken(world) == 2)
 
         # The sleeper has both, and finds no database; another worker answers in its place.
         sleeper.signal(signal.SIGSTOP)
         world.worker()
-        assert_refused(paid.result(), 6, balance=0)
+        assert_refused(paid.result(), 6, balance=10)
         assert_refused(undone.result(), 7, balance=0)
-        beside(world, player, "100")
+        beside(world, other, "100")
         taken_later = player.call("pay-in", "late", betAmount=3)
 
         proxy.refuses = False
@@ -46,18 +48,14 @@ def test_a_no_stays_a_no_when_the_worker_that_first_took_the_job_wakes_up(
     assert taken_later.code == 1
     states = world.rows("select bet_id, state from bet where bet_id = any(%s)", ["late", settled])
     assert dict(states) == {"late": "open", settled: "settled"}
-    assert world.balance(player) == 97
+    assert world.balance(player) == 7
+    assert world.balance(other) == 100
 
 
 def shut(proxy: Proxy) -> None:
     """End the connections through a proxy, and let none be made."""
     proxy.refuses = True
     proxy.change_delay(0)
-
-
-def jobs(world: World, player: PlayerSession) -> int:
-    """How many jobs of the player are admitted and not finished."""
-    return int(world.redis.llen(f"betcore:lane:{player.account_id}"))
 
 
 def taken(world: World) -> int:
