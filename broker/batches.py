@@ -166,12 +166,10 @@ class Batches:
         now: float,
         *,
         take: bool = False,
-        shown: bool = True,
     ) -> Batch | None:
         """Record results, send replies, free the players, and `take` the next batch.
 
         The next batch has no jobs if none is on the queue, RQ is suspended, or `take` is false.
-        `shown` is false if the batch was certainly never renewed, so that RQ does not show it.
 
         Returns None when the lease was lost. Then no job is touched: the worker that has the jobs
         now will answer. A repeated call is harmless, except that it may take a batch whose lease
@@ -179,7 +177,7 @@ class Batches:
         """
         settings, following = self._settings, os.urandom(16).hex()
         arguments = [*self._common(), *job_arguments(settings), *self._worker]
-        arguments += [batch.id, batch.jobs[0].id if shown else ""]
+        arguments += [batch.id, batch.jobs[0].id]
         arguments += [repr(batch.started_at), repr(now), settings.reply_stream_messages_max]
         arguments += [following, settings.batch_jobs_max if take else 0]
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS]
