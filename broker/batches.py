@@ -166,12 +166,10 @@ class Batches:
         now: float,
         *,
         take: bool = False,
-        shown: bool = True,
     ) -> Batch | None:
         """Record results, send replies, free the players, and `take` the next batch.
 
         The next batch has no jobs if none is on the queue, RQ is suspended, or `take` is false.
-        `shown` is false if the batch was certainly never renewed, so that RQ does not show it.
 
         Returns None when the lease was lost. Then no job is touched: the worker that has the jobs
         now will answer. A repeated call is harmless, except that it may take a batch whose lease
@@ -179,16 +177,18 @@ class Batches:
         """
         settings, following = self._settings, os.urandom(16).hex()
         arguments = [*self._common(), *job_arguments(settings), *self._worker]
-        arguments += [batch.id, batch.jobs[0].id if shown else ""]
+        arguments += [batch.id, batch.jobs[0].id]
         arguments += [repr(batch.started_at), repr(now), settings.reply_stream_messages_max]
         arguments += [following, settings.batch_jobs_max if take else 0]
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS]
         of_id = {end.id: end for end in ends}
-        arguments += _ends(batch, of_id, self._replies(of_id.values()), settings)
+        replies = self._replies(of_id.values())
+        arguments += _ends(batch, of_id, replies, settings)
         sent_at = Deadline.within(0)
         answer: Any = self._dedicated.run(self._finish, *arguments)
         if answer == 0:
             return None
+        self._sent(replies)
         self._counts.count(batch, of_id, now)
         if isinstance(answer, list):
             return _batch(following, now, sent_at, answer)
@@ -211,15 +211,17 @@ class Batches:
     def _replies(self, ends: Iterable[FinishedCommand]) -> list[tuple[str, str, int | str]]:
         """Stream, message and ttl (s) per gateway; "" for a stream that has a ttl already."""
         ttl, now = self._settings.reply_stream_ttl_seconds, time.monotonic()
+        return [
+            (stream, message, "" if self._streams_expire.get(stream, 0.0) > now else ttl)
+            for stream, message in _messages(ends).items()
+        ]
+
+    def _sent(self, replies: Iterable[tuple[str, str, int | str]]) -> None:
+        """Note which streams have a ttl now."""
         if len(self._streams_expire) > _STREAMS_MAX:
             self._streams_expire.clear()
-        found: list[tuple[str, str, int | str]] = []
-        for stream, message in _messages(ends).items():
-            is_fresh = self._streams_expire.get(stream, 0.0) > now
-            if not is_fresh:
-                self._streams_expire[stream] = now + ttl / 3
-            found.append((stream, message, "" if is_fresh else ttl))
-        return found
+        fresh_until = time.monotonic() + self._settings.reply_stream_ttl_seconds / 3
+        self._streams_expire |= {stream: fresh_until for stream, _, ttl in replies if ttl}
 
     def sweep(self) -> int:
         """Return lost batches, and groups that nobody has. Free players whom no group holds.

@@ -83,12 +83,11 @@ end
 local function free_players(accounts, groups, held, list, landed)
   local free, waited, seen = landed or {}, {}, {}
   for place, account in ipairs(accounts) do
-    if not seen[account] then
+    local holder, group = held[place], groups[place]
+    -- Another job of the batch may hold the player, if this one was too late to do so.
+    if not seen[account] and (not holder or holder == group or holder == group .. '+') then
       seen[account] = true
-      if held[place] == groups[place] then free[#free + 1] = account
-      elseif not held[place] or held[place] == groups[place] .. '+' then
-        waited[#waited + 1] = account
-      end
+      if holder == group then free[#free + 1] = account else waited[#waited + 1] = account end
     end
   end
   if #free > 0 then call('HDEL', IN_FLIGHT, unpack(free)) end

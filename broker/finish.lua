@@ -1,7 +1,7 @@
 -- Finish a batch, if its lease is still held: replies, results, players, and the next batch.
 --
 -- ARGV: the four common arguments, the three of a job, then:
--- - worker name, worker key, batch, and the job that represents it in RQ ('' if none is shown),
+-- - worker name, worker key, batch, and the job that represents it in RQ,
 -- - started at (s), time now (s), reply stream length,
 -- - the next batch: its id, room (commands; 0: none), lease (ms), started-registry ttl (s),
 -- - five counts, of what follows: replies, jobs, players, bets, failed commands.
@@ -30,9 +30,10 @@ local function each(place, size, handle)
   end
 end
 
-if SHOWN ~= '' then
+-- RQ shows the batch if it was renewed. This is also the first write: a full Redis refuses a script
+-- whose first write needs memory, and lets any other one go on.
+if call('DEL', execution_key(SHOWN, BATCH)) == 1 then
   call('SREM', WORKER_KEY .. ':executions', SHOWN .. ':' .. BATCH)
-  call('DEL', execution_key(SHOWN, BATCH))
 end
 if not call('ZSCORE', LEASES, BATCH) then return 0 end
 

@@ -11,8 +11,9 @@ local BATCH, LEASE_MS, WORKER, WORKER_KEY, SHOWN, STARTED_AT = unpack(ARGV, 5, 1
 
 look_at_clock(call('HGET', MEMORY, 'latest'))
 if not call('ZSCORE', LEASES, BATCH) then return 0 end
-call('ZADD', LEASES, 'XX', NOW_MS + LEASE_MS, BATCH)
 local execution, executions = execution_key(SHOWN, BATCH), WORKER_KEY .. ':executions'
+call('EXPIRE', execution, WORKER_TTL)  -- a full Redis lets a script go on that has written
+call('ZADD', LEASES, 'XX', NOW_MS + LEASE_MS, BATCH)
 call('HSET', execution, 'id', BATCH, 'job_id', SHOWN, 'created_at', STARTED_AT,
   'last_heartbeat', STARTED_AT, 'worker_name', WORKER)
 call('EXPIRE', execution, WORKER_TTL)

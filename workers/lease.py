@@ -36,7 +36,6 @@ class LeaseKeeper(threading.Thread):
         self._lease_seconds = lease_seconds
         self._ended = threading.Event()
         self._held_until = 0.0  # by time.monotonic(), and never later than by Redis
-        self._renewed = ""  # the id of the batch that was last renewed
         self._batch: tuple[Batch, Deadline] | None = None  # one assignment is atomic
 
     def hold(self, batch: Batch, until: Deadline) -> None:
@@ -58,17 +57,13 @@ class LeaseKeeper(threading.Thread):
         """
         return time.monotonic() < self._held_until
 
-    def was_renewed(self, batch: Batch) -> bool:
-        """Whether a renewal of this batch has begun, so that RQ may show it."""
-        return self._renewed == batch.id
-
     def run(self) -> None:
         """The body of the thread."""
         while not self._ended.wait(self._every_seconds):
             held, asked_at = self._batch, time.monotonic()
             if held is None or held[1].passed:
                 continue
-            batch, self._renewed = held[0], held[0].id
+            batch = held[0]
             try:
                 if self._renew(batch):  # otherwise lost or just finished: `finish` tells which
                     self._held_until = asked_at + self._lease_seconds

@@ -189,8 +189,7 @@ class BatchWorker(PresentWorker):
         while True:
             asked_at = time.monotonic()
             try:
-                shown = self._lease.was_renewed(batch)
-                following = self._batches.finish(batch, ends, time.time(), take=take, shown=shown)
+                following = self._batches.finish(batch, ends, time.time(), take=take)
             except RedisError as error:
                 _LOG.warning("batch %s could not be finished: %s", batch.id, error)
                 if time.monotonic() >= until:

@@ -56,14 +56,12 @@ def test_a_lease_is_not_renewed_once_its_last_job_is_too_late() -> None:
     try:
         ends = time.monotonic() + 0.3
         late = Batch("late", 0.0)
-        assert not keeper.was_renewed(late)
         keeper.hold(late, Deadline(ends))
         until(lambda: len(renewed) > 3)
         until(lambda: time.monotonic() > ends + 0.2)
         before = len(renewed)
         until(lambda: time.monotonic() > ends + 0.5)
         assert len(renewed) == before
-        assert keeper.was_renewed(late)
     finally:
         keeper.end()
 
