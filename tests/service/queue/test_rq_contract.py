@@ -24,6 +24,12 @@ ONLY_OURS = {
 }
 ONLY_STOCK = {
     "rq:executions:<good>*": "for RQ's stop-job and heartbeats, which a batch does not have",
+    "rq:job:<*> ended_at": "RQ writes it empty at first, and reads a missing field as an empty one",
+    "rq:job:<*> started_at": "the same",
+    "rq:job:<*> last_heartbeat": "the same",
+    "rq:job:<*> worker_name": "the same",
+    "rq:job:<*> group_id": "the same",
+    "rq:job:<*> *_callback_name": "the same",
     "rq:clean_groups*": "RQ's maintenance of job groups, of which we have none",
 }
 OTHER_VALUE = {
@@ -33,7 +39,7 @@ OTHER_VALUE = {
     "rq:worker:<worker> pid": "another process",
     "rq:worker:<worker> total_working_time": "another duration",
     "rq:worker:<worker> (ttl)": "one that is killed is shown for 30 s, not for minutes",
-    # Recovery is by our leases: RQ must not recover a batch job by job, past the lanes.
+    # Recovery is by our leases: RQ must not recover a batch job by job, whoever waits for its players.
     "rq:wip:bets <good>:<execution>": "scored a day ahead, out of reach of RQ's clean-up",
     "rq:execution:<good>:<execution> (ttl)": "as long as the job may be shown as started",
     "rq:worker:<worker>:executions (ttl)": "the same",
