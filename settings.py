@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
@@ -19,7 +20,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 _LOG = logging.getLogger("betcore.settings")
 _PREFIX = "BETCORE_"
-_ELSEWHERE = frozenset(["BETCORE_DATA_DIR"])  # the command line reads it: `--data-dir`
 # Kubernetes sets these in every container for each Service, such as one named `betcore-gateway`.
 # Docker's old links do the same.
 _OF_A_SERVICE = re.compile(
@@ -93,7 +93,7 @@ class Settings(BaseSettings):
 
     # One request (PROTOCOL.md, rule 5).
     answer_within_seconds: float = 5  # from arrival to answer; clients give up after 7 s
-    ask_primary_within_seconds: float = 0.5  # of the above, reserved to ask PostgreSQL at the end
+    ask_primary_within_seconds: float = 0.5  # the last part of it, reserved to ask PostgreSQL
     apply_within_seconds: float = 4  # from admission to commit; a later bet is not applied
     body_bytes_max: int = 16 * 1024  # a longer body is refused with 413
     connections_max: int = 16_384  # per gateway; above it a new connection is refused
@@ -141,14 +141,17 @@ class Settings(BaseSettings):
     # Keys (docs/adr/0010, 0017): at least 32 bytes in hex or base64. Empty: the key of
     # `betcore up`, otherwise none. Commas separate replaced keys, which still verify or decrypt
     # older data.
-    journal_key: str = Field("", repr=False)  # of workers: vouches for transfers
+    journal_key: str = Field("", repr=False)  # for workers; vouches for transfers
     journal_keys_old: str = Field("", repr=False)
-    operator_key: str = Field("", repr=False)  # of workers and operators' commands
+    operator_key: str = Field("", repr=False)  # for workers and operators' commands
     operator_keys_old: str = Field("", repr=False)
-    secrets_key: str = Field("", repr=False)  # of gateways and operators' commands
+    secrets_key: str = Field("", repr=False)  # for gateways and operators' commands
     secrets_keys_old: str = Field("", repr=False)
 
-    # Operators' commands.
+    # The command line.
+    data_dir: Path = Path(
+        ".betcore"
+    )  # data folder of the embedded servers; an option replaces it: `--data-dir`
     actor: str = ""  # who runs them, as the audit log names it; empty: user and host
 
     # RQ dashboard.
@@ -187,7 +190,7 @@ def known(environment: Mapping[str, str]) -> dict[str, str]:
 
 def variables() -> set[str]:
     """The name of every environment variable that is read."""
-    return {_variable(field) for field in Settings.model_fields} | _ELSEWHERE
+    return {_variable(field) for field in Settings.model_fields}
 
 
 def _variable(field: str) -> str:

@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from bench.benchmark import keep, run_benchmark
+from bench.benchmark import run_benchmark
 from bench.contenders.catalogue import CONTENDERS
 from bench.document import document
 from bench.plan import Mode, plan_of
+from bench.results import save
 from bench.table import tables
 from embedded import EmbeddedError
 from models.errors import BetcoreError
@@ -25,9 +26,19 @@ _command = typer.Typer(add_completion=False)
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="headline ratios, in 2 minutes")] = False,
     long: Annotated[bool, typer.Option("--long", help="everything, in about an hour")] = False,
+    rates: Annotated[
+        bool, typer.Option("--rates", help="latency at the same rates for all, in 12 minutes")
+    ] = False,
+    queue: Annotated[
+        bool, typer.Option("--queue", help="the queue alone: what one Redis carries, in 2 minutes")
+    ] = False,
     overload: Annotated[
         bool, typer.Option("--overload", help="ours, offered more than it can do, in 8 minutes")
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="REVISION", help="this tree and a git revision of it, by turns"),
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help="this contender (repeatable)")] = None,
     seconds: Annotated[int | None, typer.Option(min=1, help="of each run")] = None,
     document_only: Annotated[
@@ -41,8 +52,11 @@ def main(
         if document_only:
             typer.echo(f"Written: {', '.join(map(str, document()))}")
             return
-        mode: Mode = "overload" if overload else "long" if long else "quick" if quick else "bench"
-        results = run_benchmark(plan_of(mode, seconds, only or ()))
+        modes: dict[Mode, object] = {"against": against, "overload": overload, "rates": rates}
+        modes |= {"queue": queue, "long": long, "quick": quick}
+        chosen = [mode for mode, asked in modes.items() if asked]
+        mode = chosen[0] if chosen else "bench"
+        results = run_benchmark(plan_of(mode, seconds, only or ()), against)
     except (BetcoreError, EmbeddedError) as error:
         typer.echo(f"error: {str(error) or error.__doc__}", err=True)
         raise typer.Exit(1) from None
@@ -51,7 +65,7 @@ def main(
         typer.echo(f"{name}: {CONTENDERS[name].what}")
     for table in tables(results):
         typer.echo(f"\n{table.text()}")
-    written = ", ".join(path.name for path in keep(results))
+    written = save(results).name
     typer.echo(f"\nThe ledger is clean. {results.seconds:.0f} s. Written: {written}")
 
 

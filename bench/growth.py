@@ -11,7 +11,7 @@ from bench.contender import Contender
 from bench.people import CURRENCY, make_people
 from bench.plan import Visit
 from bench.results import Point
-from bench.rounds import Rounds, signed_for
+from bench.rounds import Rounds
 from bench.servers import bench_servers, connected, settle
 from models.ledger.load import ID_BLOCK
 
@@ -100,8 +100,8 @@ def measure_redis_memory(rounds: Rounds) -> float:
     point, done, per_second, most = Point("ours", 64), 0, 0.0, 0.0
     with rounds.started("ours") as running:
         while done < REMEMBERED:
-            load, cost = rounds.load(point, running, signed_for(per_second), _LOAD_SECONDS)
-            done, per_second = done + load.good, load.per_second
+            sent, cost = rounds.closed_loop(point, running, _LOAD_SECONDS, per_second)
+            done, per_second = done + sent.good, sent.good / _LOAD_SECONDS
             most = max(most, cost.redis_memory_mb)
             _log.info("Redis takes %.1f MB after %s bets", cost.redis_memory_mb, f"{done:,}")
     return most

@@ -1,5 +1,6 @@
 """What a run costs: CPU and memory by process, Redis commands and bytes, WAL, stolen time."""
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ class Cost:
     memory_mb: Mapping[str, float]  # by role, at the end of the run; shared pages shared out
     redis_commands_per_bet: Mapping[str, float]  # by name; those of scripts are counted too
     redis_bytes_per_bet: float  # both ways
+    redis_log_bytes_per_bet: float  # of the append-only file; NaN: unknown
     redis_memory_mb: float  # at the end of the run
     wal_bytes_per_bet: float
     machine_seconds: float  # of all cores
@@ -34,6 +36,16 @@ class Cost:
     def cpu_us(self) -> float:
         """CPU microseconds a bet, all processes together."""
         return sum(self.cpu_us_per_bet.values())
+
+    @property
+    def redis_cpu_us(self) -> float:
+        """CPU microseconds a bet of Redis."""
+        return self.cpu_us_per_bet.get("redis", 0.0)
+
+    @property
+    def redis_commands(self) -> float:
+        """Redis commands a bet, those of scripts too."""
+        return sum(self.redis_commands_per_bet.values())
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,8 @@ class Meter:
         """The counters as they are now."""
         cpu = {role: sum(map(_cpu_seconds, of)) for role, of in self._roles.items()}
         with Redis.from_url(self._urls.redis) as redis:
-            stats, commands = _info(redis, "stats"), _info(redis, "commandstats")
+            stats = _info(redis, "stats") | _info(redis, "persistence")
+            commands = _info(redis, "commandstats")
         calls = {name.removeprefix("cmdstat_"): of["calls"] for name, of in commands.items()}
         [(wal,)] = query(self._urls.database, "select pg_current_wal_lsn() - '0/0'::pg_lsn")
         return Reading(cpu, stats, calls, int(wal), psutil.cpu_times()._asdict())
@@ -87,6 +100,7 @@ class Meter:
             {role: sum(map(_memory_mb, of)) for role, of in self._roles.items()},
             commands,
             sum(after.redis[name] - before.redis[name] for name in traffic) / bets,
+            _log_bytes(before.redis, after.redis) / bets,
             redis_memory / 1e6,
             (after.wal_bytes - before.wal_bytes) / bets,
             total,
@@ -105,6 +119,14 @@ def _postmaster(database_url: str) -> psutil.Process:
     if parent is None:
         raise ProcessLookupError("PostgreSQL runs elsewhere: its CPU time cannot be read.")
     return parent
+
+
+def _log_bytes(before: Mapping[str, Any], after: Mapping[str, Any]) -> float:
+    """What was added to the append-only file; NaN: it is off, or was rewritten meanwhile."""
+    marks = ("aof_rewrites", "aof_base_size")  # of a rewriting that began, and that ended
+    if "aof_base_size" not in after or any(after[mark] != before[mark] for mark in marks):
+        return math.nan
+    return float(after["aof_current_size"] - before["aof_current_size"])
 
 
 def _info(redis: Redis, section: str) -> dict[str, Any]:

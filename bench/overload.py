@@ -2,21 +2,20 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from bench.audit import AuditFailed, Totals, audit, totals
 from bench.contender import Running
-from bench.measure import Meter
-from bench.open_loop import OpenLoop, Sent
+from bench.load import GOOD, Sent, evenly
 from bench.plan import Course
 from bench.results import Point
-from bench.rounds import Rounds, signed_for
-from bench.seconds import GOOD, TRY_LATER, Overload, normal_after, span
-from bench.traffic import Signed, sign_traffic
+from bench.rounds import Rounds
+from bench.seconds import Overload, normal_after, span
+from bench.traffic import sign_traffic
 
 _log = logging.getLogger("bench")
 
 _CLOSED = Point("ours", 128)
+_OPEN = Point("ours", 8_192)  # at most; thousands are under way
 _CALM_SHARE, _OVER_SHARE = 0.5, 1.5  # of what a closed loop got just before
 _SIGNED_PER_SECOND = 40_000  # at least, or what is sent is stamped a little early
 
@@ -24,10 +23,10 @@ _SIGNED_PER_SECOND = 40_000  # at least, or what is sent is stamped a little ear
 def measure_overload(rounds: Rounds, repeats: int, course: Course) -> Iterator[Overload]:
     """Overload ours so many times, each time started afresh. Raises AuditFailed, LoadFailed."""
     with rounds.started(_CLOSED.contender) as running:  # as `Rounds.settle_in`
-        rounds.load(_CLOSED, running, signed_for(0), course.capacity)
+        rounds.closed_loop(_CLOSED, running, course.capacity)
     for repeat in range(repeats):
         with rounds.started(_CLOSED.contender) as running:
-            rounds.load(_CLOSED, running, signed_for(0), 1)
+            rounds.closed_loop(_CLOSED, running, 1)
             overload = _overload(rounds, running, repeat, course)
         _log.info("%s", _in_words(overload))
         yield overload
@@ -35,7 +34,8 @@ def measure_overload(rounds: Rounds, repeats: int, course: Course) -> Iterator[O
 
 def _capacity(rounds: Rounds, running: Running, course: Course) -> float:
     """Good answers a second of a closed loop."""
-    return rounds.load(_CLOSED, running, signed_for(0), course.capacity)[0].per_second
+    sent, _ = rounds.closed_loop(_CLOSED, running, course.capacity)
+    return sent.summary().per_second
 
 
 def _overload(rounds: Rounds, running: Running, repeat: int, course: Course) -> Overload:
@@ -45,18 +45,12 @@ def _overload(rounds: Rounds, running: Running, repeat: int, course: Course) -> 
         (_OVER_SHARE * first, rounds.seconds),
         (_CALM_SHARE * first, course.after),
     )
-    due = list(_due(calm, over, after))
-    recorded = totals(rounds.urls.database)
+    due = [*evenly(*calm), *evenly(*over, calm[1]), *evenly(*after, calm[1] + over[1])]
     lead = len(due) / _SIGNED_PER_SECOND + 0.5
     starts, begin = time.time() + lead, time.monotonic() + lead
     requests = sign_traffic(rounds.people, len(due), at=[starts + one for one in due])
-    loop = OpenLoop(running.url, due, [signed.request for signed in requests])
-    meter = Meter(rounds.urls, running)
-    reading = meter.read()
-    sent = loop.run(max(begin, time.monotonic()))
-    cost = meter.cost(reading, meter.read(), good := sum(kind == GOOD for kind in sent.kinds))
-    ours = cost.cpu_us * good / 1e6 + sent.cpu_seconds
-    _audit(rounds, recorded, requests, sent)
+    sent, cost = rounds.send(_OPEN, running, requests, due=due, begin=begin)
+    ours = cost.cpu_us * sent.good / 1e6 + sent.cpu_seconds
     last = _capacity(rounds, running, course)
     begins, ends = course.calm, course.calm + rounds.seconds
     # The first second of all is for connections to be opened.
@@ -77,14 +71,6 @@ def _overload(rounds: Rounds, running: Running, repeat: int, course: Course) -> 
     )
 
 
-def _due(*parts: tuple[float, int]) -> Iterator[float]:
-    """When each request is due: so many a second, evenly, for so many seconds, part by part."""
-    begin = 0.0
-    for rate, seconds in parts:
-        yield from (begin + number / rate for number in range(round(rate * seconds)))
-        begin += seconds
-
-
 def _answered_well(sent: Sent, begin: float, end: float) -> int:
     return sum(
         kind == GOOD and begin <= due + took < end
@@ -92,26 +78,12 @@ def _answered_well(sent: Sent, begin: float, end: float) -> int:
     )
 
 
-def _audit(rounds: Rounds, recorded: Totals, requests: Sequence[Signed], sent: Sent) -> None:
-    """Each that was answered well is recorded, none that was answered with 99 is."""
-    left = [
-        signed
-        for signed, kind, late in zip(requests, sent.kinds, sent.left, strict=True)
-        if late >= 0 and kind != TRY_LATER
-    ]
-    unknown = len(left) - sum(kind == GOOD for kind in sent.kinds)
-    try:
-        audit(rounds.urls.database, recorded, left, unknown)
-    except AuditFailed as error:
-        raise AuditFailed(f"overload: {error}") from error
-
-
 def _in_words(one: Overload) -> str:
     refused = one.over.refused
     parts = [
         f"{one.repeat + 1}. overload: {one.served:,.0f} a second served of {one.capacity:,.0f}",
         f"{one.offered_share:.2f} times the capacity sent",
-        f"refused p50 {refused.p50:.1f} ms, p99 {refused.p99:.1f} ms" if refused else "no refusal",
+        f"refused p50 {refused.p50:.1f} ms, p99 {refused.p99:.1f} ms",
         f"{one.over.others} others",
         f"normal after {one.normal_after_seconds:.1f} s",
         f"stolen {one.steal:.1%}, to other processes {one.others:.1%}",

@@ -83,14 +83,20 @@ def make_people(database_url: str, accounts: int = ACCOUNTS) -> People:
     query(database_url, _DEPOSITS, currency=CURRENCY, blocks=blocks, block=ID_BLOCK)
     counterparty_id = credentials.counterparty_id
     made = query(database_url, _SESSIONS, lasts=_SESSIONS_LAST, counterparty_id=counterparty_id)
-    sessions = [row[0] for row in made]
-    # Or the players who bet most would be neighbours in the tables, and share their pages.
-    random.Random(1).shuffle(sessions)  # noqa: S311 - the same every time
     settle(database_url)
-    return people_of(counterparty_id, credentials.secret, sessions)
+    return ranked_by_chance(counterparty_id, credentials.secret, [row[0] for row in made])
+
+
+def ranked_by_chance(counterparty_id: str, secret: str, sessions: Sequence[str]) -> People:
+    """People of sessions that exist, in the order in which they were made.
+
+    In that order the players who bet most would be neighbours in the tables, and share their pages.
+    """
+    ranked = random.Random(1).sample(sessions, len(sessions))  # noqa: S311 - always the same
+    return people_of(counterparty_id, secret, ranked)
 
 
 def people_of(counterparty_id: str, secret: str, sessions: Sequence[str]) -> People:
-    """People of sessions that exist."""
+    """People of sessions that exist, in the order of their rank."""
     weights = itertools.accumulate(1 / rank for rank in range(1, len(sessions) + 1))
     return People(counterparty_id, secret, sessions, list(weights))

@@ -1,18 +1,20 @@
 """The runs of a benchmark as data: written, read, and compared run by run."""
 
 import json
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from pydantic import TypeAdapter
 
+from bench.load import Load
 from bench.measure import Cost
 from bench.seconds import Overload
 from bench.traffic import Calls, Players
-from bench.wrk import Load
 
 FOLDER = Path(__file__).with_name("results")
 STEAL_MAX = 0.05  # share of the time; a run with more is marked
@@ -27,8 +29,9 @@ class Point:
     connections: int
     calls: Calls = "pay-in-out"
     players: Players = "spread"
-    open_loop: bool = False  # at a share of the contender's capacity, instead of as fast as it can
     appendfsync: str = "everysec"
+    percent: int = 0  # open loop, at so many percent of the capacity below; 0: closed loop
+    of: str = ""  # the contender whose capacity with 64 connections that is
 
     @property
     def label(self) -> str:
@@ -36,8 +39,8 @@ class Point:
         marks = [f"{self.connections} connection{'s' if self.connections > 1 else ''}"]
         marks += ["mix"] if self.calls == "mix" else []
         marks += ["hot player"] if self.players == "hot" else []
-        marks += ["open loop"] if self.open_loop else []
         marks += [f"appendfsync {self.appendfsync}"] if self.appendfsync != "everysec" else []
+        marks += [f"{self.percent} % of {self.of}"] if self.percent else []
         return f"{self.contender}, {', '.join(marks)}"
 
 
@@ -64,6 +67,14 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Carried:
+    """What bets cost in the queue alone."""
+
+    per_script: int  # bets that one script admits
+    cost: Cost
+
+
+@dataclass(frozen=True)
 class Results:
     """Everything one benchmark found."""
 
@@ -72,12 +83,18 @@ class Results:
     machine: Mapping[str, str]
     seconds: float = 0.0  # the whole benchmark
     runs: Sequence[Run] = ()
-    postgres_alone: Mapping[str, Sequence[float]] = field(default_factory=dict)  # bets a second
+    postgres_alone: Sequence[float] = ()  # bets a second, one a repeat
+    queue: Sequence[Carried] = ()  # what one Redis carries
     redis_memory_mb: float | None = None  # after 200,000 bets
     growth: Mapping[str, Sequence[float]] = field(default_factory=dict)  # CPU us by stored bets
-    journal: Sequence[float] = ()  # CPU us a bet that the journal costs
     overloads: Sequence[Overload] = ()
+    before: str = ""  # the revision with which this tree was compared
     verified_transfers: int = 0
+
+    @classmethod
+    def begun(cls, mode: str, machine: Mapping[str, str]) -> Self:
+        """Results of a benchmark that begins now."""
+        return cls(mode, datetime.now(UTC).isoformat(timespec="seconds"), machine)
 
     def of(self, point: Point) -> dict[int, Run]:
         """The runs of a point by repeat."""
@@ -98,8 +115,8 @@ class Spread(NamedTuple):
 
 
 def spread(values: Iterable[float]) -> Spread | None:
-    """The spread of some values; None of none."""
-    found = sorted(values)
+    """The spread of some values; None of none. NaN is no value."""
+    found = sorted(value for value in values if not math.isnan(value))
     if not found:
         return None
     return Spread(statistics.median(found), found[0], found[-1], len(found))

@@ -1,24 +1,24 @@
 """Runs the points of a plan, interleaved, each warmed up, measured and audited."""
 
 import logging
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from bench.audit import AuditFailed, audit, totals
 from bench.contender import Contender, Running
+from bench.load import TRY_LATER, Generator, Sent, evenly
 from bench.measure import Cost, Meter
 from bench.people import People
 from bench.plan import Visit
 from bench.results import Point, Run
 from bench.servers import empty_redis
-from bench.traffic import sign_traffic
-from bench.wrk import Load, LoadFailed, drive
+from bench.traffic import Signed, sign_traffic
 from embedded import Urls
 
 _log = logging.getLogger("bench")
 
-OPEN_LOOP_SHARE = 0.7  # of what the closed loop reached with as many connections
 _WARM_UP_SECONDS = 1
 # Requests are signed for as many a second at least: a warm-up on a busy machine says little.
 _FEWEST_PER_SECOND = 6_000
@@ -42,7 +42,7 @@ class Rounds:
         page that changes is written to the WAL whole, once. Raises as `visit`.
         """
         with self.started(point.contender) as running:
-            self.load(point, running, signed_for(0), self.seconds)
+            self.closed_loop(point, running, self.seconds)
 
     def visit(self, visit: Visit, repeat: int) -> Iterator[Run]:
         """Start a contender, run its points, stop it: no other one is there meanwhile.
@@ -62,56 +62,72 @@ class Rounds:
         with self.contenders[contender].start(self.urls) as running:
             yield running
 
-    def load(
+    def closed_loop(
+        self, point: Point, running: Running, seconds: float, per_second: float = 0.0
+    ) -> tuple[Sent, Cost]:
+        """A closed loop. `per_second`: good answers that are expected. Raises as `send`."""
+        signed_for = max(_FEWEST_PER_SECOND, per_second * _SPARE)
+        count = round(signed_for * seconds) + point.connections
+        requests = sign_traffic(self.people, count, point.calls, point.players)
+        return self.send(point, running, requests, seconds=seconds)
+
+    def send(
         self,
         point: Point,
         running: Running,
-        per_second: float,
-        seconds: int,
-        rate: float | None = None,
-    ) -> tuple[Load, Cost]:
-        """Put a contender under load, with requests for so many a second, and audit it.
+        requests: Sequence[Signed],
+        *,
+        due: Sequence[float] = (),
+        seconds: float = math.inf,
+        begin: float = 0.0,
+    ) -> tuple[Sent, Cost]:
+        """Send requests as a Generator does, and audit what is recorded then.
 
         Raises AuditFailed or LoadFailed.
         """
-        count = round(per_second * seconds) + point.connections
         recorded = totals(self.urls.database)
+        generator = Generator(
+            running.url,
+            [signed.request for signed in requests],
+            point.connections,
+            due=due,
+            seconds=seconds,
+        )
         meter = Meter(self.urls, running)
-        requests = sign_traffic(self.people, count, point.calls, point.players)
         before = meter.read()
-        load, sent = drive(running.url, requests, point.connections, seconds, rate)
-        cost = meter.cost(before, meter.read(), load.good)
-        # The end of a load cuts off one request a connection, and no more.
-        unknown = len(sent) - load.good  # each of them may have been applied or not
-        if unknown > point.connections + load.failed:
-            raise LoadFailed(f"{point.label}: {unknown} requests were never answered.")
+        sent = generator.run(begin)
+        cost = meter.cost(before, meter.read(), sent.good)
+        # Whatever was refused with 99 is not recorded; what was not answered well may be.
+        left = [
+            signed
+            for signed, kind, late in zip(requests, sent.kinds, sent.left, strict=False)
+            if late >= 0 and kind != TRY_LATER
+        ]
         try:
-            audit(self.urls.database, recorded, sent, unknown)
+            audit(self.urls.database, recorded, left, unknown=len(left) - sent.good)
         except AuditFailed as error:
             raise AuditFailed(f"{point.label}: {error}") from error
-        return load, cost
+        return sent, cost
 
     def _run(self, point: Point, running: Running, repeat: int) -> Run:
-        closed = replace(point, open_loop=False)
-        warm_up, _ = self.load(closed, running, signed_for(0), _WARM_UP_SECONDS)
-        capacity = self._rates.get(closed, warm_up.per_second)
-        rate = capacity * OPEN_LOOP_SHARE if point.open_loop else None
-        per_second = rate or signed_for(max(capacity, warm_up.per_second))
-        load, cost = self.load(point, running, per_second, self.seconds, rate)
+        warm_up, _ = self.closed_loop(point, running, _WARM_UP_SECONDS)
+        if point.percent:
+            capacity = self._rates[Point(point.of, 64)]
+            due = evenly(capacity * point.percent / 100, self.seconds)
+            requests = sign_traffic(self.people, len(due), point.calls, point.players)
+            sent, cost = self.send(point, running, requests, due=due)
+        else:
+            expected = max(self._rates.get(point, 0.0), warm_up.summary().per_second)
+            sent, cost = self.closed_loop(point, running, self.seconds, expected)
+        load = sent.summary()
         self._rates[point] = load.per_second
         return Run(point, repeat, load, cost)
-
-
-def signed_for(per_second: float) -> float:
-    """How many requests a second are signed for a contender that answered so many before."""
-    return max(_FEWEST_PER_SECOND, per_second * _SPARE)
 
 
 def _in_words(run: Run) -> str:
     load = run.load
     latency = f"p50 {load.latency.p50:.1f} ms, p99 {load.latency.p99:.1f} ms"
     marks = [f"bad answers: {dict(load.bad)}"] if load.bad else []
-    marks += [f"{load.sockets} errors of connections"] if load.sockets else []
     marks += [f"{run.cost.steal:.0%} of the time stolen"] if run.stolen else []
     rate = f"{load.per_second:,.0f} a second"
     return "; ".join([f"{run.repeat + 1}. {run.point.label}: {rate}", latency, *marks])

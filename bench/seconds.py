@@ -1,24 +1,14 @@
 """An overload as data: what was offered, served and refused, second by second."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-from bench.open_loop import UNANSWERED, UNREADABLE, Sent
+from bench.load import GOOD, NAMES, TRY_LATER, Latency, Sent, latency_of
 
-GOOD, TRY_LATER = 1, 99  # `_responseCode`s
 #: Normal is a p99 of at most so many times that of the calm time before.
 NORMAL_TIMES: Final = 2.0
-_NAMES = {UNANSWERED: "unanswered", UNREADABLE: "no code"}
-
-
-class Tail(NamedTuple):
-    """Percentiles in milliseconds, from the moment at which a request should have been sent."""
-
-    p50: float
-    p99: float
-    max: float
 
 
 @dataclass(frozen=True)
@@ -30,9 +20,9 @@ class Span:
     offered: int
     sent: int
     codes: Mapping[str, int]  # `_responseCode`, or what came instead -> how many
-    good: Tail | None
-    refused: Tail | None  # of those answered with 99
-    sent_late: Tail | None  # by how much the generator itself was late
+    good: Latency
+    refused: Latency  # of those answered with 99
+    sent_late: Latency  # by how much the generator itself was late
 
     def of(self, code: int) -> int:
         """How many were answered with this code."""
@@ -87,9 +77,10 @@ def span(sent: Sent, begin: float, end: float) -> Span:
         codes[name] = codes.get(name, 0) + 1
     left = [sent.left[n] for n in within if sent.left[n] >= 0]
     good, refused = (
-        tail(sent.took[n] for n in within if sent.kinds[n] == code) for code in (GOOD, TRY_LATER)
+        latency_of(sent.took[n] for n in within if sent.kinds[n] == code)
+        for code in (GOOD, TRY_LATER)
     )
-    return Span(begin, end, len(within), len(left), codes, good, refused, tail(left))
+    return Span(begin, end, len(within), len(left), codes, good, refused, latency_of(left))
 
 
 def normal_after(sent: Sent, calm: Span, begin: float, step: float = 0.5) -> float:
@@ -104,20 +95,10 @@ def normal_after(sent: Sent, calm: Span, begin: float, step: float = 0.5) -> flo
         if now.of(GOOD) < now.offered:
             normal, slow = number, True
         elif slow:
-            slow = bool(now.good and calm.good and now.good.p99 > NORMAL_TIMES * calm.good.p99)
+            slow = now.good.p99 > NORMAL_TIMES * calm.good.p99
             normal = number if slow else normal
     return float("inf") if normal == count else normal * step
 
 
-def tail(seconds: Iterable[float]) -> Tail | None:
-    """Percentiles of some times; None of none."""
-    found = sorted(seconds)
-    if not found:
-        return None
-    last = len(found) - 1
-    p50, p99 = (found[min(last, int(share * len(found)))] * 1000 for share in (0.5, 0.99))
-    return Tail(p50, p99, found[-1] * 1000)
-
-
 def _named(kind: int) -> str:
-    return _NAMES.get(kind, str(kind))
+    return NAMES.get(kind, str(kind))

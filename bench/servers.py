@@ -35,6 +35,15 @@ def bench_servers(*, durable: bool = True) -> Iterator[Urls]:
     without it the servers are quick and forget, for a test of the benchmark itself. Raises what
     `embedded_servers` and `migrate` raise.
     """
+    with bare_servers(durable=durable) as urls:
+        make_logins(urls.database)
+        migrate(login_url(urls.database, "migrator"))
+        yield urls
+
+
+@contextmanager
+def bare_servers(*, durable: bool = True) -> Iterator[Urls]:
+    """As `bench_servers`, but without tables."""
     with ExitStack() as stack:
         if durable:
             folder = Path(tempfile.mkdtemp(prefix="betcore-bench-", dir=_BELOW))
@@ -42,8 +51,6 @@ def bench_servers(*, durable: bool = True) -> Iterator[Urls]:
             urls = stack.enter_context(embedded_servers(folder, postgres_settings=_POSTGRES))
         else:
             urls = stack.enter_context(temporary_servers(postgres_settings=_POSTGRES))
-        make_logins(urls.database)
-        migrate(login_url(urls.database, "migrator"))
         yield urls
 
 
@@ -90,4 +97,5 @@ def _has_rows(connection: psycopg.Connection, table: str) -> bool:
 
 
 def _connect(database_url: str) -> psycopg.Connection:
-    return connect(database_url, Use.OPERATE, connect_seconds=10, wait_seconds=10)
+    # The tables may be of another revision (bench/against.py).
+    return connect(database_url, Use.MIGRATE, connect_seconds=10, wait_seconds=10)

@@ -1,13 +1,15 @@
 """Results as tables: the figures with their verdicts, and all points; as text or Markdown."""
 
+import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
-from bench.figures import P50, P99, PER_SECOND, figures
-from bench.results import Results, Run, Spread, spread
-from bench.seconds import GOOD, TRY_LATER, Tail
+from bench.figures import CPU, P50, P99, PER_SECOND, REDIS_COMMANDS, REDIS_CPU, REDIS_LOG, figures
+from bench.load import GOOD, TRY_LATER, Latency
+from bench.plan import THIS
+from bench.results import Results, Run, Spread, figure_of, ratio_of, spread
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,11 @@ def tables(results: Results) -> Iterator[Table]:
     costs = "What a bet costs: medians of the runs, memory at the end of the last run"
     for table in (
         _of_figures(results),
+        _of_change(results),
         _of_points(results, "Every point: medians of the runs", "point", _POINT),
         _of_points(results, costs, "per bet", _COST),
         _of_postgres_alone(results),
+        _of_queue(results),
         _of_overload_runs(results),
         _of_overloads(results),
     ):
@@ -62,7 +66,7 @@ def _of_figures(results: Results) -> Table:
                 figure.name,
                 figure.asked(figure.limit),
                 figure.asked(figure.aim),
-                f"{_short(found.median)} {figure.unit}",
+                f"{_short(found.median)} {figure.unit}".rstrip(),
                 _between(found),
                 "ok, aim reached" if verdict == "aim" else verdict,
             )
@@ -70,6 +74,24 @@ def _of_figures(results: Results) -> Table:
     header = ("figure", "required", "aim", "measured", "from-to", "")
     title = f"Required and measured: medians of the runs ({results.mode})"
     return Table(title, header, rows)
+
+
+def _of_change(results: Results) -> Table:
+    """This tree against the revision before: medians, and the ratios of the runs of one repeat."""
+    rows = []
+    for point in dict.fromkeys(run.point for run in results.runs if results.before):
+        if point.contender != THIS:
+            continue
+        old = replace(point, contender=results.before)
+        for name, value in _CHANGES.items():
+            medians = [figure_of(results, one, value) for one in (old, point)]
+            ratio = ratio_of(results, point, old, value)
+            if ratio:
+                shown = (_short(one.median) if one else "" for one in medians)
+                label = f"{name}, {point.label.removeprefix(f'{THIS}, ')}"
+                rows.append((label, *shown, _short(ratio.median), _between(ratio)))
+    header = ("figure", results.before, THIS, "this / before", "from-to")
+    return Table(f"{THIS} against {results.before}: medians", header, rows)
 
 
 def _of_points(results: Results, title: str, first: str, columns: Mapping[str, "Cell"]) -> Table:
@@ -81,12 +103,27 @@ def _of_points(results: Results, title: str, first: str, columns: Mapping[str, "
 
 
 def _of_postgres_alone(results: Results) -> Table:
-    rows = [
-        (name, f"{sum(values) / len(values):,.0f}", str(len(values)))
-        for name, values in results.postgres_alone.items()
-        if values
-    ]
-    return Table("PostgreSQL alone", ("writes", "bets/s", "runs"), rows)
+    found = spread(results.postgres_alone)
+    rows = [(f"{found.median:,.0f}", _between(found), str(found.runs))] if found else []
+    return Table("PostgreSQL alone: one statement per bet", ("bets/s", "from-to", "runs"), rows)
+
+
+def _of_queue(results: Results) -> Table:
+    rows = []
+    for per_script in dict.fromkeys(one.per_script for one in results.queue):
+        costs = [one.cost for one in results.queue if one.per_script == per_script]
+        carried = spread(1e6 / cost.redis_cpu_us for cost in costs if cost.redis_cpu_us)
+        values = [
+            statistics.median(getattr(cost, name) for cost in costs)
+            for name in ("redis_cpu_us", "redis_commands", "redis_log_bytes_per_bet")
+        ]
+        shown = f"{carried.median:,.0f}" if carried else ""
+        rows.append((str(per_script), shown, _between(carried), *map(_short, values)))
+    header = (
+        *("bets per script", "bets per second of Redis's CPU", "from-to"),
+        *("Redis µs per bet", "Redis commands", "log bytes"),
+    )
+    return Table("The queue alone: medians of the runs", header, rows)
 
 
 def _of_overload_runs(results: Results) -> Table:
@@ -131,8 +168,8 @@ def _of_overloads(results: Results) -> Table:
     return Table("Overloads: latencies, by when a request was due", header, rows)
 
 
-def _tail(found: Tail | None) -> tuple[str, str, str]:
-    return (_short(found.p50), _short(found.p99), _short(found.max)) if found else ("", "", "")
+def _tail(found: Latency) -> tuple[str, str, str]:
+    return _short(found.p50), _short(found.p99), _short(found.max)
 
 
 def _between(found: Spread | None) -> str:
@@ -141,7 +178,9 @@ def _between(found: Spread | None) -> str:
 
 
 def _short(value: float) -> str:
-    """Three digits at most behind what matters."""
+    """Three digits at most behind what matters; nothing for NaN."""
+    if math.isnan(value):
+        return ""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
@@ -150,7 +189,11 @@ Cell = Callable[[Sequence[Run], Sequence[Run]], str]
 
 
 def _median(value: Callable[[Run], float]) -> Cell:
-    return lambda counted, _: _short(statistics.median(map(value, counted)))
+    def cell(counted: Sequence[Run], _: Sequence[Run]) -> str:
+        found = spread(map(value, counted))
+        return _short(found.median) if found else ""
+
+    return cell
 
 
 def _cpu_us(role: str) -> Cell:
@@ -169,18 +212,27 @@ _POINT: dict[str, Cell] = {
     "p50 ms": _median(P50),
     "p90 ms": _median(attrgetter("load.latency.p90")),
     "p99 ms": _median(P99),
+    "sent late, p99 ms": _median(attrgetter("load.late_ms")),
     "failed": lambda _, runs: str(sum(run.load.failed for run in runs)),
     "runs kept": lambda counted, runs: f"{len(counted)}/{len(runs)}",
     "stolen": lambda _, runs: str(sum(run.stolen for run in runs)),
     "others": lambda _, runs: f"{max(run.others for run in runs):.0%}",
 }
+_CHANGES: dict[str, Callable[[Run], float]] = {
+    "bets per second": PER_SECOND,
+    "p50, ms": P50,
+    "p99, ms": P99,
+    "CPU of the whole stack, µs per bet": CPU,
+    "Redis's CPU, µs per bet": REDIS_CPU,
+    "Redis commands per bet": REDIS_COMMANDS,
+    "Redis's log, bytes per bet": REDIS_LOG,
+}
 _COST: dict[str, Cell] = {
     **{f"{role} µs": _cpu_us(role) for role in _ROLES},
-    "CPU µs": _median(attrgetter("cost.cpu_us")),
+    "CPU µs": _median(CPU),
     "memory MB": lambda counted, _: _memory_mb(counted[-1]),
-    "Redis commands": lambda counted, _: _short(
-        sum(counted[-1].cost.redis_commands_per_bet.values())
-    ),
+    "Redis commands": _median(REDIS_COMMANDS),
     "Redis bytes": _median(attrgetter("cost.redis_bytes_per_bet")),
+    "log bytes": _median(REDIS_LOG),
     "WAL bytes": _median(attrgetter("cost.wal_bytes_per_bet")),
 }

@@ -94,14 +94,6 @@ local function set(field, value)
   changed[field] = true
 end
 
--- One more command waits for its player. A key of another type is planted, and makes room.
-local function wait(command)
-  local key, text = waiting_key(command.account), to_wait(command)
-  if type(redis.pcall('RPUSH', key, text)) == 'number' then return end
-  call('EXPIRE', key, 0)
-  call('RPUSH', key, text)
-end
-
 -- A command joins the group of those that go ahead, or the other one, unless its player is held.
 local HERE, HERE_AHEAD = '<', '>'  -- their ids are known once they are complete
 local here, here_ahead = {}, {}
@@ -115,7 +107,7 @@ for _, command in ipairs(admitted) do
   if holder == HERE then here[#here + 1] = command
   elseif holder == HERE_AHEAD then here_ahead[#here_ahead + 1] = command
   else
-    wait(command)
+    write('RPUSH', waiting_key(account), to_wait(command))
     if string.sub(holder, -1) ~= '+' then
       set(account, holder .. '+')
       call('EXPIRE', waiting_key(account), WAITING_TTL)

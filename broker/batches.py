@@ -1,5 +1,6 @@
 """The worker's side of the queue: take a batch, keep its lease, finish it, keep groups moving."""
 
+import os
 import re
 import time
 import zlib
@@ -8,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from broker.codec import (
     BadJob,
@@ -19,7 +19,8 @@ from broker.codec import (
     encode_job,
     encode_result,
 )
-from broker.keys import command_id, in_flight_field, token_of
+from broker.dedicated import DedicatedConnection, Script
+from broker.keys import RQ, command_id, in_flight_field, token_of
 from broker.registered import Attendance, read_attendance
 from broker.scripts import common_arguments, job_arguments, source
 from models.commands import BetCommand
@@ -108,6 +109,8 @@ class Counts:
 class Batches:
     """Takes, renews and finishes batches for one worker on one queue.
 
+    One thread waits, takes and finishes. Any thread may call the other methods.
+
     Every method raises redis.exceptions.RedisError when Redis cannot be reached.
     """
 
@@ -116,8 +119,8 @@ class Batches:
     ) -> None:
         self._settings = settings
         self._worker = (worker, worker_key)
-        self._take = connection.register_script(source("take"))
-        self._finish = connection.register_script(source("finish"))
+        self._dedicated = DedicatedConnection(connection)
+        self._take, self._finish = Script(source("take")), Script(source("finish"))
         self._renew = connection.register_script(source("renew"))
         self._sweep = connection.register_script(source("sweep"))
         self._workers = connection.register_script(source("workers"))
@@ -133,12 +136,23 @@ class Batches:
         `now` is Unix time. RQ is told that the worker is busy if `shows`. Returns None while RQ is
         suspended and a job waits.
         """
-        batch = uuid4().hex
+        batch = os.urandom(16).hex()
         arguments = [*self._common(), *job_arguments(self._settings), *self._worker, batch]
         arguments += [self._settings.batch_jobs_max, self._lease_ms, _STARTED_TTL_SECONDS]
         sent_at = Deadline.within(0)
-        taken = self._take(args=[*arguments, first, "1" if shows else ""])
+        taken = self._dedicated.run(self._take, *arguments, first, "1" if shows else "")
         return None if taken is None else _batch(batch, now, sent_at, taken)
+
+    def wait(self, seconds: float) -> str:
+        """Wait for a job, and put it on RQ's intermediate list. Returns its id, or ""."""
+        queue = f"{RQ}:queue:{self._settings.queue_name}"
+        moved = self._dedicated.call(
+            "BLMOVE", queue, f"{queue}:intermediate", "LEFT", "RIGHT", seconds
+        )
+        try:
+            return moved.decode() if moved else ""
+        except UnicodeDecodeError:  # planted: the sweep returns it, and a take drops it
+            return ""
 
     def renew(self, batch: Batch) -> bool:
         """Prolong a lease, and let RQ show the batch. Returns False when it was lost."""
@@ -163,7 +177,7 @@ class Batches:
         now will answer. A repeated call is harmless, except that it may take a batch whose lease
         runs out.
         """
-        settings, following = self._settings, uuid4().hex
+        settings, following = self._settings, os.urandom(16).hex()
         arguments = [*self._common(), *job_arguments(settings), *self._worker]
         arguments += [batch.id, batch.jobs[0].id if shown else ""]
         arguments += [repr(batch.started_at), repr(now), settings.reply_stream_messages_max]
@@ -172,7 +186,7 @@ class Batches:
         of_id = {end.id: end for end in ends}
         arguments += _ends(batch, of_id, self._replies(of_id.values()), settings)
         sent_at = Deadline.within(0)
-        answer: Any = self._finish(args=arguments)
+        answer: Any = self._dedicated.run(self._finish, *arguments)
         if answer == 0:
             return None
         self._counts.count(batch, of_id, now)
@@ -302,11 +316,13 @@ def _ends(
         jobs.append((job.id, *_job_end(of_job, failure, settings)))
     players = [(account, job.id) for job in batch.jobs for account in job.accounts]
     bets = [
-        (in_flight_field(work.command.provider_id, work.command.bet_id), command.id)
+        (
+            in_flight_field(work.command.provider_id, work.command.bet_id),
+            command.id,
+            "1" if ends[command.id].landed else "",
+        )
         for command in batch.commands
-        if isinstance(work := command.work, Work)
-        and isinstance(work.command, BetCommand)
-        and ends[command.id].landed
+        if isinstance(work := command.work, Work) and isinstance(work.command, BetCommand)
     ]
     counted: tuple[list[Any], ...] = (replies, jobs, players, bets, alone)
     yield from (len(items) for items in counted)

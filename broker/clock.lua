@@ -23,6 +23,7 @@ local function bring_waiting_forward(account, by)
 end
 
 -- Move all times in IN_FLIGHT, and those of the groups and the waiting commands that it names.
+-- Returns the set of these groups.
 local function bring_in_flight_forward(by)
   local held, seen = answer('HGETALL', IN_FLIGHT) or {}, {}
   for i = 1, #held, 2 do
@@ -36,6 +37,7 @@ local function bring_in_flight_forward(by)
       bring_waiting_forward(field, by)
     end
   end
+  return seen
 end
 
 -- Whether the clock that was ahead has set the end of a batch's lease.
@@ -62,8 +64,10 @@ local function bring_forward(by)
       call('ZADD', LEASES, 'XX', 'INCR', -by, leases[i])
     end
   end
-  bring_in_flight_forward(by)
-  for _, id in ipairs(answer('ZRANGE', FAILED, 0, -1) or {}) do bring_job_forward(id, by) end
+  local moved = bring_in_flight_forward(by)
+  for _, id in ipairs(answer('ZRANGE', FAILED, 0, -1) or {}) do
+    if not moved[id] then bring_job_forward(id, by) end
+  end
   -- A living worker reappears with its next heartbeat. RQ's own workers send theirs less often.
   for _, key in ipairs(answer('SRANDMEMBER', RQ .. ':workers:' .. QUEUE, ALL) or {}) do
     if answer('HGET', key, 'betcore') == '1' then call('EXPIRE', key, WORKER_TTL, 'LT') end

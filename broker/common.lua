@@ -34,6 +34,7 @@ local NOW_MS = time[1] * 1000 + math.floor(time[2] / 1000)
 local NOW_S = tonumber(time[1])
 
 local function job_key(id) return RQ .. ':job:' .. id end
+local function doubt_key(bet) return OURS .. ':doubt:' .. bet end
 local function waiting_key(account) return OURS .. ':waiting:' .. account end
 local function execution_key(id, batch) return RQ .. ':execution:' .. id .. ':' .. batch end
 
@@ -43,10 +44,18 @@ local function answer(...)
   if type(said) ~= 'table' or not said.err then return said end
 end
 
+-- Write to a key. A key of another type was planted there, and makes room.
+local function write(command, key, ...)
+  local said = redis.pcall(command, key, ...)
+  if type(said) ~= 'table' or not said.err then return said end
+  if string.find(said.err, 'WRONGTYPE', 1, true) then call('EXPIRE', key, 0) end
+  return call(command, key, ...)
+end
+
 -- No worker can read an answer that contains another kind of id. Such an id was planted.
 local ID_MAX = 128  -- bytes
 local function is_readable(id)
-  return #id <= ID_MAX and not string.find(id, '[^\33-\126]')
+  return #id > 0 and #id <= ID_MAX and not string.find(id, '[^\33-\126]')
 end
 
 -- Fields of a job's hash. There are none if a key of another type was planted in its place.
@@ -60,6 +69,15 @@ local function words(text)
   local found = {}
   for word in string.gmatch(text or '', '%S+') do found[#found + 1] = word end
   return found
+end
+
+-- The notes of a bet that remain without those for which `ends(id, note)` is true.
+local function notes_without(notes, ends)
+  local left = {}
+  for _, note in ipairs(words(notes)) do
+    if not ends(string.match(note, ':(.*)$') or '', note) then left[#left + 1] = note end
+  end
+  return table.concat(left, ' ')
 end
 
 -- Whether at least one of the commands with these times can still be applied.

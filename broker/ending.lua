@@ -20,6 +20,19 @@ local function waited_for(text)
     description = description, payload = payload}
 end
 
+-- Nobody knows any more what was in flight, so Redis remembers only from now on.
+local function forget_in_flight()
+  call('DEL', IN_FLIGHT)
+  call('HSET', MEMORY, 'since', NOW_MS)
+end
+
+-- What is in flight, by field. A key of another type was planted there.
+local function in_flight_of(fields)
+  local found = answer('HMGET', IN_FLIGHT, unpack(fields))
+  if not found then forget_in_flight() end
+  return found or {}
+end
+
 -- Make the next group of what waits for these players, and let it hold them. Players for whom
 -- nothing waits are free.
 local GROUP_MAX = 32  -- commands, unless more players wait
@@ -34,6 +47,7 @@ local function next_group(accounts, list)
     end
     if (answer('LLEN', waiting_key(account)) or 0) > room then
       call('LTRIM', waiting_key(account), room, -1)
+      call('EXPIRE', waiting_key(account), WAITING_TTL)
       more[account] = true
     else
       call('DEL', waiting_key(account))
@@ -55,16 +69,26 @@ local function next_group(accounts, list)
   call('HSET', IN_FLIGHT, unpack(fields))
 end
 
+-- Nobody knows how a command ended: a transaction may still apply it. Whoever asks about the bet
+-- finds the note in a key of its own, so that IN_FLIGHT has only what is in flight.
+local DOUBT_TTL = 24 * 3600  -- seconds
+local function doubt(bet, note)
+  local notes = answer('GET', doubt_key(bet))
+  call('SET', doubt_key(bet), (notes and notes .. ' ' or '') .. note, 'EX', DOUBT_TTL)
+end
+
 -- Free the players whom groups hold. `accounts` and `groups` are lists of the same length, and
--- `held` is what IN_FLIGHT says of each account. What waited for them goes on, on `list`. `landed`
--- are other fields of IN_FLIGHT to remove.
+-- `held` is what IN_FLIGHT says of each account. What waited for them goes on, on `list`, even if
+-- IN_FLIGHT was lost. `landed` are other fields of IN_FLIGHT to remove.
 local function free_players(accounts, groups, held, list, landed)
   local free, waited, seen = landed or {}, {}, {}
   for place, account in ipairs(accounts) do
     if not seen[account] then
       seen[account] = true
       if held[place] == groups[place] then free[#free + 1] = account
-      elseif held[place] == groups[place] .. '+' then waited[#waited + 1] = account end
+      elseif not held[place] or held[place] == groups[place] .. '+' then
+        waited[#waited + 1] = account
+      end
     end
   end
   if #free > 0 then call('HDEL', IN_FLIGHT, unpack(free)) end
@@ -74,10 +98,10 @@ end
 -- Record a failure as RQ does. `exc_info` is the compressed text, `exc_string` the same in base64.
 local function fail(id, worker, batch, started, ended, ttl, exc_info, exc_string)
   local results = RQ .. ':results:' .. id
-  call('HSET', job_key(id), 'status', 'failed', 'ended_at', ISO, 'last_heartbeat', ISO,
+  write('HSET', job_key(id), 'status', 'failed', 'ended_at', ISO, 'last_heartbeat', ISO,
     'exc_info', exc_info, 'holds', '')
   call('EXPIRE', job_key(id), ttl)
-  call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '2', 'exc_string', exc_string,
+  write('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '2', 'exc_string', exc_string,
     'worker_name', worker, 'execution_id', batch, 'execution_started_at', started,
     'execution_ended_at', ended)
   call('EXPIRE', results, ttl)

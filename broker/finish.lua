@@ -9,7 +9,8 @@
 -- - Per job: id, '1', its result in base64, how long it is kept (s). A job that failed has the
 --   compressed text of its failure instead of '1', and the same in base64.
 -- - Per player: account, the group that holds it.
--- - Per bet whose command certainly ended: its field of IN_FLIGHT, the command's id.
+-- - Per command about a bet: the bet's field of IN_FLIGHT, the command's id, '1' if the command
+--   can certainly not be applied any more.
 -- - Per command that failed alone: id, account, times, description, data of a job, text of its
 --   failure, the same in base64, how long it is kept (s).
 --
@@ -52,7 +53,7 @@ each(JOBS, 4, function(id, info, value, ttl)
   call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO,
     'batch', DONE, 'holds', '')
   call('EXPIRE', job_key(id), ttl)
-  call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
+  write('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
     'return_value', value, 'execution_id', BATCH, 'execution_started_at', STARTED_AT,
     'execution_ended_at', ENDED_AT)
   call('EXPIRE', results, ttl)
@@ -60,16 +61,17 @@ each(JOBS, 4, function(id, info, value, ttl)
   finished[#finished + 1] = id
 end)
 
-local accounts, groups, fields, commands = {}, {}, {}, {}
+local accounts, groups, fields, commands, certain = {}, {}, {}, {}, {}
 each(PLAYERS, 2, function(account, group)
   accounts[#accounts + 1], groups[#groups + 1] = account, group
   fields[#fields + 1] = account
 end)
-each(BETS, 2, function(field, command)
+each(BETS, 3, function(field, command, landed)
   fields[#fields + 1], commands[#commands + 1] = field, command
+  certain[#commands] = landed == '1'
 end)
 each(ALONE, 8, function(id, account, times, description, data, info, value, ttl)
-  call('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'started_at', ISO,
+  write('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'started_at', ISO,
     'queued_ms', NOW_MS, 'data', data, 'description', description, 'origin', QUEUE,
     'timeout', TIMEOUT, 'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL,
     'accounts', account, 'times', times, 'batch', BATCH, 'worker_name', WORKER, 'group_id', '',
@@ -77,24 +79,19 @@ each(ALONE, 8, function(id, account, times, description, data, info, value, ttl)
   fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, ttl, info, value)
 end)
 
--- Without the command of this batch, and with the others about the same bet.
-local function without(notes, command)
-  local left = {}
-  for _, note in ipairs(words(notes)) do
-    if string.match(note, ':(.*)$') ~= command then left[#left + 1] = note end
-  end
-  return table.concat(left, ' ')
-end
-
 if #fields > 0 then
-  local held = call('HMGET', IN_FLIGHT, unpack(fields))
+  local held = in_flight_of(fields)
   local landed, notes = {}, {}
   for place, command in ipairs(commands) do
-    local field = fields[#accounts + place]
-    notes[field] = without(notes[field] or held[#accounts + place] or '', command)
+    local bet = fields[#accounts + place]
+    notes[bet] = notes_without(notes[bet] or held[#accounts + place] or '', function(id, note)
+      if id ~= command then return false end
+      if not certain[place] then doubt(bet, note) end
+      return true
+    end)
   end
-  for field, left in pairs(notes) do
-    if left == '' then landed[#landed + 1] = field else call('HSET', IN_FLIGHT, field, left) end
+  for bet, left in pairs(notes) do
+    if left == '' then landed[#landed + 1] = bet else call('HSET', IN_FLIGHT, bet, left) end
   end
   free_players(accounts, groups, held, nil, landed)
 end

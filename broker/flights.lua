@@ -4,17 +4,18 @@
 -- Returns the time now (ms), since when Redis remembers (ms), and the notes of the commands that
 -- are left: `times:id`, separated by spaces.
 
-local FIELD = ARGV[5]
+local BET = ARGV[5]
 
 local forgotten = {}
 for i = 6, #ARGV do forgotten[ARGV[i]] = true end
+local function is_forgotten(id) return forgotten[id] end
 
 local since = tonumber(call('HGET', MEMORY, 'since') or nil) or NOW_MS
-local notes, left = call('HGET', IN_FLIGHT, FIELD), {}
-for _, note in ipairs(words(notes)) do
-  if not forgotten[string.match(note, ':(.*)$') or ''] then left[#left + 1] = note end
-end
-local rest = table.concat(left, ' ')
-if notes and rest == '' then call('HDEL', IN_FLIGHT, FIELD)
-elseif notes and rest ~= notes then call('HSET', IN_FLIGHT, FIELD, rest) end
-return {NOW_MS, since, rest}
+local noted = answer('HGET', IN_FLIGHT, BET) or ''
+local doubted = answer('GET', doubt_key(BET)) or ''
+local left, doubts = notes_without(noted, is_forgotten), notes_without(doubted, is_forgotten)
+if left == '' and noted ~= '' then call('HDEL', IN_FLIGHT, BET)
+elseif left ~= noted then call('HSET', IN_FLIGHT, BET, left) end
+if doubts == '' and doubted ~= '' then call('EXPIRE', doubt_key(BET), 0)
+elseif doubts ~= doubted then call('SET', doubt_key(BET), doubts, 'KEEPTTL') end
+return {NOW_MS, since, left .. ' ' .. doubts}

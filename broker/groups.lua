@@ -33,7 +33,7 @@ local function new_group(commands, list)
     accounts[place], times[place] = command.account, command.times
     payloads[place] = command.payload
   end
-  call('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'status', 'queued',
+  write('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'status', 'queued',
     'queued_ms', NOW_MS,
     'data', '["bets.apply",null,[' .. table.concat(payloads, ',') .. '],{}]',
     'description', description, 'origin', QUEUE, 'timeout', TIMEOUT, 'result_ttl', RESULT_TTL,

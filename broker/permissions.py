@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 #: The commands of a gateway's scripts, and XREAD, which it runs itself.
 GATEWAY: Final = (
-    *("EXISTS", "EXPIRE", "HDEL", "HGET", "HGETALL", "HMGET", "HSET", "LINDEX", "LLEN"),
+    *("EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HGETALL", "HMGET", "HSET", "LINDEX", "LLEN"),
     *("LSET", "RPUSH", "SADD", "SRANDMEMBER", "XREAD", "ZADD", "ZRANGE"),
 )
 #: The commands of a worker's scripts, and BLMOVE, which it runs itself. RQ's code runs some more.
 WORKER: Final = (
-    *("BLMOVE", "EXISTS", "EXPIRE", "HDEL", "HGET", "HGETALL", "HINCRBY", "HINCRBYFLOAT"),
+    *("BLMOVE", "EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HGETALL", "HINCRBY", "HINCRBYFLOAT"),
     *("HLEN", "HMGET", "HSET", "LINDEX", "LLEN", "LMPOP", "LPUSH", "LRANGE", "LREM", "LSET"),
     *("LTRIM", "RPUSH", "SADD", "SMEMBERS", "SRANDMEMBER", "SREM", "XADD", "ZADD", "ZRANGE"),
     *("ZRANGEBYSCORE", "ZREM", "ZREMRANGEBYSCORE", "ZSCORE"),

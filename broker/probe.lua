@@ -8,7 +8,7 @@
 -- would write fails on that type. But Redis checks the type only after it has allowed the command.
 
 local ARGUMENTS = {
-  BLMOVE = {'', 'LEFT', 'RIGHT', '0'}, DEL = {}, EXISTS = {}, EXPIRE = {'1'},
+  BLMOVE = {'', 'LEFT', 'RIGHT', '0'}, DEL = {}, EXISTS = {}, EXPIRE = {'1'}, GET = {},
   HDEL = {'f'}, HEXISTS = {'f'}, HGET = {'f'}, HGETALL = {}, HINCRBY = {'f', '0'},
   HINCRBYFLOAT = {'f', '0'}, HLEN = {}, HMGET = {'f'}, HSET = {'f', 'v'}, LINDEX = {'0'},
   LLEN = {}, LMPOP = {'LEFT'}, LPUSH = {'m'}, LRANGE = {'0', '0'}, LREM = {'1', 'm'},

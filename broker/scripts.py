@@ -1,6 +1,7 @@
 """The Lua scripts: the text of each is what it shares with others, followed by its own file."""
 
-from datetime import UTC, datetime
+import time
+from functools import lru_cache
 from pathlib import Path
 
 from broker.keys import OURS, RQ
@@ -39,4 +40,10 @@ def job_arguments(settings: Settings) -> list[int]:
 
 def iso_now() -> str:
     """The time now in RQ's format."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    seconds, fraction = divmod(time.time(), 1)
+    return f"{_to_the_second(int(seconds))}.{int(fraction * 1_000_000):06d}Z"
+
+
+@lru_cache(maxsize=1)
+def _to_the_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

@@ -8,10 +8,11 @@
 -- What it returns goes on a list of ours, where no worker of stock RQ can take it again.
 
 local SWEPT_MAX = 10000  -- jobs on the queue
+local PLAYERS_MAX = 1000  -- for whom one group is made; more were planted
 
 look_at_clock(call('HGET', MEMORY, 'latest'))
 local helped = 0
-if not answer('HLEN', IN_FLIGHT) then call('DEL', IN_FLIGHT) end  -- a key of another type
+if not answer('HLEN', IN_FLIGHT) then forget_in_flight() end  -- a key of another type
 
 local function return_job(id, status)
   forget_failure(id, status)
@@ -65,11 +66,17 @@ call('ZREMRANGEBYSCORE', STARTED, 0, NOW_S)
 -- anything else.
 if call('LLEN', QUEUED) + call('LLEN', RETURNED) > SWEPT_MAX then return helped end
 
--- Whether the notes of a bet are of commands whose end nobody knows, from a day ago or longer.
-local NOTE_TTL_MS = 24 * 3600 * 1000
-local function is_old(notes)
-  local since = string.match(notes, '(%d+)%+%d+:%S*$')
-  return not since or since + NOTE_TTL_MS < NOW_MS
+-- A note of a command that ended long ago: its job is gone, and nobody knows whether it was applied.
+local OVERDUE_MS = 60000
+local function put_doubts_aside(bet, notes)
+  local left = notes_without(notes, function(_, note)
+    local since, budget = string.match(note, '^(%d+)%+(%d+):')
+    if since and since + budget + OVERDUE_MS > NOW_MS then return false end
+    if since then doubt(bet, note) end
+    return true
+  end)
+  if left == '' then call('HDEL', IN_FLIGHT, bet)
+  elseif left ~= notes then call('HSET', IN_FLIGHT, bet, left) end
 end
 
 local listed, players, order = {}, {}, {}
@@ -80,7 +87,7 @@ local in_flight = call('HGETALL', IN_FLIGHT)
 for i = 1, #in_flight, 2 do
   local account, holder = in_flight[i], in_flight[i + 1]
   if string.find(account, ':', 1, true) then
-    if is_old(holder) then call('HDEL', IN_FLIGHT, account) end
+    put_doubts_aside(account, holder)
   else
     local group = string.match(holder, '^[^+]*')
     if not listed[group] then
@@ -93,13 +100,17 @@ for i = 1, #in_flight, 2 do
   end
 end
 for _, group in ipairs(order) do
-  local status, data, batch = fields_of(group, 'status', 'data', 'batch')
+  local status, data, batch, holds = fields_of(group, 'status', 'data', 'batch', 'holds')
   if not is_held(batch) then
-    if is_open(status, data, batch) and is_readable(group) then
+    if is_open(status, data, batch) and holds == '1' and is_readable(group) then
       return_job(group, status)
     else
-      -- It was cancelled or deleted, or its end was interrupted.
-      next_group(players[group], RETURNED)
+      -- It was cancelled or deleted, or its end was interrupted. If somebody queues it again, it has
+      -- to hold its players again.
+      if holds == '1' then call('HSET', job_key(group), 'holds', '') end
+      for first = 1, #players[group], PLAYERS_MAX do
+        next_group({unpack(players[group], first, first + PLAYERS_MAX - 1)}, RETURNED)
+      end
       helped = helped + 1
     end
   end

@@ -2,46 +2,63 @@
 
 -- Anyone may have written the hash. Longer data is no job of ours, and a worker must not read it.
 local DATA_MAX = 1048576  -- bytes
-local FIELD_MAX = 8192  -- bytes; so few words can be handed to one command
+local FIELD_MAX = 8192  -- bytes
+local COMMANDS_MAX = 1000  -- so few words can be handed to one command
 
 local function read(id)
   local status, data, batch, accounts, times, holds =
     fields_of(id, 'status', 'data', 'batch', 'accounts', 'times', 'holds')
   if data and #data > DATA_MAX then data = '' end
-  if not (accounts and times) or #accounts > FIELD_MAX or #times > FIELD_MAX then
-    accounts, times = nil, nil  -- no job of ours
+  local job = {status = status, data = data, batch = batch, holds = holds}
+  if accounts and times and #accounts <= FIELD_MAX and #times <= FIELD_MAX then
+    local players = words(accounts)
+    if #players > 0 and #players <= COMMANDS_MAX then
+      job.players, job.accounts, job.times = players, accounts, times
+    end
   end
-  return {status = status, data = data, batch = batch, accounts = accounts, times = times,
-    holds = holds}
+  return job
 end
 
 -- Let a job hold its players, if nobody else does.
-local function hold_players(id, accounts)
-  local fields = {}
-  for _, holder in ipairs(call('HMGET', IN_FLIGHT, unpack(accounts))) do
-    if holder then return false end
+local function hold_players(id, players)
+  local fields, held = {}, in_flight_of(players)
+  for place, player in ipairs(players) do
+    local holder = held[place]
+    if not holder then
+      fields[#fields + 1] = player
+      fields[#fields + 1] = id
+    elseif holder ~= id and holder ~= id .. '+' then
+      return false
+    end
   end
-  for _, account in ipairs(accounts) do
-    fields[#fields + 1] = account
-    fields[#fields + 1] = id
-  end
-  call('HSET', IN_FLIGHT, unpack(fields))
+  if #fields > 0 then call('HSET', IN_FLIGHT, unpack(fields)) end
   call('HSET', job_key(id), 'holds', '1')
   return true
 end
 
-local function free_players_of(id, accounts, list)
+-- The times of a job that was requeued. While it waited, it held no player, so `bring_forward` did
+-- not find it.
+local function times_of_requeued(id)
+  local ahead = (tonumber((fields_of(id, 'queued_ms')) or nil) or 0) - NOW_MS
+  if ahead > 0 then bring_job_forward(id, ahead) end
+  return fields_of(id, 'times') or ''
+end
+
+-- A job holds its players no longer, although it may run later, if somebody queues it again.
+local function let_go(id, players, list)
   local groups = {}
-  for place in ipairs(accounts) do groups[place] = id end
-  free_players(accounts, groups, call('HMGET', IN_FLIGHT, unpack(accounts)), list)
+  for place in ipairs(players) do groups[place] = id end
+  call('HSET', job_key(id), 'holds', '')
+  free_players(players, groups, in_flight_of(players), list)
 end
 
 -- Take jobs into a batch until it has room for no more commands. RQ sees them as started.
 -- `batch` has: worker, worker_key, id, room, lease_ms, started_ttl, first (an id that BLMOVE put on
 -- the intermediate list, or ''), shows (whether RQ must be told that the worker is busy).
 --
--- Returns `false` when RQ is suspended and a job waits. Otherwise it returns the time now (ms) and one row per job:
--- id, data, accounts and times of its commands ('': not a job of ours), '1' if it was taken before.
+-- Returns `false` when RQ is suspended and a job waits. Otherwise it returns the time now (ms) and
+-- one row per job: id, data, accounts and times of its commands ('': not a job of ours), '1' if it
+-- was taken before.
 local function take_batch(batch)
   local rows, scores, size = {}, {}, 0
 
@@ -60,27 +77,33 @@ local function take_batch(batch)
   local function take(id, list)
     if not is_readable(id) then return true end
     local job = read(id)
-    if not job.times then  -- not a job of ours: it fails
-      if job.status == 'queued' and job.data then start(id, job) end
-      return true
+    if not job.players then  -- not a job of ours: it fails
+      if job.status == 'queued' and job.data then
+        start(id, job)
+        size = size + 1
+      end
+      return size < batch.room
     end
     if is_held(job.batch) then return true end  -- a second copy
-    local accounts = words(job.accounts)
     if not is_open(job.status, job.data, job.batch) then
       -- It was cancelled, or its hash is gone but for some fields, or it was applied.
-      if job.holds == '1' and #accounts > 0 then free_players_of(id, accounts, list) end
+      if job.holds == '1' then let_go(id, job.players, list) end
       return true
     end
-    if #rows > 0 and size + #accounts > batch.room then
+    if #rows > 0 and size + #job.players > batch.room then
       call('LPUSH', list, id)
       return false
     end
-    if job.holds ~= '1' and not hold_players(id, accounts) then
-      call('SADD', PARKED, id)
-      return true
+    if job.holds ~= '1' then
+      job.times = times_of_requeued(id)
+      -- One that is too late holds nobody. The worker ends it.
+      if is_in_time(job.times) and not hold_players(id, job.players) then
+        write('SADD', PARKED, id)
+        return true
+      end
     end
     start(id, job)
-    size = size + #accounts
+    size = size + #job.players
     return size < batch.room
   end
 

@@ -5,7 +5,7 @@ local LOOKED_AT_MAX = 200  -- the most recent failures
 
 local mended = 0
 for _, id in ipairs(call('ZRANGE', FAILED, 0, LOOKED_AT_MAX - 1, 'REV')) do
-  local batch, ttl = unpack(call('HMGET', job_key(id), 'batch', 'result_ttl'))
+  local batch, ttl = fields_of(id, 'batch', 'result_ttl')
   if batch == DONE then
     call('ZREM', FAILED, id)
     call('HDEL', job_key(id), 'exc_info')

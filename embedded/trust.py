@@ -64,7 +64,7 @@ def _require_closed(path: Path) -> None:
 def _is_private(gid: int) -> bool:
     """Return whether our user is a group's only member. Many systems make a group per user.
 
-    Never true for root: programs of other users often share a group with root.
+    It is never true for root, because programs of other users often share a group with root.
     """
     try:
         us, group = pwd.getpwuid(os.geteuid()), grp.getgrgid(gid)

@@ -143,7 +143,7 @@ def find_ring(settings: "Settings", purpose: Purpose) -> KeyRing | None:
 
 
 def require_ring(settings: "Settings", purpose: Purpose) -> KeyRing:
-    """As `find_ring`. Raises NoKey, which names the variable, when the settings give no key."""
+    """Like `find_ring`. Raises NoKey, which names the variable, if the settings give no key."""
     ring = find_ring(settings, purpose)
     if ring is None:
         raise NoKey(

@@ -8,9 +8,9 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import text
 
+from models.database.engine import engine
 from models.database.ownership import act_as_owner, statements_needed
 from models.database.preconditions import UNKNOWN_REVISION, Use
-from models.database.transactions import engine
 from models.errors import UnsupportedDatabase
 from models.keys import KeyRing
 from models.secret_cipher import SecretCipher

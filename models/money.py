@@ -23,7 +23,7 @@ AMOUNT_LIMIT = Decimal(10) ** 15
 DECIMALS_MAX = 18
 
 ZERO = Decimal(0)
-_EXPONENT_MAX = 30  # of an amount given as a string, with either sign
+_EXPONENT_MAX = 30  # for an amount that is given as a string; the exponent may have either sign
 _DIGITS_MAX = 33  # 15 before the point, 18 behind it
 # The quantifiers are possessive (`++`, `*+`), so that the pattern never backtracks. Otherwise 16
 # KiB of zeros would take a second.

@@ -3,7 +3,6 @@
 import os
 import pwd
 import socket
-from pathlib import Path
 
 from models.audit.log import Author
 from models.keys import Purpose, require_ring
@@ -11,13 +10,13 @@ from ops.keys import require_keys
 from settings import Settings
 
 
-def author_of(configured: Settings, data_dir: Path, note: str | None) -> Author:
+def author_of(configured: Settings, note: str | None) -> Author:
     """Return the author of the changes that a command makes.
 
     Raises NoKey or BadKey without the operator key. Raises InvalidRequest if the note or the actor
     cannot be recorded.
     """
-    with_key = require_keys(configured, data_dir, Purpose.OPERATOR)
+    with_key = require_keys(configured, Purpose.OPERATOR)
     key = require_ring(with_key, Purpose.OPERATOR).current
     return Author(configured.actor or _user_and_host(), key, note)
 

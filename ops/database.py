@@ -25,7 +25,7 @@ class NotAllowed(BetcoreError):  # noqa: N818
 
 
 @contextmanager
-def ledger_of(data_dir: Path) -> Iterator[DbSession]:
+def ledger_of(data_dir: Path | None) -> Iterator[DbSession]:
     """Open one transaction on the command's database. It commits unless the body raises.
 
     Raises NoServers, and whatever `database_failures` raises.
@@ -35,13 +35,13 @@ def ledger_of(data_dir: Path) -> Iterator[DbSession]:
 
 
 @contextmanager
-def changes_of(data_dir: Path, note: str | None) -> Iterator[DbSession]:
+def changes_of(data_dir: Path | None, note: str | None) -> Iterator[DbSession]:
     """Like `ledger_of`, for a command that changes something: the audit log records who and why.
 
     Raises NoKey or BadKey without the operator key, and InvalidRequest for an invalid note.
     """
     settings = find_settings(data_dir)
-    author = author_of(settings, data_dir, note)
+    author = author_of(settings, note)
     with database_failures(), operation(settings.database_url, author) as database:
         yield database
 

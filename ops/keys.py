@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from models.keys import Key, Purpose, require_distinct, require_ring
 from models.private_files import read_private, write_private
-from ops.terminal.options import find_settings
-from settings import Settings, settings
+from ops.terminal.options import configuration, find_settings
+from settings import Settings
 
 if TYPE_CHECKING:
     from models.secret_cipher import SecretCipher
@@ -21,7 +21,7 @@ def key_file(data_dir: Path, purpose: Purpose) -> Path:
     return data_dir / f"{purpose}-key"
 
 
-def with_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Settings:
+def with_keys(configured: Settings, *purposes: Purpose) -> Settings:
     """Return the settings. A key that is not set comes from the data folder.
 
     Keys for other purposes are left out, so that no callee can use them. Raises BadKey. Raises
@@ -31,7 +31,7 @@ def with_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Setti
     for purpose in Purpose:
         if purpose in purposes:
             key = getattr(configured, purpose.setting).strip()
-            update[purpose.setting] = key or _in_folder(data_dir, purpose)
+            update[purpose.setting] = key or _in_folder(configured.data_dir, purpose)
         else:
             update |= {purpose.setting: "", purpose.old_setting: ""}
     found = configured.model_copy(update=update)
@@ -39,41 +39,41 @@ def with_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Setti
     return found
 
 
-def require_keys(configured: Settings, data_dir: Path, *purposes: Purpose) -> Settings:
+def require_keys(configured: Settings, *purposes: Purpose) -> Settings:
     """Like `with_keys`, but raises NoKey for the first key that is missing."""
-    found = with_keys(configured, data_dir, *purposes)
+    found = with_keys(configured, *purposes)
     for purpose in purposes:
         require_ring(found, purpose)
     return found
 
 
-def operator_settings(data_dir: Path) -> Settings:
+def operator_settings(data_dir: Path | None) -> Settings:
     """Return the settings, with the operator key, of a command that gives an order.
 
     Raises NoServers, and whatever `require_keys` raises.
     """
-    return require_keys(find_settings(data_dir), data_dir, Purpose.OPERATOR)
+    return require_keys(find_settings(data_dir), Purpose.OPERATOR)
 
 
-def secret_cipher(data_dir: Path) -> "SecretCipher":
+def secret_cipher(data_dir: Path | None) -> "SecretCipher":
     """Return the cipher of the providers' secrets, for a command. Raises as `require_keys` does."""
     from models.secret_cipher import SecretCipher
 
-    found = require_keys(settings(), data_dir, Purpose.SECRETS)
+    found = require_keys(configuration(data_dir), Purpose.SECRETS)
     return SecretCipher(require_ring(found, Purpose.SECRETS))
 
 
-def make_keys(configured: Settings, data_dir: Path) -> Sequence[Path]:
+def make_keys(configured: Settings) -> Sequence[Path]:
     """Make every missing key in the data folder. Returns the files that were made.
 
     Raises what `require_keys` raises.
     """
-    found = with_keys(configured, data_dir, *Purpose)
+    found = with_keys(configured, *Purpose)
     missing = [purpose for purpose in Purpose if not getattr(found, purpose.setting)]
-    files = [key_file(data_dir, purpose) for purpose in missing]
+    files = [key_file(configured.data_dir, purpose) for purpose in missing]
     for file in files:
         write_private(file, secrets.token_hex(_KEY_BYTES) + "\n")
-    require_keys(configured, data_dir, *Purpose)
+    require_keys(configured, *Purpose)
     return files
 
 

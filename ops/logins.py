@@ -39,8 +39,8 @@ def make_logins(superuser_url: str) -> None:
     repeat changes nothing. Raises psycopg.Error, sqlalchemy.exc.DBAPIError, LedgerError.
     """
     # Imported here: every command reads this module, and only `betcore up` makes logins.
+    from models.database.engine import engine
     from models.database.ownership import prepare
-    from models.database.transactions import engine
 
     with engine(superuser_url, Use.MIGRATE).connect() as connection:
         prepare(connection)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from server.acceptor import MOST_PER_TURN
-from server.errors import ServerError
+from server.errors import TooFewFiles
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.connections")
@@ -29,10 +29,10 @@ class Bounds:
     refused_lingering_max: int = MOST_PER_TURN // 2
     #: Connections accepted per turn of the event loop.
     accepted_per_turn_max: int = MOST_PER_TURN
-    #: From a connection's start, or a request's first byte, to the end of the head. A client may
-    #: leave answers unread for the same time. That is longer than any request may take.
+    #: The time from a connection's start, or a request's first byte, to the end of the head. A
+    #: client may leave answers unread for the same time, which is longer than any request may take.
     arrives_within_seconds: float = 10.0
-    #: From the end of a request's head to the end of its body. Later the answer is 503.
+    #: The time from the end of a request's head to the end of its body. Later the answer is 503.
     body_arrives_within_seconds: float = 4.5
     #: A longer body is not kept for the app. The app refuses it.
     body_bytes_max: int = 16 * 1024
@@ -54,7 +54,7 @@ def bounds_of(settings: Settings) -> Bounds:
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     wanted = most + spare
     if files != resource.RLIM_INFINITY and files < wanted:
-        # With few files, half is reserved for what may come at once beside the connections in use.
+        # If there are few files, half of them is spare, for what may come at once.
         spare = min(spare, max(_SPARE_LEAST, files // 2))
         most = min(most, files - spare)
         if most < min(_CONNECTIONS_LEAST, connections_max):
@@ -79,7 +79,3 @@ def bounds_of(settings: Settings) -> Bounds:
         ),
         body_bytes_max=settings.body_bytes_max,
     )
-
-
-class TooFewFiles(ServerError):  # noqa: N818 - named for what is missing
-    """The system allows this process too few open files to serve."""

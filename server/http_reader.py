@@ -9,14 +9,14 @@ from typing import Final
 
 from server.http_head import Head, Refused, begin_head, read_field, read_usual
 
-#: From a request's first byte to the empty line that ends its head.
+#: The bytes from the first of a request to the empty line that ends its head.
 HEAD_BYTES_MAX: Final = 16 * 1024
-#: Of a whole body, as sent. A body that the app refused as too long is read and dropped up to here.
+#: The bytes of a whole body, as sent. A body that is too long for the app is dropped up to here.
 BODY_BYTES_MAX: Final = 1024 * 1024
-#: Fields of one head, or trailer fields of one body.
+#: The fields of one head, or the trailer fields of one body.
 FIELDS_MAX: Final = 100
 TRAILER_BYTES_MAX: Final = 16 * 1024
-#: Of the line before one chunk, and of all chunk extensions of one body.
+#: The bytes of the line before one chunk, and of all chunk extensions of one body.
 CHUNK_LINE_BYTES_MAX: Final = 256
 EXTENSION_BYTES_MAX: Final = 16 * 1024
 #: Empty lines before a request. Some old clients send one after a body.
@@ -52,7 +52,7 @@ class RequestReader:
         self._head_bytes = 0  # bytes of that part
         self._empty_lines = 0  # empty lines before that head
         self._left = 0  # bytes left of a body with an announced length
-        self._chunks: _Chunks | None = None  # of a chunked body
+        self._chunks: _Chunks | None = None  # set while a chunked body arrives
 
     def feed(self, data: bytes) -> None:
         """Add bytes that have arrived."""

@@ -9,10 +9,10 @@ from starlette.types import ASGIApp
 
 from server.acceptor import Acceptor
 from server.bounds import Bounds
-from server.connection_life import Crowd
-from server.connections import BoundedProtocol
 from server.errors import CannotListen
 from server.front import Front, PlainFront
+from server.http_connection import HttpConnection
+from server.open_connections import OpenConnections
 from server.stopping import take_signals
 
 BACKLOG = 2048  # connections that wait to be accepted
@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
         self._listener = listener
         self._bounds = bounds
         self._front = front
-        self._crowd = Crowd()
+        self._open_connections = OpenConnections()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
         """Called by uvicorn, which would accept at `sockets` itself."""
@@ -97,13 +97,13 @@ class Server(uvicorn.Server):
         self._listener.close()
         await super().shutdown(sockets=sockets)
 
-    def make_protocol(self) -> BoundedProtocol:
+    def make_protocol(self) -> HttpConnection:
         """Return the protocol of one new connection."""
-        return BoundedProtocol(
+        return HttpConnection(
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
             bounds=self._bounds,
-            crowd=self._crowd,
+            open_connections=self._open_connections,
             front=self._front,
         )

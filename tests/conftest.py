@@ -26,7 +26,7 @@ SLOWEST = (
     "tests/service/wallet/test_wallet_machine.py",
     "tests/service/wallet/test_wallet_concurrency.py",
     "tests/service/wallet/test_tombstone_race.py",
-    "tests/service/queue/test_lanes_model.py",
+    "tests/service/queue/test_groups_model.py",
     "tests/service/wallet/test_protocol_rules_time.py",
     "tests/service/wallet/test_protocol_rules_in_flight.py",
 )

@@ -51,18 +51,20 @@ USERS = {
 }
 # Who else may begin, commit or roll back.
 TRANSACTIONS = {
-    "models/database/transactions.py": "it is the module for that",
-    "models/ledger/ledger.py": "by `BatchTransaction` of models/database/transactions.py",
+    "models/database/transactions.py": "those of operators and reports, through SQLModel",
+    "models/database/prepared_connection.py": "those of batches, through libpq's pipeline",
+    "models/ledger/ledger.py": "by `BatchTransaction` of models/database/prepared_connection.py",
     "models/migrate.py": "Alembic wants the connection, and its lock must outlive the transaction",
     "models/database/ownership.py": "a migration must not hold two tables that a bet may lock",
-    "models/database/postgres.py": "autocommit: transactions.py begins and ends them by statements",
+    "models/database/postgres.py": "autocommit: those two begin and end transactions themselves",
 }
 # Who makes connections: nobody else could forget what makes ours the same everywhere.
 CONNECTS = {
     "models/database/postgres.py": "it is the module for that",
-    "models/database/transactions.py": "SQLAlchemy's engine, whose connections postgres.py makes",
+    "models/database/engine.py": "SQLAlchemy's engine, whose connections postgres.py makes",
     "bench/contenders/direct.py": "a rival, whose way to connect is a part of what is measured",
-    "bench/contenders/tuned_direct.py": "another one",
+    "bench/contenders/sql_function.py": "another one",
+    "bench/contenders/tuned_direct.py": "a third one",
 }
 DRIVERS = {"psycopg", "asyncpg", "psycopg_pool", "Connection", "AsyncConnection"}
 CONNECTING = {"create_engine", "create_async_engine", "ConnectionPool", "AsyncConnectionPool"}
@@ -74,6 +76,9 @@ TRANSACTION_SQL = re.compile(
 )
 TRANSACTION_QUERIES = {"BEGIN", "SNAPSHOT", "COMMIT", "ROLLBACK"}
 
+MAP_ROW = re.compile(r"^\| (`[^|]+`) \| [^|]+ \|$", re.MULTILINE)
+WAY_FILES_MAX = 30
+WAY_RETURNS_MAX = 5
 MODULE_LINES_MAX = 350
 FUNCTION_LINES_MAX = 50
 LINE_CHARACTERS_MAX = 100
@@ -103,7 +108,7 @@ def test_a_library_is_used_only_where_it_belongs(library: str) -> None:
     assert_none(faults(), f"{library} belongs to {', '.join(USERS[library])}")
 
 
-def test_only_one_module_begins_commits_and_rolls_back() -> None:
+def test_only_two_modules_begin_commit_and_roll_back() -> None:
     def faults() -> Found:
         for path in ours():
             if is_in(path, TRANSACTIONS):
@@ -114,7 +119,10 @@ def test_only_one_module_begins_commits_and_rolls_back() -> None:
                 if isinstance(node, ast.keyword) and node.arg in ("autocommit", "isolation_level"):
                     yield f"{where(path, node.value.lineno)}: sets {node.arg}"
 
-    assert_none(faults(), "transactions belong to models/database/transactions.py")
+    assert_none(
+        faults(),
+        "transactions belong to two modules of models/database/",
+    )
 
 
 def test_only_one_module_connects_to_postgresql() -> None:
@@ -138,7 +146,7 @@ def test_only_one_module_connects_to_postgresql() -> None:
 def test_only_one_module_speaks_the_sql_of_transactions() -> None:
     def faults() -> Found:
         for path in ours():
-            if is_in(path, ["models/database/transactions.py", "models/database/query.py"]):
+            if is_in(path, ["models/database/prepared_connection.py", "models/database/query.py"]):
                 continue
             for node in ast.walk(tree(path)):
                 match node:
@@ -151,7 +159,7 @@ def test_only_one_module_speaks_the_sql_of_transactions() -> None:
 
     assert_none(
         faults(),
-        "models/database/transactions.py alone speaks of transactions",
+        "models/database/prepared_connection.py alone speaks of transactions in SQL",
     )
 
 
@@ -172,7 +180,7 @@ def test_money_is_never_a_binary_float() -> None:
 
 def test_the_map_of_the_architecture_names_every_file_of_a_bets_way_and_no_other() -> None:
     page = (ROOT / "docs/ARCHITECTURE.md").read_text()
-    rows = re.findall(r"^\| (`[^|]+`) \| [^|]+ \|$", page, re.MULTILINE)
+    rows = MAP_ROW.findall(page)
     named = {name for row in rows for name in re.findall(r"`([a-z_/]+\.(?:py|lua))`", row)}
     folders = ("server", "api/wallet", "broker", "workers", "models/ledger")
     there = {
@@ -184,6 +192,18 @@ def test_the_map_of_the_architecture_names_every_file_of_a_bets_way_and_no_other
 
     assert sorted(there - named) == []
     assert sorted(name for name in named if not (ROOT / name).is_file()) == []
+
+
+def test_the_way_of_a_bet_has_few_files_and_comes_back_to_few() -> None:
+    page = (ROOT / "docs/ARCHITECTURE.md").read_text()
+    way, rest = page.split("### From socket to command", 1)[1].split("The way comes back to ", 1)
+    steps = MAP_ROW.findall(way)
+    returns = MAP_ROW.findall(rest.split("### What these rely on", 1)[0])
+
+    assert len(steps) == len(set(steps)) <= WAY_FILES_MAX
+    assert f"A bet passes through {len(steps)} files" in page
+    assert set(returns) <= set(steps)
+    assert len(returns) <= WAY_RETURNS_MAX
 
 
 def test_no_module_is_too_long() -> None:

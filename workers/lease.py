@@ -24,7 +24,7 @@ class LeaseKeeper(threading.Thread):
     """Calls `renew(batch)` every `every_seconds` while a batch is held. It dies with the worker.
 
     Renewal shows only that the process lives. So a batch that hangs, for whatever reason, loses its
-    lease once the deadline of its last command has passed. Its players are then free for others.
+    lease once the deadline of its last command has passed. Another worker then takes its jobs.
     """
 
     def __init__(

@@ -29,12 +29,15 @@ _TIMEOUTS = ("socket_timeout", "socket_connect_timeout")
 class PresentWorker(SimpleWorker):
     """A worker that stays registered, visible and reachable for as long as it lives."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Takes the arguments of RQ's worker. The serializer is always JSON."""
+    def __init__(self, *args: Any, configured: Settings | None = None, **kwargs: Any) -> None:
+        """Takes the arguments of RQ's worker. The serializer is always JSON.
+
+        `configured` are the settings. A worker that RQ makes reads them from the environment.
+        """
         kwargs["serializer"] = "json"
         kwargs.setdefault("log_job_description", False)
+        self.settings: Settings = configured or settings()  # RQ asks for the timeout at once
         super().__init__(*args, **kwargs)
-        self.settings: Settings = settings()
         # We decide what to do about a command without an answer: redis-py must not resend it.
         self.connection.set_retry(no_retry())
         # RQ only raises the timeout of redis-py, and has already connected. Ours is shorter.
@@ -114,8 +117,7 @@ class PresentWorker(SimpleWorker):
 
         A wait beyond the lease has no use. But it must leave time for the wait for jobs.
         """
-        configured = settings()  # RQ asks before `self.settings` exists
-        return max(configured.lease_seconds, 2 * configured.sweep_seconds)
+        return max(self.settings.lease_seconds, 2 * self.settings.sweep_seconds)
 
     def _start_scheduler(self, *args: Any, **kwargs: Any) -> None:
         """Start no scheduler, because betcore schedules nothing."""

@@ -111,7 +111,7 @@ class BatchWorker(PresentWorker):
                     return None
                 if max_idle_time is not None and time.monotonic() - idle_since >= max_idle_time:
                     return None
-                first = self._wait_for_one(queue)
+                first = self._wait_for_one()
                 if not first:
                     self.check_for_suspension(burst=False)  # so that RQ shows it
             except RedisError as error:
@@ -145,16 +145,12 @@ class BatchWorker(PresentWorker):
             self._state = self._shown_state = WorkerStatus.BUSY  # the script has written it
         return batch
 
-    def _wait_for_one(self, queue: Queue) -> str:
+    def _wait_for_one(self) -> str:
         """Sleep until there is a job, or until it is time to check. Returns the job's id, or ''."""
-        seconds: Any = self.settings.sweep_seconds  # a fraction is fine; redis-py says int
-        moved: Any = self.connection.blmove(queue.key, queue.intermediate_queue_key, seconds)
-        if not moved:
+        first = self._batches.wait(self.settings.sweep_seconds)
+        if not first:
             self.set_state(WorkerStatus.IDLE)
-        try:
-            return moved.decode() if moved else ""
-        except UnicodeDecodeError:  # planted: the sweep returns it, and a take drops it
-            return ""
+        return first
 
     # Running and finishing.
 

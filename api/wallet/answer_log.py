@@ -13,16 +13,13 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
-from api.wallet.bodies import read_object
+from api.wallet.calls import BODY, read_object
 from api.wallet.errors import ApiError
 from logs.shown import shown
 from logs.throttle import Throttle
 from models.errors import InvalidRequest
 
 _LOG = logging.getLogger("betcore.answers")
-#: The key in a scope for the body of a refused request. The body names the bet.
-BODY: Final = "betcore.body"
-
 _WINDOW_SECONDS: Final = 10.0
 #: Lines of one kind per window. Usual answers (no money, a closed session) are not an alarm.
 _USUAL_MOST, _UNUSUAL_MOST = 5, 10

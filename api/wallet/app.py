@@ -14,9 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.wallet.answers import render_error, render_http_exception, render_unexpected
 from api.wallet.endpoints import BalanceEndpoint, BetEndpoint, BetStatusEndpoint
 from api.wallet.errors import ApiError
-from api.wallet.gateway import Gateway
 from api.wallet.health import alive, ready
-from api.wallet.services import Services
+from api.wallet.services import GatewayServices, Services
 from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from settings import settings
@@ -35,12 +34,13 @@ BETS: dict[str, type[BetCommand]] = {
 }
 
 
-def create_app(services: Services | None = None) -> Starlette:
-    """The wallet on these services, by default on a gateway with the settings of the environment.
+def app_of_environment() -> Starlette:
+    """Return the app with the settings of the environment. Any ASGI server may call it."""
+    return create_app(GatewayServices(settings()))
 
-    The app starts the services with its lifespan, and stops them.
-    """
-    services = services or Gateway(settings())
+
+def create_app(services: Services) -> Starlette:
+    """Return the app on these services. It starts them with its lifespan, and stops them."""
     bets = {name: BetEndpoint(services, command) for name, command in BETS.items()}
     app = ShortcutApp(
         bets,

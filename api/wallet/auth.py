@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from api.wallet.calls import Call
 from api.wallet.coalesced import Coalesced, LookupFailed
-from api.wallet.directory import Directory, Secrets, SecretsLocked
 from api.wallet.errors import ApiError, try_later, unauthorized
+from api.wallet.provider_secrets import ProviderSecrets, Secrets, SecretsLocked
 from models.deadline import Deadline
 from models.errors import UnsupportedDatabase
 from models.keys import BadKey, NoKey
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from settings import Settings
 
 _NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
@@ -35,16 +35,16 @@ class Signed:
 class Authenticator:
     """Knows every active secret. They are at most `directory_max_age_seconds` old."""
 
-    def __init__(self, settings: Settings, lookup: Lookup) -> None:
+    def __init__(self, settings: Settings, reads: GatewayReads) -> None:
         self._settings = settings
         self._secrets: Secrets = {}
         self._read_at = float("-inf")  # loop time when the reading of `_secrets` began
         self._trouble = _UNREACHABLE
-        self._directory = Directory(settings)
-        decrypted = self._directory.decrypted
+        self._provider_secrets = ProviderSecrets(settings)
+        decrypted = self._provider_secrets.decrypted
         self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
-            lambda keys: [(time.monotonic(), decrypted(lookup.secrets()))] * len(keys),
-            lookup.close,
+            lambda keys: [(time.monotonic(), decrypted(reads.secrets()))] * len(keys),
+            reads.close,
             _SPACING_SECONDS,
         )
         self._keeper: asyncio.Task[None] | None = None
@@ -93,7 +93,7 @@ class Authenticator:
     @property
     def warnings(self) -> list[str]:
         """Which providers cannot be authenticated, though others can, in lines for an operator."""
-        return self._directory.warnings
+        return self._provider_secrets.warnings
 
     def _signer(self, call: Call) -> int | None:
         """Return the provider that signed the call. An unknown provider takes the same work."""
@@ -114,7 +114,7 @@ class Authenticator:
         detail = "the provider is unknown"
         if counterparty_id in self._secrets:
             detail = "no secret of the provider matches it"
-        elif counterparty_id in self._directory.locked:
+        elif counterparty_id in self._provider_secrets.locked:
             detail = "the gateway does not have the key of its secrets"
         return unauthorized("the signature is not good", detail)
 

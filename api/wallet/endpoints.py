@@ -10,13 +10,11 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from api.wallet.answer_log import BODY
 from api.wallet.answers import JSON, done, found
 from api.wallet.auth import Signed
-from api.wallet.bodies import read_object
-from api.wallet.calls import Call, read_call
+from api.wallet.calls import BODY, Call, read_call, read_object
 from api.wallet.errors import ApiError, invalid
-from api.wallet.load_shedding import STRANGERS
+from api.wallet.intake import STRANGERS
 from api.wallet.services import Services
 from models.commands import BetCommand, Place, read_text
 from models.deadline import Deadline
@@ -29,7 +27,7 @@ Question = TypeVar("Question")
 class SignedEndpoint(ABC, Generic[Question]):
     """An ASGI app that authenticates a call, reads it, claims its nonce and answers it.
 
-    Not a function of Starlette's: building its Request and Response would cost a fifth of the
+    It does not use Starlette's Request and Response. Building them would cost a fifth of the
     gateway's time (docs/adr/0005).
     """
 
@@ -88,7 +86,7 @@ class SignedEndpoint(ABC, Generic[Question]):
             refusal = invalid(str(error))
         except ApiError as error:
             refusal = error
-        await self.services.dispatcher.claim(signed, deadline)
+        await self.services.commands.claim_nonce(signed, deadline)
         raise refusal
 
 
@@ -118,7 +116,7 @@ class BetEndpoint(SignedEndpoint[BetCommand]):
         self, signed: Signed, question: BetCommand, deadline: Deadline
     ) -> bytes:
         """Run the command through the queue, whose script claims the nonce with it."""
-        outcome = await self.services.dispatcher.run(signed, question, deadline)
+        outcome = await self.services.commands.run(signed, question, deadline)
         return done(question.answers, outcome)
 
 
@@ -133,7 +131,7 @@ class QuestionEndpoint(SignedEndpoint[Question]):
         self, signed: Signed, question: Question, deadline: Deadline
     ) -> bytes:
         """Claim the nonce, then look up."""
-        await self.services.dispatcher.claim(signed, deadline)
+        await self.services.commands.claim_nonce(signed, deadline)
         return await self.look_up(signed, question, deadline)
 
 

@@ -1,4 +1,4 @@
-"""What a request is refused with: a `_responseCode`, its HTTP status, a sentence that helps.
+"""Every refusal of a request: its `_responseCode`, HTTP status, and a sentence that helps.
 
 Source: PROTOCOL.md, "`_responseCode` and HTTP status".
 """
@@ -109,7 +109,7 @@ def unknown_outcome() -> ApiError:
 
 
 def sent_again() -> ApiError:
-    """The very same request, nonce and signature, was received before."""
+    """A request with the same nonce and signature was received before."""
     return ApiError(
         409,
         Code.UNKNOWN,

@@ -28,7 +28,7 @@ class WalletFront:
         self._retry_after = f"retry-after: {retry_after_seconds}"
         #: The answer to a bet that is shed, made once because refusing must be cheap. Keys: whether
         #: the bet has a nonce, and whether the connection is kept.
-        self._turned_away = {
+        self._shed = {
             (has_nonce, keep): self._whole(
                 _OVERLOADED, [(b"x-request-id", _NONCE)] if has_nonce else [], keep=keep
             )
@@ -39,11 +39,11 @@ class WalletFront:
     def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:
         """Return the answer to a bet that is shed, or None for any other request."""
         # Every POST of the wallet is a bet.
-        if head.method != "POST" or not self._load_shedder.turns_away(head.fields, peer, now):
+        if head.method != "POST" or not self._load_shedder.decide_to_shed(head.fields, peer, now):
             return None
         log_answer(_OVERLOADED, head.fields, head.path)
         nonce = well_formed_nonce(head.fields)
-        made = self._turned_away[nonce is not None, head.keep_alive]
+        made = self._shed[nonce is not None, head.keep_alive]
         return made if nonce is None else made.replace(_NONCE, nonce.encode())
 
     def refuse(self, refusal: Refusal, head: Head | None) -> bytes:

@@ -1,16 +1,16 @@
-"""Load shedding: which bets are refused before they cost anything, and which requests enter when.
+"""Load shedding: which requests are refused because the queue or this process is overloaded.
 
-The queue may be overloaded, or this process. Every threshold is here, with its unit.
+Every threshold of a refusal is here, with its unit.
 """
 
 import asyncio
-import math
-from collections import OrderedDict, deque
 from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from api.wallet.errors import OVERLOADED, try_later
+from api.wallet.intake import STRANGERS, Intake
+from api.wallet.recent_use import RecentUse
 from server.peer import Peer
 from settings import Settings
 
@@ -27,19 +27,9 @@ _ALONE: Final = (0.25, 1.0)
 _AMONG_OTHERS: Final = (0.05, 0.25)
 #: The same as fractions of the longest time for which this process may keep a request waiting.
 _LATE: Final = (0.5, 1.0)
-#: From this share of refused bets on, a session's limit of bets in flight is divided by the second
+#: Once this share of bets is refused, a session's limit of bets in flight is divided by the second
 #: number.
 _CROWDED_SHARE, _CROWDED_PART = 0.1, 8
-#: The intake's lane for connections that have not proved who they are.
-STRANGERS: Final = b""
-#: The time after which a provider's recorded use counts half.
-_HALF_LIFE_SECONDS: Final = 1.4
-#: What is left of one bet after 8 s. Below it, a provider no longer counts as betting.
-_FORGOTTEN: Final = 0.02
-#: The fraction of the greatest user's use above which a provider is not below its fair share. Bets
-#: of the greatest user alone are refused, until it is no longer the greatest. That leaves everybody
-#: the share that max-min fairness gives.
-_GREAT_PART: Final = 0.8
 
 
 class LoadShedder:
@@ -60,7 +50,7 @@ class LoadShedder:
         # The requests to refuse would wait for its end.
         self.intake = Intake(settings.admissions_per_script_max)
         self._settings = settings
-        self._shares = Shares()
+        self._recent_use = RecentUse()
         self._lag = 0.0  # seconds
         self._lag_borne = _LATE[0] * settings.loop_lag_max_seconds
         self._queued = 0.0  # the wait of the queue's first job, as a fraction of the longest wait
@@ -68,7 +58,7 @@ class LoadShedder:
         self._owed = 0.0  # refusals still due, as a fraction of one
         self._in_flight = 0
         self._of_provider: dict[bytes, int] = {}
-        # By provider too: the path is not signed, and may name another provider's session.
+        # The key names the provider too: the path is not signed, and may name another's session.
         self._of_session: dict[tuple[bytes, str], int] = {}
 
     @contextmanager
@@ -95,7 +85,7 @@ class LoadShedder:
         self._in_flight += 1
         self._of_provider[provider] = self._of_provider.get(provider, 0) + 1
         if session_id:
-            self._shares.note(provider)
+            self._recent_use.note(provider)
             key = (provider, session_id)
             self._of_session[key] = self._of_session.get(key, 0) + 1
 
@@ -141,10 +131,15 @@ class LoadShedder:
         time.
         """
         waits = now < self._until and self._queued > 0
-        return waits and not self._shares.is_great(provider)
+        return waits and not self._recent_use.is_great(provider)
 
-    def turns_away(self, headers: Iterable[tuple[bytes, bytes]], peer: Peer, now: float) -> bool:
-        """Return whether to refuse the bet that has just come. Call it once per bet."""
+    def decide_to_shed(
+        self, headers: Iterable[tuple[bytes, bytes]], peer: Peer, now: float
+    ) -> bool:
+        """Decide whether to refuse the bet that has just come, and count the decision.
+
+        Call it once per bet: every bet adds to the refusals that are due. `now` is loop time.
+        """
         if (
             now >= self._until
             and self.intake.is_empty
@@ -168,9 +163,9 @@ class LoadShedder:
         """Return the share of a provider's bets to refuse: 0 or less is none, 1 or more is all."""
         queued = self._queued if now < self._until else 0.0
         late = self.intake.waited(lane, now)
-        if self._shares.is_alone(provider):
+        if self._recent_use.is_alone(provider):
             share = _between(_ALONE, queued)
-        elif provider and not self._shares.is_great(provider):
+        elif provider and not self._recent_use.is_great(provider):
             # Bets of others are refused first. If they are not the cause, Redis refuses in the end.
             return self._late_share(late)
         else:
@@ -186,7 +181,7 @@ class LoadShedder:
 
     def pass_time(self, seconds: float) -> None:
         """Let the providers' recorded use fade by `seconds`."""
-        self._shares.fade(seconds)
+        self._recent_use.fade(seconds)
 
     async def watch(self) -> None:
         """Measure how late the event loop is, until cancelled."""
@@ -219,84 +214,3 @@ def _count_out(counts: dict[Key, int], key: Key) -> None:
         counts[key] = left
     else:
         del counts[key]
-
-
-class Intake:
-    """Requests that have come and were not looked at yet. They wait here and not in the sockets.
-
-    They wait in lanes. Each lane in turn lets one request in, so a long lane does not delay the
-    requests of another lane. Within a lane the order is first come, first served.
-    """
-
-    def __init__(self, per_turn: int) -> None:
-        """Let in at most `per_turn` requests per turn of the event loop."""
-        self._per_turn = self._room = per_turn
-        self._lanes: OrderedDict[bytes, deque[tuple[float, asyncio.Future[None]]]] = OrderedDict()
-        self._turn_is_due = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether no request waits."""
-        return not self._lanes
-
-    def waited(self, lane: bytes, now: float) -> float:
-        """Return how many seconds the first request of a lane has waited. `now` is loop time."""
-        waiting = self._lanes.get(lane)
-        return now - waiting[0][0] if waiting else 0.0
-
-    async def enter(self, lane: bytes) -> None:
-        """Wait for one's turn."""
-        loop = asyncio.get_running_loop()
-        if not self._turn_is_due:
-            self._turn_is_due = True
-            loop.call_soon(self._turn, loop)
-        if self._room:  # then nobody waits
-            self._room -= 1
-            return
-        future = loop.create_future()
-        waiting = self._lanes.get(lane)
-        if waiting is None:
-            waiting = self._lanes[lane] = deque()
-        waiting.append((loop.time(), future))
-        await future
-
-    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._room = self._per_turn
-        self._turn_is_due = bool(self._lanes)
-        while self._lanes and self._room:
-            lane, waiting = self._lanes.popitem(last=False)
-            _, future = waiting.popleft()
-            if not future.done():  # the waiting request was not cancelled
-                future.set_result(None)
-                self._room -= 1
-            if waiting:
-                self._lanes[lane] = waiting
-        if self._turn_is_due:
-            loop.call_soon(self._turn, loop)
-
-
-class Shares:
-    """Recent bets by the provider that signed them. Unsigned ones do not count."""
-
-    def __init__(self) -> None:
-        self._used: dict[bytes, float] = {}
-        self._great = 0.0
-
-    def note(self, provider: bytes) -> None:
-        """Record a bet that is let in."""
-        self._used[provider] = self._used.get(provider, 0.0) + 1
-
-    def fade(self, seconds: float) -> None:
-        """Fade all recorded use as if `seconds` had passed."""
-        left = math.exp2(-seconds / _HALF_LIFE_SECONDS)
-        faded = {provider: used * left for provider, used in self._used.items()}
-        self._used = {provider: used for provider, used in faded.items() if used > _FORGOTTEN}
-        self._great = _GREAT_PART * max(self._used.values(), default=0.0)
-
-    def is_alone(self, provider: bytes) -> bool:
-        """Return whether no other provider bets."""
-        return not self._used or (len(self._used) == 1 and provider in self._used)
-
-    def is_great(self, provider: bytes) -> bool:
-        """Return whether a provider uses as much as any other, or nearly as much."""
-        return self._used.get(provider, 0.0) >= self._great

@@ -8,7 +8,7 @@ from broker.flights import flights, forget
 from broker.keys import account_of, in_flight_field
 from broker.link import Link
 from models.deadline import COMMIT_GRACE_SECONDS, Deadline
-from models.ledger.lookup import BetAnswer, BetQuestion, Lookup
+from models.ledger.gateway_reads import BetAnswer, BetQuestion, GatewayReads
 from settings import Settings
 
 Fields = dict[str, str | int | Decimal | None]
@@ -20,7 +20,9 @@ _GRACE_SECONDS = COMMIT_GRACE_SECONDS + 1.0
 class Questions:
     """Asks Redis what is in flight, and PostgreSQL what is recorded."""
 
-    def __init__(self, settings: Settings, link: Link, primary: Lookup, replica: Lookup) -> None:
+    def __init__(
+        self, settings: Settings, link: Link, primary: GatewayReads, replica: GatewayReads
+    ) -> None:
         """`replica` answers balances, and may be the primary. Bets are read from `primary` only."""
         self._link = link
         self._flight_ms = int((settings.apply_within_seconds + _GRACE_SECONDS) * 1000)
@@ -50,7 +52,7 @@ class Questions:
         if in_flight is None:
             raise try_later("The queue cannot be asked at the moment.")
         if any(
-            deadline + self._grace_ms > in_flight.now_ms for deadline in in_flight.commands.values()
+            ends_ms + self._grace_ms > in_flight.now_ms for ends_ms in in_flight.commands.values()
         ):
             return _fields(bet_id, "in_flight", None)
         doubtful = tuple(sorted({account_of(id_) for id_ in in_flight.commands}))

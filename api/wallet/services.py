@@ -1,24 +1,29 @@
-"""The parts that endpoints share, and the protocol of each part."""
+"""The parts that endpoints share: the protocol of each, and those of the product."""
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
+from api.wallet.answer_log import keep_summing_up
 from api.wallet.auth import Authenticator, Signed
 from api.wallet.load_shedding import LoadShedder
-from api.wallet.questions import Fields
+from api.wallet.questions import Fields, Questions
+from api.wallet.queued_commands import QueuedCommands
 from api.wallet.sessions import Sessions
+from broker.link import Link
 from models.commands import BetCommand
 from models.deadline import Deadline
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
+from models.ledger.ledger import Ledger, LedgerConnection
 from models.outcome import Outcome
 from settings import Settings
 
 
-class Dispatch(Protocol):
-    """Applies commands and claims nonces, as `Dispatcher` does through the queue."""
+class RunsCommands(Protocol):
+    """Runs commands and claims nonces, as `QueuedCommands` does through the queue."""
 
-    async def claim(self, signed: Signed, deadline: Deadline) -> None:
+    async def claim_nonce(self, signed: Signed, deadline: Deadline) -> None:
         """Claim the nonce of a request that applies nothing. Raises ApiError."""
 
     async def run(self, signed: Signed, command: BetCommand, deadline: Deadline) -> Outcome:
@@ -28,8 +33,8 @@ class Dispatch(Protocol):
         """End what still runs."""
 
 
-class Reads(Protocol):
-    """Answers to calls that only ask, as `Questions` gives them."""
+class AnswersQuestions(Protocol):
+    """Answers calls that only ask, as `Questions` does."""
 
     async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
         """Return currency and balance of a player's account. Raises ApiError."""
@@ -54,7 +59,7 @@ class Needed(Protocol):
 
 
 class Services:
-    """The parts that the endpoints share. `Gateway` has those of the product."""
+    """The parts that the endpoints share. `GatewayServices` has those of the product."""
 
     def __init__(
         self,
@@ -62,8 +67,8 @@ class Services:
         load_shedder: LoadShedder,
         authenticator: Authenticator,
         sessions: Sessions,
-        dispatcher: Dispatch,
-        questions: Reads,
+        commands: RunsCommands,
+        questions: AnswersQuestions,
         needed: Sequence[Needed] = (),
     ) -> None:
         """No request is admitted while a part of `needed` cannot be used."""
@@ -71,7 +76,7 @@ class Services:
         self.load_shedder = load_shedder
         self.authenticator = authenticator
         self.sessions = sessions
-        self.dispatcher = dispatcher
+        self.commands = commands
         self.questions = questions
         self._needed = needed
 
@@ -81,7 +86,7 @@ class Services:
 
     async def stop(self) -> None:
         """Stop every part."""
-        for part in (self.authenticator, self.sessions, self.dispatcher, self.questions):
+        for part in (self.authenticator, self.sessions, self.commands, self.questions):
             await part.stop()
 
     @property
@@ -110,9 +115,50 @@ class Services:
         return Deadline.within(settings.answer_within_seconds - settings.ask_primary_within_seconds)
 
 
-def lookup_of(settings: Settings, replica_url: str = "") -> Lookup:
-    """Make a look-up on the primary, or on a replica. Each part needs its own."""
-    return Lookup(
+class GatewayServices(Services):
+    """The services of the product: they admit through the queue, and ask PostgreSQL."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Make the parts. `start` connects them."""
+        load_shedder = LoadShedder(settings)
+        self._link = link = Link(settings, load_shedder.note)
+        self._ledger_connection = LedgerConnection(
+            settings.database_url,
+            wait_seconds=settings.ask_primary_within_seconds,
+            connect_seconds=settings.connect_timeout_seconds,
+        )
+        ledger = Ledger(self._ledger_connection)
+        replica = gateway_reads_of(settings, settings.database_read_url)
+        super().__init__(
+            settings,
+            load_shedder,
+            Authenticator(settings, gateway_reads_of(settings)),
+            Sessions(settings, gateway_reads_of(settings)),
+            QueuedCommands(settings, link, ledger, load_shedder.goes_ahead),
+            Questions(settings, link, gateway_reads_of(settings), replica),
+            needed=[link],
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to connect. A server that cannot be reached is tried again until it answers."""
+        await self._link.start()
+        await super().start()
+        keepers = (self.load_shedder.watch(), keep_summing_up())
+        self._tasks = [asyncio.create_task(keeper) for keeper in keepers]
+
+    async def stop(self) -> None:
+        """Stop every part."""
+        for task in self._tasks:
+            task.cancel()
+        await super().stop()
+        await self._link.stop()
+        self._ledger_connection.close()
+
+
+def gateway_reads_of(settings: Settings, replica_url: str = "") -> GatewayReads:
+    """Make the reads of the primary, or of a replica. Each part needs its own."""
+    return GatewayReads(
         replica_url or settings.database_url,
         may_be_replica=bool(replica_url),
         connect_seconds=settings.connect_timeout_seconds,

@@ -10,7 +10,7 @@ from api.wallet.errors import refused, try_later
 from models.codes import Code
 from models.commands import Place
 from models.deadline import Deadline
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from models.reason import Reason
 from settings import Settings
 
@@ -20,12 +20,12 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class Sessions:
     """Remembers where each session acts, which never changes, but not whether it has ended."""
 
-    def __init__(self, settings: Settings, lookup: Lookup) -> None:
+    def __init__(self, settings: Settings, reads: GatewayReads) -> None:
         self._places: MutableMapping[str, Place] = LRUCache(settings.sessions_cached_max)
-        self._found: Coalesced[str, Place | None] = Coalesced(lookup.places, lookup.close)
+        self._found: Coalesced[str, Place | None] = Coalesced(reads.places, reads.close)
 
     async def place(self, session_id: str, provider_id: int, deadline: Deadline) -> Place:
-        """Where this provider's session acts.
+        """Return where this provider's session acts.
 
         Raises ApiError: 3 for an unknown session or another provider's, 99 if the look-up fails.
         """

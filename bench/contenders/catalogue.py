@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from functools import partial
 
 from bench.contender import Contender, Running
+from bench.contenders.functions import install
 from bench.contenders.processes import started
-from bench.contenders.tuned_direct import install
 from embedded import Urls
 
 _QUEUE = "bench-stock"
@@ -42,15 +42,16 @@ def _direct(module: str, gateways: int, pool: int, urls: Urls) -> Iterator[Runni
 
 
 @contextmanager
-def _tuned(gateways: int, pool: int, urls: Urls) -> Iterator[Running]:
+def _by_functions(module: str, gateways: int, pool: int, urls: Urls) -> Iterator[Running]:
     install(urls.database)
-    with _direct("bench.contenders.tuned_direct", gateways, pool, urls) as running:
+    with _direct(module, gateways, pool, urls) as running:
         yield running
 
 
-# The best of those swept at 64 and 128 connections on two cores: for `direct`, whose time is spent
-# in psycopg's Python, a process a core (4 to 24 connections in one were 6 to 20 % slower); for
-# `tuned-direct` one process with 12 of 4 to 24, where a second only takes PostgreSQL's core.
+# The best of those swept at 64 and 128 connections on two cores. `direct` and `sql-function` spend
+# their time in Python, so they have a process per core: one process was 6 to 40 % slower with 4 to
+# 24 connections. `tuned-direct` has one process with 12 of 4 to 24: a second one only takes
+# PostgreSQL's core.
 _ALL = (
     Contender("ours", "one gateway, one worker, as shipped", partial(_ours, 1, 1)),
     Contender(
@@ -72,9 +73,14 @@ _ALL = (
         partial(_direct, "bench.contenders.direct", 2, 8),
     ),
     Contender(
+        "sql-function",
+        "Starlette and uvicorn as they come, a pool of psycopg, one PL/pgSQL call a request",
+        partial(_by_functions, "bench.contenders.sql_function", 2, 8),
+    ),
+    Contender(
         "tuned-direct",
         "the strongest rival without a queue: bare ASGI, asyncpg, one PL/pgSQL call a request",
-        partial(_tuned, 1, 12),
+        partial(_by_functions, "bench.contenders.tuned_direct", 1, 12),
     ),
 )
 #: In the order in which a table shows them.

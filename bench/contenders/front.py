@@ -29,7 +29,7 @@ from api.wallet.errors import (
 )
 from api.wallet.load_shedding import LoadShedder
 from api.wallet.questions import Fields
-from api.wallet.services import Services, lookup_of
+from api.wallet.services import Services, gateway_reads_of
 from api.wallet.sessions import Sessions
 from broker.admission import Result
 from broker.keys import nonce_key
@@ -89,7 +89,7 @@ class Rival(ABC):
     async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
         """Currency and balance of a player's account. Raises ApiError, 99."""
 
-    async def claim(self, signed: Signed, deadline: Deadline) -> None:  # noqa: ARG002
+    async def claim_nonce(self, signed: Signed, deadline: Deadline) -> None:  # noqa: ARG002
         """Claim the nonce of a request. Raises ApiError when it was used before."""
         settings, call = self._settings, signed.call
         lasts = settings.timestamp_tolerance_seconds + settings.nonce_margin_seconds
@@ -104,7 +104,7 @@ class Rival(ABC):
 
     async def run(self, signed: Signed, command: BetCommand, deadline: Deadline) -> Outcome:
         """The outcome of a command with code 1. Raises ApiError for every other."""
-        await self.claim(signed, deadline)
+        await self.claim_nonce(signed, deadline)
         until = deadline.later(self._settings.ask_primary_within_seconds)
         try:
             async with asyncio.timeout(until.seconds_left()):
@@ -131,9 +131,9 @@ class RivalServices(Services):
         super().__init__(
             settings,
             LoadShedder(settings),
-            Authenticator(settings, lookup_of(settings)),
-            Sessions(settings, lookup_of(settings)),
-            dispatcher=rival,
+            Authenticator(settings, gateway_reads_of(settings)),
+            Sessions(settings, gateway_reads_of(settings)),
+            commands=rival,
             questions=rival,
         )
         self._parts = rival.parts
@@ -158,8 +158,13 @@ class RivalServices(Services):
 def serve_inherited(app: ASGIApp, settings: Settings) -> None:
     """Serve on the socket of `--fd` until SIGTERM, by the server and the options of ours."""
     logging.basicConfig(level=logging.WARNING)
-    with socket.socket(fileno=_arguments().fd) as listener:
+    with inherited_socket() as listener:
         serve_http(app, listener, bounds_of(settings))
+
+
+def inherited_socket() -> socket.socket:
+    """The listening socket of `--fd`."""
+    return socket.socket(fileno=_arguments().fd)
 
 
 def _arguments() -> argparse.Namespace:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ _READY_WITHIN_SECONDS = 60.0
 _ENDS_WITHIN_SECONDS = 15.0
 _LOOK_EVERY_SECONDS = 0.05
 _TAIL_CHARACTERS = 2000
+# Without `site`, an editable installation adds no module: all of ours come from the tree.
+_PYTHON = (sys.executable, "-S", "-m")
 
 
 class DidNotStart(BetcoreError):  # noqa: N818 - named for what it is about
@@ -34,7 +37,10 @@ class DidNotStart(BetcoreError):  # noqa: N818 - named for what it is about
 class Processes:
     """The processes of one contender, by role; ended with the `with` block that `started` makes."""
 
-    def __init__(self, urls: Urls, stack: ExitStack, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, urls: Urls, stack: ExitStack, environment: Mapping[str, str], tree: Path
+    ) -> None:
+        packages = sysconfig.get_path("purelib")
         self._environment = (
             os.environ
             | environment
@@ -42,9 +48,10 @@ class Processes:
             | {
                 "DATABASE_URL": urls.database,  # a rival's process does what gateway and worker do
                 "REDIS_URL": urls.redis,
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": os.pathsep.join([str(tree), packages]),
             }
         )
+        self._tree = tree
         self._urls = urls
         self._logs_in = False
         self._stack = stack
@@ -78,6 +85,22 @@ class Processes:
         with Redis.from_url(self._urls.redis) as redis:
             self._wait_until(lambda: names <= {worker.name for worker in Worker.all(redis)})
 
+    def run(self, *command: str) -> str:
+        """Run one command to its end; what it prints. Raises DidNotStart when it fails."""
+        done = subprocess.run(  # noqa: S603 - our own modules
+            [*_PYTHON, *command],
+            cwd=self._tree,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = (done.stdout + done.stderr)[-_TAIL_CHARACTERS:]
+            raise DidNotStart(f"{' '.join(command)} failed:\n{said}")
+        return done.stdout
+
     def running(self, url: str) -> Running:
         """What the benchmark is told."""
         pids = {role: [child.pid for child in of] for role, of in self._children.items()}
@@ -98,8 +121,8 @@ class Processes:
     def _start(self, role: str, command: Sequence[str], fds: Sequence[int] = ()) -> None:
         login = {"DATABASE_URL": login_url(self._urls.database, role)} if self._logs_in else {}
         child = subprocess.Popen(  # noqa: S603 - our own modules
-            [sys.executable, "-m", *command],
-            cwd=ROOT,
+            [*_PYTHON, *command],
+            cwd=self._tree,
             env=self._environment | login,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -131,10 +154,10 @@ class Processes:
 
 
 @contextmanager
-def started(urls: Urls, **environment: str) -> Iterator[Processes]:
-    """Processes on these servers; all are ended at the end, however it comes."""
+def started(urls: Urls, tree: Path = ROOT, **environment: str) -> Iterator[Processes]:
+    """Processes of the code in a folder, on these servers; all are ended when the block ends."""
     with ExitStack() as stack:
-        yield Processes(urls, stack, environment)
+        yield Processes(urls, stack, environment, tree)
 
 
 def _said_something(pipe: int) -> bool:

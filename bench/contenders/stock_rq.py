@@ -15,7 +15,7 @@ from rq.results import Result as JobResult
 
 from api.wallet.app import create_app
 from api.wallet.questions import Questions
-from api.wallet.services import lookup_of
+from api.wallet.services import gateway_reads_of
 from bench.contenders import stock_jobs
 from bench.contenders.front import (
     REDIS_CONNECTIONS_MAX,
@@ -53,8 +53,8 @@ class StockRq(Rival):
         nonces = RedisPyNonces(url)
         self.nonces = nonces
         # As ours. The link would be for the state of a bet, which nobody asks.
-        lookup = lookup_of(self._settings)
-        self._questions = Questions(self._settings, Link(self._settings), lookup, lookup)
+        reads = gateway_reads_of(self._settings)
+        self._questions = Questions(self._settings, Link(self._settings), reads, reads)
         self._threads = CapacityLimiter(_THREADS_MAX)
         with Redis.from_url(url, max_connections=REDIS_CONNECTIONS_MAX) as redis:
             self._queue = Queue(QUEUE, connection=redis)

@@ -1,7 +1,7 @@
 """The rival `tuned-direct`: the strongest way without a queue that we could build.
 
 A bare ASGI app without routing or middleware, our own connection to Redis for the nonces, asyncpg,
-and one function of PostgreSQL that does a whole request (tuned_direct.sql).
+and one function of PostgreSQL that does a whole request (functions.sql).
 """
 
 import asyncio
@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -23,50 +22,16 @@ from api.wallet.app import BETS
 from api.wallet.endpoints import BalanceEndpoint, BetEndpoint
 from api.wallet.errors import ApiError, try_later
 from bench.contenders.front import Rival, RivalServices, serve_inherited
-from bench.servers import connected
+from bench.contenders.functions import ALL, BALANCE, SERVER_SETTINGS, call_of, result_of
 from broker.admission import Result
 from broker.wire import Wire, connect
-from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
+from models.commands import BetCommand
 from models.deadline import Deadline
 from models.errors import LedgerUnavailable
 from settings import Settings, settings
 
-FUNCTIONS = Path(__file__).with_name("tuned_direct.sql")
-
-#: As those of models/database/prepared_connection.py. JIT is off: it costs more than it saves here.
-SERVER_SETTINGS = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "synchronous_commit": "on",
-    "jit": "off",
-    "timezone": "UTC",
-}
-
 _SESSIONS = "/v1/sessions/"
-_TAKE = "select * from bench.take($1, $2, $3, $4, $5, $6, $7, $8)"
-_PAY_OUT = "select * from bench.pay_out($1, $2, $3, $4, $5, $6)"
-_REFUND = "select * from bench.refund($1, $2, $3, $4, $5)"
-_BALANCE = "select currency, balance from account where id = $1"
-_ALL = (_TAKE, _PAY_OUT, _REFUND, _BALANCE)
-_STATEMENTS = {PayInOut: _TAKE, PayIn: _TAKE, PayOut: _PAY_OUT, Refund: _REFUND}
 _Prepared = dict[str, Any]  # of one connection, by statement
-
-
-def install(database_url: str) -> None:
-    """Create the functions, or replace them. Raises psycopg.Error."""
-    with connected(database_url) as connection:
-        connection.execute(FUNCTIONS.read_bytes())
-
-
-def _arguments(call: BetCommand) -> tuple[Any, ...]:
-    place = (call.provider_id, call.session_id, call.account_id, call.bet_id)
-    match call:
-        case PayOut():
-            return (*place, call.win, call.odd)
-        case Refund():
-            return (*place, call.round_id)
-        case _:
-            return (*place, call.round_id, call.stake, call.win, call.odd)
 
 
 class WireNonces:
@@ -92,15 +57,13 @@ class TunedDirect(Rival):
 
     async def apply(self, command: BetCommand) -> Result:
         """Load, decide and write in PostgreSQL. Raises LedgerUnavailable."""
-        row = await self._ask(_STATEMENTS[type(command)], *_arguments(command))
-        code, *ids, balance = row
-        named = [str(id_) for id_ in ids[: len(command.answers)]] if code == 1 else []
-        return {"code": code, "balance": balance, "ids": named}
+        statement, parameters = call_of(command)
+        return result_of(command, await self._ask(statement, *parameters))
 
     async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:  # noqa: ARG002
         """Currency and balance of a player's account. Raises ApiError, 99."""
         try:
-            currency, balance = await self._ask(_BALANCE, account_id)
+            currency, balance = await self._ask(BALANCE, account_id)
         except LedgerUnavailable:
             raise try_later("The balance cannot be read at the moment.") from None
         return currency, balance
@@ -117,7 +80,7 @@ class TunedDirect(Rival):
         for _ in range(int(os.environ["BENCH_POOL"])):
             one = await asyncpg.connect(settings.database_url, server_settings=SERVER_SETTINGS)
             made.append(one)
-            self._idle.append({sql: await one.prepare(sql) for sql in _ALL})
+            self._idle.append({sql: await one.prepare(sql) for sql in ALL})
         yield
         for connection in made:
             await connection.close()

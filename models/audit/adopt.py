@@ -46,7 +46,9 @@ class Adopted:
     first: int | None = None
     last: int | None = None
     bets: int = 0  # rejected ones
-    facts: Mapping[str, int] = field(default_factory=dict)  # by plural
+    facts: Mapping[str, int] = field(
+        default_factory=dict
+    )  # the number of facts, by what they are called in the plural
 
 
 def adopt(database_url: str, key: Key, author: Author, *, only_count: bool = False) -> Adopted:

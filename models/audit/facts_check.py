@@ -8,7 +8,7 @@ from models.audit.facts import SUBJECTS, Subject, differing
 from models.database.transactions import stream
 
 _STARTS = text("select count(*) from audit_start")
-_STARTS_EXPECTED = 6  # of the migration
+_STARTS_EXPECTED = 6  # those that the migration makes
 _ENTRIES = text("select count(*) from audit_log")
 
 Facts = Mapping[str, object]

@@ -154,7 +154,7 @@ select problem from (
 where problem is not null
 """
 
-#: By the rows that they check, in the order of checking.
+#: The invariants in the order of checking, by the rows that they check.
 INVARIANTS = {
     "transfers": TRANSFERS,
     "chains of balances": CHAINS,

@@ -14,8 +14,7 @@ from uuid import UUID
 
 from models.audit.records import Records, bet_line, transfer_line
 from models.database import query
-from models.database.query import BYTEA, INT8, INT8S, TEXT, Query
-from models.database.transactions import Statement
+from models.database.query import BYTEA, INT8, INT8S, TEXT, Query, Statement
 from models.keys import Key
 from models.ledger.state import Bet, Moment, Transfer
 
@@ -29,7 +28,7 @@ _INSERT = Query(
     " values ($1, $2, $3, $4, $5, $6)",
     (query.UUID, INT8, TEXT, INT8S, BYTEA, BYTEA),
 )
-#: For a batch that rejects bets.
+#: The statement for a batch that rejects bets.
 _INSERT_WITH_BETS = Query(
     b"insert_journal_of_bets",
     "insert into journal (strand, number, key, transfers, fingerprints, hmac, bets)"
@@ -121,7 +120,7 @@ class Strand:
     def batch(
         self, transfers: Sequence[Transfer], rejected: Sequence[Bet], moment: Moment
     ) -> JournalRow:
-        """As `append`, for what a transaction of that moment inserts."""
+        """The row for what a transaction of that moment inserts. It works like `append`."""
         lines = [transfer_line(transfer, moment) for transfer in transfers]
         records = Records([transfer.id for transfer in transfers])
         if rejected:

@@ -97,7 +97,7 @@ class _Row(Protocol):
 class JournalCheck:
     """What was found in the journal. The counts grow while `problems` is read."""
 
-    keys: Mapping[str, Key]  # of every purpose that was given, by id
+    keys: Mapping[str, Key]  # the keys of all purposes that were given, by id
     rows: int = 0
     strands: int = 0
     unknown: dict[str, int] = field(default_factory=dict)  # records in rows of keys not given

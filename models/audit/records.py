@@ -43,8 +43,8 @@ class Kind(NamedTuple):
 
     name: str
     plural: str
-    column: str  # of the journal's table, with the ids; the same as in `Records`
-    purpose: Purpose  # of the key that signs rows which name it
+    column: str  # the journal's column with the ids; it has this name in `Records` too
+    purpose: Purpose  # that of the key which signs rows with such records
     table: str
     alias: str
     line: str  # null if a field that is never null is null

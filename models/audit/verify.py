@@ -44,7 +44,7 @@ class Vouched:
 
     rows: int
     strands: int
-    entries: int  # of the audit log
+    entries: int  # entries in the audit log
     unvouched: Unvouched = field(default_factory=Unvouched)
     sealed: int | None = None  # strands of the compared seal; None: no seal
 
@@ -54,7 +54,7 @@ class Report:
     """What was verified, and what is wrong. Each problem is a sentence with the ids concerned."""
 
     transfers: int
-    accounts: int  # of players: each has a chain of transfers
+    accounts: int  # players' accounts, each with a chain of transfers
     problems: tuple[str, ...]
     more: int  # problems found beyond those listed
     journal: Vouched | None = None  # None: it was not verified

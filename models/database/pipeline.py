@@ -13,12 +13,9 @@ from psycopg import pq
 from psycopg.errors import Diagnostic
 from psycopg.pq.abc import PGconn, PGresult
 
-from models.database.query import Query
+from models.database.query import Parameter, Query, Statement
 from models.errors import BetTaken, LedgerContention, LedgerError, LedgerUnavailable
 
-Value = str | int | Decimal | None
-ArrayParameter = Sequence[Value]
-Parameter = ArrayParameter | str | int
 Row = tuple[str | None, ...]
 
 _UNIQUE_VIOLATION = "23505"
@@ -64,7 +61,7 @@ class Pipeline:
         self._pgconn.exit_pipeline_mode()
         self._connection.remove_notice_handler(self._notice)
 
-    def run(self, *calls: tuple[Query, Sequence[Parameter]]) -> list[list[Row]]:
+    def run(self, *statements: Statement) -> list[list[Row]]:
         """Run prepared statements in order. Returns the rows of each, every value as text or None.
 
         The first statement that fails ends the run: later ones are not executed. Raises
@@ -72,9 +69,9 @@ class Pipeline:
         """
         self.warning = ""
         try:
-            for query, parameters in calls:
+            for query, parameters in statements:
                 self._pgconn.send_query_prepared(query.name, [_encode(p) for p in parameters])
-            return [_rows(result) for result in self._answers(len(calls))]
+            return [_rows(result) for result in self._answers(len(statements))]
         except psycopg.OperationalError as error:
             raise LedgerUnavailable(str(error).strip()) from error
 

@@ -55,7 +55,7 @@ _PINNED = {
     "transaction_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "idle_session_timeout": "0",
-    # Such as the warning when somebody ended a commit's wait for the standby: see
+    # An example is the warning when somebody ended a commit's wait for the standby: see
     # `Pipeline.warning`.
     "client_min_messages": "warning",
 }

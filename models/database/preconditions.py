@@ -27,7 +27,7 @@ class Use(Enum):
     """The use of a connection, which determines its conditions."""
 
     SERVE = "bets"  # a server that takes writes; refuses tables older than the code
-    READ = "balances"  # as SERVE, but it may be a replica
+    READ = "balances"  # like SERVE, but it may be a replica
     OPERATE = "commands"  # any server the operator names, and exactly this version's tables
     MIGRATE = "tables"  # a server that takes writes, with any tables or none
     START = "a server"  # a server during its setup; nothing is checked

@@ -1,17 +1,26 @@
-"""A connection with prepared statements, made at its first use and again after it was lost.
+"""A connection with prepared statements, and its transactions of two round trips: load, commit.
 
-Every wait has an end: a server that falls silent costs the connection.
+It is made at its first use, and again after it was lost. Every wait has an end: a server that falls
+silent costs the connection.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import psycopg
 
-from models.database.pipeline import Pipeline
+from models.database.pipeline import Pipeline, Row
 from models.database.postgres import connect
 from models.database.preconditions import Use
-from models.database.query import Query
-from models.errors import LedgerError, LedgerUnavailable
+from models.database.query import BEGIN, COMMIT, LIMIT, ROLLBACK, SNAPSHOT, Query, Statement
+from models.errors import (
+    BetTaken,
+    LedgerContention,
+    LedgerError,
+    LedgerUnavailable,
+    UnsupportedDatabase,
+)
 
 # A plan is made once, without looking at the values, and stays. So no plan may be good only for the
 # tables as they are now. Each access is by an index, row by row (docs/adr/0012).
@@ -30,7 +39,7 @@ _PLANS = {
 
 
 class PreparedConnection:
-    """One connection for one thread. Call `pipeline` for each use."""
+    """One connection for one thread. Call `pipeline`, `transaction` or `snapshot` for each use."""
 
     def __init__(
         self,
@@ -62,6 +71,35 @@ class PreparedConnection:
             self._pipeline = self._connect()
         return self._pipeline
 
+    def check(self) -> None:
+        """Connect, if PostgreSQL can be reached. If it is away, the first use waits for it.
+
+        Raises UnsupportedDatabase when somebody has to change something.
+        """
+        try:
+            self.pipeline()
+        except UnsupportedDatabase:
+            raise
+        except LedgerUnavailable:
+            pass
+
+    @contextmanager
+    def transaction(self, seconds_max: float) -> Iterator["BatchTransaction"]:
+        """One transaction that PostgreSQL itself ends after `seconds_max`, whatever happens here.
+
+        What the body does not commit is rolled back. Raises what `Pipeline.run` raises.
+        """
+        began = time.monotonic()
+        self.pipeline()  # first, because it may take long
+        # Set inside the transaction: PostgreSQL starts this clock only if none is running yet.
+        milliseconds = max(1, int((began + seconds_max - time.monotonic()) * 1000))
+        yield from self._run([(BEGIN, ()), (LIMIT, (str(milliseconds),))])
+
+    @contextmanager
+    def snapshot(self) -> Iterator["BatchTransaction"]:
+        """One read-only transaction in which every statement sees the same moment."""
+        yield from self._run([(SNAPSHOT, ())])
+
     def close(self) -> None:
         """Close the connection, if there is one. That rolls back an open transaction."""
         if self._pipeline is not None:
@@ -91,3 +129,48 @@ class PreparedConnection:
                 raise LedgerUnavailable(str(error).strip()) from error
             raise
         return pipeline
+
+    def _run(self, opening: list[Statement]) -> Iterator["BatchTransaction"]:
+        pipeline = self.pipeline()
+        batch = BatchTransaction(pipeline, opening)
+        try:
+            yield batch
+        except LedgerError as error:
+            if not isinstance(error, LedgerContention | BetTaken):
+                # Its server may now be a replica, or its plans outdated. So the next connection is
+                # new.
+                self.close()
+            raise
+        finally:
+            if pipeline.usable and not batch.ended:
+                self._roll_back(pipeline)
+
+    def _roll_back(self, pipeline: Pipeline) -> None:
+        try:
+            pipeline.run((ROLLBACK, ()))
+        except LedgerError:
+            self.close()  # the server rolls back what a closed connection leaves
+
+
+class BatchTransaction:
+    """An open transaction. Its first statements carry the BEGIN, its last ones the COMMIT."""
+
+    def __init__(self, pipeline: Pipeline, opening: list[Statement]) -> None:
+        self._pipeline = pipeline
+        self._opening = opening
+        self.ended = False
+
+    def load(self, *statements: Statement) -> list[list[Row]]:
+        """Run statements in one round trip. Returns the rows of each."""
+        opening, self._opening = self._opening, []
+        return self._pipeline.run(*opening, *statements)[len(opening) :]
+
+    def commit(self, *statements: Statement) -> None:
+        """Run the last statements and commit, in one round trip, all or nothing.
+
+        It also raises LedgerUnavailable when it committed, but the standby may not have the commit.
+        """
+        self._pipeline.run(*self._opening, *statements, (COMMIT, ()))
+        self.ended = True
+        if self._pipeline.warning:
+            raise LedgerUnavailable(self._pipeline.warning)

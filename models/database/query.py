@@ -3,6 +3,8 @@
 The types of parameters are given by number. Otherwise libpq would have to ask for them.
 """
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 INT2S, INT4S, INT8S, TEXTS, NUMERICS, DATES = 1005, 1007, 1016, 1009, 1231, 1182
@@ -15,6 +17,13 @@ class Query(NamedTuple):
     name: bytes
     sql: str
     types: tuple[int, ...] = ()
+
+
+Value = str | int | Decimal | None
+ArrayParameter = Sequence[Value]
+Parameter = ArrayParameter | str | int
+#: A prepared query and its parameters.
+Statement = tuple[Query, Sequence[Parameter]]
 
 
 BEGIN = Query(b"begin", "begin isolation level read committed")

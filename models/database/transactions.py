@@ -1,75 +1,21 @@
-"""Connections and transactions: the only module that begins, commits or rolls back.
+"""Transactions of operators and reports, through SQLModel: begins, commits and rolls them back.
 
-`transaction` is for the work of an operator, through SQLModel. `one_moment` is for reading a whole
-ledger. `BatchConnection` is for batches of bets, through libpq's pipeline: a transaction of two
-round trips, load and commit.
+`transaction` is for work that may change something. `one_moment` is for reading a whole ledger.
+Batches of bets have transactions of their own (models/database/prepared_connection.py).
 """
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any, cast
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import Diagnostic
-from sqlalchemy import Connection, CursorResult, Engine, TextClause, create_engine, event, text
-from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy import Connection, CursorResult, TextClause, text
 from sqlmodel import Session as DbSession
 
-from models.database.pipeline import Parameter, Pipeline, Row
-from models.database.postgres import connect
-from models.database.preconditions import Use
-from models.database.prepared_connection import PreparedConnection
-from models.database.query import BEGIN, COMMIT, LIMIT, REPLICATED, ROLLBACK, SNAPSHOT, Query
-from models.errors import (
-    BetTaken,
-    LedgerContention,
-    LedgerError,
-    LedgerUnavailable,
-    UnsupportedDatabase,
-)
-
-_CONNECT_SECONDS = 5
-#: A prepared query and its parameters.
-Statement = tuple[Query, Sequence[Parameter]]
-
-
-@cache
-def engine(database_url: str, use: Use = Use.OPERATE) -> Engine:
-    """The SQLAlchemy engine for a `postgresql://` URL, one per process, URL and use.
-
-    Raises sqlalchemy.exc.ArgumentError when the URL cannot be read. Its connections raise
-    UnsupportedDatabase, besides what SQLAlchemy raises.
-    """
-    try:
-        conninfo_to_dict(database_url)
-    except psycopg.ProgrammingError:
-        raise ArgumentError("DATABASE_URL cannot be read") from None  # it may hold a password
-
-    def connected(
-        dialect: object,  # noqa: ARG001
-        record: object,  # noqa: ARG001
-        arguments: object,  # noqa: ARG001
-        parameters: Mapping[str, Any],
-    ) -> psycopg.Connection[Any]:
-        connection = connect(
-            database_url,
-            use,
-            connect_seconds=_CONNECT_SECONDS,
-            wait_seconds=_CONNECT_SECONDS,
-            context=parameters.get("context"),  # how SQLAlchemy reads values
-        )
-        connection.autocommit = False
-        return connection
-
-    # A process migrates once. A connection that it kept would look like a user at work.
-    pool = NullPool if use is Use.MIGRATE else QueuePool
-    made = create_engine("postgresql+psycopg://", poolclass=pool, pool_pre_ping=True)
-    event.listen(made, "do_connect", connected)
-    return made
+from models.database.engine import engine
+from models.database.query import REPLICATED
+from models.errors import LedgerUnavailable
 
 
 @contextmanager
@@ -124,101 +70,3 @@ def stream(
     connection.execute(text("set local cursor_tuple_fraction = 1"))
     options = {"stream_results": True, "yield_per": rows_per_fetch}
     return connection.execute(query, values or {}, execution_options=options)
-
-
-class BatchConnection:
-    """A connection for batches, made at its first use and again after it was lost."""
-
-    def __init__(
-        self,
-        database_url: str,
-        queries: Sequence[Query],
-        *,
-        wait_seconds: float,
-        connect_seconds: int,
-    ) -> None:
-        """`queries` are prepared. `wait_seconds` is the longest wait for an answer.
-
-        After that wait the connection is closed.
-        """
-        self._connection = PreparedConnection(
-            database_url, queries, wait_seconds=wait_seconds, connect_seconds=connect_seconds
-        )
-
-    def check(self) -> None:
-        """Connect, if PostgreSQL can be reached. If it is away, the first use waits for it.
-
-        Raises UnsupportedDatabase when somebody has to change something.
-        """
-        try:
-            self._connection.pipeline()
-        except UnsupportedDatabase:
-            raise
-        except LedgerUnavailable:
-            pass
-
-    @contextmanager
-    def transaction(self, seconds_max: float) -> Iterator["BatchTransaction"]:
-        """One transaction that PostgreSQL itself ends after `seconds_max`, whatever happens here.
-
-        What the body does not commit is rolled back. Raises what `Pipeline.run` raises.
-        """
-        began = time.monotonic()
-        self._connection.pipeline()  # first, because it may take long
-        # Set inside the transaction: PostgreSQL starts this clock only if none is running yet.
-        milliseconds = max(1, int((began + seconds_max - time.monotonic()) * 1000))
-        yield from self._run([(BEGIN, ()), (LIMIT, (str(milliseconds),))])
-
-    @contextmanager
-    def snapshot(self) -> Iterator["BatchTransaction"]:
-        """One read-only transaction in which every statement sees the same moment."""
-        yield from self._run([(SNAPSHOT, ())])
-
-    def close(self) -> None:
-        """Close the connection, if there is one."""
-        self._connection.close()
-
-    def _run(self, opening: list[Statement]) -> Iterator["BatchTransaction"]:
-        pipeline = self._connection.pipeline()
-        batch = BatchTransaction(pipeline, opening)
-        try:
-            yield batch
-        except LedgerError as error:
-            if not isinstance(error, LedgerContention | BetTaken):
-                # Its server may now be a replica, or its plans outdated. So the next connection is
-                # new.
-                self.close()
-            raise
-        finally:
-            if pipeline.usable and not batch.ended:
-                self._roll_back(pipeline)
-
-    def _roll_back(self, pipeline: Pipeline) -> None:
-        try:
-            pipeline.run((ROLLBACK, ()))
-        except LedgerError:
-            self.close()  # the server rolls back what a closed connection leaves
-
-
-class BatchTransaction:
-    """An open transaction. Its first statements carry the BEGIN, its last ones the COMMIT."""
-
-    def __init__(self, pipeline: Pipeline, opening: list[Statement]) -> None:
-        self._pipeline = pipeline
-        self._opening = opening
-        self.ended = False
-
-    def load(self, *statements: Statement) -> list[list[Row]]:
-        """Run statements in one round trip. Returns the rows of each."""
-        opening, self._opening = self._opening, []
-        return self._pipeline.run(*opening, *statements)[len(opening) :]
-
-    def commit(self, *statements: Statement) -> None:
-        """Run the last statements and commit, in one round trip, all or nothing.
-
-        It also raises LedgerUnavailable when it committed, but the standby may not have the commit.
-        """
-        self._pipeline.run(*self._opening, *statements, (COMMIT, ()))
-        self.ended = True
-        if self._pipeline.warning:
-            raise LedgerUnavailable(self._pipeline.warning)

@@ -132,5 +132,5 @@ def _accounts(
 
 
 def _chunks(items: Sequence[Item]) -> list[Sequence[Item]]:
-    """In parts: PostgreSQL takes at most 65,535 parameters per statement."""
+    """Insert in parts, because PostgreSQL takes at most 65,535 parameters per statement."""
     return [items[start : start + 1000] for start in range(0, len(items), 1000)]

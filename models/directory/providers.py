@@ -41,7 +41,7 @@ class Secret:
 
     secret_id: int
     created_at: datetime
-    revoked_at: datetime | None  # since then nothing signed with it is accepted
+    revoked_at: datetime | None  # a signature made with it is not accepted after this
 
 
 @dataclass(frozen=True, slots=True)

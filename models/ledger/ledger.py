@@ -6,14 +6,13 @@ from models.audit import journal
 from models.audit.journal import Strand
 from models.codes import Code
 from models.commands import BetCommand, CashCommand, Command
-from models.database.query import REPLICATED, TRANSACTION
-from models.database.transactions import BatchConnection, BatchTransaction, Statement
+from models.database.prepared_connection import BatchTransaction, PreparedConnection
+from models.database.query import REPLICATED, TRANSACTION, Statement
 from models.errors import LedgerError
 from models.keys import Key
 from models.ledger import load, write
-from models.ledger.bet_cells import OPENED_BY, Decision
 from models.ledger.load import read_state
-from models.ledger.rules import decide, decide_cash
+from models.ledger.rules import OPENED_BY, Decision, decide, decide_cash
 from models.ledger.state import Account, Bet, BetState, Booked, State
 from models.ledger.write import writes
 from models.outcome import Outcome
@@ -24,7 +23,7 @@ _IDS_PER_COMMAND = 3  # at most: a bet and two transfers
 HOT_PATH = (*TRANSACTION, *load.STATEMENTS, *write.STATEMENTS, *journal.STATEMENTS)
 
 
-class LedgerConnection(BatchConnection):
+class LedgerConnection(PreparedConnection):
     """A connection on which the statements of the ledger are prepared."""
 
     def __init__(self, database_url: str, *, wait_seconds: float, connect_seconds: int) -> None:

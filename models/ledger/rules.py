@@ -1,22 +1,65 @@
 """Every money rule. `decide` says what a command does, from loaded state alone: no I/O, no clock.
 
 `TABLE` is the table of PROTOCOL.md, "What each call does". It has a row for each thing a bet can
-be, and a column for each call. Each cell is a function of `models.ledger.bet_cells`.
+be, and a column for each call. Each cell is a function, whose docstring is the text of the cell.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from models.codes import Code
 from models.commands import BetCommand, CashCommand, Deposit, PayIn, PayInOut, PayOut, Refund
-from models.ledger import bet_cells as cells
-from models.ledger.bet_cells import CONFLICT, Case, Decision
 from models.ledger.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
+from models.money import ZERO, add, subtract
 from models.reason import Reason
 
+#: The calls that may record a new bet.
+OPENED_BY: Final = {PayIn: OpenedBy.PAY_IN, PayInOut: OpenedBy.PAY_IN_OUT, Refund: OpenedBy.REFUND}
 
-class Row(StrEnum):
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a command does: the code of its answer, and all that it writes, if anything.
+
+    `answers` are the kinds of the transfers whose ids the answer names, in its order.
+    """
+
+    code: Code
+    answers: tuple[Kind, ...] = ()
+    moves: tuple[tuple[Kind, Decimal], ...] = ()
+    records: BetState | None = None  # the state of the bet after this; None: unchanged
+    lasts: bool = True  # whether a refusal is final, whatever balances become
+    reason: Reason | None = None  # if the code is 3 or 5
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether it writes nothing, so that a reader may report it (PROTOCOL.md, rule 8)."""
+        return self.lasts and not self.moves and self.records is None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a cell may look at. `bet` is None only in the row "not recorded"."""
+
+    bet: Bet | None
+    account: Account
+    session: Session
+    call: BetCommand
+
+    @property
+    def recorded(self) -> Bet:
+        """The bet, in a row where there is one."""
+        assert self.bet is not None  # noqa: S101 - the table chose this cell
+        return self.bet
+
+
+CONFLICT: Final = Decision(Code.BET_CONFLICT)
+
+
+class TableRow(StrEnum):
     """What a bet can be: the rows of the table."""
 
     NOT_RECORDED = "not recorded"
@@ -29,10 +72,10 @@ class Row(StrEnum):
 
 
 _STATES: Final = {
-    BetState.OPEN: Row.OPEN,
-    BetState.REJECTED: Row.REJECTED,
-    BetState.REFUNDED: Row.REFUNDED,
-    BetState.CANCELLED: Row.CANCELLED,
+    BetState.OPEN: TableRow.OPEN,
+    BetState.REJECTED: TableRow.REJECTED,
+    BetState.REFUNDED: TableRow.REFUNDED,
+    BetState.CANCELLED: TableRow.CANCELLED,
 }
 
 
@@ -75,33 +118,181 @@ def decide_cash(
     return Decision(Code.DONE, (kind,), ((kind, command.amount),))
 
 
-def row_of(bet: Bet | None) -> Row:
+def row_of(bet: Bet | None) -> TableRow:
     """The row of the table to which a bet belongs."""
     if bet is None:
-        return Row.NOT_RECORDED
+        return TableRow.NOT_RECORDED
     if bet.state is BetState.SETTLED:
         by_one = bet.opened_by is OpenedBy.PAY_IN_OUT
-        return Row.SETTLED_BY_ONE if by_one else Row.SETTLED_BY_TWO
+        return TableRow.SETTLED_BY_ONE if by_one else TableRow.SETTLED_BY_TWO
     return _STATES[bet.state]
 
+
+# The cells of the table.
+
+
+def take(case: Case) -> Decision:
+    """take → `open`; refused with 4 or 5 → `rejected`; with 3, not recorded"""
+    stake = case.call.stake or ZERO
+    return _refusal(case, stake) or Decision(
+        Code.DONE, (Kind.STAKE,), ((Kind.STAKE, stake),), BetState.OPEN
+    )
+
+
+def take_and_pay(case: Case) -> Decision:
+    """take and pay in one atomic step → `settled`; refusals as pay-in; a win without a stake is \
+refused only while the provider is suspended: 5, not recorded"""
+    stake, win = case.call.stake or ZERO, case.call.win or ZERO
+    is_owed = stake == ZERO and win > ZERO
+    return (_refusal_of_owed(case) if is_owed else _refusal(case, stake)) or Decision(
+        Code.DONE,
+        (Kind.STAKE, Kind.WIN),
+        ((Kind.STAKE, stake), (Kind.WIN, win)),
+        BetState.SETTLED,
+    )
+
+
+def pay(case: Case) -> Decision:
+    """pay → `settled`"""
+    win = case.call.win or ZERO
+    return Decision(Code.DONE, (Kind.WIN,), ((Kind.WIN, win),), BetState.SETTLED)
+
+
+def give_back(case: Case) -> Decision:
+    """give back → `refunded`"""
+    stake = case.recorded.stake or ZERO
+    return Decision(Code.DONE, (Kind.REFUND,), ((Kind.REFUND, stake),), BetState.REFUNDED)
+
+
+def reverse(case: Case) -> Decision:
+    """take the win back and give the stake back → `refunded`; 7 if balance + stake − win < 0"""  # noqa: RUF002
+    stake, win = case.recorded.stake or ZERO, case.recorded.win or ZERO
+    if subtract(add(case.account.balance, stake), win) < ZERO:
+        return Decision(Code.BET_CONFLICT, lasts=False)
+    moves = ((Kind.REFUND, stake), (Kind.WIN_REVERSAL, win))
+    return Decision(Code.DONE, (Kind.REFUND,), moves, BetState.REFUNDED)
+
+
+def tombstone(case: Case) -> Decision:  # noqa: ARG001
+    """1, tombstone → `cancelled`"""
+    return Decision(Code.DONE, (Kind.REFUND,), ((Kind.REFUND, ZERO),), BetState.CANCELLED)
+
+
+def mark(case: Case) -> Decision:
+    """1, a zero mark (a repeat gives the first mark's id), stays `rejected`"""
+    marked = Kind.REFUND in case.recorded.ids
+    return Decision(Code.DONE, (Kind.REFUND,), () if marked else ((Kind.REFUND, ZERO),))
+
+
+def same_refund(case: Case) -> Decision:  # noqa: ARG001
+    """1, the first id"""
+    return Decision(Code.DONE, (Kind.REFUND,))
+
+
+def repeat_stake(case: Case) -> Decision:
+    """same data: 1; else 7"""
+    same = case.recorded.stake == case.call.stake and _is_of_its_round(case)
+    return Decision(Code.DONE, (Kind.STAKE,)) if same else CONFLICT
+
+
+def repeat_win(case: Case) -> Decision:
+    """same data: 1; else 7"""
+    same = case.recorded.win == case.call.win
+    return Decision(Code.DONE, (Kind.WIN,)) if same else CONFLICT
+
+
+def repeat_both(case: Case) -> Decision:
+    """same data: 1; else 7"""
+    amounts = (case.recorded.stake, case.recorded.win)
+    same = amounts == (case.call.stake, case.call.win) and _is_of_its_round(case)
+    return Decision(Code.DONE, (Kind.STAKE, Kind.WIN)) if same else CONFLICT
+
+
+def refuse_again(case: Case) -> Decision:
+    """same call, same data: the recorded code, for ever; else 7"""
+    bet, call = case.recorded, case.call
+    first = (bet.opened_by, bet.stake, bet.win)
+    same = first == (OPENED_BY[type(call)], call.stake, call.win) and _is_of_its_round(case)
+    return (
+        Decision(Code(bet.refused_with or Code.NOT_ALLOWED), reason=bet.reason)
+        if same
+        else CONFLICT
+    )
+
+
+def not_found(case: Case) -> Decision:  # noqa: ARG001
+    """6, not recorded"""
+    return Decision(Code.BET_NOT_FOUND)
+
+
+def conflict(case: Case) -> Decision:  # noqa: ARG001
+    """7"""
+    return CONFLICT
+
+
+def _refusal(case: Case, stake: Decimal) -> Decision | None:
+    """The checks on a new bet, in the order of PROTOCOL.md. None means that it may be taken."""
+    session = case.session
+    if session.closed:
+        return Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_CLOSED)
+    if session.expired:
+        return Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_EXPIRED)
+    reason = _why_not_allowed(session, stake)
+    if reason is not None:
+        return Decision(Code.NOT_ALLOWED, records=BetState.REJECTED, reason=reason)
+    if stake > case.account.balance:
+        return Decision(Code.INSUFFICIENT_FUNDS, records=BetState.REJECTED)
+    return None
+
+
+def _why_not_allowed(session: Session, stake: Decimal) -> Reason | None:
+    if session.player_blocked:
+        return Reason.PLAYER_BLOCKED
+    if session.provider_suspended:
+        return Reason.PROVIDER_SUSPENDED
+    if session.min_bet is not None and ZERO < stake < session.min_bet:
+        return Reason.BELOW_LIMIT
+    if session.max_bet is not None and stake > session.max_bet:
+        return Reason.ABOVE_LIMIT
+    return None
+
+
+def _refusal_of_owed(case: Case) -> Decision | None:
+    """The one check on a win without a stake. It records nothing, so that the win can come again.
+
+    It is not `lasts`: once the provider is resumed, the same bet is paid.
+    """
+    if not case.session.provider_suspended:
+        return None
+    return Decision(Code.NOT_ALLOWED, lasts=False, reason=Reason.PROVIDER_SUSPENDED)
+
+
+def _is_of_its_round(case: Case) -> bool:
+    """Whether a repeat names the round of the first call, if both name one."""
+    first, again = case.recorded.round_id, case.call.round_id
+    return first is None or again is None or first == again
+
+
+# The table.
 
 Cell = Callable[[Case], Decision]
 
 COLUMNS: Final = (PayIn, PayInOut, PayOut, Refund)
 
-# fmt: off - the columns are aligned, as in the document.
-_ROWS: Final[dict[Row, tuple[Cell, Cell, Cell, Cell]]] = {
-    #                    pay-in              pay-in-out          pay-out           refund
-    Row.NOT_RECORDED: (cells.take, cells.take_and_pay, cells.not_found, cells.tombstone),
-    Row.OPEN: (cells.repeat_stake, cells.conflict, cells.pay, cells.give_back),
-    Row.SETTLED_BY_TWO: (cells.repeat_stake, cells.conflict, cells.repeat_win, cells.reverse),
-    Row.SETTLED_BY_ONE: (cells.conflict, cells.repeat_both, cells.conflict, cells.reverse),
-    Row.REJECTED: (cells.refuse_again, cells.refuse_again, cells.not_found, cells.mark),
-    Row.REFUNDED: (cells.conflict, cells.conflict, cells.conflict, cells.same_refund),
-    Row.CANCELLED: (cells.conflict, cells.conflict, cells.conflict, cells.same_refund),
+# The columns are aligned, as in the document.
+# fmt: off
+_ROWS: Final[dict[TableRow, tuple[Cell, Cell, Cell, Cell]]] = {
+    #                          pay-in        pay-in-out    pay-out     refund
+    TableRow.NOT_RECORDED:   (take,         take_and_pay, not_found,  tombstone),
+    TableRow.OPEN:           (repeat_stake, conflict,     pay,        give_back),
+    TableRow.SETTLED_BY_TWO: (repeat_stake, conflict,     repeat_win, reverse),
+    TableRow.SETTLED_BY_ONE: (conflict,     repeat_both,  conflict,   reverse),
+    TableRow.REJECTED:       (refuse_again, refuse_again, not_found,  mark),
+    TableRow.REFUNDED:       (conflict,     conflict,     conflict,   same_refund),
+    TableRow.CANCELLED:      (conflict,     conflict,     conflict,   same_refund),
 }
 # fmt: on
 
-TABLE: Final[dict[Row, dict[type[BetCommand], Cell]]] = {
+TABLE: Final[dict[TableRow, dict[type[BetCommand], Cell]]] = {
     row: dict(zip(COLUMNS, of_row, strict=True)) for row, of_row in _ROWS.items()
 }

@@ -95,8 +95,8 @@ class Bet:
     win: Decimal | None = None
     odd: Decimal | None = None
     refused_with: int | None = None
-    reason: Reason | None = None  # of a 5; None also for a bet older than reasons
-    month: str | None = None  # of its recording, as an ISO date; None: recorded by this batch
+    reason: Reason | None = None  # if the code is 5; a bet older than reasons has None
+    month: str | None = None  # in which it was recorded, as an ISO date; None: by this batch
     changed: bool = False  # whether this batch changed the state of a recorded bet
     ids: dict[Kind, int] = field(default_factory=dict)
 

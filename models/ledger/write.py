@@ -6,9 +6,17 @@ Statements that change rows repeat the key as `id = any($1)` (docs/adr/0012).
 from collections.abc import Sequence
 from operator import attrgetter
 
-from models.database.pipeline import ArrayParameter, Value
-from models.database.query import DATES, INT8, INT8S, NUMERICS, TEXTS, Query
-from models.database.transactions import Statement
+from models.database.query import (
+    DATES,
+    INT8,
+    INT8S,
+    NUMERICS,
+    TEXTS,
+    ArrayParameter,
+    Query,
+    Statement,
+    Value,
+)
 from models.ledger.columns import BET, names
 from models.ledger.state import State, Transfer
 

@@ -22,7 +22,7 @@ from models.reports.paging import pages
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `since` to just before `until`. None means no limit at that end."""
+    """The time from `since` to just before `until`. None means no limit at that end."""
 
     since: datetime | None = None
     until: datetime | None = None

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.terminal.options import (
-    DEFAULT_DATA_DIR,
     AsCsv,
     AsJson,
     DataDir,
@@ -65,7 +64,7 @@ def statement(
     until: Until = None,
     limit: Limit = None,
     as_csv: AsCsv = False,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show every transfer of an account, oldest first.
@@ -95,7 +94,7 @@ def statement(
             emit_list(_head(found), "transfers", rows, as_json)
 
 
-def _find(data_dir: Path, player: str | None, house: str | None, currency: str) -> int:
+def _find(data_dir: Path | None, player: str | None, house: str | None, currency: str) -> int:
     from models.directory.accounts import find_account
     from models.reports.parties import find_cash_account, find_house_account
     from ops.database import ledger_of

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.terminal.options import (
-    DEFAULT_DATA_DIR,
     AsCsv,
     AsJson,
     DataDir,
@@ -60,7 +59,7 @@ def list_(
     until: Until = None,
     limit: Limit = None,
     as_csv: AsCsv = False,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List what operators have done, newest first.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ops.terminal.durations import read_duration
-from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, Limit, emit_list, find_settings
+from ops.terminal.options import AsJson, DataDir, Limit, emit_list, find_settings
 
 if TYPE_CHECKING:
     from models.reports.bet import ShownBet
@@ -34,7 +34,7 @@ OlderThan = Annotated[
 def show(
     bet_id: BetId,
     provider: Provider,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a bet with its transfers."""
@@ -53,7 +53,7 @@ def list_(
     state: State = "open",
     older_than: OlderThan = None,
     limit: Limit = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List bets that have no pay-out or refund yet, oldest first."""

@@ -7,7 +7,7 @@ import typer
 from models.exact_json import exact_json
 from models.money import DECIMALS_MAX
 from ops.terminal.documents import table
-from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit
+from ops.terminal.options import AsJson, DataDir, Note, emit
 
 app = typer.Typer(help="Currencies: add any that ISO 4217 does not have.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def add(
     code: Code,
     decimals: Decimals,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a currency that ISO 4217 does not have. It is safe to repeat this."""
@@ -35,7 +35,7 @@ def add(
 
 
 @app.command("list")
-def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def list_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the currencies used or added so far. All others of ISO 4217 can be used too."""
     from models.directory.currencies import list_currencies
     from ops.database import ledger_of

@@ -7,7 +7,7 @@ import typer
 
 from models.exact_json import exact_json
 from models.keys import KeyRing, Purpose, find_ring, require_ring
-from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, find_settings
+from ops.terminal.options import AsJson, DataDir, Note, emit, find_settings
 from ops.terminal.progress import Progress
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def verify(
     seal: SealFile = None,
     unvouched: Unvouched = None,
     without_journal: WithoutJournal = False,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify the whole ledger as of one moment. Exit with 0 only if all of it is verified.
@@ -62,7 +62,7 @@ def verify(
     if without_journal and (seal is not None or unvouched is not None):
         raise typer.BadParameter("--without-journal excludes --seal and --unvouched.")
     settings = find_settings(data_dir)
-    asked = None if without_journal else _asked(settings, data_dir, seal, unvouched)
+    asked = None if without_journal else _asked(settings, seal, unvouched)
     with database_failures():
         report = verify_ledger(settings.database_url, _PROBLEMS_MAX, asked, Progress())
     counts: dict[str, object] = {"transfers": report.transfers, "accounts": report.accounts}
@@ -81,7 +81,7 @@ def verify(
 
 
 @app.command("seal")
-def seal(out: Out = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+def seal(out: Out = None, data_dir: DataDir = None) -> None:
     """Print the end of every strand of the journal. Keep it elsewhere.
 
     `betcore ledger verify --seal` then detects whatever is cut off later.
@@ -102,7 +102,7 @@ def seal(out: Out = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
 def adopt(
     dry_run: DryRun = False,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Vouch for unvouched records in their present state.
@@ -115,7 +115,7 @@ def adopt(
     from ops.database import database_failures
 
     settings, journal, _ = _with_keys(data_dir)
-    author = author_of(find_settings(data_dir), data_dir, note)
+    author = author_of(find_settings(data_dir), note)
     with database_failures():
         added = adopt_records(settings.database_url, journal.current, author, only_count=dry_run)
     result: dict[str, object] = {"adopted": not dry_run, "transfers": added.transfers}
@@ -126,22 +126,20 @@ def adopt(
     emit(result, as_json)
 
 
-def _asked(
-    configured: "Settings", data_dir: Path, seal: Path | None, unvouched: int | None
-) -> "Asked":
+def _asked(configured: "Settings", seal: Path | None, unvouched: int | None) -> "Asked":
     from models.audit.verify import Asked
     from ops.keys import with_keys
 
-    settings = with_keys(configured, data_dir, *_KEYS)
+    settings = with_keys(configured, *_KEYS)
     sealed = None if seal is None else _sealed(seal, require_ring(settings, Purpose.JOURNAL))
     journal, operator = [find_ring(settings, purpose) for purpose in _KEYS]
     return Asked(journal, operator, sealed, unvouched)
 
 
-def _with_keys(data_dir: Path) -> "tuple[Settings, KeyRing, KeyRing]":
+def _with_keys(data_dir: Path | None) -> "tuple[Settings, KeyRing, KeyRing]":
     from ops.keys import require_keys
 
-    settings = require_keys(find_settings(data_dir), data_dir, *_KEYS)
+    settings = require_keys(find_settings(data_dir), *_KEYS)
     journal, operator = [require_ring(settings, purpose) for purpose in _KEYS]
     return settings, journal, operator
 

@@ -9,7 +9,6 @@ import typer
 
 from models.errors import InvalidRequest
 from ops.terminal.options import (
-    DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
     Limit,
@@ -47,7 +46,7 @@ Status = Annotated[
 def list_(
     status: Status = None,
     limit: Limit = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List players, oldest first."""
@@ -61,9 +60,7 @@ def list_(
 
 
 @app.command("show")
-def show(
-    external_id: ExternalId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
-) -> None:
+def show(external_id: ExternalId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show a player with the account and balance in each currency."""
     from models.reports.parties import show_player
     from ops.database import ledger_of
@@ -85,7 +82,7 @@ def show(
 def block(
     external_id: ExternalId,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Stop new bets of a player.
@@ -104,7 +101,7 @@ def block(
 def unblock(
     external_id: ExternalId,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a blocked player bet again.
@@ -126,7 +123,7 @@ def deposit(
     amount: Amount,
     reference: Reference = None,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Put money into a player's account.
@@ -149,7 +146,7 @@ def withdraw(
     amount: Amount,
     reference: Reference = None,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Take money out of a player's account.
@@ -170,7 +167,7 @@ def _row(player: "ListedPlayer") -> dict[str, object]:
 
 
 def _book(
-    data_dir: Path,
+    data_dir: Path | None,
     note: str | None,
     kind: "type[CashCommand]",
     account: "Callable[[DbSession], PlayerAccount]",

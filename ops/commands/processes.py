@@ -4,15 +4,14 @@ import logging
 import os
 import socket
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from models.errors import BetcoreError
 from models.private_files import read_private
-from ops.process.service import service
-from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, emit, find_settings
+from ops.process.until_stopped import until_stopped
+from ops.terminal.options import AsJson, DataDir, configuration, emit, find_settings
 from server.stopping import take_signals
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ Name = Annotated[
 
 
 def migrate(
-    print_roles: PrintRoles = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    print_roles: PrintRoles = False, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """Migrate the database to the newest schema.
 
@@ -69,15 +68,14 @@ def migrate(
     from models.migrate import roles_needed
     from ops.keys import with_keys
     from ops.urls import readable
-    from settings import settings
 
-    configured = readable(settings())
+    configured = readable(configuration(data_dir))
     url = configured.database_url or find_settings(data_dir, "migrator").database_url
     if print_roles:
         for statement in roles_needed(url):
             typer.echo(f"{statement};")
         return
-    with_key = with_keys(configured, data_dir, Purpose.SECRETS)
+    with_key = with_keys(configured, Purpose.SECRETS)
     emit({"revision": to_newest(url, find_ring(with_key, Purpose.SECRETS))}, as_json)
 
 
@@ -87,7 +85,7 @@ def gateway(
     fd: Fd = None,
     ready_fd: ReadyFd = None,
     name: LogName = "gateway",
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
 ) -> None:
     """Serve the HTTP API until SIGTERM.
 
@@ -100,9 +98,9 @@ def gateway(
     from ops.urls import readable
     from server.uvicorn_server import listen
 
-    with service(name):
+    with until_stopped(name):
         # Without the key it is not ready, and `/readyz` reports that.
-        found = with_keys(readable(find_settings(data_dir, "gateway")), data_dir, Purpose.SECRETS)
+        found = with_keys(readable(find_settings(data_dir, "gateway")), Purpose.SECRETS)
         with (
             listen(host or found.gateway_host, found.gateway_port if port is None else port)
             if fd is None
@@ -114,7 +112,7 @@ def gateway(
             serve(found, listener, lambda: _report(ready_fd))
 
 
-def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+def worker(name: Name = None, data_dir: DataDir = None) -> None:
     """Process bets from the queue until SIGTERM.
 
     It then finishes the batch in progress.
@@ -123,23 +121,15 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
     from models.keys import Purpose
     from ops.keys import require_keys
     from ops.urls import readable
-    from settings import settings
 
-    with service(name or "worker"):
+    with until_stopped(name or "worker"):
         found = require_keys(
-            readable(find_settings(data_dir, "worker")), data_dir, Purpose.JOURNAL, Purpose.OPERATOR
+            readable(find_settings(data_dir, "worker")), Purpose.JOURNAL, Purpose.OPERATOR
         )
-        # RQ makes the worker, so the worker reads its settings itself.
-        os.environ |= {"DATABASE_URL": found.database_url, "REDIS_URL": found.redis_url}
-        os.environ |= {
-            Purpose.JOURNAL.variable: found.journal_key,
-            Purpose.OPERATOR.variable: found.operator_key,
-        }
-        settings.cache_clear()
         from workers.worker import BatchWorker
 
         with connect_redis(found.redis_url) as redis:
-            made = BatchWorker([found.queue_name], name=name, connection=redis)
+            made = BatchWorker([found.queue_name], name=name, connection=redis, configured=found)
             take_signals(made.request_stop)
             _LOG.info("taking jobs of queue %s as %s", found.queue_name, made.name)
             try:
@@ -148,15 +138,14 @@ def worker(name: Name = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
                 raise BetcoreError(str(error)) from error
 
 
-def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_DATA_DIR) -> None:
+def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Serve the RQ dashboard until SIGTERM."""
     from ops.dashboard import DashboardError, serve
     from ops.process.probe import in_url
     from ops.urls import readable
-    from settings import settings
 
-    with service("dashboard"):
-        configured = settings()
+    with until_stopped("dashboard"):
+        configured = configuration(data_dir)
         found = readable(configured if configured.redis_url else find_settings(data_dir))
         chosen = found.model_copy(
             update={
@@ -164,7 +153,7 @@ def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = DEFAULT_
                 "database_read_url": "",
                 "dashboard_host": host or found.dashboard_host,
                 "dashboard_port": found.dashboard_port if port is None else port,
-                "dashboard_password": dashboard_password(found, data_dir),
+                "dashboard_password": dashboard_password(found),
             }
         )
         _LOG.info("listening at http://%s:%d", in_url(chosen.dashboard_host), chosen.dashboard_port)
@@ -178,7 +167,7 @@ def healthy(
     role: RoleName,
     host: HealthyHost = None,
     port: HealthyPort = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
 ) -> None:
     """Exit with 0 if a process of this host works.
 
@@ -186,10 +175,9 @@ def healthy(
     ready, and a dashboard if it answers, both at the address in the settings. A worker works if it
     is registered with RQ. Use this for the health checks of containers.
     """
-    from ops.process.healthy import illness
-    from settings import settings
+    from ops.process.health_check import why_unhealthy
 
-    configured = settings()
+    configured = configuration(data_dir)
     needs_redis = role == "worker" and not configured.redis_url
     found = find_settings(data_dir) if needs_redis else configured
     listening: dict[str, object] = {}
@@ -197,13 +185,15 @@ def healthy(
         listening[f"{role}_host"] = host
     if port is not None:
         listening[f"{role}_port"] = port
-    if line := illness(role, found.model_copy(update=listening)):
+    if line := why_unhealthy(role, found.model_copy(update=listening)):
         raise BetcoreError(f"{role}: {line}")
 
 
-def dashboard_password(configured: "Settings", data_dir: Path) -> str:
+def dashboard_password(configured: "Settings") -> str:
     """Return the dashboard's password: of the settings, otherwise of `betcore up`, otherwise ""."""
-    return configured.dashboard_password or (read_private(data_dir / PASSWORD_FILE) or "").strip()
+    if configured.dashboard_password:
+        return configured.dashboard_password
+    return (read_private(configured.data_dir / PASSWORD_FILE) or "").strip()
 
 
 def _report(ready_fd: int | None) -> None:

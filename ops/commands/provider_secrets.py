@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.terminal.options import DEFAULT_DATA_DIR, AsJson, DataDir, Note, emit, emit_list
+from ops.terminal.options import AsJson, DataDir, Note, emit, emit_list
 
 if TYPE_CHECKING:
     from models.directory.providers import Secret
@@ -23,7 +23,7 @@ SecretId = Annotated[int, typer.Option(min=1, help="The id that `secret list` an
 def add(
     counterparty_id: CounterpartyId,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a secret. The others remain valid.
@@ -52,7 +52,7 @@ def revoke(
     counterparty_id: CounterpartyId,
     secret_id: SecretId,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Revoke a secret for good, within 2 seconds.
@@ -73,7 +73,7 @@ def revoke(
 
 @app.command("list")
 def list_(
-    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    counterparty_id: CounterpartyId, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """List a provider's secrets without their values."""
     from models.directory.providers import list_secrets
@@ -85,9 +85,7 @@ def list_(
 
 
 @app.command("reencrypt")
-def reencrypt(
-    note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
-) -> None:
+def reencrypt(note: Note = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Encrypt all secrets with the key of BETCORE_SECRETS_KEY.
 
     Run this after replacing the key: the old key is then not needed any more. The exit code is 1 if

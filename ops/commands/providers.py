@@ -6,7 +6,6 @@ import typer
 
 from ops.commands import provider_secrets
 from ops.terminal.options import (
-    DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
     Note,
@@ -28,9 +27,7 @@ Name = Annotated[str, typer.Argument(help="The provider's name, which must be un
 
 
 @app.command("add")
-def add(
-    name: Name, note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
-) -> None:
+def add(name: Name, note: Note = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Add a provider and print its signing secret.
 
     The secret is shown only once.
@@ -49,7 +46,7 @@ def add(
 def suspend(
     counterparty_id: CounterpartyId,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Stop new bets of a provider.
@@ -68,7 +65,7 @@ def suspend(
 def resume(
     counterparty_id: CounterpartyId,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Accept bets of a suspended provider again.
@@ -84,7 +81,7 @@ def resume(
 
 
 @app.command("list")
-def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None:
+def list_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List all providers, oldest first."""
     from models.reports.parties import list_providers
     from ops.database import ledger_of
@@ -96,7 +93,7 @@ def list_(data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False) -> None
 
 @app.command("show")
 def show(
-    counterparty_id: CounterpartyId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
+    counterparty_id: CounterpartyId, data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
     """Show a provider with its house accounts.
 

@@ -11,10 +11,10 @@ import typer
 from models.errors import InvalidRequest
 from ops.terminal.failures import failures, in_one_line
 from ops.terminal.options import (
-    DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
     Note,
+    configuration,
     emit,
     emit_lists,
     find_settings,
@@ -42,9 +42,7 @@ For = Annotated[
 
 
 @app.command("info")
-def info(
-    watch: Watch = False, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
-) -> None:
+def info(watch: Watch = False, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show the queue's jobs, its workers, and what is wrong.
 
     A job carries the bets that came together. Bets also wait for their player, in no job yet.
@@ -65,7 +63,7 @@ def info(
 def suspend(
     seconds: For = None,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Stop admitting and processing bets until `betcore queue resume`.
@@ -81,9 +79,7 @@ def suspend(
 
 
 @app.command("resume")
-def resume(
-    note: Note = None, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
-) -> None:
+def resume(note: Note = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Admit and process bets again."""
     from ops.queue import queue_of
 
@@ -98,7 +94,7 @@ def requeue(
     job_id: JobId = None,
     every: All = False,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Put a failed job back on the queue.
@@ -120,7 +116,11 @@ def requeue(
 
 
 def _record(
-    data_dir: Path, note: str | None, action: str, queue: "RqQueue", **facts: str | int | None
+    data_dir: Path | None,
+    note: str | None,
+    action: str,
+    queue: "RqQueue",
+    **facts: str | int | None,
 ) -> None:
     """Record the action before it is done. If that fails, print so and continue.
 
@@ -138,12 +138,11 @@ def _record(
         typer.echo(f"This is not in the audit log: {in_one_line(failure)}", err=True)
 
 
-def _settings(data_dir: Path) -> "Settings":
+def _settings(data_dir: Path | None) -> "Settings":
     """Return settings with the URL of a Redis. No database is needed."""
     from ops.urls import readable
-    from settings import settings
 
-    configured = settings()
+    configured = configuration(data_dir)
     return readable(configured if configured.redis_url else find_settings(data_dir))
 
 

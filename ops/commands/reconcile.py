@@ -10,7 +10,6 @@ import typer
 
 from ops.terminal.durations import read_time
 from ops.terminal.options import (
-    DEFAULT_DATA_DIR,
     AsCsv,
     AsJson,
     DataDir,
@@ -63,7 +62,7 @@ def reconcile(
     since: Since = None,
     until: Until = None,
     as_csv: AsCsv = False,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare a provider's own list of bets with ours.

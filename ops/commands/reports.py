@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ops.terminal.options import (
-    DEFAULT_DATA_DIR,
     AsCsv,
     AsJson,
     DataDir,
@@ -44,7 +43,7 @@ def house(
     since: Since = None,
     until: Until = None,
     as_csv: AsCsv = False,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the house's result by day (UTC), provider and currency.

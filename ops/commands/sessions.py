@@ -9,7 +9,6 @@ import typer
 
 from models.money import read_amount
 from ops.terminal.options import (
-    DEFAULT_DATA_DIR,
     AsJson,
     DataDir,
     Limit,
@@ -74,7 +73,7 @@ def open_(
     ttl_minutes: Minutes = 240,
     count: Count = None,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Open a session for a player, with an optional deposit.
@@ -91,7 +90,7 @@ def open_(
     if reference is not None and deposit is None:
         raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
     settings = find_settings(data_dir)
-    author = author_of(settings, data_dir, note)
+    author = author_of(settings, note)
     opening = Opening(
         counterparty_id=provider,
         currency=currency,
@@ -119,7 +118,7 @@ def list_(
     provider: OfProvider = None,
     open_only: OpenOnly = False,
     limit: Limit = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """List sessions, newest first."""
@@ -139,9 +138,7 @@ def list_(
 
 
 @app.command("show")
-def show(
-    session_id: SessionId, data_dir: DataDir = DEFAULT_DATA_DIR, as_json: AsJson = False
-) -> None:
+def show(session_id: SessionId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Show a session.
 
     This includes its player and provider, its limits, and whether it accepts bets.
@@ -158,7 +155,7 @@ def show(
 def close(
     session_id: SessionId,
     note: Note = None,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Close a session: it accepts no new bets. Open bets are still settled and refunded."""

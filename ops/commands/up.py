@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ops.terminal.options import DEFAULT_DATA_DIR, DataDir
+from ops.terminal.options import DataDir
 
 Port = Annotated[
     int | None,
@@ -25,7 +25,7 @@ def up(
     workers: Workers = 2,
     gateways: Gateways = 1,
     no_demo: NoDemo = False,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
+    data_dir: DataDir = None,
 ) -> None:
     """Run everything here until Ctrl-C, and show one bet.
 

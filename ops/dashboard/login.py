@@ -12,8 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 HEALTH_PATH = "/healthz"
 CHALLENGE = {"WWW-Authenticate": 'Basic realm="betcore dashboard", charset="UTF-8"'}
 
-# For every answer that does not set these itself. The pages have their own policy, which lets their
-# scripts run. The browser may keep static files.
+# Headers of every answer that does not set them itself. The pages have their own policy, which
+# lets their scripts run. The browser may keep static files.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; frame-ancestors 'none'",

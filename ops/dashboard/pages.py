@@ -78,7 +78,7 @@ CURES: Final[dict[str, list[tuple[str, str]]]] = {
     ],
 }
 
-# In every page. Underscore writes `<%= %>` unescaped and `<%- %>` escaped. That matters for
+# This is in every page. Underscore writes `<%= %>` unescaped and `<%- %>` escaped. That matters for
 # descriptions, results, exception texts, and names of queues and workers. Only scripts with the
 # answer's nonce run (app.PAGE_POLICY). `<script type="text/template">` does not run and needs none.
 IN_EVERY_PAGE: Final = [

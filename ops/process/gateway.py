@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from api.wallet.app import create_app
 from api.wallet.front import WalletFront
-from api.wallet.gateway import Gateway
+from api.wallet.services import GatewayServices, Services
 from server.bounds import bounds_of
 from server.uvicorn_server import serve_http
 from settings import Settings
@@ -29,14 +29,14 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
     called when requests can be admitted. Raises TooFewFiles.
     """
     bounds = bounds_of(settings)
-    gateway = Gateway(settings)
-    app = create_app(gateway)
+    services = GatewayServices(settings)
+    app = create_app(services)
     starting = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with starting(app):
-            waiter = asyncio.create_task(_report_ready(gateway, on_ready))
+            waiter = asyncio.create_task(_report_ready(services, on_ready))
             await asyncio.wait([waiter], timeout=_READY_WITHIN_SECONDS)
             try:
                 yield
@@ -45,12 +45,15 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
 
     app.router.lifespan_context = lifespan
     serve_http(
-        app, listener, bounds, front=WalletFront(gateway.load_shedder, settings.retry_after_seconds)
+        app,
+        listener,
+        bounds,
+        front=WalletFront(services.load_shedder, settings.retry_after_seconds),
     )
 
 
-async def _report_ready(gateway: Gateway, on_ready: Callable[[], None]) -> None:
-    while not gateway.ready:  # noqa: ASYNC110  # nobody could set an event
+async def _report_ready(services: Services, on_ready: Callable[[], None]) -> None:
+    while not services.ready:  # noqa: ASYNC110  # nobody could set an event
         await asyncio.sleep(_LOOK_EVERY_SECONDS)
     _LOG.info("ready")
     on_ready()

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from settings import Settings
 
 DataDir = Annotated[
-    Path,
+    Path | None,
     typer.Option(
         "--data-dir",
-        help="Data folder of the embedded servers, used if DATABASE_URL is not set.",
-        envvar="BETCORE_DATA_DIR",
+        help="Data folder of the embedded servers, used if DATABASE_URL is not set; default: "
+        "BETCORE_DATA_DIR, or .betcore.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
@@ -42,35 +42,42 @@ Note = Annotated[
     str | None, typer.Option("--note", help="Reason, for the audit log: 1 to 500 characters.")
 ]
 
-DEFAULT_DATA_DIR = Path(".betcore")
-
 
 class NoServers(BetcoreError):  # noqa: N818
     """DATABASE_URL or REDIS_URL is not set, and no embedded servers run on the folder."""
 
 
-def find_settings(data_dir: Path, login: str = "operator") -> "Settings":
+def configuration(data_dir: Path | None) -> "Settings":
+    """Return the settings of this process. `data_dir` replaces the data folder, unless it is None.
+
+    Raises BadSettings.
+    """
+    from settings import settings
+
+    configured = settings()
+    return configured if data_dir is None else configured.model_copy(update={"data_dir": data_dir})
+
+
+def find_settings(data_dir: Path | None, login: str = "operator") -> "Settings":
     """Return the settings of this process. URLs that are not set are those of the embedded servers.
 
     `login` is this process's login to the embedded PostgreSQL (ops/logins.py). Raises NoServers if
     there is no server to use.
     """
-    from settings import settings
-
-    configured = settings()
+    configured = configuration(data_dir)
     if configured.database_url and configured.redis_url:
         return configured
     from embedded import EmbeddedError, running
     from ops.logins import login_url
 
     try:
-        urls = running(data_dir)
+        urls = running(configured.data_dir)
     except (EmbeddedError, OSError) as error:
-        raise NoServers(f"{data_dir}: {error}") from error
+        raise NoServers(f"{configured.data_dir}: {error}") from error
     if urls is None:
         raise NoServers(
-            f"No servers: set DATABASE_URL and REDIS_URL, or start `betcore up` on {data_dir} "
-            "(another folder: --data-dir)."
+            "No servers: set DATABASE_URL and REDIS_URL, or start `betcore up` on "
+            f"{configured.data_dir} (another folder: --data-dir)."
         )
     return configured.model_copy(
         update={

@@ -34,7 +34,7 @@ def print_anything() -> None:
 def _escape(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    # As in JSON: a character above U+FFFF becomes a pair.
+    # A character above U+FFFF becomes a pair, as in JSON.
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
     pairs = (units[at : at + 2].hex() for at in range(0, len(units), 2))
     return "".join(f"\\u{pair}" for pair in pairs), error.end

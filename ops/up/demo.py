@@ -65,16 +65,16 @@ class Exchange:
     answer: str
 
 
-def prepare(settings: Settings, data_dir: Path) -> Demo:
+def prepare(settings: Settings) -> Demo:
     """Return the demo that was made here before, otherwise a new one. Its player has one deposit.
 
     `settings` have the operator key and the secrets key. Raises CashError, and the errors of the
     database.
     """
-    file = data_dir / FILE
+    file = settings.data_dir / FILE
     cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
     before = _remembered(file)
-    author = author_of(settings, data_dir, "the demo of betcore up")
+    author = author_of(settings, "the demo of betcore up")
     with operation(settings.database_url, author) as database:
         demo = _opened(database, before, cipher)
         deposit = Deposit(demo.accountId, f"demo {demo.counterpartyId}", _DEPOSIT)

@@ -2,7 +2,6 @@
 
 import logging
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -17,14 +16,14 @@ _FOLDERS = {"PostgreSQL": "postgres", "Valkey": "redis"}
 
 
 class Servers:
-    """As a context, runs each server that `configured` has no URL for, on a data folder.
+    """As a context, runs each server that `configured` has no URL for, on its data folder.
 
     URLs stay the same after a restart.
     """
 
-    def __init__(self, folder: Path, configured: Settings) -> None:
+    def __init__(self, configured: Settings) -> None:
         self._configured = configured
-        self._folder = folder
+        self._folder = configured.data_dir
         self._urls = Urls("", "")
         missing = {"PostgreSQL": not configured.database_url, "Valkey": not configured.redis_url}
         self._kinds = [kind for kind, is_missing in missing.items() if is_missing]

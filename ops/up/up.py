@@ -17,7 +17,7 @@ import typer
 from embedded import FolderInUse, running
 from embedded.places import private_folder
 from logs.setup import log_as
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.errors import BetcoreError
 from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate
@@ -28,13 +28,14 @@ from ops.process.probe import reachable
 from ops.process.signals import Signals, StopRequested
 from ops.process.supervisor import Role, Supervisor
 from ops.terminal.failures import failures, in_one_line
+from ops.terminal.options import configuration
 from ops.up import demo as demos
 from ops.up.readiness import not_ready
 from ops.up.servers import Servers
 from ops.urls import readable
 from server.errors import CannotListen
 from server.uvicorn_server import STOP_WITHIN_SECONDS, listen
-from settings import Settings, known, settings
+from settings import Settings, known
 
 _LOG = logging.getLogger("betcore.up")
 _READY_WITHIN_SECONDS = 300.0  # on a slow and busy machine; a child that keeps ending fails sooner
@@ -62,16 +63,15 @@ class Wishes:
     workers: int
     gateways: int
     demo: bool
-    data_dir: Path
+    data_dir: Path | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What to run. `settings` name the servers and the addresses to listen at."""
 
-    settings: Settings  # an operator's, for the work of this process
+    settings: Settings  # an operator's, for the work of this process; `data_dir` is absolute
     database_urls: Mapping[str, str]  # by the kind of child that uses the login
-    data_dir: Path  # absolute
     workers: int
     gateways: int
     demo: bool
@@ -85,18 +85,19 @@ def run(wishes: Wishes) -> None:
     log_as("up")
     with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
         with signals.droppable():
-            folder = private_folder(wishes.data_dir)
-            configured, listener = _with_ports(readable(settings()), wishes, folder)
+            found = configuration(wishes.data_dir)
+            folder = private_folder(found.data_dir)
+            found = readable(found.model_copy(update={"data_dir": folder}))
+            configured, listener = _with_ports(found, wishes)
             stack.enter_context(listener)
-            servers = stack.enter_context(Servers(folder, configured))
+            servers = stack.enter_context(Servers(configured))
             chosen = servers.settings_for("operator")
-            for file in make_keys(chosen, folder):
+            for file in make_keys(chosen):
                 _LOG.info("made a key: keep a copy of %s", file)
-            with_keys = require_keys(chosen, folder, Purpose.OPERATOR, Purpose.SECRETS)
+            with_keys = require_keys(chosen, Purpose.OPERATOR, Purpose.SECRETS)
             plan = _Plan(
                 with_keys,
                 {kind: servers.settings_for(kind).database_url for kind in ("gateway", "worker")},
-                folder,
                 wishes.workers,
                 wishes.gateways,
                 wishes.demo,
@@ -116,15 +117,13 @@ def _migrated(servers: Servers, secret_keys: KeyRing) -> str:
         engine(url).dispose()  # nothing here needs the migrator's rights any more
 
 
-def _with_ports(
-    configured: Settings, wishes: Wishes, folder: Path
-) -> tuple[Settings, socket.socket]:
+def _with_ports(configured: Settings, wishes: Wishes) -> tuple[Settings, socket.socket]:
     """Return the settings with the ports to use, and the gateways' listening socket."""
     port = configured.gateway_port if wishes.port is None else wishes.port
     other = configured.dashboard_port if wishes.dashboard_port is None else wishes.dashboard_port
     # A trial: the dashboard opens its own socket. Both are open at once, so that the ports differ.
-    with _listen(configured.dashboard_host, other, "dashboard-port", folder) as tried:
-        listener = _listen(configured.gateway_host, port, "port", folder)
+    with _listen(configured.dashboard_host, other, "dashboard-port", configured.data_dir) as tried:
+        listener = _listen(configured.gateway_host, port, "port", configured.data_dir)
         ports = {
             "gateway_port": listener.getsockname()[1],
             "dashboard_port": tried.getsockname()[1],
@@ -164,7 +163,7 @@ def _serve(plan: _Plan, listener: socket.socket, servers: Servers, signals: Sign
 
 
 def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
-    data_dir = ["--data-dir", str(plan.data_dir)]
+    data_dir = ["--data-dir", str(plan.settings.data_dir)]
     port = ["--port", str(plan.settings.dashboard_port)]
 
     def gateway(name: str) -> Role:
@@ -242,12 +241,12 @@ def _announce(plan: _Plan, new_password: str) -> None:
     if plan.settings.dashboard_password:
         password = "that of BETCORE_DASHBOARD_PASSWORD"  # noqa: S105  # not a password
     else:
-        password = new_password or f"in {plan.data_dir / PASSWORD_FILE}"
+        password = new_password or f"in {plan.settings.data_dir / PASSWORD_FILE}"
     user = plan.settings.dashboard_user
     _say(f"dashboard: http://{dashboard}  user: {user}  password: {password}")
     if plan.demo:
         try:
-            demo = demos.prepare(plan.settings, plan.data_dir)
+            demo = demos.prepare(plan.settings)
             exchange = demos.pay_in_out(demo, host, port)
         except failures(HTTPException) as failure:
             # Everything else still runs. A suspended queue, for example, refuses the demo's money.
@@ -272,8 +271,8 @@ def _say(text: str) -> None:
 
 def _password(plan: _Plan) -> tuple[str, bool]:
     """Return the dashboard's password, and whether it was made just now."""
-    if known := dashboard_password(plan.settings, plan.data_dir):
+    if known := dashboard_password(plan.settings):
         return known, False
     made = secrets.token_urlsafe(_PASSWORD_BYTES)
-    write_private(plan.data_dir / PASSWORD_FILE, made + "\n")
+    write_private(plan.settings.data_dir / PASSWORD_FILE, made + "\n")
     return made, True

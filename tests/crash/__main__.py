@@ -28,9 +28,9 @@ def main(
         str, typer.Option(help="Take this guard away, or `each` of them once.")
     ] = "",
 ) -> None:
-    """Break everything, and look for what was lost or doubled. Exit code 1: something was.
+    """Run campaigns. The exit code is 1 if the oracle found a violation.
 
-    Without a guard something has to be: then it is the other way round, and there is one campaign.
+    With a guard disabled there is one campaign, and the exit code is 1 if the oracle found none.
     """
     if without:
         if short or hours or first != 1:
@@ -55,7 +55,7 @@ def main(
 
 
 def _is_missed(name: str, seed: int, folder: Path) -> bool:
-    """Whether the oracle notices that a guard was taken away."""
+    """Whether the oracle notices that a guard is disabled."""
     one = run(plan_without(name, seed), folder)
     spoke = Counter(str(violation).partition(":")[0] for violation in one["violations"])
     append(folder, {"guard": name, "seed": seed, "spoke": spoke}, GUARDS_RESULTS)

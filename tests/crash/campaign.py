@@ -72,7 +72,7 @@ def run(plan: Plan, results: Path) -> dict[str, Any]:
 
 
 def _take(step: Step, installation: Installation, record: Record) -> None:
-    """Break what a step says, and wait until bets go through again and those of before are done."""
+    """Inject the faults of a step, then wait for new successes and the outcome of earlier bets."""
     Event().wait(step.pause)
     name = ", ".join(map(str, step.faults))
     record.note("break", name=name)
@@ -117,7 +117,7 @@ def _wait_until_quiet(installation: Installation, record: Record) -> None:
 
 
 def _lost(fault: dict[str, Any]) -> bool:
-    """Whether Redis was another one after a fault."""
+    """Whether Redis lost its data in a fault."""
     return any(
         one["target"] in (VALKEY, "everything") or one["kind"] == "forget an admission"
         for one in fault["faults"]
@@ -125,7 +125,7 @@ def _lost(fault: dict[str, Any]) -> bool:
 
 
 def _doubtful(record: Record, chance: random.Random) -> list[tuple[str, str]]:
-    """Bets of which somebody was not told at once, and some others."""
+    """Bets whose client did not get an answer at once, and some others."""
     asked = read_lines(read(record.path)).asked
     doubtful = [key for key, asks in asked.items() if any(ask.code != 1 for ask in asks)]
     others = [key for key in asked if key not in set(doubtful)]

@@ -29,7 +29,7 @@ class Crowd:
         chance: random.Random,
         favourite: str = "",
     ) -> None:
-        """`favourite`: a game that every other bet is, '' none."""
+        """`favourite` is the game of every other bet; '' is none."""
         self._record = record
         self._seats = seats
         self._sockets = sockets
@@ -51,7 +51,7 @@ class Crowd:
         self._loop.close()
 
     def end(self) -> None:
-        """Wait until each client has brought its last bet to an end; note whoever could not."""
+        """Wait until each client has finished its last bet. Notes the clients that could not."""
         if self._playing.done():
             return
         self._loop.call_soon_threadsafe(self._ended.set)

@@ -1,4 +1,4 @@
-"""A small campaign in which nothing is wrong, for tests that make one thing wrong in it."""
+"""A small campaign without any violation. Tests make one thing wrong in it."""
 
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ _IDS = {"stake": "betTransactionId", "win": "winTransactionId", "refund": "refun
 
 
 class Story:
-    """Evidence that grows as clients ask, one request a second; `evidence` is all of it."""
+    """Evidence that grows as clients ask, one request per second. `evidence` is all of it."""
 
     def __init__(self) -> None:
         self.evidence = Evidence(accounts={ACCOUNT: (Decimal(0), 0)})

@@ -118,7 +118,7 @@ class Transfer:
 
 @dataclass
 class Evidence:
-    """What is judged; `events` are the lines of the record that are about no request."""
+    """What the oracle judges. `events` are the lines of the record that are not about a request."""
 
     asks: list[Ask] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)

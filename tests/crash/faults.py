@@ -1,4 +1,4 @@
-"""Breaks what a plan says, and mends it."""
+"""Injects the faults of a plan, and ends them."""
 
 import signal
 import threading
@@ -31,7 +31,7 @@ _DELAY_SECONDS = 0.15  # each way, of each message
 
 @dataclass(frozen=True)
 class Broken:
-    """When it broke, and from when on it could be well again (Unix seconds)."""
+    """When the fault began, and from when on bets could succeed again (Unix seconds)."""
 
     at: float
     back: float
@@ -125,7 +125,7 @@ def _delay(installation: Installation, fault: Fault) -> None:
 
 
 def _swallow(installation: Installation, fault: Fault) -> None:
-    """Nothing comes through, and no connection ends: who is too patient, waits."""
+    """Messages are lost and no connection ends, so a caller without a time limit would hang."""
     proxy = _proxy(installation, fault)
     proxy.judge = lambda *_: Fate.SWALLOW
     _last(fault)
@@ -151,7 +151,7 @@ def _suspend(installation: Installation, fault: Fault) -> None:
 
 
 def _lose(installation: Installation, fault: Fault) -> tuple[float, float]:
-    """A request that never arrives, or whose reply does not."""
+    """A request or its reply is lost."""
     message, reply = LOSSES[fault.kind]
     at = lose(_proxy(installation, fault), message, reply=reply)
     return at, at

@@ -75,18 +75,18 @@ async def refund_at_once(client: Client) -> None:
 
 
 async def too_much(client: Client) -> None:
-    """A bet that nobody can pay."""
+    """A bet that no balance covers."""
     await client.insist("pay-in-out", stake=_TOO_MUCH, win="0")
 
 
 async def another_amount(client: Client) -> None:
-    """The same bet for another amount, once it is done: that is a conflict."""
+    """The same bet with another amount after it is done, which is a conflict."""
     if await client.insist("pay-in-out", stake="1.00", win="0") == 1:
         await client.repeat("pay-in-out", stake="2.00", win="0")
 
 
 async def another_round(client: Client) -> None:
-    """The same bet in another round, once it is done: that would be a round without a stake."""
+    """The same bet in another round after it is done, which would be a round without a stake."""
     if await client.insist("pay-in-out", stake="1.00", win="0") == 1:
         await client.repeat("pay-in-out", stake="1.00", win="0", game_round="another round")
 
@@ -103,7 +103,7 @@ async def balance(client: Client) -> None:
 
 
 async def replay(client: Client) -> None:
-    """What an eavesdropper does: an old request again, and its nonce for another bet."""
+    """An eavesdropper's requests: an old request again, and its nonce for another bet."""
     if not client.captured:
         return
     old = client.chance.choice(client.captured)

@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Guard:
-    """What it promises; the faults against which it does; the rules of which one must speak."""
+    """A promise, the faults that test it, and the rules of which one must detect its breach."""
 
     promise: str
     faults: Sequence[Fault]

@@ -41,7 +41,7 @@ def _is_armed(point: str) -> bool:
 
 
 def _reach(point: str) -> None:
-    """Die or stand still here, if this point is armed; the file that armed it says so then."""
+    """Kill or stop this process if this point is armed. The armed file then records it."""
     found, number = armed(_file)
     if found == point:
         _file.rename(reached_file(_file))

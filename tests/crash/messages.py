@@ -1,4 +1,4 @@
-"""Loses one message of a kind, between a process of ours and a server, at a proxy between them."""
+"""Loses one message of a kind between a process of ours and a server, at a proxy."""
 
 import re
 import threading

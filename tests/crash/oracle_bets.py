@@ -1,4 +1,4 @@
-"""Rules about what became of each bet: what was said of it, and what the ledger has."""
+"""Rules about each bet: what was answered about it, and what the ledger has."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -67,7 +67,7 @@ def a_no_has_none(evidence: Evidence) -> Iterator[Finding]:
 
 
 def a_bet_happens_once(evidence: Evidence) -> Iterator[Finding]:
-    """One row a bet, one transfer of a kind, and nothing that nobody asked for."""
+    """A bet has one row and one transfer of each kind, and a client asked for it."""
     seen: set[tuple[str, str]] = set()
     for row in evidence.bets:
         if (row.provider, row.bet) in seen:
@@ -81,7 +81,7 @@ def a_bet_happens_once(evidence: Evidence) -> Iterator[Finding]:
 
 
 def a_bet_is_whole(evidence: Evidence) -> Iterator[Finding]:
-    """One outcome or the other: exactly the transfers of its state, whatever was answered."""
+    """A bet has exactly the transfers of its state, whatever was answered."""
     for row in evidence.bets:
         moves = evidence.moved.get(row.id, [])
         found = sorted((move.kind, move.amount) for move in moves)
@@ -103,7 +103,7 @@ def not_admitted_did_nothing(evidence: Evidence) -> Iterator[Finding]:
 
 
 def the_status_tells_which(evidence: Evidence) -> Iterator[Finding]:
-    """Once all is quiet, what is said of a bet is what the ledger has."""
+    """After the campaign, the answered state of a bet is the state in the ledger."""
     quiet = min((event["at"] for event in evidence.named("quiet")), default=float("inf"))
     for ask in evidence.asks:
         if ask.call != "status" or ask.code != 1 or ask.at < quiet:

@@ -13,7 +13,7 @@ _SLACK_SECONDS = 0.05  # PostgreSQL's stamp of a commit, and our clock, beside e
 
 
 def transfers_are_in_an_order_that_was_seen(evidence: Evidence) -> Iterator[Finding]:
-    """What was asked only after another was answered comes after it in the player's chain."""
+    """If B was asked after A was answered, B's transfers follow A's in the player's chain."""
     known = _first_known(evidence)
     asked = _first_asked(evidence)
     for chain in evidence.chains.values():

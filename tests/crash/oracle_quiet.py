@@ -1,4 +1,4 @@
-"""Rules about what is left when it is quiet, and about answers as such."""
+"""Rules about what is left after a campaign, and about the form of answers."""
 
 from collections.abc import Iterator
 
@@ -44,7 +44,7 @@ def no_player_is_held(evidence: Evidence) -> Iterator[Finding]:
 
 
 def no_job_fails(evidence: Evidence) -> Iterator[Finding]:
-    """Whatever breaks, a job is done, or its deadline passes; none fails of itself."""
+    """Every job is done or its deadline passes, whatever breaks. None fails for another reason."""
     for job, why in evidence.failures.items():
         if not why.startswith("DeadlineExpired"):
             yield Finding(f"{job} failed: {why[-200:]}")
@@ -57,7 +57,7 @@ def the_ledger_verifies(evidence: Evidence) -> Iterator[Finding]:
 
 
 def nothing_stands_still(evidence: Evidence) -> Iterator[Finding]:
-    """Half a minute after a fault, all goes on, and every bet of before has its outcome."""
+    """30 s after a fault, bets succeed again and every earlier bet has its outcome."""
     for fault in evidence.named("fault"):
         if fault["trouble"]:
             yield Finding(f"{fault['name']}: {fault['trouble']}")

@@ -26,7 +26,7 @@ _WORKED = range(1, 8)  # codes of a request that was accepted, whatever became o
 
 
 def nothing_is_late(evidence: Evidence) -> Iterator[Finding]:
-    """No transfer is committed when the deadline of the request that made it has long passed."""
+    """No transfer is committed long after the deadline of the request that made it."""
     frozen = [(f["broke"], f["back"]) for f in _faults(evidence, "stop", "postgres")]
     for ask, move in _made(evidence):
         if any(begin <= move.committed <= end + 1 for begin, end in frozen):
@@ -38,7 +38,7 @@ def nothing_is_late(evidence: Evidence) -> Iterator[Finding]:
 
 
 def no_pay_in_follows_its_tombstone(evidence: Evidence) -> Iterator[Finding]:
-    """A refund that found no bet closes it: nothing is taken after that."""
+    """A refund that found no bet closes it: no stake is taken afterwards."""
     for row in evidence.bets:
         moves = {move.kind: move for move in evidence.moved.get(row.id, [])}
         stake, refund = moves.get("stake"), moves.get("refund")
@@ -49,7 +49,7 @@ def no_pay_in_follows_its_tombstone(evidence: Evidence) -> Iterator[Finding]:
 
 
 def a_clock_may_be_thirty_seconds_off(evidence: Evidence) -> Iterator[Finding]:
-    """A stamp more than 30 s away is refused, one that is nearer is not for its stamp's sake."""
+    """A timestamp that is over 30 s off is refused. A nearer one is not refused for its time."""
     reused = _used_again(evidence)
     for ask in evidence.asks:
         if not ask.status or (ask.provider, ask.nonce) in reused:

@@ -1,4 +1,4 @@
-"""What is broken in a campaign, when and for how long: drawn from a seed, so it can be again."""
+"""The faults of a campaign, with their times. A seed determines them, so they can be repeated."""
 
 import random
 from collections.abc import Sequence

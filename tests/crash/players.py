@@ -1,4 +1,4 @@
-"""Clients that play as real ones do: patient for seven seconds, then unsure, and insistent."""
+"""Clients that behave as real ones do: they wait for seven seconds, then repeat or refund."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ class Client:
         self._paid_in = ""  # the last bet for which a pay-in was sent
 
     async def play(self, ended: asyncio.Event) -> None:
-        """Bet until it is ended; a bet begun is brought to its end."""
+        """Bet until the campaign ends, and finish the last bet."""
         self._ended = ended
         while not ended.is_set():
             self.seat = self.chance.choice(self._seats)
@@ -83,7 +83,7 @@ class Client:
     # How a client asks.
 
     async def insist(self, call: str, **fields: Any) -> int | None:
-        """Ask, repeat at once, then take it back or, late, repeat from a new session."""
+        """Ask, repeat at once, then refund or later repeat from a new session."""
         for _ in range(2):
             code = await self.ask(call, **fields)
             if code in FINAL:
@@ -94,7 +94,7 @@ class Client:
         return await self.repeat(call, session=1, **fields)
 
     async def repeat(self, call: str, **fields: Any) -> int | None:
-        """Ask again and again until the answer is final; None when it never was."""
+        """Repeat until the answer is final. Returns None if it never was."""
         for _ in range(60):
             code = await self.ask(call, **fields)
             if code in FINAL or (self._skew_seconds and self._ended.is_set()):

@@ -1,4 +1,4 @@
-"""The points at which a process of ours can be made to kill itself, before and after each step."""
+"""The points before and after each step at which a process of ours can be killed."""
 
 import signal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How long it took after each fault until bets went through again, measured from the record."""
+"""The time after each fault until bets succeeded again, measured from the record."""
 
 import re
 from typing import Any

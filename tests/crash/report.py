@@ -47,7 +47,7 @@ def table(found: Sequence[dict[str, Any]]) -> str:
 
 
 def guards_table(found: Sequence[dict[str, Any]]) -> str:
-    """What the oracle said without each guard, the last time that it was tried."""
+    """What the oracle detected with each guard disabled, in the last try."""
     last = {one["guard"]: one for one in found}
     lines = ["| disabled guard | what it promises | seed | rules that detected it, how often |"]
     lines.append("|---|---|---|---|")

@@ -116,7 +116,7 @@ def status_request(seat: Seat, bet: str) -> Request:
 
 @dataclass
 class Line:
-    """A kept connection to the proxy before one gateway."""
+    """A persistent connection to the proxy in front of one gateway."""
 
     socket: Path
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = field(default=None)

@@ -1,4 +1,4 @@
-"""What a campaign leaves: one JSON line for each seed, in a results folder."""
+"""The results of campaigns: one JSON line for each seed, in a results folder."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""Processes of ours as a process manager keeps them: one that ends is started again."""
+"""Processes of ours under a process manager: one that ends is started again."""
 
 import os
 import signal

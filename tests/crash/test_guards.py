@@ -1,4 +1,4 @@
-"""Guards that a campaign takes away: each is one, can be taken away, and is then missed."""
+"""Guards that a campaign disables: each exists, can be disabled, and is then missed."""
 
 import os
 import subprocess
@@ -48,7 +48,7 @@ def test_a_process_starts_without_a_guard(guard: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_what_is_done_without_a_guard_is_noticed(tmp_path: Path) -> None:
-    """One of them, as `make crash-guards` tries all."""
+    """This disables one guard. `make crash-guards` disables each."""
     found = run(plan("lost commit"), tmp_path)
 
     spoke = {violation.partition(":")[0] for violation in found["violations"]}

@@ -1,4 +1,4 @@
-"""The oracle sees: each rule speaks, and only it, when its one thing is wrong in a campaign."""
+"""Each rule of the oracle detects its own violation in a campaign, and no other rule does."""
 
 from decimal import Decimal
 

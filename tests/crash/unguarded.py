@@ -15,8 +15,8 @@ from broker.admission import Admission, Result, Verdict
 from broker.batches import Batches, TakenCommand
 from models.audit.journal import Strand
 from models.database import postgres
-from models.database.query import COMMIT
-from models.database.transactions import BatchTransaction, Statement
+from models.database.prepared_connection import BatchTransaction
+from models.database.query import COMMIT, Statement
 from models.deadline import Deadline
 from models.errors import LedgerUnavailable
 from models.ledger.ledger import IdBlock, LedgerConnection
@@ -27,7 +27,7 @@ _LONG_SECONDS = 3600.0
 
 
 def take_away(guard: str) -> None:
-    """Take a guard away; '' takes none. Raises KeyError where there is none of that name."""
+    """Disable a guard; '' disables none. Raises KeyError if there is none of that name."""
     if guard:
         REMOVALS[guard]()
 
@@ -68,7 +68,7 @@ def _answer_after_commit() -> None:
 
 
 def _lost_commit() -> None:
-    """A commit that was not answered is taken for one that was done."""
+    """A commit that was not answered is treated as done."""
     original = BatchTransaction.commit
 
     def commit(self: BatchTransaction, *statements: Statement) -> None:
@@ -104,12 +104,12 @@ def _transaction_limit() -> None:
 
 
 def _unanswered() -> None:
-    """A Redis that forgot is believed when it refuses what was sent to it before."""
+    """An empty Redis is believed when it refuses a request of before it lost its data."""
     _set(Admission, "refuse", Admission.resolve)
 
 
 def _confirmed_nonce() -> None:
-    """Whoever sends a request is told its outcome, though its nonce may be another's."""
+    """Every sender of a request gets its outcome, even if the nonce is another request's."""
     resolve = Admission.resolve
 
     def resolving(self: Admission, result: Result | Verdict) -> None:
@@ -155,7 +155,7 @@ def _set(owner: type, name: str, function: Callable[..., Any]) -> None:
 
 
 def _change_script(name: str, text: str, other: str) -> None:
-    """Let one of the Lua scripts be another, wherever it is read."""
+    """Replace one of the Lua scripts wherever it is read."""
     original = scripts.source
 
     def source(asked: str) -> str:

@@ -1,4 +1,4 @@
-"""A campaign in which nothing is wrong, and every way to make one thing wrong in it."""
+"""A campaign without any violation, and every way to make one thing wrong in it."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Servers and processes that the rooms share."""
+"""Servers and processes that several folders of tests share."""
 
 from collections.abc import Iterator
 
@@ -27,14 +27,14 @@ def player(world: World) -> PlayerSession:
 
 @pytest.fixture(scope="session")
 def ledger_world() -> Iterator[World]:
-    """A database on which only the tests' own connections are: no gateway, no worker."""
+    """A database to which only the tests connect: no gateway, no worker."""
     with new_world() as installation:
         yield installation
 
 
 @pytest.fixture
 def own_world() -> Iterator[World]:
-    """An installation of the test's own, without processes yet: it may break it."""
+    """An installation without processes yet. The test may break it."""
     with new_world() as installation:
         yield installation
 

@@ -1,4 +1,4 @@
-"""How Hypothesis runs: the same examples every time, however busy the machine is."""
+"""Settings of Hypothesis: the same examples every time, however busy the machine is."""
 
 from hypothesis import settings
 

@@ -11,10 +11,10 @@ from fakeredis import FakeRedis
 
 from api.wallet.app import create_app
 from api.wallet.auth import Authenticator
-from api.wallet.dispatch import Dispatcher
 from api.wallet.load_shedding import LoadShedder
 from api.wallet.questions import Questions
-from api.wallet.services import Services, lookup_of
+from api.wallet.queued_commands import QueuedCommands
+from api.wallet.services import Services, gateway_reads_of
 from api.wallet.sessions import Sessions
 from broker.admission import Admission, Result, Verdict
 from broker.link import Link
@@ -23,8 +23,8 @@ from models.codes import Code
 from models.commands import Place
 from models.errors import LedgerUnavailable
 from models.keys import Purpose
+from models.ledger.gateway_reads import GatewayReads
 from models.ledger.ledger import Ledger
-from models.ledger.lookup import Lookup
 from models.outcome import Outcome
 from models.secret_cipher import Encrypted, SecretRow
 from settings import Settings
@@ -48,7 +48,7 @@ _STORED = (_ROW, keys.CIPHER.encrypt(SECRET, _ROW))
 
 
 class Behind:
-    """What is behind a gateway: providers, sessions, the record of bets; each may be away."""
+    """What stands behind a gateway: providers, sessions, recorded bets. Each part may be away."""
 
     def __init__(self) -> None:
         self.away: set[str] = set()
@@ -76,7 +76,7 @@ class Behind:
 
 
 class ScriptedLink:
-    """Runs `admit.lua` on fakeredis; `becomes` says what becomes of a request it admitted."""
+    """Runs `admit.lua` on fakeredis. `becomes` is the outcome of a request that it admitted."""
 
     stream = "betcore:replies:this"
 
@@ -97,7 +97,7 @@ class ScriptedLink:
 
 
 def admit(redis: FakeRedis, *admissions: Admission) -> list[bytes]:
-    """The letters that `admit.lua` answers to some requests of one tick."""
+    """Return the letters with which `admit.lua` answers the requests of one tick."""
     arguments = [value for admission in admissions for value in admission.arguments()]
     script = source("admit")
     limits = ("5", "60", "86400", "3600000", "20000")
@@ -134,7 +134,7 @@ class GatewayParts:
         return await self._http.get("/readyz")
 
     def nonces(self) -> list[str]:
-        """The nonces that are burnt."""
+        """The nonces that were used up."""
         return [key[-32:] for key in self._keys("betcore:nonce:7:*")]
 
     def jobs(self) -> list[str]:
@@ -147,15 +147,15 @@ class GatewayParts:
 
 
 def services_on(settings: Settings, link: Link, behind: Behind) -> Services:
-    """Services that admit through `link`. They are never ready: the real link is not started."""
-    unreached, nowhere = Link(settings), lookup_of(settings)
+    """Services that admit through `link`. They are never ready, because no real link is started."""
+    unreached, nowhere = Link(settings), gateway_reads_of(settings)
     load_shedder = LoadShedder(settings)
     return Services(
         settings,
         load_shedder,
-        Authenticator(settings, cast("Lookup", behind)),
-        Sessions(settings, cast("Lookup", behind)),
-        Dispatcher(settings, link, cast("Ledger", behind), load_shedder.goes_ahead),
+        Authenticator(settings, cast("GatewayReads", behind)),
+        Sessions(settings, cast("GatewayReads", behind)),
+        QueuedCommands(settings, link, cast("Ledger", behind), load_shedder.goes_ahead),
         Questions(settings, unreached, nowhere, nowhere),
         needed=[unreached],
     )

@@ -1,4 +1,4 @@
-"""The table of docs/adr/0014: what is sent, against what is answered."""
+"""The table of docs/adr/0014: each row has what is sent and how it is answered."""
 
 from dataclasses import dataclass
 
@@ -23,17 +23,17 @@ class Row:
 
 
 def fine(name: str, sent: bytes, *answers: tuple[int, int]) -> Row:
-    """A request that is read, after which the connection goes on."""
+    """A request that is read, after which the connection stays open."""
     return Row(name, sent, answers or (FINE,), ended=False)
 
 
 def last(name: str, sent: bytes, *answers: tuple[int, int]) -> Row:
-    """One that is read, after which the connection ends."""
+    """A request that is read, after which the connection is closed."""
     return Row(name, sent, answers or (FINE,), ended=True)
 
 
 def refused(status: int, name: str, sent: bytes, code: int = 2) -> Row:
-    """One that is refused, with which the connection ends."""
+    """A request that is refused, after which the connection is closed."""
     return Row(name, sent, ((status, code),), ended=True)
 
 
@@ -43,7 +43,7 @@ def get(*fields: bytes, line: bytes = LINE, host: bytes = HOST) -> bytes:
 
 
 def target(path: bytes, method: bytes = b"GET") -> bytes:
-    """A request for that target."""
+    """A request for this target."""
     return get(line=b"%b %b HTTP/1.1\r\n" % (method, path))
 
 
@@ -53,7 +53,7 @@ def bet(*fields: bytes, body: bytes = BODY, path: bytes = BETS, **changed: str) 
 
 
 def bet_head(*fields: bytes, path: bytes = BETS, left_out: str = "", **changed: str) -> bytes:
-    """The head of a signed PayInOut, but for the signed header `left_out`."""
+    """The head of a signed PayInOut without the signed header `left_out`."""
     headers = CLIENT.headers(BODY, **changed)
     signed = [f"{name}: {value}".encode() for name, value in headers.items() if name != left_out]
     return get(*signed, *fields, line=b"POST %b HTTP/1.1\r\n" % path)

@@ -1,4 +1,4 @@
-"""Our protocol without a network: bytes in parts to it, and all that it answers."""
+"""Our protocol without a network: a test feeds it bytes in parts and collects its answers."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -16,8 +16,8 @@ from broker.admission import Admission, Verdict
 from broker.link import Link
 from models.keys import Purpose
 from server.bounds import Bounds
-from server.connection_life import Crowd
-from server.connections import BoundedProtocol
+from server.http_connection import HttpConnection
+from server.open_connections import OpenConnections
 from server.uvicorn_server import http_config
 from settings import Settings
 from tests.service.support import keys
@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass
 class Seen:
-    """A request as the app was given it."""
+    """A request as the app received it."""
 
     method: str
     target: bytes
@@ -43,7 +43,7 @@ class Seen:
 
 
 class FakeTransport:
-    """What asyncio would give; it keeps what is written."""
+    """Stands for asyncio's transport, and keeps what is written."""
 
     def __init__(self) -> None:
         self.written = bytearray()
@@ -82,7 +82,7 @@ class FakeTransport:
 
 
 class InstantLink:
-    """Admits everything, and knows every result at once; `seen` are the admissions."""
+    """A link that admits everything and knows every result at once. `seen` are the admissions."""
 
     stream = "betcore:replies:this"
 
@@ -99,7 +99,7 @@ class Connections:
     ) -> None:
         self._app = app
         self._bounds = bounds or Bounds()
-        self._crowd = Crowd()
+        self._open_connections = OpenConnections()
         self._front = WalletFront(load_shedder or LoadShedder(Settings()), 1)
         self.seen: list[Seen] = []
         self.state = ServerState()
@@ -111,7 +111,7 @@ class Connections:
         self.config.load()
 
     async def ask(self, parts: Iterable[bytes], *, end: bool = False) -> Outcome:
-        """Send some parts, each in a turn of its own; `end`: then say that nothing follows."""
+        """Send parts, each in its own turn of the loop. `end`: then say that nothing follows."""
         async with self.open() as (protocol, transport):
             waiting = list(parts)
             with_body = not b"".join(waiting).startswith(b"HEAD ")
@@ -125,11 +125,11 @@ class Connections:
             return Outcome(answers(bytes(transport.written), with_body=with_body), transport.ended)
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[tuple[BoundedProtocol, FakeTransport]]:
+    async def open(self) -> AsyncIterator[tuple[HttpConnection, FakeTransport]]:
         """One connection."""
         transport = FakeTransport()
-        protocol = BoundedProtocol(
-            self.config, self.state, {}, self._bounds, self._crowd, self._front
+        protocol = HttpConnection(
+            self.config, self.state, {}, self._bounds, self._open_connections, self._front
         )
         protocol.connection_made(cast("asyncio.Transport", transport))
         try:
@@ -140,7 +140,7 @@ class Connections:
                 protocol.connection_lost(None)
 
     async def settle(self) -> None:
-        """Wait until nothing is worked on."""
+        """Wait until no request is in progress."""
         while self.state.tasks:
             await asyncio.wait([*self.state.tasks])
         await asyncio.sleep(0)

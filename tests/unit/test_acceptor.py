@@ -34,7 +34,7 @@ class Watched(socket.socket):
         self._error = error
 
     def clock(self) -> float:
-        """Asked once a turn."""
+        """The time, which is asked once per turn."""
         self.accepted.append(0)
         return len(self.accepted) * self.turn
 
@@ -48,7 +48,7 @@ class Watched(socket.socket):
         return found
 
     def connect_one(self) -> socket.socket:
-        """A client more."""
+        """Connect one more client."""
         return socket.create_connection(self.getsockname())
 
 
@@ -86,7 +86,7 @@ def waiting(
 
 
 async def turns(holds: Callable[[], bool]) -> int:
-    """Let turns of the loop pass until something holds; how many."""
+    """Let turns of the loop pass until a condition holds. Returns their number."""
     passed = 0
     async with asyncio.timeout(10):
         while not holds():

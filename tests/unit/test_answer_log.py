@@ -1,4 +1,4 @@
-"""Each answer that is not success leaves a line; a flood of them leaves a few, and a number."""
+"""Each answer that is not success writes a line. A flood writes a few lines and a number."""
 
 import hashlib
 import hmac
@@ -26,7 +26,7 @@ UNAUTHORIZED = "The request could not be authenticated."
 
 @pytest.fixture(autouse=True)
 def fresh(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing was said yet."""
+    """Empty the throttle, so that no earlier line counts."""
     sum_up(everything=True)
     caplog.clear()
     caplog.set_level(logging.INFO, "betcore.answers")

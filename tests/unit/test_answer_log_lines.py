@@ -1,4 +1,4 @@
-"""What a line about an answer holds: nothing from outside breaks it, and a flood costs little."""
+"""Lines about answers: no value from outside breaks one, and a flood of them costs little."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ BODY = b'{"betId":"bet 17","betAmount":1,"winAmount":0}'
 
 @pytest.fixture(autouse=True)
 def fresh(caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing was said yet."""
+    """Empty the throttle, so that no earlier line counts."""
     sum_up(everything=True)
     caplog.clear()
     caplog.set_level(logging.INFO, "betcore.answers")

@@ -1,4 +1,4 @@
-"""Authentication keeps to the time it is given, however often it has to look up."""
+"""Authentication keeps its time limit, however many look-ups it needs."""
 
 import asyncio
 import time
@@ -10,17 +10,17 @@ from api.wallet.calls import Call
 from api.wallet.errors import ApiError
 from models.deadline import Deadline
 from models.keys import Purpose
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from models.secret_cipher import Encrypted, SecretRow
 from settings import Settings
 from tests.service.support import keys
 
 
-class SlowLookup(Lookup):
-    """Nobody is known here, and to say so takes a tenth of a second."""
+class SlowReads(GatewayReads):
+    """Reads that know no provider, and take a tenth of a second to say so."""
 
     def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
-        """None, late."""
+        """Return no secrets, late."""
         done = asyncio.Event()
         asyncio.run(_after(done))
         return []
@@ -29,8 +29,8 @@ class SlowLookup(Lookup):
 async def test_a_second_look_up_gets_only_the_time_that_the_first_has_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lookup = SlowLookup("", connect_seconds=1, answer_seconds=1)
-    authenticator = Authenticator(Settings(secrets_key=keys.HEX[Purpose.SECRETS]), lookup)
+    reads = SlowReads("", connect_seconds=1, answer_seconds=1)
+    authenticator = Authenticator(Settings(secrets_key=keys.HEX[Purpose.SECRETS]), reads)
     ask, deadlines = authenticator._newest.get, []
 
     async def ask_and_note(key: None, deadline: Deadline) -> object:

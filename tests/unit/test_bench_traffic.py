@@ -13,7 +13,7 @@ from bench.people import people_of
 from bench.traffic import MIX, Signed, sign_traffic
 from models.deadline import Deadline
 from models.keys import Purpose
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from settings import Settings
 from tests.service.support import keys
 from tests.unit.gateway_parts import CLIENT, PLACE, SECRET, Behind
@@ -23,7 +23,7 @@ PEOPLE = people_of(CLIENT.counterparty_id, SECRET, [f"session-{rank}" for rank i
 
 
 async def test_the_gateway_accepts_what_is_signed() -> None:
-    authenticator = Authenticator(SETTINGS, cast("Lookup", Behind()))
+    authenticator = Authenticator(SETTINGS, cast("GatewayReads", Behind()))
     requests = sign_traffic(PEOPLE, 3000, "mix")
     first_of_each = {path_of(signed).rpartition("/")[2]: signed for signed in requests}
 

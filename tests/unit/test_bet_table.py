@@ -1,4 +1,4 @@
-"""The table of rules: document, code and test are one; then every cell under every condition."""
+"""The table of rules: document, code and test agree, and each cell holds in every situation."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -10,15 +10,14 @@ import pytest
 
 from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
-from models.ledger.bet_cells import Decision
-from models.ledger.rules import COLUMNS, TABLE, Row, decide
+from models.ledger.rules import COLUMNS, TABLE, Decision, TableRow, decide
 from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Session
 from models.reason import Reason
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ARCHITECTURE.md"
 STAKE, WIN, BALANCE = Decimal(10), Decimal(25), Decimal(100)
 OTHER = Decimal("0.5")  # what other data differs by
-REVERSE = TABLE[Row.SETTLED_BY_ONE][Refund].__doc__ or ""
+REVERSE = TABLE[TableRow.SETTLED_BY_ONE][Refund].__doc__ or ""
 
 FLAGS = 9  # of a `Situation`
 
@@ -30,7 +29,7 @@ CONFLICT: Expected = (7, (), None)
 class Situation:
     """One combination of everything a decision may depend on."""
 
-    row: Row
+    row: TableRow
     call: type[BetCommand]
     staked: bool = True  # else the stake is 0, and the win above it
     same_data: bool = True
@@ -79,13 +78,13 @@ def test_every_cell_does_what_its_text_says_under_every_condition() -> None:
         assert shown == EXPECTED[text](situation), f"{situation}: {decision}"
         assert decision.reason == _reason(situation, decision), f"{situation}: {decision}"
         walked += 1
-    assert walked == len(Row) * len(COLUMNS) * 2**FLAGS
+    assert walked == len(TableRow) * len(COLUMNS) * 2**FLAGS
 
 
-@pytest.mark.parametrize("row", [row for row in Row if row is not Row.NOT_RECORDED])
+@pytest.mark.parametrize("row", [row for row in TableRow if row is not TableRow.NOT_RECORDED])
 @pytest.mark.parametrize("call", COLUMNS)
 def test_a_bet_of_another_account_is_a_conflict_for_every_call(
-    row: Row, call: type[BetCommand]
+    row: TableRow, call: type[BetCommand]
 ) -> None:
     bet, account, session, command = _stage(Situation(row, call))
     assert bet is not None
@@ -96,10 +95,10 @@ def test_a_bet_of_another_account_is_a_conflict_for_every_call(
     assert (decision.code, decision.moves, decision.records) == CONFLICT
 
 
-@pytest.mark.parametrize("row", list(Row))
+@pytest.mark.parametrize("row", list(TableRow))
 @pytest.mark.parametrize("call", COLUMNS)
 def test_a_session_that_is_unknown_or_another_providers_is_3_for_every_call(
-    row: Row, call: type[BetCommand]
+    row: TableRow, call: type[BetCommand]
 ) -> None:
     bet, account, _, command = _stage(Situation(row, call))
     strangers = Session("s", 99, account.id, 2, None, None, False, False, False, False)
@@ -126,12 +125,12 @@ def test_a_session_that_is_unknown_or_another_providers_is_3_for_every_call(
 def test_of_several_causes_the_first_in_the_order_of_the_protocol_is_given(
     call: type[BetCommand], first: str | None, code: int, reason: str | None
 ) -> None:
-    """What comes after the first is so as well, and what comes before is not."""
+    """All later causes apply too, and no earlier cause does."""
     order = ["closed", "expired", "blocked", "suspended", "within_limits", "enough_money"]
     begin = len(order) if first is None else order.index(first)
     against = {name: name in order[:4] for name in order[begin:]}
 
-    decision = decide(*_stage(Situation(Row.NOT_RECORDED, call, **against)))
+    decision = decide(*_stage(Situation(TableRow.NOT_RECORDED, call, **against)))
 
     assert (decision.code, decision.reason) == (code, reason)
 
@@ -141,14 +140,14 @@ def test_only_a_reversal_that_lacks_money_and_an_owed_win_are_refusals_that_may_
         decision = decide(*_stage(situation))
 
         lacks_money = TABLE[situation.row][situation.call].__doc__ == REVERSE
-        waits = situation.row is Row.NOT_RECORDED and _is_owed(situation)
+        waits = situation.row is TableRow.NOT_RECORDED and _is_owed(situation)
         passes = (lacks_money and decision.code == 7) or (waits and decision.code == 5)
         assert decision.lasts == (not passes)
         assert not (passes and decision.is_repeatable)
 
 
 def test_a_refund_of_a_rejected_bet_gives_the_first_mark_again() -> None:
-    bet, account, session, call = _stage(Situation(Row.REJECTED, Refund))
+    bet, account, session, call = _stage(Situation(TableRow.REJECTED, Refund))
     assert bet is not None
     bet.ids[Kind.REFUND] = 5
 
@@ -159,14 +158,14 @@ def test_a_refund_of_a_rejected_bet_gives_the_first_mark_again() -> None:
 def test_a_rejected_bet_tried_by_the_other_call_is_a_conflict(
     first: type[BetCommand], again: type[BetCommand]
 ) -> None:
-    bet = _recorded(Row.REJECTED, first)
-    _, account, session, call = _stage(Situation(Row.REJECTED, again))
+    bet = _recorded(TableRow.REJECTED, first)
+    _, account, session, call = _stage(Situation(TableRow.REJECTED, again))
 
     assert decide(bet, account, session, call).code == 7
 
 
 def _situations() -> Iterator[Situation]:
-    for row, call in itertools.product(Row, COLUMNS):
+    for row, call in itertools.product(TableRow, COLUMNS):
         for flags in itertools.product((True, False), repeat=FLAGS):
             yield Situation(row, call, *flags)
 
@@ -182,7 +181,7 @@ def _document_table() -> dict[str, dict[str, str]]:
 
 def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetCommand]:
     """Bet, account, session and call of a situation."""
-    settled = situation.row in (Row.SETTLED_BY_ONE, Row.SETTLED_BY_TWO)
+    settled = situation.row in (TableRow.SETTLED_BY_ONE, TableRow.SETTLED_BY_TWO)
     needed = WIN - situation.first_stake if settled else situation.first_stake
     balance = BALANCE if situation.enough_money else max(needed - 1, Decimal(0))
     limits = (None, BALANCE) if situation.within_limits else (STAKE + 1, None)
@@ -207,23 +206,23 @@ def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetComma
     return bet, Account(7, balance, 3), session, call
 
 
-def _recorded(row: Row, call: type[BetCommand], stake: Decimal = STAKE) -> Bet | None:
-    """A bet in a row; a rejected one was rejected to this call, where that can be."""
-    if row is Row.NOT_RECORDED:
+def _recorded(row: TableRow, call: type[BetCommand], stake: Decimal = STAKE) -> Bet | None:
+    """A bet in a row of the table. A rejected one was rejected by this call, where that can be."""
+    if row is TableRow.NOT_RECORDED:
         return None
     by = {
-        Row.SETTLED_BY_ONE: OpenedBy.PAY_IN_OUT,
-        Row.CANCELLED: OpenedBy.REFUND,
-        Row.REJECTED: OpenedBy.PAY_IN_OUT if call is PayInOut else OpenedBy.PAY_IN,
+        TableRow.SETTLED_BY_ONE: OpenedBy.PAY_IN_OUT,
+        TableRow.CANCELLED: OpenedBy.REFUND,
+        TableRow.REJECTED: OpenedBy.PAY_IN_OUT if call is PayInOut else OpenedBy.PAY_IN,
     }.get(row, OpenedBy.PAY_IN)
     state = BetState.SETTLED if row.value.startswith("settled") else BetState(row.value)
-    has_win = row is Row.SETTLED_BY_TWO or by is OpenedBy.PAY_IN_OUT
+    has_win = row is TableRow.SETTLED_BY_TWO or by is OpenedBy.PAY_IN_OUT
     return Bet(
         *(1, 1, "b", 7, "s", "round", by, state),
-        stake=None if row is Row.CANCELLED else stake,
+        stake=None if row is TableRow.CANCELLED else stake,
         win=WIN if has_win else None,
-        refused_with=5 if row is Row.REJECTED else None,
-        reason=Reason.ABOVE_LIMIT if row is Row.REJECTED else None,
+        refused_with=5 if row is TableRow.REJECTED else None,
+        reason=Reason.ABOVE_LIMIT if row is TableRow.REJECTED else None,
     )
 
 
@@ -254,7 +253,7 @@ def _take_and_pay(situation: Situation) -> Expected:
 
 def _reason(situation: Situation, decision: Decision) -> str | None:
     """The reason that a decision of this code must have."""
-    if situation.row is Row.REJECTED:
+    if situation.row is TableRow.REJECTED:
         return "above_limit" if decision.code == 5 else None
     if decision.code == 3:
         return "session_closed" if situation.closed else "session_expired"

@@ -1,4 +1,4 @@
-"""Bodies: any JSON object is read without losing a digit, and nothing else gets through."""
+"""Bodies: a JSON object is read without losing a digit, and everything else is refused."""
 
 import json
 import time
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.wallet.bodies import read_object
+from api.wallet.calls import read_object
 from models.errors import InvalidRequest
 from models.money import JsonNumber
 
@@ -26,7 +26,7 @@ NEARLY_JSON = st.text('{}[]":,\\ 0123456789.eE+-truefalsnNI\n\x00\ud800é', max_
 
 
 def same(read: object, meant: object) -> bool:
-    """Whether what was read is what was meant, numbers as the characters they were."""
+    """Whether the value read is the value meant. Numbers are compared as the characters sent."""
     match meant:
         case bool() | None:
             return read is meant

@@ -1,4 +1,4 @@
-"""Jobs as the queue carries them: bounded, whatever was put there, and described for people."""
+"""Jobs on the queue: their size is bounded, whatever was put there, and people can read them."""
 
 import json
 import pickle

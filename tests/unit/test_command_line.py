@@ -1,4 +1,4 @@
-"""What `betcore --help` lists is what there is, and help costs no library that it does not need."""
+"""`betcore --help` lists exactly the commands that exist, and imports no more than it needs."""
 
 import subprocess
 import sys

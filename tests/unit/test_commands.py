@@ -1,4 +1,4 @@
-"""Commands: read from a body or refused by name, and the same again behind the queue."""
+"""Commands: read from a body or refused by name, and unchanged by the queue."""
 
 import json
 import unicodedata
@@ -178,7 +178,7 @@ def test_what_the_queue_carries_is_no_command_when_a_value_is_of_another_type(
 
 
 def test_what_the_queue_carries_is_what_the_version_before_reads_and_writes() -> None:
-    """Gateways and workers are replaced one at a time."""
+    """Gateways and workers are replaced one at a time, so both versions share a queue."""
     names = {"provider", "session", "account", "bet", "round", "stake", "win", "odd"}
 
     assert set(pay_in_out(currency="EUR", userId="anna").to_job()) == names

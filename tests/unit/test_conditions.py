@@ -1,4 +1,4 @@
-"""Which Redis can be used, which cannot, and that the one line says why and what to do."""
+"""Which Redis can be used. A refusal is one line that names the cause and the cure."""
 
 import re
 

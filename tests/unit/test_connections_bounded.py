@@ -1,4 +1,4 @@
-"""Which connection makes room, what is answered before one ends, and for how long one may rest."""
+"""Limits of connections: which one makes room, what it gets before, how long it may be idle."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 
 from server.bounds import Bounds
-from server.connections import PIPELINED_MAX
+from server.http_connection import PIPELINED_MAX
 from server.peer import peer_of
 from tests.unit.http_table import HOST, bet, get, in_chunks
 from tests.unit.http_wire import Connections, FakeTransport, answers, connections, cuts
@@ -30,7 +30,7 @@ SMALL = Bounds(
 
 
 class Held:
-    """An app that answers when it may; at /signed it knows who asks."""
+    """An app that answers when the test lets it. At /signed it knows who asks."""
 
     def __init__(self) -> None:
         self.may_answer = asyncio.Event()

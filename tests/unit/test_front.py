@@ -1,4 +1,4 @@
-"""Answers that are made without the app are those that the app would give."""
+"""Answers that are made without the app equal those that the app would give."""
 
 import json
 
@@ -25,7 +25,7 @@ def bet(nonce: str | None, *, keep: bool) -> Head:
 
 @pytest.fixture
 def front() -> WalletFront:
-    """That of a gateway whose queue is full."""
+    """The front of a gateway whose queue is full."""
     load_shedder = LoadShedder(Settings())
     load_shedder.note(1000, 7)
     return WalletFront(load_shedder, retry_after_seconds=3)

@@ -1,4 +1,4 @@
-"""The gateway by itself: what it says when something behind it is away, lost or unexpected."""
+"""The gateway alone: its answers when a server behind it is away, lost or unexpected."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ from models.codes import Code
 from models.deadline import Deadline
 from models.errors import UnsupportedDatabase
 from models.keys import Purpose
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from models.outcome import Outcome
 from settings import Settings
 from tests.service.support import keys
@@ -56,7 +56,7 @@ async def test_the_protocols_own_signatures_are_good_and_no_other_is(
 ) -> None:
     # They were signed in 2024.
     patient = Settings(timestamp_tolerance_seconds=10**10, secrets_key=keys.HEX[Purpose.SECRETS])
-    authenticator = Authenticator(patient, cast("Lookup", Behind()))
+    authenticator = Authenticator(patient, cast("GatewayReads", Behind()))
     counterparty = CLIENT.counterparty_id.encode()
     good = Call(counterparty, STAMP.encode(), NONCE.encode(), signature.encode(), body)
     altered = [
@@ -227,7 +227,7 @@ COMMAND = NewCommand(42, "pay-in", "a pay-in", "[]")
 
 
 def admission(nonce: str, **changed: Any) -> Admission:
-    """One that claims its nonce and queues nothing, unless it is changed."""
+    """A request that claims its nonce and queues nothing, unless it is changed."""
     now_ms = int(time.time() * 1000)
     claim = NonceClaim(nonce_key(7, nonce), expires_ms=now_ms + 60_000, stamp_ms=now_ms)
     command = changed.pop("command", None)
@@ -272,7 +272,7 @@ async def test_one_refused_request_of_a_tick_leaves_the_others_alone() -> None:
 
 
 async def not_ready(gateway: GatewayParts, about: str) -> str:
-    """The message of a 503 of /readyz, once it is about this; the hosts of servers stay unsaid."""
+    """The message of a 503 of /readyz, when it is about this. It must not name hosts of servers."""
     async with asyncio.timeout(20):
         while True:
             answer = await gateway.ready()

@@ -11,7 +11,7 @@ from tests.unit.http_wire import Connections, Outcome, bytewise, connections, cu
 
 
 def expected(row: Row, outcome: Outcome) -> Outcome:
-    """The outcome, if it is that of the row."""
+    """The outcome, if it is the one of the row."""
     answers = [(status, code_of(body)) for status, body in outcome.answers if status != 100]
 
     assert (tuple(answers), outcome.ended) == (row.answers, row.ended), outcome
@@ -19,12 +19,12 @@ def expected(row: Row, outcome: Outcome) -> Outcome:
 
 
 def code_of(body: bytes) -> int:
-    """The `_responseCode`, or 0 of no body."""
+    """The `_responseCode`, or 0 if there is no body."""
     return int(json.loads(body)["_responseCode"]) if body else 0
 
 
 async def assert_the_same(to: Connections, row: Row, ways: Iterable[Sequence[bytes]]) -> None:
-    """However it is cut, the client sees the same bytes as when it is sent in one piece."""
+    """Wherever the bytes are cut, the client sees the same answer as to one piece."""
     whole = expected(row, await to.ask([row.sent]))
 
     for parts in ways:

@@ -1,11 +1,11 @@
-"""In which order a gateway looks at requests, and how many of them count as in progress."""
+"""The order in which a gateway reads requests, and how many of them count as in progress."""
 
 import asyncio
 import threading
 
 import pytest
 
-from api.wallet.load_shedding import STRANGERS, Intake
+from api.wallet.intake import STRANGERS, Intake
 from tests.unit.gateway_parts import PLACE, gateway_parts
 from tests.unit.test_load_shedding import BODY, GREAT, OURS, SMALL
 
@@ -112,7 +112,7 @@ async def test_of_many_bets_of_one_session_no_more_than_may_be_are_let_in_and_no
 async def test_requests_without_a_good_signature_keep_no_bet_out_and_delay_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """They wait for newer secrets, any number of them; a bet whose secret is known does not."""
+    """Any number of them wait for newer secrets. A bet whose secret is known does not wait."""
     limits = {"bets_of_session_max": 1, "requests_in_flight_max": 1}
     async with gateway_parts(directory_max_age_seconds=3600, **limits) as gateway:
         assert (await gateway.post(BODY)).status_code == 200

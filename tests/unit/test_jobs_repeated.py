@@ -23,7 +23,7 @@ BET = PayInOut(7, "s", 42, "b", stake=Decimal(1), win=Decimal(0))
 
 
 class Faults:
-    """A ledger that fails as told, and then applies."""
+    """A ledger that fails as the test says, and then applies."""
 
     def __init__(self, *errors: LedgerError) -> None:
         self.left = list(errors)
@@ -49,7 +49,7 @@ def end_of(ledger: Faults) -> str:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that waits for nothing between two tries."""
+    """A worker that does not wait between two tries."""
     monkeypatch.setattr(time, "sleep", lambda _: None)
 
 

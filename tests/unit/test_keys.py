@@ -1,4 +1,4 @@
-"""Keys: one for each purpose, read from a variable or a private file, never told."""
+"""Keys: each has one purpose, comes from a variable or a private file, and is never shown."""
 
 import base64
 import os
@@ -59,7 +59,7 @@ def test_replaced_keys_are_read_beside_the_current_one() -> None:
 
 def test_a_missing_key_is_named_with_its_variable_holders_and_cure(tmp_path: Path) -> None:
     with pytest.raises(NoKey) as caught:
-        require_keys(Settings(), tmp_path, Purpose.OPERATOR)
+        require_keys(Settings(data_dir=tmp_path), Purpose.OPERATOR)
 
     assert str(caught.value) == (
         "The operator key is missing: set BETCORE_OPERATOR_KEY, the same for all workers and"
@@ -68,22 +68,22 @@ def test_a_missing_key_is_named_with_its_variable_holders_and_cure(tmp_path: Pat
 
 
 def test_missing_keys_are_made_once_as_private_files(tmp_path: Path) -> None:
-    configured = Settings(journal_key=HEX)
+    configured = Settings(journal_key=HEX, data_dir=tmp_path)
 
-    made = make_keys(configured, tmp_path)
+    made = make_keys(configured)
 
     assert [file.name for file in made] == ["operator-key", "secrets-key"]
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in made)
-    assert make_keys(configured, tmp_path) == []
-    found = require_keys(configured, tmp_path, *Purpose)
+    assert make_keys(configured) == []
+    found = require_keys(configured, *Purpose)
     assert found.operator_key == made[0].read_text().strip()
 
 
 def test_a_process_has_only_the_keys_that_it_names(tmp_path: Path) -> None:
-    make_keys(Settings(), tmp_path)
+    make_keys(Settings(data_dir=tmp_path))
 
     found = with_keys(
-        Settings(operator_key=HEX, operator_keys_old=OTHER), tmp_path, Purpose.SECRETS
+        Settings(operator_key=HEX, operator_keys_old=OTHER, data_dir=tmp_path), Purpose.SECRETS
     )
 
     assert found.secrets_key == key_file(tmp_path, Purpose.SECRETS).read_text().strip()
@@ -96,7 +96,7 @@ def test_one_key_for_two_purposes_is_refused(tmp_path: Path) -> None:
         {"operator_key": OTHER, "secrets_key": HEX, "secrets_keys_old": OTHER},
     ):
         with pytest.raises(BadKey, match="BETCORE_OPERATOR_KEY and BETCORE_SECRETS_KEY share"):
-            with_keys(Settings().model_copy(update=keys), tmp_path, *Purpose)
+            with_keys(Settings(data_dir=tmp_path).model_copy(update=keys), *Purpose)
 
 
 @pytest.mark.parametrize("content", ["", "\n", "my-password\n"])
@@ -105,7 +105,7 @@ def test_a_file_that_holds_no_key_is_named_and_not_replaced(tmp_path: Path, cont
     write_private(file, content)
 
     with pytest.raises(BadKey, match=f"^{file} must be at least 32 bytes"):
-        make_keys(Settings(), tmp_path)
+        make_keys(Settings(data_dir=tmp_path))
     assert file.read_text() == content
 
 
@@ -119,7 +119,7 @@ def test_a_file_of_another_owner_is_no_key(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setattr(os, "geteuid", lambda: someone)
 
     with pytest.raises(PrivateFileRefused, match="journal-key is not used, as it belongs to"):
-        require_keys(Settings(), tmp_path, Purpose.JOURNAL)
+        require_keys(Settings(data_dir=tmp_path), Purpose.JOURNAL)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o620, 0o604, 0o602, 0o660, 0o666])
@@ -129,7 +129,7 @@ def test_a_file_that_others_may_use_is_no_key(tmp_path: Path, mode: int) -> None
     file.chmod(mode)
 
     with pytest.raises(PrivateFileRefused, match=f"has mode {mode:04o}.*chmod 600 {file}"):
-        require_keys(Settings(), tmp_path, Purpose.OPERATOR)
+        require_keys(Settings(data_dir=tmp_path), Purpose.OPERATOR)
 
 
 def test_what_is_not_a_regular_file_is_no_secret(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a gateway turns away without asking: a share, a crowd, and more of one session than fit."""
+"""Which bets a gateway sheds: a share under load, a crowd's excess, too many of one session."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ OURS = CLIENT.counterparty_id.encode()
 
 
 def known(provider: bytes) -> Peer:
-    """The other end of a connection on which that provider has signed."""
+    """The other end of a connection that carried a valid signature of this provider."""
     peer = Peer()
     peer.note(provider)
     return peer
@@ -24,7 +24,7 @@ def known(provider: bytes) -> Peer:
 
 def turned_away(shedder: LoadShedder, now: float, provider: bytes = b"", of: int = 300) -> int:
     headers = [(b"host", b"h"), (b"x-counterparty-id", provider)]
-    return sum(shedder.turns_away(headers, known(provider), now) for _ in range(of))
+    return sum(shedder.decide_to_shed(headers, known(provider), now) for _ in range(of))
 
 
 def bets(shedder: LoadShedder, provider: bytes, number: int) -> None:
@@ -35,7 +35,7 @@ def bets(shedder: LoadShedder, provider: bytes, number: int) -> None:
 
 
 def with_two_providers() -> LoadShedder:
-    """One provider has made 100 bets a moment ago, another has made one."""
+    """One provider has just made 100 bets, and another has made one."""
     shedder = LoadShedder(SETTINGS)
     bets(shedder, GREAT, 100)
     bets(shedder, SMALL, 1)
@@ -161,7 +161,7 @@ async def test_the_share_grows_with_the_wait_of_the_first_of_ones_own_in_the_int
         assert abs(turned_away(shedder, came + waited, GREAT) - expected) <= 15
     assert turned_away(shedder, came + 0.6, SMALL) == 0
     # Whoever names a provider on a connection on which it has not signed waits with strangers.
-    assert not shedder.turns_away([(b"x-counterparty-id", GREAT)], Peer(), came + 0.6)
+    assert not shedder.decide_to_shed([(b"x-counterparty-id", GREAT)], Peer(), came + 0.6)
 
     await asyncio.gather(*entering)
     assert turned_away(shedder, came + 0.375, GREAT) == 0
@@ -180,7 +180,7 @@ def test_a_session_has_enough_when_so_many_of_its_bets_are_under_way_and_no_othe
 
 
 def test_bets_that_another_provider_sends_under_a_session_keep_none_of_its_own_out() -> None:
-    """A path may name any session: whose it is, is known only later."""
+    """A path may name any session. Only the look-up tells whose session it is."""
     shedder = LoadShedder(SETTINGS)
     for _ in range(4):
         shedder.count_in(SMALL, "a")

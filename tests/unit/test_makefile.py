@@ -1,4 +1,4 @@
-"""How `make` installs: what is needed, into .venv whatever the shell says, anew if it was cut."""
+"""How `make` installs: into .venv, whatever the shell sets, and again after an interruption."""
 
 import os
 import shutil
@@ -40,7 +40,7 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make(checkout: Path, target: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run make with that Python, and as if no other make had started these tests."""
+    """Run make with that Python, without the variables of the make that runs these tests."""
     of_make = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
     outside = {name: value for name, value in os.environ.items() if name not in of_make}
     return subprocess.run(

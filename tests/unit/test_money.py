@@ -1,4 +1,4 @@
-"""Amounts: read exactly, refused by the letter of the rule, written back as plain numbers."""
+"""Amounts: read exactly, refused strictly by the rule, written as plain numbers."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Outcomes as they come back from the queue: of other releases, and of whoever may write there."""
+"""Outcomes from the queue: also those of other releases, and of anybody who writes there."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""What commands print, on terminals that cannot show it and where nobody can read it."""
+"""What commands print, on terminals that cannot show it, and when nobody can read it."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ ESCAPED = r"Z\u00fcrich \u2192 \ud83d\ude00 \udcff"
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """A Python of ours with these variables, and nothing else that says how to print."""
+    """Run Python with these variables, and without any other that affects printing."""
     named = ("LC_", "LANG", "PYTHON")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(named)}
     return subprocess.run(

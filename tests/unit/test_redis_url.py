@@ -1,4 +1,4 @@
-"""What REDIS_URL may say: the same for the gateway's connections and for redis-py's."""
+"""REDIS_URL means the same for the gateway's own connections and for redis-py's."""
 
 import pytest
 from redis.asyncio.connection import SSLConnection as AsyncSSLConnection

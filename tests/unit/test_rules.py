@@ -1,4 +1,4 @@
-"""Every money rule, as PROTOCOL.md's table has it: the column pay-in-out, and deposits."""
+"""Every money rule of PROTOCOL.md's table: the column pay-in-out, and deposits."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -9,8 +9,7 @@ import pytest
 
 from models.codes import Code
 from models.commands import BetCommand, Deposit, PayIn, PayInOut
-from models.ledger.bet_cells import Decision
-from models.ledger.rules import decide, decide_cash
+from models.ledger.rules import Decision, decide, decide_cash
 from models.ledger.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
 from models.reason import Reason
 

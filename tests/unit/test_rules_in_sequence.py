@@ -1,4 +1,4 @@
-"""The rules over any calls in any order, against a small model in whole cents."""
+"""The rules for any sequence of calls, compared with a small model in whole cents."""
 
 from copy import deepcopy
 from dataclasses import replace

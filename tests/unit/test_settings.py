@@ -1,4 +1,4 @@
-"""What the environment may say: a setting, what Kubernetes puts there, or a mistake to be told."""
+"""What the environment may have: a setting, a variable of Kubernetes, or a reported mistake."""
 
 import logging
 import os
@@ -29,7 +29,7 @@ def of_kubernetes(service: str) -> dict[str, str]:
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Whoever runs the tests may have settings of their own."""
+    """Remove the settings of the person who runs the tests."""
     for name in [*os.environ]:
         if name in variables() or name.startswith("BETCORE_"):
             monkeypatch.delenv(name)
@@ -46,7 +46,7 @@ def read(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
 
 
 def wrong(monkeypatch: pytest.MonkeyPatch, **environment: str) -> list[str]:
-    """What a process says of settings that it cannot read, line by line."""
+    """The lines with which a process refuses settings that it cannot read."""
     with pytest.raises(BadSettings) as raised:
         read(monkeypatch, **environment)
     return str(raised.value).splitlines()
@@ -69,7 +69,7 @@ def test_a_service_of_another_protocol_or_address_is_no_port_either(
     assert read(monkeypatch, BETCORE_DASHBOARD_PORT=value).dashboard_port == 9181
 
 
-@pytest.mark.parametrize("variable", sorted(variables() - {"BETCORE_DATA_DIR"}))
+@pytest.mark.parametrize("variable", sorted(variables()))
 def test_an_empty_variable_means_the_default(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
@@ -96,7 +96,9 @@ def test_all_that_is_wrong_is_said_at_once_with_what_was_expected(
 
 
 def test_no_number_may_be_below_0_and_most_not_0(monkeypatch: pytest.MonkeyPatch) -> None:
-    numbers = [name for name, field in Settings.model_fields.items() if field.annotation is not str]
+    numbers = [
+        name for name, field in Settings.model_fields.items() if field.annotation in (int, float)
+    ]
     for value in ("-1", "-0.5", "inf"):
         variables = {f"BETCORE_{name.upper()}": value for name in numbers}
         assert len(wrong(monkeypatch, **variables)) == len(numbers)

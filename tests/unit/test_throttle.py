@@ -1,4 +1,4 @@
-"""What is said a few times in a while, and how often it was not said."""
+"""A throttle passes a few messages per window, and counts the rest."""
 
 import logging
 

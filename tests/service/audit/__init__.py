@@ -1,1 +1,1 @@
-"""How a change of the ledger that nobody ordered is found: journal, audit log, verification."""
+"""How tampering with the ledger is detected: journal, audit log, verification."""

@@ -1,4 +1,4 @@
-"""A ledger that operators and a worker made: the journal and the audit log vouch for all of it."""
+"""A ledger made by operators and a worker. Journal and audit log vouch for all of it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from embedded import temporary_servers
 from models.audit.log import Author, operation
 from models.audit.seal import Seal
 from models.commands import Deposit, PayIn, PayInOut
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.directory.accounts import set_player_status
 from models.directory.currencies import add_currency
 from models.directory.providers import add_provider, add_secret, revoke_secret, set_provider_status

@@ -18,7 +18,7 @@ def audited_template() -> Iterator[LedgerCopy]:
 
 @pytest.fixture
 def audited(audited_template: LedgerCopy) -> Iterator[LedgerCopy]:
-    """A ledger that operators and a worker made, of the test's own: it may damage it."""
+    """A copy of a ledger made by operators and a worker. The test may damage it."""
     with copied(audited_template) as copy:
         yield copy
 
@@ -32,7 +32,7 @@ def journaled_template() -> Iterator[LedgerCopy]:
 
 @pytest.fixture
 def journaled(journaled_template: LedgerCopy) -> Iterator[LedgerCopy]:
-    """A ledger with a journal, of the test's own: it may damage it."""
+    """A copy of a ledger with a journal. The test may damage it."""
     with copied(journaled_template) as copy:
         yield copy
 
@@ -46,6 +46,6 @@ def whole() -> Iterator[LedgerCopy]:
 
 @pytest.fixture
 def ledger_copy(whole: LedgerCopy) -> Iterator[LedgerCopy]:
-    """A copy of that ledger, of the test's own: it may damage it."""
+    """A copy of the ledger `whole`. The test may damage it."""
     with copied(whole) as copy:
         yield copy

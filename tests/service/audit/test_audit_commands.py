@@ -30,7 +30,7 @@ CHANGES_NOTHING = {
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not where `make run` has left a folder with keys of its own."""
+    """Run outside the folder of `make run`, which may have keys of its own."""
     monkeypatch.chdir(tmp_path)
 
 

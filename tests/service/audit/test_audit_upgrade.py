@@ -1,4 +1,4 @@
-"""A ledger from before the audit log: it works on, and is vouched for once it was adopted."""
+"""A ledger older than the audit log: it works, and `adopt` signs it."""
 
 from collections.abc import Iterator
 

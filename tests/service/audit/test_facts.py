@@ -1,4 +1,4 @@
-"""Administrative facts that somebody with the database, but without the keys, has changed."""
+"""Administrative facts changed by somebody who has the database but not the keys."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""The journal: a transfer that was edited, deleted or inserted behind us is found and named."""
+"""The journal: a transfer that somebody edited, deleted or inserted is detected and named."""
 
 from dataclasses import replace
 

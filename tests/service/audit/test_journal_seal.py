@@ -1,4 +1,4 @@
-"""Seals of the journal: what was cut off without a trace is missed all the same."""
+"""Seals of the journal: they reveal truncation that leaves no other trace."""
 
 import json
 

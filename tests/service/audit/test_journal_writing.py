@@ -1,4 +1,4 @@
-"""What is written to the journal: a row a batch, on a strand of the writer's own."""
+"""What is written to the journal: one row per batch, on a strand of the writer's own."""
 
 from decimal import Decimal
 

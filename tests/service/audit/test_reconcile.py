@@ -1,4 +1,4 @@
-"""`betcore reconcile`: what a provider's own list and ours do not have in common, line by line."""
+"""`betcore reconcile`: every difference between a provider's own list and ours, one per line."""
 
 import csv
 import io

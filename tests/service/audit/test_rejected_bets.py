@@ -1,4 +1,4 @@
-"""Rejected bets, which no transfer vouches for: changed behind us, they are found and named."""
+"""Rejected bets have no transfer. Tampering with them is detected and named all the same."""
 
 from models.commands import Refund
 from tests.service.audit.audited_ledger import select

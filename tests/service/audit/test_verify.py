@@ -1,4 +1,4 @@
-"""`betcore ledger verify`: silent about whatever may be, a sentence about whatever may not."""
+"""`betcore ledger verify`: silent about what is allowed, one sentence per error."""
 
 import json
 import uuid
@@ -25,7 +25,7 @@ OF_ONE = " of provider row 1."
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not where `make run` has left a folder with a journal key of its own."""
+    """Run outside the folder of `make run`, which may have a journal key of its own."""
     monkeypatch.chdir(tmp_path)
 
 

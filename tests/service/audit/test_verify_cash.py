@@ -1,4 +1,4 @@
-"""`betcore ledger verify` on withdrawals: silent about whole ones, a sentence about others."""
+"""`betcore ledger verify` on withdrawals: silent about whole ones, one sentence per error."""
 
 from collections.abc import Iterator
 

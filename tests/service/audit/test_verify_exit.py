@@ -1,4 +1,4 @@
-"""`betcore ledger verify` exits with 0 only when everything that was asked for was verified."""
+"""`betcore ledger verify` exits with 0 only if it verified everything that was asked for."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.keys import Purpose
 from ops.cli import app
 from settings import settings
@@ -19,7 +19,7 @@ WITHOUT = "(--without-journal checks balances and bets only.)"
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not where `make run` has left a folder with keys of its own."""
+    """Run outside the folder of `make run`, which may have keys of its own."""
     monkeypatch.chdir(tmp_path)
 
 

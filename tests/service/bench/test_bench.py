@@ -1,18 +1,20 @@
-"""The benchmark itself, end to end and very small: it measures, and what it measured is audited."""
+"""The benchmark itself, end to end and very small. What it measured is audited."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from bench.against import NoRevision, checked_out, measure_trees
 from bench.audit import AuditFailed, Totals, audit, totals, verify_ledger
 from bench.benchmark import measure
+from bench.contenders.processes import DidNotStart, started
 from bench.growth import fill
 from bench.plan import Course, Visit, plan_of
 from bench.results import Point, Results
 from bench.servers import bench_servers, query
 from bench.traffic import Signed
-from bench.wrk import NoLoadGenerator, require_wrk
+from embedded import Urls
 
 ACCOUNTS = 30
 
@@ -20,10 +22,6 @@ ACCOUNTS = 30
 @pytest.fixture(scope="module")
 def benched() -> Iterator[tuple[str, Results]]:
     """A database on which a tiny benchmark was run, and what it found."""
-    try:
-        require_wrk()
-    except NoLoadGenerator as missing:
-        pytest.skip(str(missing))
     plan = replace(plan_of("quick", seconds=1), repeats=1, settles_in=False, visits=[VISIT])
     plan = replace(plan, overload=Course(capacity=1, calm=2, after=1))
     with bench_servers(durable=False) as urls:
@@ -50,10 +48,32 @@ def test_a_run_is_measured_and_audited(benched: tuple[str, Results]) -> None:
         assert min(run.cost.cpu_us_per_bet.values()) >= 0
         assert run.cost.redis_commands_per_bet["evalsha"] > 0
         assert run.cost.wal_bytes_per_bet > 0
-    assert opened.load.per_second < closed.load.per_second
+    assert opened.load.per_second == pytest.approx(closed.load.per_second / 4, rel=0.5)
+    assert closed.load.late_ms == 0
     # Each bet has two transfers, each account a deposit; the warm-ups had bets as well.
     done = closed.load.good + opened.load.good
     assert results.verified_transfers >= 2 * done + ACCOUNTS
+
+
+def test_a_revision_is_measured_by_its_own_commands() -> None:
+    visit = Visit("any", [Point("any", 4)])
+    plan = replace(plan_of("against", seconds=1), repeats=1, settles_in=False, visits=[visit])
+    try:
+        with checked_out("HEAD") as (name, tree):
+            results = measure_trees({name: tree}, plan, ACCOUNTS, durable=False)
+            (tree / "ops/cli.py").unlink()
+            with started(Urls("", ""), tree) as processes, pytest.raises(DidNotStart):
+                processes.run("ops.cli", "--help")  # this tree's own is out of the way
+    except NoRevision as missing:
+        pytest.skip(str(missing))
+
+    [run] = results.runs
+    assert run.point == Point(results.before, 4)
+    assert run.load.failed == 0
+    assert results.verified_transfers >= 2 * run.load.good + ACCOUNTS
+    assert not tree.exists()
+    with pytest.raises(NoRevision, match="rev-parse"), checked_out("no-such-revision"):
+        pass
 
 
 def test_bets_that_are_filled_in_are_like_recorded_ones(database_url: str) -> None:
@@ -108,7 +128,7 @@ def test_an_overload_is_measured_and_audited(benched: tuple[str, Results]) -> No
     assert overload.generator_cpu_us > 0
 
 
-VISIT = Visit("ours", [Point("ours", 1), Point("ours", 1, open_loop=True)])
+VISIT = Visit("ours", [Point("ours", 64), Point("ours", 2, percent=25, of="ours")])
 
 # The foreign keys that are not looked at while bets are filled in.
 _BROKEN_REFERENCES = """

@@ -1,4 +1,4 @@
-"""The benchmark's rivals keep the rules we keep: a rival that skips a check is no comparison."""
+"""The benchmark's rivals make every check that we make. Otherwise the comparison is unfair."""
 
 import uuid
 from collections.abc import Iterator

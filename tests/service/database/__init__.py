@@ -1,1 +1,1 @@
-"""PostgreSQL itself: schema, constraints, query plans, roles, and what a server must be like."""
+"""PostgreSQL itself: schema, constraints, query plans, roles, conditions of a server."""

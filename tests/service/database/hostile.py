@@ -1,4 +1,4 @@
-"""Surroundings that would change what a connection means: of a shell, of a role, of a database."""
+"""Settings of shells, roles and databases that would change the meaning of a connection."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

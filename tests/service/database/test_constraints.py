@@ -1,4 +1,4 @@
-"""Every named constraint fires with its name: the truth that the rules also keep."""
+"""Every named constraint refuses what the rules refuse, and does so by its name."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -136,7 +136,7 @@ class Ground:
         self.known = known
 
     def row(self, table: str, changed: Row) -> Row:
-        """A row that would be right, but for the fields that are changed."""
+        """A valid row, except for the fields that are changed."""
         kind = changed.get("kind")
         rows: dict[str, Row] = {
             "currency": {"code": "NEW", "decimals": 18},

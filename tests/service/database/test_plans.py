@@ -14,8 +14,8 @@ import pytest
 from embedded import Urls
 from models.database.prepared_connection import PreparedConnection
 from models.database.query import INT8S, Query
+from models.ledger.gateway_reads import GATEWAY_READS
 from models.ledger.ledger import HOT_PATH
-from models.ledger.lookup import LOOKUPS
 from models.tables.triggers import ACCOUNTS_SETTLED
 from tests.service.support.databases import fresh_database, name_of
 from tests.service.support.ledger_world import apply, new_players
@@ -34,7 +34,7 @@ _IN_FUNCTION = re.search(r"perform (.*);", ACCOUNTS_SETTLED)
 assert _IN_FUNCTION
 STATEMENTS = (
     *HOT_PATH,
-    *LOOKUPS,
+    *GATEWAY_READS,
     Query(
         b"in_settled",
         "select " + _IN_FUNCTION[1].format(schema="public").replace("any(ids)", "any($1)"),

@@ -1,4 +1,4 @@
-"""What PostgreSQL has to be like: refused in one line that names cause and cure, or worked with."""
+"""Conditions of PostgreSQL: a server is used, or refused in one line with cause and cure."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -12,11 +12,12 @@ import pytest
 
 from embedded import Urls
 from models.database import preconditions
+from models.database.engine import engine
 from models.database.preconditions import newest_revision
-from models.database.transactions import engine, transaction
+from models.database.transactions import transaction
 from models.errors import UnsupportedDatabase
+from models.ledger.gateway_reads import GatewayReads
 from models.ledger.ledger import LedgerConnection
-from models.ledger.lookup import Lookup
 from models.migrate import migrate
 from tests.service.support.databases import fresh_database, name_of
 from tests.service.support.ledger_world import balance_of, ledger_on, new_players, running, taken
@@ -219,11 +220,11 @@ def serve(url: str) -> None:
 
 def read(url: str) -> None:
     """Connect as a gateway does to a replica."""
-    lookup = Lookup(url, connect_seconds=2, answer_seconds=8, may_be_replica=True)
+    reads = GatewayReads(url, connect_seconds=2, answer_seconds=8, may_be_replica=True)
     try:
-        lookup.secrets()
+        reads.secrets()
     finally:
-        lookup.close()
+        reads.close()
 
 
 def operate(url: str) -> None:
@@ -274,13 +275,13 @@ def readiness(gateway: GatewayProcess) -> str:
 
 
 def invents_a_process(message: bytes, from_client: bool) -> bytes:
-    """What PgBouncer does: it tells clients of a process that is its own invention."""
+    """Like PgBouncer, tell clients of a process that does not exist."""
     before, key, after = message.partition(_KEY)
     return message if from_client or not key else before + key + b"\x7f\xff\xff\x01" + after[4:]
 
 
 def knows_no_options(message: bytes, from_client: bool) -> bytes:
-    """What PgBouncer says to a startup packet with options, unless it is told to ignore them."""
+    """Like PgBouncer, refuse a startup packet with options."""
     if from_client or message[:1] != b"R":
         return message
     fields = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
@@ -288,7 +289,7 @@ def knows_no_options(message: bytes, from_client: bool) -> bytes:
 
 
 def seems_of_version_16(message: bytes, from_client: bool) -> bytes:
-    """PostgreSQL as it greets, but for its version."""
+    """Greet as PostgreSQL does, but with version 16."""
     return (
         message
         if from_client

@@ -1,4 +1,4 @@
-"""Who writes in the database alone becomes no provider, and who reads there signs nothing."""
+"""Write access to the database alone makes no provider, and read access reveals no secret."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from models.audit.verify import Asked, verify
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.keys import NoKey
 from models.migrate import migrate
 from models.secret_cipher import Encrypted, SecretRow
@@ -275,6 +275,6 @@ def asked(url: str) -> str:
 
 
 def told(url: str) -> list[str]:
-    """What a gateway tells everybody of providers that cannot sign in."""
+    """What a gateway answers to any provider that cannot be authenticated."""
     warnings: list[str] = httpx.get(f"{url}/readyz").json().get("warnings", [])
     return [line for line in warnings if "401" in line]

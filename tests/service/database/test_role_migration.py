@@ -1,4 +1,4 @@
-"""Migrations make the roles and give them everything that is there, whoever migrates."""
+"""Migrations make the roles and give them their rights, whoever migrates."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from embedded import temporary_servers
 from models.audit.verify import verify
+from models.database.engine import engine
 from models.database.ownership import RolesNeeded
 from models.database.roles import OWNER, RIGHTS, ROLES
-from models.database.transactions import engine
 from models.migrate import migrate
 from ops.cli import app
 from settings import settings

@@ -1,4 +1,4 @@
-"""Each role can do in the database what models/database/roles.py says: tried on everything."""
+"""Each role can do exactly what models/database/roles.py says. Everything is tried."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -23,8 +23,8 @@ from models.database.roles import (
     Rights,
 )
 from models.errors import UnsupportedDatabase
+from models.ledger.gateway_reads import GatewayReads
 from models.ledger.ledger import Ledger, LedgerConnection
-from models.ledger.lookup import Lookup
 from ops.logins import LOGINS, login_url
 from tests.service.support.ledger_world import apply, new_players
 from tests.service.support.world import World
@@ -265,7 +265,7 @@ def test_a_reader_verifies_the_whole_ledger(ledger_world: World) -> None:
 def test_a_login_without_a_role_is_told_who_can_give_it_one(ledger_world: World) -> None:
     with stranger(ledger_world, "login password 'strange'") as login:
         place = ledger_world.urls.database.partition("@")[2]
-        asking = Lookup(
+        asking = GatewayReads(
             f"postgresql://{login}:strange@{place}", connect_seconds=2, answer_seconds=8
         )
         with pytest.raises(UnsupportedDatabase, match=f"grant betcore_gateway to {login}"):
@@ -298,7 +298,7 @@ def test_who_logs_in_as_a_superuser_says_so_once(
 
 def look_up_once(database_url: str) -> None:
     """Log in as a gateway does, and log out."""
-    with closing(Lookup(database_url, connect_seconds=2, answer_seconds=8)) as asking:
+    with closing(GatewayReads(database_url, connect_seconds=2, answer_seconds=8)) as asking:
         asking.places(["none"])
 
 

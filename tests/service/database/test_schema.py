@@ -1,4 +1,4 @@
-"""The schema: what is declared is what migrations make, and making it twice is harmless."""
+"""The schema: migrations make what the classes declare, and a second run changes nothing."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Nothing that surrounds a process changes what it means to PostgreSQL, or where that is."""
+"""The surroundings of a process change neither which PostgreSQL it uses nor what it means."""
 
 import socket
 import struct
@@ -136,7 +136,7 @@ def test_over_a_network_a_variable_may_say_how_the_server_is_trusted_and_not_whe
 
 
 def enter_strange_shell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on this process was started by somebody with a strange taste."""
+    """Set variables of a strange shell for the rest of the test."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
 

@@ -1,1 +1,1 @@
-"""PostgreSQL and Valkey from wheels: their data, their passwords, and their end."""
+"""PostgreSQL and Valkey from wheels: their data, their passwords, their end."""

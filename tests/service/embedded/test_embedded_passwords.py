@@ -1,4 +1,4 @@
-"""Nobody gets into an embedded PostgreSQL without its password, whatever account asks."""
+"""An embedded PostgreSQL lets nobody in without its password, whatever account asks."""
 
 import os
 import shutil
@@ -151,7 +151,8 @@ def test_what_an_older_version_left_in_the_folder_is_served_by_logins_of_their_o
     (cluster / "pg_hba.conf").write_text(TRUSTING)
     (folder / "postgres" / FILE).unlink()
 
-    with Servers(folder, Settings(database_url="", redis_url="unix:///nowhere")) as servers:
+    configured = Settings(database_url="", redis_url="unix:///nowhere", data_dir=folder)
+    with Servers(configured) as servers:
         migrate(servers.settings_for("migrator").database_url)
 
         with psycopg.connect(servers.settings_for("reader").database_url) as reader:

@@ -1,1 +1,1 @@
-"""Processes, servers and networks that break under load: no bet is lost or doubled."""
+"""Processes, servers and networks that fail under load: no bet is lost or applied twice."""

@@ -58,12 +58,12 @@ class StandbyWorld(World):
         ask(self.standby.url, "select pg_promote()")
 
     def revive_primary(self) -> None:
-        """Start the first primary again as it was, although there is another by now."""
+        """Start the first primary again unchanged, although there is another by now."""
         self.primary = self._servers.enter_context(_start(self._folder / "a"))
 
     @contextmanager
     def frozen_standby(self) -> Iterator[None]:
-        """The standby confirms nothing, and goes on afterwards."""
+        """The standby confirms nothing within the block, and runs again afterwards."""
         with frozen(self.standby.pid, *_backends(self.standby.url)):
             yield
 
@@ -90,7 +90,7 @@ def standby_world() -> Iterator[StandbyWorld]:
 
 
 def both(first_url: str, second_url: str) -> str:
-    """A URL of two servers; whoever uses it finds the one that takes writes."""
+    """A URL of two servers. Its user finds the one that takes writes."""
     found = [conninfo_to_dict(url) for url in (first_url, second_url)]
     hosts = ",".join(f"{quote(str(one['host']), safe='')}:{one['port']}" for one in found)
     login = f"{found[0]['user']}:{found[0]['password']}"
@@ -98,7 +98,7 @@ def both(first_url: str, second_url: str) -> str:
 
 
 def require_standby(url: str) -> None:
-    """No commit of this server is answered from now on before a standby has it on its disk."""
+    """Let this server answer a commit only when a standby has it on its disk."""
     ask(url, "alter system set synchronous_standby_names = '*'")
     ask(url, "select pg_reload_conf()")
     streaming = "select 1 from pg_stat_replication where sync_state = 'sync'"
@@ -106,7 +106,7 @@ def require_standby(url: str) -> None:
 
 
 def ask(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """Run one statement on a server, outside a transaction; its rows."""
+    """Run one statement on a server, outside a transaction. Returns its rows."""
     with psycopg.connect(url, autocommit=True) as connection:
         answer = connection.execute(statement)
         return answer.fetchall() if answer.description else []
@@ -160,7 +160,7 @@ def _copy(primary: Server, source: Path, folder: Path) -> None:
 
 
 def _backends(url: str) -> list[int]:
-    """Every process of a server but its first."""
+    """Every process of a server except its first."""
     return [pid for (pid,) in ask(url, "select pid from pg_stat_activity")]
 
 

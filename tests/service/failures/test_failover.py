@@ -1,4 +1,4 @@
-"""PostgreSQL with a synchronous standby: what was said to be done outlives the primary."""
+"""PostgreSQL with a synchronous standby: every answered bet outlives the primary."""
 
 import uuid
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from models.audit.log import operation
 from models.audit.seal import Seal, make_seal
 from models.audit.verify import Asked, verify
 from models.commands import Command, PayInOut
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.directory.providers import add_provider
 from models.errors import LedgerUnavailable
-from models.ledger.lookup import BetQuestion, Lookup
+from models.ledger.gateway_reads import BetQuestion, GatewayReads
 from models.migrate import migrate
 from models.outcome import Outcome
 from tests.service.failures.standby import PRIMARY, StandbyWorld, ask, both, standby_world
@@ -197,11 +197,11 @@ def recorded(world: StandbyWorld, command: Command) -> list[Outcome | None]:
 
 def state_of(world: StandbyWorld, bet: PayInOut) -> str | None:
     """Ask as a gateway does for somebody who wants to know."""
-    lookup = Lookup(world.urls.database, connect_seconds=2, answer_seconds=8)
+    reads = GatewayReads(world.urls.database, connect_seconds=2, answer_seconds=8)
     try:
-        [answer] = lookup.bets([BetQuestion(bet.provider_id, bet.bet_id)])
+        [answer] = reads.bets([BetQuestion(bet.provider_id, bet.bet_id)])
     finally:
-        lookup.close()
+        reads.close()
     return None if answer.bet is None else answer.bet.state
 
 
@@ -212,7 +212,7 @@ def sealed(world: StandbyWorld, _: object = None) -> Seal:
 
 
 def check(world: StandbyWorld, bets: list[Bet], seal: Seal | None = None) -> None:
-    """All that must hold in the end; `bets` are all of the players'."""
+    """Check all that must hold at the end. `bets` are all bets of the players."""
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)
     assert verify(world.urls.database, asked=Asked(JOURNAL, OPERATOR, seal)).ok

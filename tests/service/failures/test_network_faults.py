@@ -1,4 +1,4 @@
-"""Messages lost or late between our processes and the servers: no wrong answer, nobody stuck."""
+"""Messages between processes and servers are lost or late: no wrong answer, nobody stuck."""
 
 import threading
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ _SLOW_SECONDS = 0.2
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[FaultWorld]:
-    """Two gateways and two workers, whose ways to the servers are good."""
+    """Two gateways and two workers, whose connections to the servers work."""
     with fault_world() as world:
         yield world
 
@@ -50,7 +50,7 @@ def ending() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def players(installation: FaultWorld) -> list[PlayerSession]:
-    """Players who do nothing else."""
+    """Players whose only bets are those of the test."""
     return twelve_players(installation)
 
 
@@ -204,6 +204,6 @@ def load(world: FaultWorld, players: list[PlayerSession]) -> Load:
 
 
 def check(world: FaultWorld, bets: list[Bet]) -> None:
-    """All that must hold in the end; `bets` are all of the players'."""
+    """Check all that must hold at the end. `bets` are all bets of the players."""
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)

@@ -1,4 +1,4 @@
-"""Redis lost with all that it held: nobody is misled meanwhile, and everything comes back."""
+"""Redis loses all its data: no answer misleads anybody, and everything comes back."""
 
 import time
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def fragile() -> Iterator[FaultWorld]:
 
 @dataclass
 class AheadClient(ProviderClient):
-    """A provider whose clock is ahead, with somebody who keeps all that it sends."""
+    """A provider whose clock is ahead, and an eavesdropper who keeps all that it sends."""
 
     captured: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
 
@@ -137,7 +137,7 @@ def at(player: PlayerSession, url: str) -> PlayerSession:
 
 
 def is_refused(answer: Answer) -> bool:
-    """Whether it was certainly not admitted, and says when to come again."""
+    """Whether the bet was certainly not admitted, and the answer says when to repeat it."""
     return (answer.status, answer.code, "retry-after" in answer.headers) == (503, 99, True)
 
 
@@ -147,7 +147,7 @@ def registered(world: FaultWorld) -> set[str]:
 
 
 def state(player: PlayerSession, bet: Bet) -> str:
-    """What asking says of it."""
+    """The answered state of the bet."""
     return str(player.client.status(bet.bet_id).body["state"])
 
 

@@ -1,4 +1,4 @@
-"""A deploy: every gateway and worker is restarted under load, one after another, by SIGTERM."""
+"""A deployment: SIGTERM restarts every gateway and worker under load, one after another."""
 
 import random
 import signal
@@ -32,7 +32,7 @@ class SharedGateway(Process):
 
 
 class RepeatingLoad(Load):
-    """Bets as providers send them: what is not done is repeated at once, and only once."""
+    """Bets as providers send them: one that is not done is repeated once, immediately."""
 
     def _bet(self, number: int) -> None:
         chance = random.Random(number)
@@ -50,7 +50,7 @@ class RepeatingLoad(Load):
 
 @dataclass
 class Fleet:
-    """Gateways that share one port, and workers; each replaced only once the last is ready."""
+    """Gateways that share one port, and workers. Each is replaced when the last one is ready."""
 
     world: World
     descriptor: int
@@ -100,6 +100,6 @@ def test_every_process_is_restarted_under_load_and_one_repeat_resolves_every_bet
 
 
 def stop(process: Process) -> None:
-    """End it as a process manager does; it has finished what it had in hand."""
+    """End it as a process manager does. It has finished its work then."""
     process.signal(signal.SIGTERM)
     assert process.wait() == 0, process.output

@@ -1,4 +1,4 @@
-"""Redis and PostgreSQL killed, emptied, frozen and started again under load: nothing of ours is."""
+"""Redis and PostgreSQL are killed, emptied, frozen and restarted under load."""
 
 from collections.abc import Iterator
 
@@ -15,14 +15,14 @@ from tests.service.support.world import PlayerSession
 
 @pytest.fixture(scope="module")
 def fragile() -> Iterator[FaultWorld]:
-    """Two gateways and two workers that outlive all that these tests do to the servers."""
+    """Two gateways and two workers, which outlive everything that happens to the servers."""
     with fault_world() as world:
         yield world
 
 
 @pytest.fixture
 def players(fragile: FaultWorld) -> list[PlayerSession]:
-    """Players who do nothing else."""
+    """Players whose only bets are those of the test."""
     return twelve_players(fragile)
 
 
@@ -111,7 +111,7 @@ def load(world: FaultWorld, players: list[PlayerSession]) -> Load:
 
 
 def check(world: FaultWorld, bets: list[Bet]) -> None:
-    """All that must hold in the end, with the same processes; `bets` are all of the players'."""
+    """Check all that must hold at the end, with the same processes. `bets` are all bets."""
     assert all(process.alive for process in (*world.gateways, *world.workers))
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)

@@ -1,4 +1,4 @@
-"""Workers and gateways that stop, die or stand still under load: no bet is lost, doubled, stuck."""
+"""Workers and gateways end, die or freeze under load: no bet is lost, applied twice or stuck."""
 
 import random
 import signal
@@ -58,7 +58,7 @@ def world(installation: World) -> Iterator[World]:
 
 @pytest.fixture
 def players(world: World) -> list[PlayerSession]:
-    """Players who do nothing else."""
+    """Players whose only bets are those of the test."""
     return twelve_players(world)
 
 
@@ -265,6 +265,6 @@ def load(world: World, players: list[PlayerSession]) -> Load:
 
 
 def check(world: World, bets: list[Bet]) -> None:
-    """All that must hold in the end; `bets` are all of the players'."""
+    """Check all that must hold at the end. `bets` are all bets of the players."""
     settle(world, bets, world.gateways[0].url)
     assert_balances(world, bets, DEPOSIT)

@@ -1,4 +1,4 @@
-"""Bodies: what is one plain object of 16 KiB is read, all else refused without leaving a trace."""
+"""Bodies: one plain object of at most 16 KiB is read. Others are refused without a trace."""
 
 import json
 from collections.abc import Callable

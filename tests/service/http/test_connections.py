@@ -1,4 +1,4 @@
-"""Connections that end while something is still to be sent, or is still worked on."""
+"""Connections that end before an answer is sent, or before a request is done."""
 
 import socket
 import threading
@@ -15,7 +15,7 @@ from starlette.routing import Route
 from api.wallet.front import WalletFront
 from api.wallet.load_shedding import LoadShedder
 from server.bounds import Bounds
-from server.connections import BoundedProtocol
+from server.http_connection import HttpConnection
 from server.uvicorn_server import Server, http_config
 from settings import Settings
 from tests.service.support.processes import until
@@ -46,7 +46,7 @@ class Served:
         load_shedder.note(1_000, float("inf"))  # every bet is turned away
 
         class Watched(Server):
-            def make_protocol(self) -> BoundedProtocol:
+            def make_protocol(self) -> HttpConnection:
                 protocol = super().make_protocol()
                 pause_writing = protocol.pause_writing
 
@@ -67,7 +67,7 @@ class Served:
 
     @property
     def connections(self) -> int:
-        """How many there are."""
+        """The number of connections."""
         return len(self.server.server_state.connections)
 
     async def _held(self, _: Request) -> Response:
@@ -76,13 +76,13 @@ class Served:
 
 
 async def large(_: Request) -> Response:
-    """More than the system keeps for a client that does not read."""
+    """A body that is larger than what the system keeps for a client that does not read."""
     return PlainTextResponse("x" * LARGE_BYTES)
 
 
 @contextmanager
 def served(*, keep_alive: int = LONG, arrives_within: int = LONG) -> Iterator[Served]:
-    """One of them, in a thread."""
+    """A `Served` in a thread."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
         world = Served(listener, keep_alive, arrives_within)
@@ -150,7 +150,7 @@ def silent(world: Served) -> Iterator[socket.socket]:
 
 
 def received(connection: socket.socket) -> int:
-    """How many bytes there are to read until the connection ends."""
+    """How many bytes can be read until the connection ends."""
     count = 0
     with suppress(ConnectionResetError):
         while part := connection.recv(65_536):

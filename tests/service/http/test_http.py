@@ -1,4 +1,4 @@
-"""Bodies on their way: in chunks, too long, late or never; all are answered, in JSON, in time."""
+"""Bodies that come in chunks, too long, late or never: each gets an answer in JSON, in time."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ CHUNKED = {"Transfer-Encoding": "chunked"}
 
 @pytest.fixture(scope="module")
 def impatient_gateway(world: World) -> Iterator[GatewayProcess]:
-    """A gateway that works on one request at a time and waits 0.7 s for its body."""
+    """A gateway that processes one request at a time and waits 0.7 s for its body."""
     limits = {"BETCORE_ANSWER_WITHIN_SECONDS": "1.2", "BETCORE_REQUESTS_IN_FLIGHT_MAX": "1"}
     with GatewayProcess(world.urls, **limits) as gateway:
         gateway.wait_ready()

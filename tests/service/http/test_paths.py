@@ -1,4 +1,4 @@
-"""Paths and methods: a call has one of each, and all else is 404 or 405, in JSON, with code 2."""
+"""Paths and methods: each call has one of each. Others get 404 or 405, in JSON, with code 2."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Clients that are slow, endless or many: each costs its own connection, nobody else's answers."""
+"""Clients that are slow, endless or many cost only their own connections."""
 
 import resource
 import socket
@@ -21,7 +21,7 @@ IDLE = 10_000
 
 @pytest.fixture(scope="module")
 def gateway(world: World) -> Iterator[BoundedGatewayProcess]:
-    """A gateway that waits 1.5 s for a request to arrive, and less for its body."""
+    """A gateway that waits 1.5 s for a request, and less for its body."""
     limits = {
         "BETCORE_REQUEST_ARRIVES_WITHIN_SECONDS": str(WITHIN_SECONDS),
         "BETCORE_REQUESTS_IN_FLIGHT_MAX": "1",
@@ -44,7 +44,7 @@ def bet(player: PlayerSession, sent: bytes, **more: str) -> bytes:
 
 
 def is_closed(connection: socket.socket) -> bool:
-    """Whether the other side has closed; what it has answered before is read and dropped."""
+    """Whether the other side has closed. Earlier answers are read and dropped."""
     connection.settimeout(0.01)
     try:
         return connection.recv(65_536) == b""

@@ -169,7 +169,7 @@ def away(world: World) -> Iterator[Callable[[], object]]:
 
 
 def become(world: World, *, read_only: bool) -> None:
-    """Make the server refuse to write, as a replica does, or not; its connections stay."""
+    """Make the server refuse writes as a replica does, or accept them. Connections stay open."""
     world.execute(f"alter system set default_transaction_read_only = {read_only}")
     world.execute("select pg_reload_conf()")
     until(lambda: world.rows("show transaction_read_only") == [("on" if read_only else "off",)])

@@ -1,4 +1,4 @@
-"""The ledger on real PostgreSQL: what one batch does, and what it says of what is recorded."""
+"""The ledger on real PostgreSQL: what one batch does, and what it answers about recorded bets."""
 
 import random
 from decimal import Decimal

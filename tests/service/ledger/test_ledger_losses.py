@@ -1,4 +1,4 @@
-"""Connections that are lost, limits that pass: the same batch again works, and doubles nothing."""
+"""Lost connections and passed limits: the same batch succeeds again, and nothing is doubled."""
 
 import os
 import signal

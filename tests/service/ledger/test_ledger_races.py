@@ -1,4 +1,4 @@
-"""Two ledgers at once: nothing is done twice, nobody waits in a circle, the guard holds."""
+"""Two ledgers at once: nothing is done twice, no deadlock occurs, the guard holds."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -200,5 +200,5 @@ def test_an_account_that_changed_behind_the_lock_stops_the_whole_commit(
 
 
 def applying(ledger: Ledger, *commands: Command) -> Callable[[], list[Outcome | None]]:
-    """To apply a batch, later."""
+    """A function that applies a batch later."""
     return partial(ledger.apply, commands, in_time, 5)

@@ -1,4 +1,4 @@
-"""What a batch may cost: its round trips are counted, because they are what grouping saves."""
+"""The cost of a batch: its round trips are counted, because batches exist to save them."""
 
 import secrets
 import time

@@ -41,12 +41,12 @@ class Shown:
 
     @property
     def is_script(self) -> bool:
-        """Whether it is a block whose lines belong together, as they share variables."""
+        """Whether it is a block whose lines belong together because they share variables."""
         return not self.words
 
 
 def filled(words: Sequence[str], places: Mapping[str, str]) -> list[str]:
-    """The words with their placeholders filled; one may be a part of a word: `provider:ID`."""
+    """The words with their placeholders filled, also within a word: `provider:ID`."""
     return [_PLACEHOLDER.sub(lambda found: places.get(found[0], found[0]), one) for one in words]
 
 
@@ -56,7 +56,7 @@ def shown_in(name: str, text: str) -> list[Shown]:
 
 
 def _typed(name: str, text: str) -> Iterator[Shown]:
-    """Those in blocks for a shell, and those behind a prompt or of our programs in any block."""
+    """The commands in blocks for a shell, and, in other blocks, ours and those behind a prompt."""
     for first, language, lines in _blocks(text):
         said: list[tuple[int, str]] = []
         begun = ""
@@ -110,7 +110,7 @@ def _commands(line: str) -> Iterator[tuple[str, ...]]:
 
 
 def _mentioned(name: str, text: str) -> Iterator[Shown]:
-    """Those in sentences and tables."""
+    """The commands in sentences and tables."""
     for first, language, lines in _blocks(text):
         for number, line in _paragraphs(first, lines if language is None else []):
             # In the first cell of a row, what follows a command of ours is one too.

@@ -1,4 +1,4 @@
-"""`betcore account statement`: what has happened to a player's money, to the last transfer."""
+"""`betcore account statement`: every transfer of a player's money, to the last one."""
 
 import json
 import uuid
@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import QueuePool
 
 from models.commands import Deposit
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.reports.statement import read_statement
 from tests.service.support.operator_cli import Operator
 from tests.service.support.world import PlayerSession, World

@@ -145,7 +145,7 @@ def test_people_get_aligned_text(world: World, client: ProviderClient, operator:
 
 
 def open_many(world: World, player: PlayerSession, count: int) -> None:
-    """Take so many stakes of 1, many at the same moment."""
+    """Take so many stakes of 1, many of them at the same moment."""
     provider = world.provider_row(player.client)
     for start in range(0, count, 300):
         commands = [

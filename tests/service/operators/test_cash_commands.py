@@ -1,4 +1,4 @@
-"""`betcore player deposit` and `withdraw`: the money that players bring and take."""
+"""`betcore player deposit` and `withdraw`: money that players bring and take."""
 
 import json
 import uuid

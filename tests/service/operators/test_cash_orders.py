@@ -1,4 +1,4 @@
-"""Deposits and withdrawals are run for those who hold the operator key, and for nobody else."""
+"""Deposits and withdrawals are executed only for holders of the operator key."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""What every `betcore` command promises: help, one line on failure, a clean end on SIGTERM."""
+"""Promises of every `betcore` command: help, one line on failure, a clean end on SIGTERM."""
 
 import json
 import os
@@ -55,6 +55,9 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
     [
         (["migrate"], {}, "No servers: set DATABASE_URL and REDIS_URL, or start `betcore up`"),
         (["worker", "--data-dir", "here"], {}, "on here (another folder: --data-dir)"),
+        (["worker"], {"BETCORE_DATA_DIR": "here"}, "on here (another folder: --data-dir)"),
+        (["worker", "--data-dir", "here"], {"BETCORE_DATA_DIR": "there"}, "on here (another"),
+        (["worker"], {"BETCORE_DATA_DIR": ""}, "on .betcore (another folder: --data-dir)"),
         (["migrate"], NOWHERE, 'connection to server at "127.0.0.1", port 1 failed'),
         (["up", "--data-dir", "here"], NOWHERE, 'connection to server at "127.0.0.1", port 1 fail'),
         (["worker"], NOWHERE, "The journal key is missing: set BETCORE_JOURNAL_KEY"),
@@ -119,8 +122,8 @@ def test_a_service_ends_cleanly_when_asked_to(
 
 EARLY = """
 import os, signal, uvicorn
-from api.wallet.app import create_app
-from ops.process.service import service
+from api.wallet.app import app_of_environment
+from ops.process.until_stopped import until_stopped
 from server.bounds import Bounds
 from server.uvicorn_server import listen, serve_http
 
@@ -132,8 +135,8 @@ def interrupted(self):  # asked for before uvicorn has put up its handlers
 
 uvicorn.Config.get_loop_factory = interrupted
 
-with service("early"), listen("127.0.0.1", 0) as listener:
-    serve_http(create_app(), listener, Bounds())
+with until_stopped("early"), listen("127.0.0.1", 0) as listener:
+    serve_http(app_of_environment(), listener, Bounds())
 os.kill(os.getpid(), signal.SIGINT)  # one more, as of a terminal that signals a whole group
 """
 

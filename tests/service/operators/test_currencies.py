@@ -1,4 +1,4 @@
-"""Currencies: ISO 4217's as it has them, and those that operators add, once and for all."""
+"""Currencies: those of ISO 4217, and those that operators add and never change."""
 
 from contextlib import ExitStack
 from functools import partial

@@ -1,4 +1,4 @@
-"""Every command line that README and the documents show can be typed: it is run, or read."""
+"""Every command that README and the documents show is run here, or read by its parser."""
 
 import os
 import re
@@ -58,7 +58,7 @@ class Installation:
     places: dict[str, str]
 
     def run(self, *words: str) -> str:
-        """Run one command of `betcore`; why it failed, or ''."""
+        """Run a program at the root of the project, without the variables of an outer make."""
         done = self.operator.run(*filled(words, self.places))
         return "" if done.exit_code == 0 else f"{done.exception!r}: {' '.join(done.stderr.split())}"
 

@@ -1,4 +1,4 @@
-"""What an operator looks up: providers, players, sessions, statements, the house's result."""
+"""Look-ups of operators: providers, players, sessions, statements, the house's result."""
 
 import csv
 import io

@@ -16,7 +16,7 @@ from tests.service.support.operator_cli import EUR, Operator, operator_with_work
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not where `make run` has left a folder with a journal key of its own."""
+    """Run outside the folder of `make run`, which may have a journal key."""
     monkeypatch.chdir(tmp_path)
 
 

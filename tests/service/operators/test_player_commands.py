@@ -1,4 +1,4 @@
-"""`betcore player block` and `unblock`: who may play."""
+"""`betcore player block` and `unblock` decide who may play."""
 
 import uuid
 

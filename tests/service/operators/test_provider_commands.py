@@ -1,4 +1,4 @@
-"""`betcore provider`: suspending a provider, and replacing what it signs with."""
+"""`betcore provider`: suspending a provider, and replacing its secret."""
 
 import uuid
 from dataclasses import replace
@@ -163,7 +163,7 @@ def test_the_last_secret_may_be_revoked_and_the_operator_is_told_what_that_means
 
 
 def secrets_of(operator: Operator) -> list[dict[str, Any]]:
-    """What an operator is told of the provider's secrets."""
+    """What the command shows of the provider's secrets."""
     (listed,) = operator.documents("provider", "secret", "list", operator.provider)
     found: list[dict[str, Any]] = listed["secrets"]
     return found

@@ -1,4 +1,4 @@
-"""`betcore queue`: what operators do with RQ's queue, in place of RQ's own command line."""
+"""`betcore queue`, which operators use instead of RQ's own command line."""
 
 import json
 import time
@@ -27,7 +27,7 @@ def run(world: QueueWorld, *arguments: str, **env: str) -> Result:
 
 
 def document(world: QueueWorld, *arguments: str) -> dict[str, Any]:
-    """The JSON document of one that succeeds."""
+    """The JSON document of a command that succeeds."""
     done = run(world, *arguments, "--json")
     assert done.exit_code == 0, done.exception
     return cast("dict[str, Any]", json.loads(done.stdout))

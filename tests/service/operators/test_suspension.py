@@ -1,4 +1,4 @@
-"""`betcore queue suspend` stops new bets with a clear answer, `resume` lets them go on."""
+"""`betcore queue suspend` stops new bets with a clear answer. `resume` ends that."""
 
 import httpx
 from rq import Worker

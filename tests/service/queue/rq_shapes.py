@@ -1,4 +1,4 @@
-"""What is in Redis as flat paths, with what differs from run to run replaced by its kind."""
+"""The content of Redis as flat paths. Values that differ per run are replaced by their kind."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""The same life of two jobs, one good and one bad, on stock RQ and on ours, for comparison."""
+"""The life of the same two jobs, one good and one bad, on stock RQ and on ours."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Admission as Redis does it: all or nothing for each request, and nothing twice."""
+"""Admission in Redis: all or nothing for each request, and nothing twice."""
 
 import secrets
 from dataclasses import replace

@@ -1,14 +1,15 @@
-"""What Redis holds when its clock is set back: nothing waits for it, and nothing ends early."""
+"""Redis's clock is set back: nothing waits for it, and nothing ends early."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from broker.batches import Batches
+from broker.batches import Batch, Batches
 from broker.scripts import common_arguments, source
 from tests.service.support.processes import until
 from tests.service.support.queue_world import (
-    FLIGHT,
+    BET_FIELD,
     HOUR_MS,
     QueueWorld,
     Request,
@@ -21,7 +22,7 @@ from tests.service.support.queue_world import (
 BRIEF = 0.05  # seconds of a lease that a test waits for
 
 #: What may be the first to see that the clock was set back.
-FIRST_LOOKS: dict[str, Callable[[QueueWorld, Batches, str], object]] = {
+FIRST_LOOKS: dict[str, Callable[[QueueWorld, Batches, Batch], object]] = {
     "an admission": lambda world, _, __: world.admit(Request(99, budget_ms=0)),
     "a gateway's look": lambda world, _, __: world.remember("a run"),
     "a take": lambda _, worker, __: worker.take(0),
@@ -31,111 +32,152 @@ FIRST_LOOKS: dict[str, Callable[[QueueWorld, Batches, str], object]] = {
 
 
 @pytest.mark.parametrize("look", FIRST_LOOKS)
-def test_after_its_clock_is_set_back_no_lane_waits_for_a_dead_worker_until_then(
+def test_after_its_clock_is_set_back_no_player_waits_for_a_dead_worker_until_then(
     queue_world: QueueWorld, look: str
 ) -> None:
-    jobs = queue_world.admit_jobs(7, 2)
-    take(queue_world.worker("dead", lease_seconds=BRIEF))
+    commands = queue_world.admit_together(7, 8)
+    dead = take(queue_world.worker("dead", lease_seconds=BRIEF))
+    queue_world.admit_together(9)  # a take looks at the clock only if there is a job
     set_back(queue_world)
     worker = queue_world.worker()
 
-    FIRST_LOOKS[look](queue_world, worker, "none")
+    FIRST_LOOKS[look](queue_world, worker, replace(dead, id="none"))
     until(lambda: worker.sweep() == 1)
 
-    assert ids(take(worker)) == jobs
+    assert ids(take(worker))[:2] == commands
 
 
 @pytest.mark.parametrize("look", FIRST_LOOKS)
-def test_after_its_clock_is_set_back_a_lease_and_a_deadline_end_as_far_ahead_as_before(
+def test_after_its_clock_is_set_back_leases_and_deadlines_end_as_far_ahead_as_before(
     queue_world: QueueWorld, look: str
 ) -> None:
-    worker = queue_world.worker(batch_jobs_max=1, lease_seconds=60)
-    jobs = queue_world.admit_jobs(7, 2, budget_ms=60_000)
+    worker, other = queue_world.worker(lease_seconds=60), queue_world.worker("other")
+    in_hand = queue_world.admit_together(7, 8, bet_field=BET_FIELD)
     batch = take(worker)
-    note_flight(queue_world, *jobs)
+    waiting = queue_world.admit_together(7, 8, bet_field=BET_FIELD)
+    queue_world.admit_together(9)
     set_back(queue_world)
 
-    FIRST_LOOKS[look](queue_world, queue_world.worker("other"), batch.id)
+    FIRST_LOOKS[look](queue_world, other, batch)
 
-    assert queue_world.worker("other").sweep() == 0  # nothing is taken from who lives
-    now, redis = queue_world.now_ms(), queue_world.redis
-    ends = {
-        "lease": redis.zscore("betcore:leases", batch.id),
-        **{f"deadline of {id_}": redis.hget(f"rq:job:{id_}", "deadline") for id_ in jobs},
-        **{f"flight of {id_}": redis.zscore(FLIGHT, id_) for id_ in jobs},
-    }
-    assert {name for name, at in ends.items() if not 0 < float(at or 0) - now <= 61_000} == set()
+    assert other.sweep() == 0  # nothing is taken from a worker that lives
+    now = queue_world.now_ms()
+    lease = queue_world.redis.zscore("betcore:leases", batch.id) or 0
+    notes = queue_world.notes()
+    assert 0 < lease - now <= 61_000
+    assert notes.keys() == {*in_hand, *waiting}
+    assert all(0 < deadline - now <= 61_000 for deadline in notes.values())
     assert finish(worker, batch)
-    assert ids(take(worker)) == jobs[1:]
+    left = {command.id: command.deadline.seconds_left() for command in take(worker).commands}
+    assert all(0 < left[id_] <= 61 for id_ in waiting)
 
 
-def test_after_its_clock_is_set_back_jobs_that_wait_are_too_late_when_they_would_have_been(
-    queue_world: QueueWorld,
+@pytest.mark.parametrize("place", ["queued", "waiting"])
+def test_after_its_clock_is_set_back_commands_are_too_late_when_they_would_have_been(
+    queue_world: QueueWorld, place: str
 ) -> None:
-    late = queue_world.admit_jobs(7, 2, budget_ms=50)
+    if place == "waiting":
+        queue_world.admit_together(7)
+    late = queue_world.admit_together(7, budget_ms=50)
     set_back(queue_world)
     worker = queue_world.worker()
     worker.sweep()
-    ends = queue_world.now_ms() + 1100  # the time is noted once a second
-    until(lambda: queue_world.now_ms() > ends)
+    wait_for_a_second(queue_world)  # the time is noted once a second
 
-    assert take(worker).jobs == ()
+    batch = take(worker)
+    if place == "waiting":
+        assert finish(worker, batch)
+        batch = take(worker)
 
-    assert queue_world.failed() == set(late)
-    assert queue_world.under_way() == set()
+    assert ids(batch) == late
+    assert batch.commands[0].deadline.passed
 
 
 def test_after_its_clock_is_set_back_a_job_that_had_failed_is_requeued_until_its_own_deadline(
     queue_world: QueueWorld,
 ) -> None:
-    (late,), (early,) = queue_world.admit_jobs(7, 1, budget_ms=50), queue_world.admit_jobs(8, 1)
+    [late], [early] = queue_world.admit_together(7, budget_ms=50), queue_world.admit_together(8)
     worker = queue_world.worker()
     finish(worker, take(worker), failing=[late, early])
     set_back(queue_world, late, early)
     worker.sweep()
-    ends = queue_world.now_ms() + 1100  # the time is noted once a second
-    until(lambda: queue_world.now_ms() > ends)
+    wait_for_a_second(queue_world)
 
-    common = common_arguments("bets")
-    letters = queue_world.redis.eval(source("requeue"), 0, *common, late, early)
+    assert requeue(queue_world, late, early) == [b"L", b"Q"]
 
-    assert letters == [b"L", b"Q"]
+
+@pytest.mark.parametrize("place", ["queued", "parked"])
+def test_after_its_clock_is_set_back_a_requeued_job_keeps_its_own_deadline(
+    queue_world: QueueWorld, place: str
+) -> None:
+    """It holds no player yet."""
+    worker, other = queue_world.worker(), queue_world.worker("other")
+    [requeued] = queue_world.admit_together(7)
+    finish(worker, take(worker), failing=[requeued])
+    queue_world.admit_together(7)
+    batch = take(worker)
+    assert requeue(queue_world, requeued) == [b"Q"]
+    if place == "parked":
+        assert take(other).jobs == ()
+    set_back(queue_world, requeued)
+    other.sweep()
+    assert finish(worker, batch)
+
+    [command] = take(other).commands
+
+    assert command.id == requeued
+    assert 0 < command.deadline.seconds_left() <= 61
+
+
+def test_after_its_clock_is_set_back_no_time_is_moved_twice(queue_world: QueueWorld) -> None:
+    """A worker of stock RQ took it, so that it is in flight and has failed."""
+    [command] = queue_world.admit_together(7)
+    queue_world.redis.zadd("rq:failed:bets", {command: 2_000_000_000})
+    set_back(queue_world)
+    queue_world.redis.hincrby("betcore:memory", "latest", -900)  # noted once a second
+    worker = queue_world.worker()
+
+    worker.sweep()
+
+    assert 0 < take(worker).commands[0].deadline.seconds_left() <= 62
 
 
 def test_a_clock_that_was_ahead_for_a_moment_ends_nothing_that_began_before(
     queue_world: QueueWorld,
 ) -> None:
-    in_hand = queue_world.admit_jobs(7, 1)
+    queue_world.admit_together(7)
     worker = queue_world.worker()
     batch = take(worker)
-    waiting = queue_world.admit_jobs(8, 1)
+    waiting = queue_world.admit_together(8)
     queue_world.redis.hset("betcore:memory", "latest", queue_world.now_ms() + HOUR_MS)
 
     worker.sweep()
 
-    assert queue_world.started() == set(in_hand)
-    assert worker.renew(batch.id)
+    assert queue_world.started() == {batch.jobs[0].id}
+    assert worker.renew(batch)
     assert finish(worker, batch)
     assert ids(take(worker)) == waiting
 
 
-def test_a_key_of_another_kind_in_the_place_of_a_lane_keeps_no_time_from_being_brought_forward(
-    queue_world: QueueWorld,
-) -> None:
-    late = queue_world.admit_jobs(7, 1, budget_ms=50)
+def test_planted_keys_keep_no_time_from_being_brought_forward(queue_world: QueueWorld) -> None:
+    late = queue_world.admit_together(7, 8, budget_ms=50)
     set_back(queue_world)
-    for name in ("betcore:lane:6", "betcore:lane:8"):
-        queue_world.redis.set(name, "planted")
-        queue_world.redis.sadd("betcore:lanes", name)
-    queue_world.redis.set("rq:workers:bets", "planted")
+    redis = queue_world.redis
+    for account, holder in {"5": "a group", "6": "7-ab", "9": "", "1:a bet": "+"}.items():
+        redis.hset("betcore:in_flight", account, holder)
+    for name in ("waiting:7", "waiting:5"):
+        redis.set(f"betcore:{name}", "planted")
+    redis.rpush("betcore:waiting:6", "planted", b"\xff")
+    for name in ("rq:job:7-ab", "rq:workers:bets", "betcore:parked"):
+        redis.set(name, "planted")
     worker = queue_world.worker()
     worker.sweep()
-    ends = queue_world.now_ms() + 1100  # the time is noted once a second
-    until(lambda: queue_world.now_ms() > ends)
+    wait_for_a_second(queue_world)
 
-    assert take(worker).jobs == ()
+    batch = take(worker)
 
-    assert queue_world.failed() == set(late)
+    assert ids(batch) == late
+    assert all(command.deadline.passed for command in batch.commands)
 
 
 def test_after_its_clock_is_set_back_a_dead_worker_of_ours_is_not_shown_until_then(
@@ -154,9 +196,12 @@ def test_after_its_clock_is_set_back_a_dead_worker_of_ours_is_not_shown_until_th
     assert redis.ttl("rq:worker:stock") > 3600
 
 
-def note_flight(world: QueueWorld, *jobs: str) -> None:
-    """Note the deadlines of jobs as those of one bet."""
-    for id_ in jobs:
-        world.redis.hset(f"rq:job:{id_}", "flight", FLIGHT)
-        deadline = world.redis.hget(f"rq:job:{id_}", "deadline")
-        world.redis.zadd(FLIGHT, {id_: float(deadline or 0)})
+def requeue(world: QueueWorld, *jobs: str) -> object:
+    """Requeue failed jobs; a letter for each."""
+    return world.redis.eval(source("requeue"), 0, *common_arguments("bets"), *jobs)
+
+
+def wait_for_a_second(world: QueueWorld) -> None:
+    """Wait, by Redis's clock, for a little longer than it takes to note the time again."""
+    ends = world.now_ms() + 1100
+    until(lambda: world.now_ms() > ends)

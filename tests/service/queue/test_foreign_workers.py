@@ -1,4 +1,4 @@
-"""Workers of stock RQ on our queue: they delay a bet at most, and everybody who looks is told."""
+"""Workers of stock RQ on our queue can only delay a bet, and every status shows them."""
 
 import time
 from collections.abc import Iterator
@@ -81,70 +81,70 @@ def test_stock_workers_on_our_queue_delay_bets_and_hurt_none(own_world: World) -
 # What a stock worker does to a job, step by step, at every moment that matters.
 
 
-def test_a_job_that_a_stock_worker_holds_comes_back_and_the_worker_changes_no_end(
+def test_a_group_that_a_stock_worker_holds_comes_back_and_the_worker_changes_no_end(
     queue_world: QueueWorld,
 ) -> None:
-    """It took the head of a lane; it starts, fails, or ends when it likes."""
+    """It took the group; it starts, fails, or ends when it likes."""
     redis, worker = queue_world.redis, queue_world.worker()
-    for account, write in enumerate([started, failed, finished, nothing]):
-        jobs = queue_world.admit_jobs(account, 3)
-        assert queue_world.pop_one() == jobs[0]
-        write(redis, jobs[0])
+    for number, write in enumerate([started, failed, finished, nothing]):
+        commands = queue_world.admit_together(10 * number, 10 * number + 1)
+        waiting = queue_world.admit_together(10 * number)
+        group = queue_world.pop_one()
+        write(redis, group)
 
         worker.sweep()
         assert redis.llen("rq:queue:bets") == 0  # no other stock worker gets it
         batch = take(worker)
-        assert ids(batch) == jobs
+        assert ids(batch) == commands
         for late in (started, failed):
-            late(redis, jobs[0])
+            late(redis, group)
             worker.sweep()
             assert take(queue_world.worker("other")).jobs == ()
         assert finish(worker, batch)
 
-        assert queue_world.status(jobs[0]) == "finished"
-        failed(redis, jobs[0])  # only now
-        assert take(worker).jobs == ()
+        assert queue_world.status(group) == "finished"
+        failed(redis, group)  # only now
+        assert ids(batch := take(worker)) == waiting
         worker.sweep()
-        assert take(worker).jobs == ()
+        assert finish(worker, batch)
         assert worker.tidy() == 1
         assert queue_world.failed() == set()
-        assert queue_world.status(jobs[0]) == "finished"
-        assert redis.hget(f"rq:job:{jobs[0]}", "exc_info") is None
-        assert 0 < redis.ttl(f"rq:job:{jobs[0]}") <= 60
+        assert queue_world.status(group) == "finished"
+        assert redis.hget(f"rq:job:{group}", "exc_info") is None
+        assert 0 < redis.ttl(f"rq:job:{group}") <= 60
     assert queue_world.under_way() == set()
 
 
-def test_two_stock_workers_that_took_two_players_hurt_neither(queue_world: QueueWorld) -> None:
-    heads = [queue_world.admit_jobs(account, 2) for account in (1, 2)]
+def test_two_stock_workers_that_took_two_groups_hurt_neither(queue_world: QueueWorld) -> None:
+    both = [queue_world.admit_together(*accounts) for accounts in ((1, 2), (3, 4))]
     worker = queue_world.worker()
-    for jobs in heads:
-        assert queue_world.pop_one() == jobs[0]
-    started(queue_world.redis, heads[0][0])
-    failed(queue_world.redis, heads[1][0])
+    groups = [queue_world.pop_one() for _ in both]
+    started(queue_world.redis, groups[0])
+    failed(queue_world.redis, groups[1])
     queue_world.redis.delete("rq:queue:bets:intermediate")  # as one on two queues takes: by BLPOP
 
     worker.sweep()
 
-    assert sorted(ids(take(worker))) == sorted([*heads[0], *heads[1]])
+    assert sorted(ids(take(worker))) == sorted([*both[0], *both[1]])
 
 
-def test_a_job_whose_hash_a_worker_deleted_lets_those_behind_it_go_on(
-    queue_world: QueueWorld,
-) -> None:
-    jobs = queue_world.admit_jobs(7, 3)
+def test_a_group_whose_hash_a_worker_deleted_lets_what_waits_go_on(queue_world: QueueWorld) -> None:
+    queue_world.admit_together(7, 8)
+    waiting = queue_world.admit_together(7)
     worker = queue_world.worker()
-    assert queue_world.pop_one() == jobs[0]
-    queue_world.redis.delete(f"rq:job:{jobs[0]}")
-    queue_world.redis.hset(f"rq:job:{jobs[0]}", "last_heartbeat", "now")  # as RQ may leave behind
+    group = queue_world.pop_one()
+    queue_world.redis.delete(f"rq:job:{group}")
+    queue_world.redis.hset(f"rq:job:{group}", "last_heartbeat", "now")  # as RQ may leave behind
 
     worker.sweep()
 
-    assert ids(take(worker)) == jobs[1:]
+    assert ids(take(worker)) == waiting
+    assert queue_world.holder(8) is None
 
 
 def test_what_stock_rq_tidies_up_takes_nothing_from_us(queue_world: QueueWorld) -> None:
     """A stock worker begins by cleaning the registries of its queues."""
-    jobs = queue_world.admit_jobs(7, 3)
+    commands = queue_world.admit_together(7, 8, 9)
     lost = queue_world.pop_one()
     started(queue_world.redis, lost)
     queue_world.redis.zadd("rq:wip:bets", {f"{lost}:{'0' * 32}": 1})  # it died long ago
@@ -158,21 +158,34 @@ def test_what_stock_rq_tidies_up_takes_nothing_from_us(queue_world: QueueWorld) 
     worker.sweep()
 
     batch = take(worker)
-    assert ids(batch) == jobs
+    assert ids(batch) == commands
     assert finish(worker, batch)
     assert queue_world.failed() == set()
     assert [seen.name for seen in worker.attendance().foreign] == [stock.name]
 
 
+def test_a_text_in_place_of_a_failed_job_keeps_nobody_from_tidying_up(
+    queue_world: QueueWorld,
+) -> None:
+    [command] = queue_world.admit_together(7)
+    worker = queue_world.worker()
+    assert finish(worker, take(worker))
+    queue_world.redis.set("rq:job:planted", "a text")
+    queue_world.redis.zadd("rq:failed:bets", {"planted": 2_000_000_001, command: 2_000_000_000})
+
+    assert worker.tidy() == 1
+    assert queue_world.failed() == {"planted"}
+
+
 def started(redis: Redis, job_id: str) -> None:
-    """It prepares to run the job."""
+    """The worker prepares to run the job."""
     redis.lrem("rq:queue:bets:intermediate", 1, job_id)
     redis.hset(f"rq:job:{job_id}", mapping={"status": "started", "worker_name": "stock"})
     redis.persist(f"rq:job:{job_id}")
 
 
 def failed(redis: Redis, job_id: str) -> None:
-    """It could not run the job."""
+    """The worker could not run the job."""
     redis.lrem("rq:queue:bets:intermediate", 1, job_id)
     redis.hset(f"rq:job:{job_id}", mapping={"status": "failed", "exc_info": "what went wrong"})
     redis.expire(f"rq:job:{job_id}", 86_400)
@@ -180,11 +193,11 @@ def failed(redis: Redis, job_id: str) -> None:
 
 
 def finished(redis: Redis, job_id: str) -> None:
-    """It ran something in the place of the job."""
+    """The worker ran something else instead of the job."""
     redis.lrem("rq:queue:bets:intermediate", 1, job_id)
     redis.hset(f"rq:job:{job_id}", mapping={"status": "finished"})
     redis.expire(f"rq:job:{job_id}", 500)
 
 
 def nothing(redis: Redis, job_id: str) -> None:
-    """It sleeps."""
+    """The worker sleeps."""

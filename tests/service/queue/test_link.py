@@ -1,4 +1,4 @@
-"""A gateway's link to Redis when all is well: admissions out by the tick, results in."""
+"""A gateway's link to Redis without faults: one script per tick admits, results come back."""
 
 import asyncio
 import secrets
@@ -207,6 +207,6 @@ async def soon(link: Link, request: Any) -> Any:
 
 
 def calls(world: QueueWorld, command: str) -> int:
-    """How often Redis was given a command."""
+    """How often Redis received a command."""
     statistics: Any = world.redis.info("commandstats")
     return int(statistics.get(f"cmdstat_{command}", {"calls": 0})["calls"])

@@ -1,4 +1,4 @@
-"""A gateway's link to Redis when something breaks between them: nothing twice, nothing unsaid."""
+"""A gateway's link when the connection fails: nothing is done twice, every request is answered."""
 
 import asyncio
 import time

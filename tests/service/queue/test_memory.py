@@ -1,4 +1,4 @@
-"""What Redis remembers of requests, since when, and for how long: what keeps replays out."""
+"""What Redis remembers of requests, and since when. That prevents replays."""
 
 import secrets
 from dataclasses import replace

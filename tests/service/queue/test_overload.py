@@ -1,4 +1,4 @@
-"""More bets than can be worked on: the rest is told so at once, and nothing of it is queued."""
+"""More bets than can be processed: the excess is refused immediately, and not queued."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ HOUR_MS = 3_600_000
 
 @pytest.fixture(scope="module")
 def impatient(world: World) -> Iterator[GatewayProcess]:
-    """A gateway that admits nothing once the first in the queue has waited for 5 s."""
+    """A gateway that admits nothing when the first job in the queue has waited for 5 s."""
     with BoundedGatewayProcess(world.urls, BETCORE_QUEUE_WAIT_MAX_SECONDS="5") as started:
         started.wait_ready()
         yield started
@@ -40,7 +40,7 @@ def impatient(world: World) -> Iterator[GatewayProcess]:
 
 @pytest.fixture(scope="module")
 def strict(world: World) -> Iterator[GatewayProcess]:
-    """A gateway that lets one session have one bet under way."""
+    """A gateway that allows one bet in flight per session."""
     with BoundedGatewayProcess(world.urls, BETCORE_BETS_OF_SESSION_MAX="1") as started:
         started.wait_ready()
         yield started

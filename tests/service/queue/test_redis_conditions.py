@@ -1,4 +1,4 @@
-"""What a Redis must be like: a gateway admits nothing where a nonce may be lost, and says why."""
+"""Conditions of Redis: a gateway admits nothing where a nonce may be lost, and says why."""
 
 import os
 import secrets

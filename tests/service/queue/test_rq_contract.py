@@ -1,4 +1,4 @@
-"""What stock RQ and ours leave in Redis is the same, but for what is listed and explained here."""
+"""Ours leaves the same in Redis as stock RQ. Every difference is listed and explained here."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase

@@ -1,14 +1,15 @@
-"""A worker beside its jobs: what it leaves in Redis, how long it waits, when it lets go."""
+"""A worker besides its jobs: its traces in Redis, its waits, its locks."""
 
 import time
 from typing import cast
 
 from redis import Redis
 
+from broker.batches import Batch
 from models.deadline import Deadline
 from tests.service.support.faults import frozen
 from tests.service.support.processes import Process, until
-from tests.service.support.queue_world import QueueWorld, Request, finish, take
+from tests.service.support.queue_world import QueueWorld, Request, finish
 from tests.service.support.world import World
 from workers.lease import LeaseKeeper
 from workers.presence import PresentWorker
@@ -18,11 +19,13 @@ def test_a_worker_that_redis_forgot_is_not_made_again_for_ever(queue_world: Queu
     worker, redis = queue_world.worker(), queue_world.redis
     present = PresentWorker(["bets"], name="worker", connection=Redis.from_url(queue_world.url))
 
-    queue_world.admit_jobs(1, 1)
-    batch = take(worker)
+    queue_world.admit_together(1)
+    batch = worker.take(time.time(), shows=True)
+    assert batch is not None
     assert 0 < redis.ttl("rq:worker:worker") <= 30
     redis.delete("rq:worker:worker")
     assert finish(worker, batch)
+    worker.report()
     assert 0 < redis.ttl("rq:worker:worker") <= 30
     redis.delete("rq:worker:worker")
     present.set_state("idle")
@@ -42,9 +45,9 @@ def test_a_worker_waits_for_redis_no_longer_than_its_lease(queue_world: QueueWor
 
 
 def test_a_lease_is_not_renewed_once_its_last_job_is_too_late() -> None:
-    renewed: list[str] = []
+    renewed: list[Batch] = []
 
-    def renew(batch: str) -> bool:
+    def renew(batch: Batch) -> bool:
         renewed.append(batch)
         return True
 
@@ -52,12 +55,15 @@ def test_a_lease_is_not_renewed_once_its_last_job_is_too_late() -> None:
     keeper.start()
     try:
         ends = time.monotonic() + 0.3
-        keeper.hold("late", Deadline(ends))
+        late = Batch("late", 0.0)
+        assert not keeper.was_renewed(late)
+        keeper.hold(late, Deadline(ends))
         until(lambda: len(renewed) > 3)
         until(lambda: time.monotonic() > ends + 0.2)
         before = len(renewed)
         until(lambda: time.monotonic() > ends + 0.5)
         assert len(renewed) == before
+        assert keeper.was_renewed(late)
     finally:
         keeper.end()
 

@@ -1,4 +1,4 @@
-"""docker-compose.yml, Dockerfile and Procfile, checked without Docker: they name what exists."""
+"""docker-compose.yml, Dockerfile and Procfile name only what exists; checked without Docker."""
 
 import re
 import secrets
@@ -22,12 +22,12 @@ from broker.permissions import GATEWAY
 from embedded import Urls, temporary_servers
 from embedded.binaries import find_postgres
 from models.audit.log import operation
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.directory.providers import add_provider
-from models.ledger.lookup import Lookup
+from models.ledger.gateway_reads import GatewayReads
 from models.migrate import migrate
 from ops.cli import app
-from ops.process.healthy import healthy
+from ops.process.health_check import why_unhealthy
 from ops.process.probe import in_url
 from settings import Settings, variables
 from tests.service.support import keys
@@ -154,7 +154,7 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
             assert player.balance().code == player.client.status("a").code == 1
             with Redis.from_url(as_role["gateway"]) as gateway:
                 gateway.hdel("betcore:in_flight", "1:what it does unseen")
-            assert healthy("worker", Settings(redis_url=as_role["worker"]))
+            assert not why_unhealthy("worker", Settings(redis_url=as_role["worker"]))
             for role in ("gateway", "worker", "dashboard"):
                 with Redis.from_url(as_role[role]) as redis:
                     for forbidden in ("FLUSHALL", "CONFIG GET dir", "ACL LIST", "SHUTDOWN"):
@@ -210,7 +210,7 @@ def test_the_logins_that_compose_makes_can_do_their_work(
 
         migrate(as_role["migrator"])
 
-        gateway = Lookup(as_role["gateway"], connect_seconds=2, answer_seconds=8)
+        gateway = GatewayReads(as_role["gateway"], connect_seconds=2, answer_seconds=8)
         assert gateway.places(["none"]) == [None]
         gateway.close()
         with operation(as_role["operator"], keys.AUTHOR) as database:
@@ -294,15 +294,15 @@ def assert_reads_only(admin: Any, user: str) -> None:
 def test_health_says_no_for_what_does_not_run() -> None:
     nowhere = Settings(redis_url="unix:///nowhere/redis", gateway_port=1, dashboard_port=1)
 
-    assert not healthy("gateway", nowhere)
-    assert not healthy("worker", nowhere)
-    assert not healthy("dashboard", nowhere)
+    assert why_unhealthy("gateway", nowhere)
+    assert why_unhealthy("worker", nowhere)
+    assert why_unhealthy("dashboard", nowhere)
 
 
 def test_health_says_yes_for_a_gateway_that_is_ready(world: World) -> None:
     port = int(world.gateways[0].url.rpartition(":")[2])
 
-    assert healthy("gateway", Settings(gateway_port=port))
+    assert not why_unhealthy("gateway", Settings(gateway_port=port))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "::1", "::"])

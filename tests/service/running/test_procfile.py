@@ -1,4 +1,4 @@
-"""`honcho start`, as a reader of the Procfile types it: everything comes up, and stays."""
+"""`honcho start` with our Procfile: every process comes up and stays."""
 
 import os
 import secrets

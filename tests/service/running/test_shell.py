@@ -1,4 +1,4 @@
-"""What a shell tells Python, and what lies in the current folder, changes nothing of `betcore`."""
+"""Neither the shell's variables for Python nor the current folder changes `betcore`."""
 
 import os
 import shutil

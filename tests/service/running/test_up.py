@@ -1,4 +1,4 @@
-"""What `betcore up` promises: ready means ready, what ends starts again, and nothing is left."""
+"""Promises of `betcore up`: ready means ready, what ends starts again, nothing is left over."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""What the rooms share: installations, processes, clients, ledgers to break, and waiting."""
+"""What several folders share: installations, processes, clients, ledgers to break, waiting."""

@@ -1,4 +1,4 @@
-"""What must hold once it is quiet again: no money lost or doubled, nothing left in Redis."""
+"""What must hold after a fault: no money is lost or doubled, nothing is left in Redis."""
 
 import zlib
 from collections.abc import Iterable, Sequence
@@ -46,7 +46,7 @@ def settle(world: World, bets: Sequence[Bet], url: str) -> None:
 
 
 def assert_nothing_left(world: World) -> None:
-    """Wait until no work is under way in Redis, and all that is left there will go by itself."""
+    """Wait until no work is in progress in Redis, and all that remains there expires by itself."""
     redis = world.redis
     until(lambda: not _under_way(redis), lambda: f"still under way: {_under_way(redis)}")
     until(lambda: not _shown_busy(world), lambda: f"shown as busy: {_shown_busy(world)}")
@@ -58,7 +58,7 @@ def assert_nothing_left(world: World) -> None:
 
 
 def assert_not_recorded(world: World, bets: Sequence[Bet]) -> None:
-    """Code 99 was said of each of these bets: so none of them may be in the ledger, ever."""
+    """Each of these bets got code 99, so none of them may ever be in the ledger."""
     found = _recorded(world, bets)
     assert not found, f"not admitted, as it was said, and yet there: {found}"
 

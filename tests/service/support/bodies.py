@@ -9,7 +9,7 @@ _GOOD = {"betId": '"a"', "betAmount": "1", "winAmount": "0"}
 
 
 def body(**fields: str) -> bytes:
-    """A good body but for these fields, each spelled as it stands in JSON."""
+    """A good body, except for these fields, each spelled as it stands in JSON."""
     members = [f'"{name}":{spelling}' for name, spelling in (_GOOD | fields).items()]
     return ("{" + ",".join(members) + "}").encode()
 
@@ -21,14 +21,14 @@ def send(player: PlayerSession, sent: bytes, headers: dict[str, str] | None = No
 
 
 def assert_taken(player: PlayerSession, sent: bytes) -> Answer:
-    """That the body is taken; its answer."""
+    """Assert that the body is accepted. Returns its answer."""
     answer = send(player, sent)
     assert (answer.status, answer.code) == (200, 1), answer.body
     return answer
 
 
 def assert_refused(world: World, player: PlayerSession, *bodies: bytes) -> None:
-    """That every body is refused with 2, and all that they leave is their burnt nonces."""
+    """Assert that every body is refused with 2, and leaves nothing but its used nonce."""
     nonces = []
     for sent in bodies:
         headers = player.client.headers(sent)

@@ -76,11 +76,11 @@ class ProviderClient:
         return self.post(f"/v1/sessions/{session_id}/bets/{call}", encode(fields))
 
     def balance(self, session_id: str) -> Answer:
-        """The balance of a session's player."""
+        """Ask for the balance of a session's player."""
         return self.get(f"/v1/sessions/{session_id}/balance")
 
     def status(self, bet_id: str) -> Answer:
-        """What has become of a bet."""
+        """Ask for the state of a bet."""
         return self.get(f"/v1/bets?betId={quote(bet_id, safe='')}")
 
     def pay_in_out(self, session_id: str, **fields: Any) -> Answer:

@@ -127,7 +127,7 @@ def fill(redis: Redis, redis_url: str) -> None:
 
 
 def make_busy(redis: Redis, queue: Queue, name: str) -> Job:
-    """The next job of the queue, started by a worker that is in the midst of it."""
+    """Let a worker start the next job of the queue and not finish it."""
     worker = SimpleWorker([queue], name=name, connection=redis, serializer="json")
     worker.register_birth()  # type: ignore[no-untyped-call]  # RQ's
     job_id = queue.pop_job_id()

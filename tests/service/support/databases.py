@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from models.database.transactions import engine
+from models.database.engine import engine
 from tests.service.support.world import World
 
 

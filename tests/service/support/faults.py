@@ -98,7 +98,7 @@ def fault_world() -> Iterator[FaultWorld]:
 
 @contextmanager
 def frozen(*pids: int) -> Iterator[None]:
-    """These processes stand still, and go on afterwards."""
+    """These processes are frozen within the block, and run again afterwards."""
     with ExitStack() as thawing:
         for pid in pids:
             with suppress(ProcessLookupError):  # one that had just ended
@@ -109,14 +109,14 @@ def frozen(*pids: int) -> Iterator[None]:
 
 @contextmanager
 def locked(world: World, *account_ids: int) -> Iterator[None]:
-    """Nobody else can change these accounts: whoever tries waits in PostgreSQL until the end."""
+    """Lock these accounts within the block: whoever changes one waits in PostgreSQL."""
     with psycopg.connect(world.urls.database) as connection:
         connection.execute("select from account where id = any(%s) for update", [list(account_ids)])
         yield
 
 
 def freeze_with_a_batch(world: World, worker: WorkerProcess) -> str:
-    """SIGSTOP a worker at a moment when it has a batch in hand; the batch's id."""
+    """SIGSTOP a worker at a moment when it has a batch. Returns the batch's id."""
     found: list[str] = []
 
     def is_caught() -> bool:
@@ -145,7 +145,7 @@ def stop_inside_the_transaction(world: World, bet: Bet) -> WorkerProcess:
 
 
 def wake(sleeper: WorkerProcess) -> None:
-    """Let it go on, and wait until it has seen that it lost its batch."""
+    """Let the worker run again, and wait until it has noticed that it lost its batch."""
     sleeper.signal(signal.SIGCONT)
     until(lambda: "was taken over" in sleeper.output, lambda: sleeper.output)
 

@@ -9,7 +9,7 @@ from models.audit.adopt import adopt
 from models.audit.seal import Seal, make_seal
 from models.audit.verify import Asked, Report, verify
 from models.commands import PayInOut
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.keys import Key, KeyRing
 from models.ledger.ledger import Ledger, LedgerConnection
 from tests.service.support.keys import AUTHOR, JOURNAL, OPERATOR

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from embedded import temporary_servers
 from models.audit.verify import Report, verify
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.ledger.state import CREDITS_PLAYER
 from models.migrate import migrate
 

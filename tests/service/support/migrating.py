@@ -10,8 +10,8 @@ from alembic import command
 from alembic.config import Config
 
 import models.migrations
+from models.database.engine import engine
 from models.database.preconditions import Use
-from models.database.transactions import engine
 from tests.source import ROOT
 
 

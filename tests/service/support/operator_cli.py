@@ -10,7 +10,7 @@ from typing import Any
 from typer.testing import CliRunner, Result
 
 from models.commands import PayInOut
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.errors import BetcoreError
 from ops.cli import app
 from ops.logins import login_url

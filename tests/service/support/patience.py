@@ -29,7 +29,7 @@ def wait_for_quiet() -> None:
 
 
 def _slowed_down() -> float:
-    """How many times longer work takes than it would alone."""
+    """How many times longer work takes than on an idle machine."""
     began, used = time.monotonic(), time.process_time()
     while time.process_time() - used < _CPU_SECONDS:
         pass

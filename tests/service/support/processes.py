@@ -101,7 +101,7 @@ class GatewayProcess(Process):
     _login = "gateway"
     _command: tuple[str, ...] = (
         "uvicorn",
-        "api.wallet.app:create_app",
+        "api.wallet.app:app_of_environment",
         "--factory",
         "--no-access-log",
     )

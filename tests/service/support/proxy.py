@@ -1,4 +1,4 @@
-"""A proxy before a server's socket, which can be slow, deaf or gone where the server is not."""
+"""A proxy in front of a server's socket. It can be slow, deaf or gone; the server is not."""
 
 import asyncio
 import tempfile

@@ -1,6 +1,5 @@
-"""One Redis and both sides of the queue on it, driven step by step: no process, no database."""
+"""One Redis and both sides of the queue on it, step by step, without processes or database."""
 
-import json
 import re
 import secrets
 import time
@@ -12,7 +11,7 @@ from typing import Any, Self, cast
 from redis import Redis
 
 from broker.batches import Batch, Batches, FinishedCommand
-from broker.codec import encode_command
+from broker.codec import decode_job, encode_command
 from broker.keys import command_id
 from broker.scripts import common_arguments, job_arguments, source
 from models.commands import PayInOut
@@ -49,7 +48,7 @@ class Request:
     budget_ms: int = 60_000
     payload: str | None = None  # None: a pay-in-out of the account
     reply_to: str = ""
-    bet_field: str = ""  # where it is noted under its bet
+    bet_field: str = ""  # where it is noted: "1:" and the id of its bet
     ahead: bool = False  # of the queue
 
     @property
@@ -64,9 +63,8 @@ class Request:
         claim = [self.nonce_key, self.signature, self.token, stamp, expires]
         if self.account == "":
             return [*claim, "", "", "", "", 0, "", ""]
-        bet = PayInOut(
-            1, "a session", int(self.account), self.token, stake=Decimal(1), win=Decimal(2)
-        )
+        bet_id = self.bet_field.partition(":")[2] or self.token
+        bet = PayInOut(1, "a session", int(self.account), bet_id, stake=Decimal(1), win=Decimal(2))
         payload = self.payload or encode_command(bet, self.token, self.reply_to)
         command = [self.account, "pay-in-out", f"bet {self.token[:4]}", payload]
         return [*claim, *command, self.budget_ms, self.bet_field, "1" if self.ahead else ""]
@@ -166,7 +164,7 @@ class QueueWorld:
         """The ids on RQ's intermediate list."""
         return decoded(self.redis.lrange("rq:queue:bets:intermediate", 0, -1))
 
-    def holder(self, account: int) -> str | None:
+    def holder(self, account: int | str) -> str | None:
         """The id of the job that holds a player."""
         held = cast("bytes | None", self.redis.hget(_IN_FLIGHT, str(account)))
         return None if held is None else held.decode().rstrip("+")
@@ -180,8 +178,9 @@ class QueueWorld:
         """The ids of the commands that a job carries, in order."""
         job: Any = self.redis.hmget(f"rq:job:{job_id}", "data", "accounts")
         data, accounts = job
-        forms = json.loads(data or "[0,0,[],0]")[2]
-        found = zip((accounts or b"").decode().split(), forms, strict=True)
+        if data is None or accounts is None:
+            return []
+        found = zip(accounts.decode().split(), decode_job(data), strict=True)
         return [command_id(account, form[2]) for account, form in found]
 
     def under_way_of(self, account: int) -> list[str]:
@@ -211,7 +210,7 @@ class QueueWorld:
         return None if status is None else status.decode()
 
     def all_keys(self) -> set[str]:
-        """Every key there is."""
+        """Every key in Redis."""
         return set(decoded(self.redis.keys("*")))
 
     def contents(self) -> dict[str, object]:
@@ -225,7 +224,7 @@ class QueueWorld:
         return found | {"betcore:memory": memory}
 
     def under_way(self) -> set[str]:
-        """The keys of work that is not done; all of them go when there is none."""
+        """The keys of unfinished work. None of them exists when there is no work."""
         return {key for key in self.all_keys() if key.startswith(_UNDER_WAY) or "executions" in key}
 
 

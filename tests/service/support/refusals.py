@@ -1,4 +1,4 @@
-"""Reasons to refuse a bet, brought about and taken away again; and how a refusal looks."""
+"""Reasons to refuse a bet: how to cause and remove each, and the form of the refusal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ def close(world: World, player: PlayerSession) -> None:
 
 
 def expire(world: World, player: PlayerSession) -> None:
-    """Let the player's session run out."""
+    """Let the player's session expire."""
     world.execute("update session set expires_at = now() where id = %s", player.session_id)
 
 
@@ -48,7 +48,7 @@ def suspend(world: World, player: PlayerSession) -> None:
 
 
 def resume(world: World, player: PlayerSession) -> None:
-    """Let the player's provider go on."""
+    """Resume the player's provider."""
     _set_provider(world, player, "active")
 
 

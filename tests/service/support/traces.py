@@ -1,4 +1,4 @@
-"""What a refused request may have left behind: nothing, but for its nonce."""
+"""What a refused request may have left behind: nothing except its nonce."""
 
 from broker.keys import OURS, nonce_key
 from tests.service.support.world import PlayerSession, World

@@ -27,7 +27,7 @@ def environment(**added: str) -> dict[str, str]:
 
 
 def betcore(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command and wait for its end."""
     return subprocess.run(
         [BETCORE, *arguments],
         cwd=cwd,
@@ -58,12 +58,12 @@ class Running:
 
     @property
     def out(self) -> str:
-        """What it has printed as its result."""
+        """What it has printed to stdout."""
         return Path(self._out.name).read_text()
 
     @property
     def err(self) -> str:
-        """What it has said besides."""
+        """What it has printed to stderr."""
         return Path(self._err.name).read_text()
 
     def says(self, text: str) -> None:
@@ -151,7 +151,7 @@ class Up(Running):
         gone(tree)  # or its servers would write where the test tidies up
 
     def tree(self) -> list[int]:
-        """Itself and all that it and its children have started."""
+        """The process itself, and all that it and its children have started."""
         parents = _parents()
         found = [self.pid]
         for pid in found:  # grows while we look

@@ -1,4 +1,4 @@
-"""A whole installation for tests: real servers, gateways, workers, and people who play."""
+"""A whole installation for tests: real servers, gateways, workers, and players."""
 
 import uuid
 from collections.abc import Iterator

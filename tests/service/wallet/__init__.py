@@ -1,1 +1,1 @@
-"""What providers are promised about bets and money, by calls to a whole installation."""
+"""The promises to providers about bets and money, tested on a whole installation."""

@@ -1,4 +1,4 @@
-"""An installation that gives up soon, for questions about what is under way."""
+"""An installation that gives up soon, for questions about bets in flight."""
 
 from collections.abc import Iterator
 

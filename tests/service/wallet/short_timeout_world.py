@@ -1,4 +1,4 @@
-"""An installation whose first gateway gives up soon and whose only worker may be halted."""
+"""An installation whose first gateway gives up soon and whose only worker can be halted."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ def patient(world: World, player: PlayerSession) -> PlayerSession:
 
 @contextmanager
 def no_worker(world: World) -> Iterator[None]:
-    """The worker stands still, and goes on afterwards."""
+    """The worker is frozen within the block, and runs again afterwards."""
     with frozen(world.workers[-1].pid):
         yield
 

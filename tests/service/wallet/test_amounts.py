@@ -1,4 +1,4 @@
-"""Amounts: taken to the last digit or refused with code 2, whatever way they are written."""
+"""Amounts: accepted to the last digit or refused with code 2, however they are written."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Who may call: every reason to refuse a signature, and that all of them look the same."""
+"""Authentication: every reason to refuse a signature, and that all refusals look the same."""
 
 import secrets
 import time

@@ -1,4 +1,4 @@
-"""What a body says of its session, currency and player must be so, or nothing is done."""
+"""Claims of a body about its session, currency and player: if one is false, nothing is done."""
 
 import secrets
 import uuid

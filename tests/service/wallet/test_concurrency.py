@@ -1,4 +1,4 @@
-"""Many at once: copies of one bet, one hot player, conflicts; each in order, once, and exact."""
+"""Many requests at once: copies of a bet, a hot player, conflicts. Each is done once, in order."""
 
 import itertools
 import json

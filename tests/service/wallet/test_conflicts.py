@@ -1,4 +1,4 @@
-"""A `betId` stands for one bet for ever: what repeats it, and what is a conflict with it."""
+"""A `betId` stands for one bet for ever: what counts as a repeat, and what as a conflict."""
 
 from collections.abc import Callable
 from decimal import Decimal

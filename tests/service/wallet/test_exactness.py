@@ -1,4 +1,4 @@
-"""Exactness: an amount comes out to the last digit as it went in, however it was written."""
+"""Exactness: an amount keeps every digit from request to answer, however it was written."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def unit(currency: str) -> Decimal:
 
 
 def ask(player: PlayerSession, call: str, bet_id: str, **spelled: str) -> dict[str, Any]:
-    """The answer to a call whose amounts stand in the body exactly as they are spelled here."""
+    """The answer to a call whose amounts stand in the body exactly as spelled here."""
     members = [f'"betId":"{bet_id}"', *(f'"{name}":{text}' for name, text in spelled.items())]
     body = ("{" + ",".join(members) + "}").encode()
     url = f"{player.client.url}/v1/sessions/{player.session_id}/bets/{call}"

@@ -1,4 +1,4 @@
-"""Nonces: one request each, whatever became of it; and none for a request that was never ours."""
+"""Nonces: each serves one request, whatever its outcome. A refused stranger uses up none."""
 
 import secrets
 import time

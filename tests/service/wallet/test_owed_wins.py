@@ -1,4 +1,4 @@
-"""A win without a stake is owed like any win: what may refuse it, and what may not."""
+"""A win without a stake is owed like any win: which checks apply to it, and which do not."""
 
 import uuid
 from collections.abc import Callable

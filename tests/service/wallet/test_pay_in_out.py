@@ -1,4 +1,4 @@
-"""PayInOut through real processes: what a provider sees."""
+"""PayInOut through real processes, as a provider sees it."""
 
 from decimal import Decimal
 

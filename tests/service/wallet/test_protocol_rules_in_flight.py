@@ -1,4 +1,4 @@
-"""PROTOCOL.md on questions while something is under way: none waits, and `in_flight` is true."""
+"""PROTOCOL.md on questions about bets in flight: none waits, and `in_flight` is true."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""PROTOCOL.md, rules 2, 3 and 9: what is taken and paid, what is owed, and the ids that name it."""
+"""PROTOCOL.md, rules 2, 3 and 9: what is taken, paid and owed, and the ids of the transfers."""
 
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""PROTOCOL.md on calls without a body: signed, their nonce claimed, and nobody's to wait for."""
+"""PROTOCOL.md on calls without a body: signed, with a nonce of their own, never queued."""
 
 import secrets
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""PROTOCOL.md, "a code may say no only if the bet can never turn out applied", and workers."""
+"""PROTOCOL.md, "a code may say no only if the bet can never turn out applied": workers."""
 
 import signal
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""A provider plays its whole part with forty lines of plain Python, written from the protocol."""
+"""A provider's whole part in forty lines of plain Python, written from the protocol."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Which cause a refusal with 3 or 5 has: in the answer, in a bet's state, for the operator."""
+"""The reason of a refusal with 3 or 5: in the answer, in a bet's state, for the operator."""
 
 import uuid
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from models.database.transactions import engine
+from models.database.engine import engine
 from models.migrate import migrate
 from models.reason import Reason
 from tests.service.support.databases import fresh_database
@@ -35,12 +35,12 @@ CALLS: dict[str, dict[str, Any]] = {"pay-in": {}, "pay-in-out": {"winAmount": 5}
 
 
 def nothing(world: World, player: PlayerSession) -> None:
-    """The session is as it was."""
+    """Change nothing: the session stays as it was."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """How a 5 is brought about, and taken away again where that can be."""
+    """How to cause a refusal with 5, and how to remove the cause where that is possible."""
 
     forbid: Change = nothing
     allow: Change = nothing

@@ -1,4 +1,4 @@
-"""Refusals of a new bet by session, limits, player and provider, and what is recorded of them."""
+"""Refusals of a new bet by session, limits, player and provider, and what they record."""
 
 import secrets
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""One bet is of one round: a stake taken for one is not played again in another."""
+"""A bet belongs to one round: its stake cannot be used in another round."""
 
 from typing import Any
 

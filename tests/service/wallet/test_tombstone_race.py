@@ -1,4 +1,4 @@
-"""A refund of an unknown bet races its own late pay-in, a thousand times, from two gateways."""
+"""A refund races its own late pay-in, a thousand times, through two gateways."""
 
 import asyncio
 import random
@@ -9,13 +9,14 @@ from decimal import Decimal
 
 import httpx
 
+from tests.examples import TIMES
 from tests.service.support.client import Answer, encode, read_answer
 from tests.service.support.patience import SOON
 from tests.service.support.processes import GatewayProcess
 from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import assert_accounts_are_whole, ids_of
 
-RACES, PLAYERS, AT_ONCE = 1_000, 25, 16
+RACES, PLAYERS, AT_ONCE = 500 * TIMES, 25, 16
 FUNDS, STAKE = Decimal(1000), Decimal("10.5")
 
 
@@ -85,7 +86,7 @@ async def run_races(gateways: list[GatewayProcess], players: list[PlayerSession]
 
 
 def transfers_named(race: Race) -> dict[str, tuple[int, Decimal]]:
-    """The transfers that the answers tell of: all that the ending has."""
+    """The transfers that the answers name, which are all that the ending has."""
     if race.ending == "cancelled":
         return {"refund": (ids_of(race.refund)["refund"], Decimal(0))}
     ids = ids_of(race.pay_in) | ids_of(race.refund)

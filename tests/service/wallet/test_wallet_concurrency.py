@@ -1,4 +1,4 @@
-"""Any calls at once: what parallel clients were told agrees with each other and with the books."""
+"""Any calls at once: the answers of parallel clients agree with each other and with the books."""
 
 import random
 import uuid
@@ -19,7 +19,7 @@ from tests.service.support.patience import SOON
 from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import assert_accounts_are_whole, ids_of
 
-CLIENTS, CALLS_EACH, PLAYERS = 12, 150 * TIMES, 3
+CLIENTS, CALLS_EACH, PLAYERS = 12, 90 * TIMES, 3
 BETS_AT_ONCE, CALLS_PER_BET = 5, 60
 FUNDS = Decimal(60)
 AMOUNTS = [Decimal(0), Decimal("10.5"), Decimal(40), Decimal(51)]  # the last is above the limit
@@ -160,7 +160,7 @@ def _agreed_ids(about: Iterable[Said]) -> dict[str, int]:
 
 
 def _assert_possible(state: str, about: list[Said]) -> None:
-    """That no two answers about a bet exclude each other, or the state it is in."""
+    """Assert that no two answers about a bet exclude each other or its state."""
     codes = {call: {one.answer.code for one in about if one.call == call} for call in CALLS}
     taken = {call for call in ("pay-in", "pay-in-out") if 1 in codes[call]}
     rejected = {(one.call, one.answer.code) for one in about if one.answer.code in (4, 5)}
@@ -181,7 +181,7 @@ def _assert_possible(state: str, about: list[Said]) -> None:
 
 
 def _assert_right_amounts(transfers: dict[str, tuple[int, Decimal]], about: list[Said]) -> None:
-    """That what was moved is what the calls that were done have asked for."""
+    """Assert that the transfers are what the successful calls asked for."""
     for one in about:
         for field, amount in zip(CALLS[one.call], one.amounts, strict=True):
             if one.answer.code == 1:

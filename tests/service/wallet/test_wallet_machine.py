@@ -1,4 +1,4 @@
-"""Every call in any order, against a model of the protocol and the real stack, step by step."""
+"""Every call in any order on the real stack, compared with a model after each step."""
 
 import uuid
 from decimal import Decimal
@@ -144,7 +144,7 @@ class Wallet(RuleBasedStateMachine):
 
     @invariant()
     def balances_are_the_models(self) -> None:
-        """After every step each account holds what the model says, through a whole chain."""
+        """After every step each account has the model's balance and a whole chain."""
         assert_accounts_are_whole(
             self.world, [player.account_id for player in self.players.values()]
         )
@@ -173,6 +173,6 @@ class Wallet(RuleBasedStateMachine):
 def test_any_calls_in_any_order_do_what_the_protocol_says(world: World) -> None:
     world.wait_for_memory()
     Wallet.world = world
-    run_state_machine_as_test(Wallet, settings=examples(40, steps=30))
+    run_state_machine_as_test(Wallet, settings=examples(25, steps=30))
 
     assert world.rows("select count(*) > 0 from bet") == [(True,)]

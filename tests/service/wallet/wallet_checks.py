@@ -1,4 +1,4 @@
-"""What must hold of the wallet's books and answers, whatever was called in whatever order."""
+"""What must hold of the wallet's books and answers, after any calls in any order."""
 
 from collections.abc import Sequence
 
@@ -51,5 +51,5 @@ def assert_names_its_transfers(world: World, answer: Answer, account_id: int, be
 
 
 def assert_accounts_are_whole(world: World, account_ids: Sequence[int]) -> None:
-    """That each chain of transfers has no gap and ends at the balance, in one currency."""
+    """Assert that each chain of transfers has no gap and ends at the balance, in one currency."""
     assert world.rows(_FAULTS, sorted(set(account_ids))) == []

@@ -1,4 +1,4 @@
-"""What PROTOCOL.md says a wallet does, in a few dozen lines that share nothing with the product."""
+"""The wallet by PROTOCOL.md, in a few dozen lines that share nothing with the product."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -123,5 +123,5 @@ class WalletModel:
 
 
 def _is_owed(request: Request) -> bool:
-    """Whether it is a win without a stake."""
+    """Whether the call is a win without a stake."""
     return request.kind == "pay-in-out" and not request.stake and bool(request.win)

@@ -12,11 +12,12 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from server.bounded_connection import Awaited, BoundedConnection
 from server.bounds import Bounds
-from server.connection_life import Awaited, BoundedLife, Crowd
 from server.front import Front, Refusal
 from server.http_head import Head, Refused
 from server.http_reader import BODY_BYTES_MAX, RequestReader
+from server.open_connections import OpenConnections
 from server.peer import PEER
 
 #: Requests that may wait behind one in progress. No provider's client pipelines requests.
@@ -27,7 +28,7 @@ _TOO_MANY_AHEAD: Final = Refusal(
 _BODY_TOO_LATE: Final = Refusal(503, "The body did not arrive in time.")
 
 
-class BoundedProtocol(BoundedLife):
+class HttpConnection(BoundedConnection):
     """Uvicorn's protocol, with requests that we read ourselves.
 
     The app gets a request when its body has arrived, or is known to be too long. A client may wait
@@ -42,15 +43,15 @@ class BoundedProtocol(BoundedLife):
         server_state: ServerState,
         app_state: dict[str, Any],
         bounds: Bounds,
-        crowd: Crowd,
+        open_connections: OpenConnections,
         front: Front,
     ) -> None:
-        """As in BoundedLife. `front` gives the answers to requests that the app never sees."""
-        super().__init__(config, server_state, app_state, bounds, crowd)
+        """As in BoundedConnection. `front` answers the requests that the app never sees."""
+        super().__init__(config, server_state, app_state, bounds, open_connections)
         self.parser = None  # type: ignore[assignment]  # the reader is ours
         self._front = front
         self._reader = RequestReader()
-        self._head: Head | None = None  # of the request whose body arrives
+        self._head: Head | None = None  # the head of the request whose body arrives
         self._body = b""
         self._handed_over = False  # whether the app already has that request
         self._was_refused = False

@@ -10,7 +10,7 @@ from models.keys import BadKey, NoKey, Purpose, require_ring
 from models.secret_cipher import Encrypted, SecretCipher, SecretRow, Undecryptable
 from settings import Settings
 
-#: For each `X-Counterparty-Id`: the provider's id and its active secrets.
+#: The provider's id and its active secrets, by `X-Counterparty-Id`.
 Secrets = Mapping[str, tuple[int, Sequence[bytes]]]
 #: A row of the database as it is.
 Stored = tuple[SecretRow, Encrypted]
@@ -24,7 +24,7 @@ class SecretsLocked(BetcoreError):  # noqa: N818
     """None of the providers' secrets can be decrypted here."""
 
 
-class Directory:
+class ProviderSecrets:
     """Decrypts the secrets of the database, each row once for as long as it stays the same.
 
     A row that cannot be decrypted was not put there by an operator, or was moved from elsewhere. It
@@ -37,7 +37,7 @@ class Directory:
         self._told_at = float("-inf")
         self._refusal: BetcoreError | None = None
         self._reminder = Reminder(_LOG)
-        #: For each provider whose secrets all have a key that is missing here: that key's id.
+        #: The missing key's id, by provider, for providers whose secrets all need a missing key.
         self.locked: Mapping[str, str] = {}
         try:
             self._cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
@@ -71,7 +71,7 @@ class Directory:
 
     @property
     def warnings(self) -> list[str]:
-        """How many providers cannot sign in for lack of a key. Everybody may read it: no names."""
+        """The number of providers that cannot sign in for lack of a key. It is public: no names."""
         if not self.locked:
             return []
         line = (

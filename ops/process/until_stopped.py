@@ -13,7 +13,7 @@ _LOG = logging.getLogger("betcore.serve")
 
 
 @contextmanager
-def service(who: str) -> Iterator[None]:
+def until_stopped(who: str) -> Iterator[None]:
     """Log as `who`, and exit with 0 on SIGTERM or SIGINT.
 
     During the start the exit is immediate. After a call of `take_signals` the server decides.

@@ -1,5 +1,6 @@
--- The whole ledger of the rival `tuned-direct`: one call of one function is one request, load,
--- decision and writes together, on our own tables. The rules are those of models/ledger/bet_cells.py.
+-- The whole ledger of the rivals `tuned-direct` and `sql-function`: one call of one function is one
+-- request, load, decision and writes together, on our own tables. The rules are those of
+-- models/ledger/bet_cells.py.
 --
 -- Each function locks the account first, then reads the session in a later statement, so that it
 -- sees what was committed until the lock was granted. Its answer: the code, the ids of the

@@ -11,12 +11,7 @@ from settings import Settings
 _WITHIN_SECONDS = 2.0
 
 
-def healthy(role: str, configured: Settings) -> bool:
-    """Return whether the process of this role works. See `illness`."""
-    return not illness(role, configured)
-
-
-def illness(role: str, configured: Settings) -> str:
+def why_unhealthy(role: str, configured: Settings) -> str:
     """Return what is wrong with the process of this role, in one line. "": it works.
 
     A gateway works if it is ready, a dashboard if it answers, both at the address in `configured`.

@@ -1,8 +1,8 @@
-"""Turns an authenticated call into its outcome: admit, await the worker, then ask the primary."""
+"""Runs a command through the queue: admits it, awaits the worker, then asks the primary."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from api.wallet.auth import Signed
 from api.wallet.coalesced import Coalesced, LookupFailed
@@ -34,19 +34,15 @@ _REFUSALS = {
 }
 
 
-#: Given a provider's name on the wire and loop time.
+#: Tells whether the bets of a provider (its name on the wire) overtake the queue, at a loop time.
 GoesAhead = Callable[[bytes, float], bool]
 
 
-def _nobody(provider: bytes, now: float) -> bool:  # noqa: ARG001
-    return False
-
-
-class Dispatcher:
+class QueuedCommands:
     """Runs commands through the queue, and claims nonces."""
 
     def __init__(
-        self, settings: Settings, link: Link, ledger: Ledger, goes_ahead: GoesAhead = _nobody
+        self, settings: Settings, link: Link, ledger: Ledger, goes_ahead: GoesAhead
     ) -> None:
         """`ledger` only reads. `goes_ahead` tells whether a provider's bets overtake the queue."""
         self._goes_ahead = goes_ahead
@@ -54,7 +50,7 @@ class Dispatcher:
         self._link = link
         self._recorded: Coalesced[Command, Outcome | None] = Coalesced(ledger.recorded)
 
-    async def claim(self, signed: Signed, deadline: Deadline) -> None:
+    async def claim_nonce(self, signed: Signed, deadline: Deadline) -> None:
         """Claim the nonce of a request that queues nothing, so that nobody can use it again.
 
         Raises ApiError when the nonce was used before, or cannot be claimed by the deadline.
@@ -63,7 +59,7 @@ class Dispatcher:
         if verdict is not Verdict.CLAIMED:
             # The request queues no job, so NOT_ADMITTED is true even if the claim is unknown.
             unknown = verdict is Verdict.UNKNOWN
-            _raise(Verdict.NOT_ADMITTED if unknown else verdict)
+            raise _refusal(Verdict.NOT_ADMITTED if unknown else verdict)
 
     async def run(self, signed: Signed, command: BetCommand, deadline: Deadline) -> Outcome:
         """Run a command and return its outcome, with code 1.
@@ -84,7 +80,7 @@ class Dispatcher:
         if not isinstance(result, Verdict):
             outcome = Outcome.from_json(result)
         elif result is not Verdict.UNKNOWN:
-            _raise(result)
+            raise _refusal(result)
         elif not admission.admitted:  # it may be a replay, which must learn nothing
             raise unknown_outcome()
         else:
@@ -127,11 +123,7 @@ class Dispatcher:
         return recorded
 
 
-def _raise(verdict: Verdict) -> NoReturn:
-    raise _error(verdict)
-
-
-def _error(verdict: Verdict) -> ApiError:
+def _refusal(verdict: Verdict) -> ApiError:
     match verdict:
         case Verdict.REUSED:
             return unauthorized("the X-Request-Id was used before, with another signature")

@@ -1,6 +1,6 @@
-"""How long a connection lives: which one is refused, makes room, or is given up, and when.
+"""One connection with an end to every wait: when it is refused, closed or given up.
 
-`server/connections.py` reads the bytes.
+It does not read. Its subclass in `server/http_connection.py` finds the requests in the bytes.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from logs.warning_throttle import WarningThrottle
 from server.bounds import Bounds
 from server.corked import CorkedTransport
 from server.front import Refusal
-from server.idle import IdleConnections
+from server.open_connections import OpenConnections
 from server.peer import Peer
 
 _LOG = logging.getLogger("betcore.connections")
@@ -34,15 +34,7 @@ class Awaited(Enum):
     NOBODY = auto()  # the connection is idle
 
 
-class Crowd:
-    """The state of one server's connections that uvicorn does not keep."""
-
-    def __init__(self) -> None:
-        self.idle = IdleConnections()
-        self.refused: set[BoundedLife] = set()  # refused for lack of room, and lingering
-
-
-class BoundedLife(HttpToolsProtocol, ABC):
+class BoundedConnection(HttpToolsProtocol, ABC):
     """Uvicorn's protocol with an end to every wait.
 
     Uvicorn limits neither how long a request may take to arrive nor the number of connections. It
@@ -55,13 +47,13 @@ class BoundedLife(HttpToolsProtocol, ABC):
         server_state: ServerState,
         app_state: dict[str, Any],
         bounds: Bounds,
-        crowd: Crowd,
+        open_connections: OpenConnections,
     ) -> None:
-        """The first three parameters are uvicorn's. `crowd` has the same server's connections."""
+        """The first three parameters are uvicorn's. `open_connections` are its server's."""
         super().__init__(config, server_state, app_state)
         self.peer = Peer()
         self._bounds = bounds
-        self._crowd = crowd
+        self._open_connections = open_connections
         self._was_answered = False
         self._has_ended = False  # the client sends no more
         self._idle_since: float | None = None  # in loop time
@@ -88,7 +80,10 @@ class BoundedLife(HttpToolsProtocol, ABC):
         super().connection_made(transport)
         corked = CorkedTransport(transport, self.loop, on_close=self._closes)
         self.transport = cast("asyncio.Transport", corked)
-        if len(self.connections) <= self._bounds.connections_max or self._crowd.idle.evict_oldest():
+        if (
+            len(self.connections) <= self._bounds.connections_max
+            or self._open_connections.evict_oldest_idle()
+        ):
             self._become_idle()
             self._expect_soon()
         else:
@@ -101,7 +96,7 @@ class BoundedLife(HttpToolsProtocol, ABC):
         """Called by asyncio."""
         super().connection_lost(exc)
         self._work_begins()
-        self._crowd.refused.discard(self)
+        self._open_connections.refused.discard(self)
         for timer in (self.timeout_keep_alive_task, self._late, self._lingered):
             if timer is not None:
                 timer.cancel()
@@ -142,9 +137,9 @@ class BoundedLife(HttpToolsProtocol, ABC):
         if self._has_ended or not self._has_unread():
             return False
         if self not in self.connections:  # it was refused for lack of room
-            if len(self._crowd.refused) >= self._bounds.refused_lingering_max:
+            if len(self._open_connections.refused) >= self._bounds.refused_lingering_max:
                 return False
-            self._crowd.refused.add(self)
+            self._open_connections.refused.add(self)
         self._lingered = self.loop.call_later(_LINGER_SECONDS, self._close_now)
         self.flow.resume_reading()
         return True
@@ -180,7 +175,7 @@ class BoundedLife(HttpToolsProtocol, ABC):
     def _become_idle(self) -> None:
         """Be idle until a request begins."""
         self._idle_since = self.loop.time()
-        self._crowd.idle.add(self, known=self.peer.known)
+        self._open_connections.add_idle(self, known=self.peer.known)
         if self._was_answered:  # before that, `_late` limits it from its start
             self._expect_nothing()
             if self.timeout_keep_alive_task is None:
@@ -190,7 +185,7 @@ class BoundedLife(HttpToolsProtocol, ABC):
         """End being idle."""
         if self._idle_since is not None:
             self._idle_since = None
-            self._crowd.idle.discard(self)
+            self._open_connections.discard_idle(self)
 
     def _was_idle_for_long(self) -> None:
         """Close a connection that has been idle for too long, otherwise schedule the next check."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from models.commands import Place
-from models.database.pipeline import ArrayParameter, Row, exact, maybe_exact, present, whole
+from models.database.pipeline import Row, exact, maybe_exact, present, whole
 from models.database.preconditions import Use
 from models.database.prepared_connection import PreparedConnection
-from models.database.query import INT4S, INT8S, REPLICATED, TEXTS, Query
+from models.database.query import INT4S, INT8S, REPLICATED, TEXTS, ArrayParameter, Query
 from models.errors import LedgerContention, LedgerError, LedgerUnavailable
 from models.secret_cipher import Encrypted, SecretRow
 
@@ -65,7 +65,7 @@ _BETS = Query(
 _SETTLED = Query(b"settled", "select accounts_settled($1)", (INT8S,))
 _LOCK_WITHIN_MS = 300
 
-LOOKUPS = (_SECRETS, _PLACES, _BALANCES, _BETS, _SETTLED)
+GATEWAY_READS = (_SECRETS, _PLACES, _BALANCES, _BETS, _SETTLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class RecordedBet:
     win_id: str | None
     refund_id: str | None
     refused_with: int | None
-    reason: str | None  # of a 5; None also for a bet older than reasons
+    reason: str | None  # if the code is 5; a bet older than reasons has None
     created_at: str  # RFC 3339 in UTC
     updated_at: str
 
@@ -109,8 +109,8 @@ class BetAnswer:
     certain: bool
 
 
-class Lookup:
-    """One connection for look-ups, used by one thread.
+class GatewayReads:
+    """One connection for these reads, used by one thread.
 
     It is made at its first use, and again after it was lost.
     """
@@ -123,10 +123,10 @@ class Lookup:
         answer_seconds: float,
         may_be_replica: bool = False,
     ) -> None:
-        """`answer_seconds` is the time limit of a look-up."""
+        """`answer_seconds` is the time limit of a read."""
         self._connection = PreparedConnection(
             database_url,
-            (*LOOKUPS, REPLICATED),
+            (*GATEWAY_READS, REPLICATED),
             wait_seconds=answer_seconds,
             connect_seconds=connect_seconds,
             # The lock of a row is itself a write. Nobody needs it on a disk, or on a standby.
