@@ -3,27 +3,16 @@
 import os
 import re
 import time
-import zlib
-from base64 import b64encode
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from broker.codec import (
-    BadJob,
-    Work,
-    decode_command,
-    decode_job,
-    describe,
-    encode_job,
-    encode_result,
-)
+from broker.codec import BadJob, Work, decode_command, decode_job
 from broker.dedicated import DedicatedConnection, Script
-from broker.keys import RQ, command_id, in_flight_field, token_of
+from broker.ends import ends_of, messages_of
+from broker.keys import RQ, command_id
 from broker.registered import Attendance, read_attendance
 from broker.scripts import common_arguments, job_arguments, source
-from models.commands import BetCommand
 from models.deadline import Deadline
 from settings import Settings
 
@@ -183,7 +172,7 @@ class Batches:
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS]
         of_id = {end.id: end for end in ends}
         replies = self._replies(of_id.values())
-        arguments += _ends(batch, of_id, replies, settings)
+        arguments += ends_of(batch, of_id, replies, settings)
         sent_at = Deadline.within(0)
         answer: Any = self._dedicated.run(self._finish, *arguments)
         if answer == 0:
@@ -213,7 +202,7 @@ class Batches:
         ttl, now = self._settings.reply_stream_ttl_seconds, time.monotonic()
         return [
             (stream, message, -ttl if self._streams_expire.get(stream, 0.0) > now else ttl)
-            for stream, message in _messages(ends).items()
+            for stream, message in messages_of(ends).items()
         ]
 
     def _sent(self, replies: Iterable[tuple[str, str, int]]) -> None:
@@ -292,86 +281,3 @@ def _command(
     left_ms = int(limits[1]) + int(limits[2]) - now_ms
     deadline = sent_at.later(left_ms / 1000)
     return TakenCommand(command_id(account, work.token), work, deadline, retaken, form, times)
-
-
-# Writing what the finish script is given.
-
-
-def _ends(
-    batch: Batch,
-    ends: dict[str, FinishedCommand],
-    replies: list[Any],
-    settings: Settings,
-) -> Iterator[Any]:
-    """The counts of `finish.lua`, and what they count."""
-    jobs: list[Any] = []
-    alone: list[Any] = []  # commands that fail although others of their job do not
-    for job in batch.jobs:
-        of_job = [ends[command.id] for command in job.commands]
-        if len(of_job) == 1 or all(end.expired for end in of_job):
-            failure = None if of_job[0].result is not None else of_job[0]
-        else:
-            failure = None
-            alone += [
-                _failed_alone(command, account, ends[command.id], settings)
-                for command, account in zip(job.commands, job.accounts, strict=True)
-                if ends[command.id].result is None
-            ]
-        jobs.append((job.id, *_job_end(of_job, failure, settings)))
-    players = [(account, job.id) for job in batch.jobs for account in job.accounts]
-    bets = [
-        (
-            in_flight_field(work.command.provider_id, work.command.bet_id),
-            command.id,
-            "1" if ends[command.id].landed else "",
-        )
-        for command in batch.commands
-        if isinstance(work := command.work, Work) and isinstance(work.command, BetCommand)
-    ]
-    counted: tuple[list[Any], ...] = (replies, jobs, players, bets, alone)
-    yield from (len(items) for items in counted)
-    for items in counted:
-        for item in items:
-            yield from item
-
-
-def _job_end(
-    ends: Sequence[FinishedCommand], failure: FinishedCommand | None, settings: Settings
-) -> tuple[Any, ...]:
-    """The end of a job: '1', its result and how long RQ keeps it; or its failure."""
-    if failure is not None:
-        return (*_failure(failure.failure), _kept_seconds(failure, settings))
-    results = [end.result for end in ends]
-    result = encode_result(results[0] if len(results) == 1 else results)
-    return "1", b64encode(result.encode()), settings.result_ttl_seconds
-
-
-def _failed_alone(
-    command: TakenCommand, account: str, end: FinishedCommand, settings: Settings
-) -> tuple[Any, ...]:
-    """A command that becomes a failed job of its own, which names it."""
-    work = command.work
-    description = describe(work.command) if isinstance(work, Work) else str(work)
-    data = encode_job(command.form)
-    kept = _kept_seconds(end, settings)
-    return command.id, account, command.times, description, data, *_failure(end.failure), kept
-
-
-def _kept_seconds(end: FinishedCommand, settings: Settings) -> int:
-    # After a long time without workers thousands may have expired, and none of them had an effect.
-    return settings.result_ttl_seconds if end.expired else settings.failure_ttl_seconds
-
-
-def _messages(ends: Iterable[FinishedCommand]) -> dict[str, str]:
-    """One message per stream: `[[token, result or null], …]`."""
-    by_stream: dict[str, list[object]] = defaultdict(list)
-    for end in ends:
-        if end.reply_to:
-            by_stream[end.reply_to].append((token_of(end.id), end.result or end.answer))
-    return {stream: encode_result(results) for stream, results in by_stream.items()}
-
-
-def _failure(text: str) -> tuple[bytes, bytes]:
-    """A failure's text in RQ's two forms: compressed, and the compressed bytes in base64."""
-    compressed = zlib.compress(text.encode())
-    return compressed, b64encode(compressed)
