@@ -127,20 +127,20 @@ class Batches:
                 report.expire(key, WORKER_TTL_SECONDS)
                 report.execute()
 
-    def _replies(self, ends: Iterable[FinishedCommand]) -> list[tuple[str, str, int | str]]:
-        """Stream, message and ttl (s) per gateway; "" for a stream that has a ttl already."""
+    def _replies(self, ends: Iterable[FinishedCommand]) -> list[tuple[str, str, int]]:
+        """Stream, message and ttl (s) per gateway; below 0 for a stream that has a ttl already."""
         ttl, now = self._settings.reply_stream_ttl_seconds, time.monotonic()
         return [
-            (stream, message, "" if self._streams_expire.get(stream, 0.0) > now else ttl)
+            (stream, message, -ttl if self._streams_expire.get(stream, 0.0) > now else ttl)
             for stream, message in messages_of(ends).items()
         ]
 
-    def _sent(self, replies: Iterable[tuple[str, str, int | str]]) -> None:
+    def _sent(self, replies: Iterable[tuple[str, str, int]]) -> None:
         """Note which streams have a ttl now."""
         if len(self._streams_expire) > _STREAMS_MAX:
             self._streams_expire.clear()
         fresh_until = time.monotonic() + self._settings.reply_stream_ttl_seconds / 3
-        self._streams_expire |= {stream: fresh_until for stream, _, ttl in replies if ttl}
+        self._streams_expire |= {stream: fresh_until for stream, _, ttl in replies if ttl > 0}
 
     def sweep(self) -> int:
         """Return lost batches, and groups that nobody has. Free players whom no group holds.

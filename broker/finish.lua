@@ -5,7 +5,7 @@
 -- - started at (s), time now (s), reply stream length,
 -- - the next batch: its id, room (commands; 0: none), lease (ms), started-registry ttl (s),
 -- - five counts, of what follows: replies, jobs, players, bets, failed commands.
--- - Per reply: stream, payload, ttl of the stream (s; '': it has one).
+-- - Per reply: stream, payload, ttl of the stream (s; below 0: it has one, unless Redis lost it).
 -- - Per job: id, '1', its result in base64, how long it is kept (s). A job that failed has the
 --   compressed text of its failure instead of '1', and the same in base64.
 -- - Per player: account, the group that holds it.
@@ -39,8 +39,10 @@ if not call('ZSCORE', LEASES, BATCH) then return 0 end
 
 each(REPLIES, 3, function(stream, payload, ttl)
   -- If a key of another type was planted here, the batch must still finish.
+  if tonumber(ttl) < 0 and redis.pcall(
+    'XADD', stream, 'NOMKSTREAM', 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', payload) then return end
   redis.pcall('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', payload)
-  if ttl ~= '' then redis.pcall('EXPIRE', stream, ttl) end
+  redis.pcall('EXPIRE', stream, math.abs(ttl))
 end)
 
 local finished, started = {}, {}

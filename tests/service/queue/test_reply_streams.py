@@ -40,6 +40,17 @@ def test_a_reply_that_was_not_sent_gives_it_no_ttl_so_the_next_one_does(
     assert queue_world.redis.ttl(STREAM) > 0
 
 
+def test_a_stream_that_was_lost_with_its_redis_has_a_ttl_again(queue_world: QueueWorld) -> None:
+    worker = queue_world.worker()
+    assert answer(worker, admitted(queue_world, worker)) is not None
+    queue_world.redis.flushall()
+
+    assert answer(worker, admitted(queue_world, worker)) is not None
+
+    assert queue_world.redis.ttl(STREAM) > 0
+    assert queue_world.redis.xlen(STREAM) == 1
+
+
 def admitted(world: QueueWorld, worker: Batches) -> Batch:
     """A batch with a command whose answer goes to the stream."""
     assert world.admit(Request(reply_to=STREAM)) == "A"
