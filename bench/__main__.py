@@ -45,7 +45,7 @@ def main(
         bool, typer.Option("--document", help="write the last results into docs/PERFORMANCE.md")
     ] = False,
 ) -> None:
-    """Measure ours, stock RQ, direct and tuned direct on servers of their own; print a table."""
+    """Measure ours and its rivals on servers of their own; print tables."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("bench").setLevel(logging.INFO)
     try:
@@ -55,6 +55,8 @@ def main(
         modes: dict[Mode, object] = {"against": against, "overload": overload, "rates": rates}
         modes |= {"queue": queue, "long": long, "quick": quick}
         chosen = [mode for mode, asked in modes.items() if asked]
+        if len(chosen) > 1:
+            raise typer.BadParameter(f"--{chosen[0]} excludes --{chosen[1]}.")
         mode = chosen[0] if chosen else "bench"
         results = run_benchmark(plan_of(mode, seconds, only or ()), against)
     except (BetcoreError, EmbeddedError) as error:

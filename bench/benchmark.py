@@ -1,4 +1,4 @@
-"""One whole benchmark: servers, people, rounds, what comes after them, results and picture."""
+"""One whole benchmark: servers, people, rounds, and what comes after them."""
 
 import logging
 import time
@@ -25,8 +25,8 @@ _log = logging.getLogger("bench")
 def run_benchmark(plan: Plan, against: str | None = None) -> Results:
     """Run a plan on servers of its own and verify the ledger at the end.
 
-    `against`: the git revision with which this tree is compared. Raises NoRevision,
-    AuditFailed, LoadFailed, and what servers and contenders raise.
+    `against`: the git revision with which this tree is compared. Raises NoRevision, AuditFailed,
+    LoadFailed, and what servers and contenders raise.
     """
     began = time.monotonic()
     if against is None:

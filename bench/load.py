@@ -34,7 +34,7 @@ _READ_BYTES = 16 * 1024
 
 
 class LoadFailed(BetcoreError):  # noqa: N818 - named for what it is about
-    """No request got a good answer."""
+    """A load that says nothing: no request got a good answer, or its rate is not known."""
 
 
 class Latency(NamedTuple):

@@ -62,10 +62,12 @@ class QueueOnlyWorker(BatchWorker):
         self._ledger = NoLedger(self._ledger_connection)
 
 
-def measure_queue(urls: Urls, seconds: float, repeats: int) -> Iterator[Carried]:
+def measure_queue(
+    urls: Urls, seconds: float, repeats: int, per_script: Sequence[int] = PER_SCRIPT
+) -> Iterator[Carried]:
     """Each number of bets per script, so many times in turn. Raises LoadFailed, DidNotStart."""
-    for _, per_script in itertools.product(range(repeats), PER_SCRIPT):
-        yield asyncio.run(_measure(urls, per_script, seconds))
+    for _, bets in itertools.product(range(repeats), per_script):
+        yield asyncio.run(_measure(urls, bets, seconds))
 
 
 async def _measure(urls: Urls, per_script: int, seconds: float) -> Carried:

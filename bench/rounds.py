@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bench.audit import AuditFailed, audit, totals
 from bench.contender import Contender, Running
-from bench.load import TRY_LATER, Generator, Sent, evenly
+from bench.load import TRY_LATER, Generator, LoadFailed, Sent, evenly
 from bench.measure import Cost, Meter
 from bench.people import People
 from bench.plan import Visit
@@ -112,7 +112,9 @@ class Rounds:
     def _run(self, point: Point, running: Running, repeat: int) -> Run:
         warm_up, _ = self.closed_loop(point, running, _WARM_UP_SECONDS)
         if point.percent:
-            capacity = self._rates[Point(point.of, 64)]
+            capacity = self._rates.get(Point(point.of, 64))
+            if capacity is None:
+                raise LoadFailed(f"{point.label}: measure {point.of} with 64 connections first.")
             due = evenly(capacity * point.percent / 100, self.seconds)
             requests = sign_traffic(self.people, len(due), point.calls, point.players)
             sent, cost = self.send(point, running, requests, due=due)

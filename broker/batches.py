@@ -200,8 +200,10 @@ class Batches:
         if counts.succeeded or counts.failed:
             _, key = self._worker
             with self._connection.pipeline(transaction=False) as report:
-                report.hincrby(key, "successful_job_count", counts.succeeded)
-                report.hincrby(key, "failed_job_count", counts.failed)
+                if counts.succeeded:
+                    report.hincrby(key, "successful_job_count", counts.succeeded)
+                if counts.failed:
+                    report.hincrby(key, "failed_job_count", counts.failed)
                 report.hincrbyfloat(key, "total_working_time", counts.seconds)
                 report.expire(key, WORKER_TTL_SECONDS)
                 report.execute()

@@ -75,8 +75,7 @@ each(ALONE, 8, function(id, account, times, description, data, info, value, ttl)
   write('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'started_at', ISO,
     'queued_ms', NOW_MS, 'data', data, 'description', description, 'origin', QUEUE,
     'timeout', TIMEOUT, 'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL,
-    'accounts', account, 'times', times, 'batch', BATCH, 'worker_name', WORKER, 'group_id', '',
-    'success_callback_name', '', 'failure_callback_name', '', 'stopped_callback_name', '')
+    'accounts', account, 'times', times, 'batch', BATCH, 'worker_name', WORKER)
   fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, ttl, info, value)
 end)
 

@@ -38,9 +38,7 @@ local function new_group(commands, list)
     'data', '["bets.apply",null,[' .. table.concat(payloads, ',') .. '],{}]',
     'description', description, 'origin', QUEUE, 'timeout', TIMEOUT, 'result_ttl', RESULT_TTL,
     'failure_ttl', FAILURE_TTL, 'accounts', table.concat(accounts, ' '),
-    'times', table.concat(times, ' '), 'holds', '1',
-    'started_at', '', 'ended_at', '', 'last_heartbeat', '', 'worker_name', '', 'group_id', '',
-    'success_callback_name', '', 'failure_callback_name', '', 'stopped_callback_name', '')
+    'times', table.concat(times, ' '), 'holds', '1')
   call('RPUSH', list or QUEUED, id)
   return id
 end

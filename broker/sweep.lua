@@ -66,7 +66,8 @@ call('ZREMRANGEBYSCORE', STARTED, 0, NOW_S)
 -- anything else.
 if call('LLEN', QUEUED) + call('LLEN', RETURNED) > SWEPT_MAX then return helped end
 
--- A note of a command that ended long ago: its job is gone, and nobody knows whether it was applied.
+-- A note of a command that ended long ago: its job is gone, and nobody knows whether it was
+-- applied.
 local OVERDUE_MS = 60000
 local function put_doubts_aside(bet, notes)
   local first, within = string.match(notes, '^(%d+)%+(%d+):')  -- the oldest
@@ -127,8 +128,8 @@ for _, group in ipairs(order) do
     if is_open(status, data, batch) and holds == '1' and is_readable(group) then
       return_job(group, status)
     else
-      -- It was cancelled or deleted, or its end was interrupted. If somebody queues it again, it has
-      -- to hold its players again.
+      -- It was cancelled or deleted, or its end was interrupted. If somebody queues it again, it
+      -- has to hold its players again.
       if holds == '1' then call('HSET', job_key(group), 'holds', '') end
       for first = 1, #players[group], PLAYERS_MAX do
         next_group({unpack(players[group], first, first + PLAYERS_MAX - 1)}, RETURNED)

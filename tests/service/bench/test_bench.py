@@ -11,6 +11,7 @@ from bench.benchmark import measure
 from bench.contenders.processes import DidNotStart, started
 from bench.growth import fill
 from bench.plan import Course, Visit, plan_of
+from bench.queue_alone import measure_queue
 from bench.results import Point, Results
 from bench.servers import bench_servers, query
 from bench.traffic import Signed
@@ -20,22 +21,22 @@ ACCOUNTS = 30
 
 
 @pytest.fixture(scope="module")
-def benched() -> Iterator[tuple[str, Results]]:
-    """A database on which a tiny benchmark was run, and what it found."""
+def benched() -> Iterator[tuple[Urls, Results]]:
+    """Servers on which a tiny benchmark was run, and what it found."""
     plan = replace(plan_of("quick", seconds=1), repeats=1, settles_in=False, visits=[VISIT])
     plan = replace(plan, overload=Course(capacity=1, calm=2, after=1))
     with bench_servers(durable=False) as urls:
-        yield urls.database, measure(plan, urls, ACCOUNTS)
+        yield urls, measure(plan, urls, ACCOUNTS)
 
 
 @pytest.fixture
-def database_url(benched: tuple[str, Results], monkeypatch: pytest.MonkeyPatch) -> str:
+def database_url(benched: tuple[Urls, Results], monkeypatch: pytest.MonkeyPatch) -> str:
     """That database, where nobody writes any more, so that an audit need not wait to know it."""
     monkeypatch.setattr("bench.audit._QUIET_AFTER_SECONDS", 0.0)
-    return benched[0]
+    return benched[0].database
 
 
-def test_a_run_is_measured_and_audited(benched: tuple[str, Results]) -> None:
+def test_a_run_is_measured_and_audited(benched: tuple[Urls, Results]) -> None:
     results = benched[1]
 
     [closed, opened] = results.runs
@@ -112,7 +113,19 @@ def test_a_balance_that_does_not_add_up_fails_the_audit(database_url: str) -> No
     assert audit(database_url, before, [], unknown=0) == before
 
 
-def test_an_overload_is_measured_and_audited(benched: tuple[str, Results]) -> None:
+def test_the_queue_alone_is_measured(benched: tuple[Urls, Results], database_url: str) -> None:
+    before = totals(database_url)
+
+    [carried] = measure_queue(benched[0], 0.3, 1, per_script=[4])
+
+    assert carried.per_script == 4
+    assert carried.cost.redis_commands_per_bet["evalsha"] < 2  # one script does for many bets
+    assert carried.cost.redis_commands > 4
+    assert carried.cost.redis_cpu_us >= 0
+    assert totals(database_url) == before
+
+
+def test_an_overload_is_measured_and_audited(benched: tuple[Urls, Results]) -> None:
     [overload] = benched[1].overloads
 
     parts = (overload.calm, overload.over, overload.after)

@@ -1,5 +1,6 @@
 """The life of the same two jobs, one good and one bad, on stock RQ and on ours."""
 
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,7 +12,8 @@ from redis import Redis
 from rq import Queue
 from rq.job import Job
 
-from broker.codec import encode_job
+from broker.codec import encode_command
+from broker.keys import in_flight_field
 from models.commands import PayInOut
 from ops.logins import login_url
 from tests.service.queue import rq_functions
@@ -49,12 +51,12 @@ class Side(ABC):
         shapes["queued"] = self.shape()
         with self.process() as process:
             with self.held():
-                self._until(process, lambda: status(redis, good) == "started")
+                self._until(process, lambda: is_shown_as_started(redis, good))
                 shapes["started"] = self.shape()
-            self._until(process, lambda: status(redis, good) == "finished" and self._is_idle())
+            self._until(process, lambda: status(redis, good) == "finished" and self._is_idle(1))
             shapes["finished"] = self.shape()
             bad = self.enqueue("bad")
-            self._until(process, lambda: status(redis, bad) == "failed" and self._is_idle())
+            self._until(process, lambda: status(redis, bad) == "failed" and self._is_idle(2))
             shapes["failed"] = self.shape()
         shapes["stopped"] = self.shape()
         return shapes
@@ -73,9 +75,12 @@ class Side(ABC):
         url = login_url(urls.database, "worker")
         return Process(urls, *command, BETCORE_RESULT_TTL_SECONDS="60", DATABASE_URL=url)
 
-    def _is_idle(self) -> bool:
-        state: bytes | None = self.world.redis.hget(_RQ_KEY_OF_WORKER, "state")
-        return state == b"idle"
+    def _is_idle(self, after: int) -> bool:
+        """Whether the worker is idle, and has counted so many jobs. Ours counts once per second."""
+        fields = ("state", "successful_job_count", "failed_job_count")
+        known: Any = self.world.redis.hmget(_RQ_KEY_OF_WORKER, fields)
+        state, *counts = known
+        return state == b"idle" and sum(int(count or 0) for count in counts) == after
 
     @staticmethod
     def _until(process: Process, holds: Callable[[], bool]) -> None:
@@ -110,17 +115,21 @@ class Ours(Side):
         super().__init__(world)
         self.player = world.open_session(world.provider(), "10")
         self.provider_id = world.provider_row(self.player.client)
-        self.names[f"lane:{self.player.account_id}"] = "lane:<account>"
 
     def enqueue(self, which: str) -> str:
-        place = (self.provider_id, self.player.session_id, self.player.account_id)
+        account = self.player.account_id
+        place = (self.provider_id, self.player.session_id, account)
         good = PayInOut(*place, f"bet {which}", None, Decimal(1), Decimal(0), None)
-        data = encode_job(good, "") if which == "good" else Request.data
-        request = Request(self.player.account_id, data=data)
-        self.names |= {request.job_id: f"<{which}>", request.nonce: "<nonce>"}
-        with QueueWorld(self.world.urls.redis, flush=False) as queue:
+        token = secrets.token_hex(16)
+        payload = encode_command(good, token, "") if which == "good" else "[]"
+        field = in_flight_field(self.provider_id, f"bet {which}") if which == "good" else ""
+        request = Request(account, token=token, payload=payload, bet_field=field)
+        id_ = request.command_id
+        self.names |= {id_: f"<{which}>", request.nonce: "<nonce>", f"bet {token[:4]}": "a bet"}
+        with QueueWorld(self.world.urls.redis, flush=False, result_ttl_seconds=60) as queue:
+            queue.remember("a run")  # a gateway also tells RQ of the queue
             assert queue.admit(request) == "A"
-        return request.job_id
+        return id_
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -129,6 +138,12 @@ class Ours(Side):
             lock = "select from account where id = %s for update"
             database.execute(lock, [self.player.account_id])
             yield
+
+
+def is_shown_as_started(redis: Redis, job_id: str) -> bool:
+    """Whether RQ shows a job as the one that the worker runs. Ours says so when it renews."""
+    shown: Any = redis.exists(f"{_RQ_KEY_OF_WORKER}:executions")
+    return bool(shown) and status(redis, job_id) == "started"
 
 
 def status(redis: Redis, job_id: str) -> str:

@@ -13,9 +13,10 @@ STATES = ("queued", "started", "finished", "failed", "stopped")
 
 # Paths that may differ, and why. A path is a key, `key (ttl)`, or `key field`.
 ONLY_OURS = {
-    "betcore:*": "lanes, leases, batches and nonces; RQ looks at none of them",
-    "rq:job:<*> deadline": "until when the job may be applied; RQ has nothing of the kind",
-    "rq:job:<*> flight": "where the job is noted as in flight, for those who ask about its bet",
+    "betcore:*": "what is in flight, leases and nonces; RQ looks at none of them",
+    "rq:job:<*> accounts": "the players of its commands",
+    "rq:job:<*> times": "until when its commands may be applied; RQ has nothing of the kind",
+    "rq:job:<*> holds": "whether it holds its players",
     "rq:job:<*> queued_ms": "since when it is on the queue, to tell how long the queue is",
     "rq:job:<*> batch": "which batch has or had it: so it is in hand, or may have been applied",
     "rq:worker:<worker> betcore": "the mark by which a worker is known as ours",
@@ -23,6 +24,12 @@ ONLY_OURS = {
 }
 ONLY_STOCK = {
     "rq:executions:<good>*": "for RQ's stop-job and heartbeats, which a batch does not have",
+    "rq:job:<*> ended_at": "RQ writes it empty at first, and reads a missing field as an empty one",
+    "rq:job:<*> started_at": "the same",
+    "rq:job:<*> last_heartbeat": "the same",
+    "rq:job:<*> worker_name": "the same",
+    "rq:job:<*> group_id": "the same",
+    "rq:job:<*> *_callback_name": "the same",
     "rq:clean_groups*": "RQ's maintenance of job groups, of which we have none",
 }
 OTHER_VALUE = {
@@ -32,7 +39,7 @@ OTHER_VALUE = {
     "rq:worker:<worker> pid": "another process",
     "rq:worker:<worker> total_working_time": "another duration",
     "rq:worker:<worker> (ttl)": "one that is killed is shown for 30 s, not for minutes",
-    # Recovery is by our leases: RQ must not recover a batch job by job, past the lanes.
+    # Recovery is by our leases: RQ must not recover a batch job by job, whoever waits for its players.
     "rq:wip:bets <good>:<execution>": "scored a day ahead, out of reach of RQ's clean-up",
     "rq:execution:<good>:<execution> (ttl)": "as long as the job may be shown as started",
     "rq:worker:<worker>:executions (ttl)": "the same",

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from redis import Redis
 from rq import Queue, Worker
 from rq.job import Job, JobStatus
 from rq.registry import BaseRegistry
 from rq.results import Result
 
-from tests.service.queue.rq_sides import WORKER, Ours, status
+from tests.service.queue.rq_sides import WORKER, Ours, is_shown_as_started, status
 from tests.service.support.patience import COMMAND
 from tests.service.support.processes import until
-from tests.service.support.queue_world import ANSWER, QueueWorld, finish, take
+from tests.service.support.queue_world import ANSWER, QueueWorld, Request, finish, take
 from tests.service.support.world import World, new_world
 
 EVER_OF_A_JOB = ("rq:job:", "rq:results:", "rq:finished:", "rq:failed:", "rq:execution")
@@ -24,55 +25,70 @@ EVER_OF_A_JOB = ("rq:job:", "rq:results:", "rq:finished:", "rq:failed:", "rq:exe
 def test_a_queued_job_is_on_the_queue_with_all_that_rq_knows_of_a_job(
     queue_world: QueueWorld,
 ) -> None:
-    (id_,) = queue_world.admit_jobs(7, 1, data='["bets.pay_in_out",null,[{"a":1},"r"],{}]')
+    request = Request(7, payload='["bets.pay_in_out",{"a":1},"ab","r"]')
+    assert queue_world.admit(request) == "A"
 
-    job = fetch(queue_world, id_)
+    job = fetch(queue_world, request.command_id)
     assert job.get_status() is JobStatus.QUEUED
-    assert (job.func_name, job.args, job.kwargs) == ("bets.pay_in_out", [{"a": 1}, "r"], {})
-    assert (job.origin, job.description, job.timeout) == ("bets", "a bet", 5)
-    assert (job.result_ttl, job.failure_ttl) == (60, 86_400)
+    command = ["bets.pay_in_out", {"a": 1}, "ab", "r"]
+    assert (job.func_name, job.args, job.kwargs) == ("bets.apply", [command], {})
+    assert (job.origin, job.timeout) == ("bets", 5)
+    assert job.description == f"bet {request.token[:4]}"
+    settings = queue_world.settings
+    assert job.result_ttl == settings.result_ttl_seconds
+    assert job.failure_ttl == settings.failure_ttl_seconds
     assert job.created_at is not None
     assert job.enqueued_at is not None
     assert job.created_at.timestamp() == pytest.approx(time.time(), abs=5)
-    assert queue(queue_world).job_ids == [id_]
+    assert queue(queue_world).job_ids == [job.id]
     assert job.get_position() == 0
 
 
-def test_those_behind_a_lanes_head_are_deferred_jobs_to_rq(queue_world: QueueWorld) -> None:
-    head, *behind = queue_world.admit_jobs(7, 3)
-
-    bets = queue(queue_world)
-    assert bets.job_ids == [head]
-    assert set(bets.deferred_job_registry.get_job_ids()) == set(behind)
-    assert [fetch(queue_world, id_).get_status() for id_ in behind] == [JobStatus.DEFERRED] * 2
-    assert counts(bets) == {"queued": 1, "deferred": 2, "started": 0, "finished": 0, "failed": 0}
-
-
-def test_jobs_of_a_batch_that_runs_are_started_jobs_of_their_worker(
+def test_a_group_is_one_job_to_rq_and_its_description_names_what_it_carries(
     queue_world: QueueWorld,
 ) -> None:
-    first, second = queue_world.admit_jobs(7, 2)
+    requests = [Request(account) for account in (7, 8, 7)]
+    assert queue_world.admit(*requests) == "AAA"
+    queue_world.admit_together(7)
+
+    bets = queue(queue_world)
+    [id_] = bets.job_ids
+    job = fetch(queue_world, id_)
+    first = f"bet {requests[0].token[:4]}"
+    assert job.description == f"3 commands: 3 pay-in-out. First: {first}"
+    assert [command[2] for command in job.args] == [request.token for request in requests]
+    assert counts(bets) == {"queued": 1, "deferred": 0, "started": 0, "finished": 0, "failed": 0}
+
+
+def test_groups_of_a_batch_that_runs_are_started_jobs_of_their_worker(
+    queue_world: QueueWorld,
+) -> None:
+    one, two = queue_world.admit_together(7), queue_world.admit_together(8)
 
     take(queue_world.worker("adam"))
 
     bets = queue(queue_world)
-    assert sorted(bets.started_job_registry.get_job_ids()) == sorted([first, second])
+    assert sorted(bets.started_job_registry.get_job_ids()) == sorted(one + two)
     assert counts(bets) == {"queued": 0, "deferred": 0, "started": 2, "finished": 0, "failed": 0}
-    for id_ in (first, second):
+    for id_ in one + two:
         job = fetch(queue_world, id_)
         assert (job.get_status(), job.worker_name) == (JobStatus.STARTED, "adam")
         assert job.started_at is not None
         assert job.ended_at is None
 
 
-def test_a_finished_job_has_its_result_and_times(queue_world: QueueWorld) -> None:
-    (id_,) = queue_world.admit_jobs(7, 1)
+@pytest.mark.parametrize("accounts", [(7,), (7, 8)])
+def test_a_finished_job_has_the_results_of_its_commands_and_times(
+    queue_world: QueueWorld, accounts: tuple[int, ...]
+) -> None:
+    queue_world.admit_together(*accounts)
+    [id_] = queue_world.queued()
     worker = queue_world.worker("adam")
     finish(worker, take(worker))
 
     job = fetch(queue_world, id_)
     assert job.get_status() is JobStatus.FINISHED
-    assert job.return_value() == ANSWER
+    assert job.return_value() == (ANSWER if len(accounts) == 1 else [ANSWER] * len(accounts))
     latest = job.latest_result()
     assert latest is not None
     assert (latest.type, latest.worker_name) == (Result.Type.SUCCESSFUL, "adam")
@@ -86,36 +102,29 @@ def test_a_finished_job_has_its_result_and_times(queue_world: QueueWorld) -> Non
     assert job.latest_result(timeout=1) is not None  # the blocking read of those who wait
 
 
-def test_a_failed_job_says_why(queue_world: QueueWorld) -> None:
-    (id_,) = queue_world.admit_jobs(7, 1)
+@pytest.mark.parametrize("accounts", [(7,), (8, 7)])
+def test_a_failed_command_says_why(queue_world: QueueWorld, accounts: tuple[int, ...]) -> None:
+    """Alone, or as one of a group, of which it becomes a job of its own."""
+    *_, bad = queue_world.admit_together(*accounts)
     worker = queue_world.worker("adam")
-    finish(worker, take(worker), failing=[id_])
+    finish(worker, take(worker), failing=[bad])
 
-    job = fetch(queue_world, id_)
+    job = fetch(queue_world, bad)
     assert job.get_status() is JobStatus.FAILED
+    assert (job.func_name, job.origin, job.worker_name) == ("bets.apply", "bets", "adam")
+    assert bad == f"7-{job.args[0][2]}"
     assert job.return_value() is None
+    assert job.started_at is not None
+    assert job.ended_at is not None
     latest = job.latest_result()
     assert latest is not None
     assert (latest.type, latest.exc_string) == (Result.Type.FAILED, "it failed")
-    assert queue(queue_world).failed_job_registry.get_job_ids() == [id_]
+    assert queue(queue_world).failed_job_registry.get_job_ids() == [bad]
     assert counts(queue(queue_world))["failed"] == 1
 
 
-def test_a_job_that_expired_in_the_queue_is_a_failed_job_that_says_so(
-    queue_world: QueueWorld,
-) -> None:
-    (id_,) = queue_world.admit_jobs(7, 1, budget_ms=0)
-    assert take(queue_world.worker("adam")).jobs == ()
-
-    job = fetch(queue_world, id_)
-    latest = job.latest_result()
-    assert latest is not None
-    assert latest.exc_string == "DeadlineExpired: too late."
-    assert queue(queue_world).failed_job_registry.get_job_ids() == [id_]
-
-
 def test_ended_jobs_go_when_their_time_is_up_and_leave_no_key(queue_world: QueueWorld) -> None:
-    good, bad = queue_world.admit_jobs(7, 2)
+    good, bad, _ = queue_world.admit_together(7, 8, 9)
     worker = queue_world.worker("adam", result_ttl_seconds=1, failure_ttl_seconds=1)
     finish(worker, take(worker), failing=[bad])
     bets = queue(queue_world)
@@ -143,7 +152,7 @@ def test_rq_info_and_workers_show_the_right_numbers_while_a_worker_runs_and_afte
     good = ours.enqueue("good")
     with ours.process() as process:
         with ours.held():
-            until(lambda: status(redis, good) == "started", lambda: process.output)
+            until(lambda: is_shown_as_started(redis, good), lambda: process.output)
             assert rq_info(real_world) == [
                 "queue bets 0, 1 executing, 0 finished, 0 failed",
                 "busy",
@@ -158,11 +167,17 @@ def test_rq_info_and_workers_show_the_right_numbers_while_a_worker_runs_and_afte
         until(lambda: status(redis, bad) == "failed", lambda: process.output)
         queue_line = "queue bets 0, 0 executing, 1 finished, 1 failed"
         until(lambda: rq_info(real_world) == [queue_line, "idle"], lambda: process.output)
+        until(lambda: counts_of_worker(redis) == (1, 1), lambda: process.output)
         (worker,) = Worker.all(redis, serializer="json")
-        assert (worker.successful_job_count, worker.failed_job_count) == (1, 1)
         assert worker.current_execution_count == 0
         assert 0 < worker.total_working_time < 60
     assert Worker.all(redis) == []
+
+
+def counts_of_worker(redis: Redis) -> tuple[int, int]:
+    """How many jobs RQ says that the one worker has done, and failed: up to a second late."""
+    (worker,) = Worker.all(redis, serializer="json")
+    return worker.successful_job_count, worker.failed_job_count
 
 
 def rq_info(world: World) -> list[str]:
