@@ -121,7 +121,7 @@ class BetEndpoint(SignedEndpoint[BetCommand]):
 
 
 class QuestionEndpoint(SignedEndpoint[Question]):
-    """A call that only reads. It never waits for a lane."""
+    """A call that only reads. It never waits for a bet."""
 
     @abstractmethod
     async def look_up(self, signed: Signed, question: Question, deadline: Deadline) -> bytes:

@@ -177,7 +177,7 @@ def jobs_page(
 
     The page begins at `offset`. This replaces rq-dashboard's function, whose pages after the first
     repeat jobs of their neighbours. That function also takes an id without a hash off the queue.
-    Only the worker should do that, because it then moves the lane on. `order` is `asc` or `dsc`.
+    Only the worker should do that, because it then frees the players. `order` is `asc` or `dsc`.
     """
     total, ids = _ids(queue_name, registry_name, slice(offset, offset + per_page), order, redis)
     jobs = DashboardJob.fetch_many(dict.fromkeys(ids), connection=redis)

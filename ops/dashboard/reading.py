@@ -25,10 +25,10 @@ class WouldWriteError(Exception):
 class ReadOnlyRedis(Redis):
     """A client that cannot change Redis: looking at the dashboard changes nothing.
 
-    This matters for StartedJobRegistry.cleanup, which fails or requeues jobs one by one, past the
-    players' lanes. Our worker returns them as a whole when a lease is lost. rq-dashboard asks for
-    no cleanup of any registry (`cleanup=False` throughout, and RQ's requeue has none). But RQ
-    cleans up by default, so a call that forgets the argument raises WouldWriteError here.
+    This matters for StartedJobRegistry.cleanup, which fails or requeues jobs one by one, although
+    they hold their players. Our worker returns a whole batch when a lease is lost. rq-dashboard
+    asks for no cleanup of any registry (`cleanup=False` throughout, and RQ's requeue has none). But
+    RQ cleans up by default, so a call that forgets the argument raises WouldWriteError here.
     """
 
     def execute_command(self, *args: Any, **options: Any) -> Any:

@@ -109,7 +109,7 @@ def _wait_until_quiet(installation: Installation, record: Record) -> None:
     while time.time() - began < _QUIET_WITHIN_SECONDS:
         evidence = Evidence()
         add_redis(evidence, installation.urls.redis)
-        rules = (oracle_quiet.no_job_is_left, oracle_quiet.no_lane_is_left)
+        rules = (oracle_quiet.no_job_is_left, oracle_quiet.no_player_is_held)
         is_quiet = not judge(evidence, rules)
         if is_quiet and time.time() > sure:
             return

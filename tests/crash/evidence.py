@@ -126,6 +126,7 @@ class Evidence:
     transfers: list[Transfer] = field(default_factory=list)
     accounts: dict[int, tuple[Decimal, int]] = field(default_factory=dict)  # balance, last number
     keys: list[str] = field(default_factory=list)  # of Redis
+    held: dict[str, str] = field(default_factory=dict)  # which job holds each account
     jobs: dict[str, str] = field(default_factory=dict)  # status of each job of RQ's
     failures: dict[str, str] = field(default_factory=dict)  # of those that failed: why
     problems: list[str] = field(default_factory=list)  # found by the product's own verification
@@ -204,9 +205,11 @@ def add_tables(evidence: Evidence, database_url: str) -> None:
 
 
 def add_redis(evidence: Evidence, redis_url: str) -> None:
-    """Read the names of all keys, the status of all jobs, and why those that failed did."""
+    """Read the names of all keys, who is held, the status of all jobs, and why some failed."""
     with Redis.from_url(redis_url, decode_responses=True) as redis:
         evidence.keys = sorted(redis.scan_iter("*", count=10_000))
+        in_flight = cast("dict[str, str]", redis.hgetall("betcore:in_flight"))
+        evidence.held = {name: held for name, held in in_flight.items() if ":" not in name}
         for key in evidence.keys:
             if key.startswith("rq:job:"):
                 evidence.jobs[key] = cast("str", redis.hget(key, "status") or "")

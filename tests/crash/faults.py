@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
+from tests.crash.hands import DEEDS, lay_hands_on
 from tests.crash.installation import WORKERS, Installation
 from tests.crash.messages import (
     ADMISSION,
@@ -168,6 +169,11 @@ def _forget_an_admission(installation: Installation, fault: Fault) -> tuple[floa
     return at, time.time()
 
 
+def _lay_hands_on_a_job(installation: Installation, fault: Fault) -> tuple[float, float]:
+    at = lay_hands_on(installation.urls.redis, fault.kind)
+    return at, at
+
+
 def _crash_at_a_draw_of_ids(installation: Installation, fault: Fault) -> tuple[float, float]:
     """PostgreSQL crashes when a worker has drawn ids, before anything of that is on its disk.
 
@@ -212,5 +218,6 @@ _DO: dict[str, _Doing] = {
     "suspend": _suspend,
     **dict.fromkeys(LOSSES, _lose),
     "forget an admission": _forget_an_admission,
+    **dict.fromkeys(DEEDS, _lay_hands_on_a_job),
     "crash at a draw of ids": _crash_at_a_draw_of_ids,
 }

@@ -31,8 +31,9 @@ def install() -> None:
     _wrap_reply()
     _wrap_load_write_and_commit()
     # An id in hand is what a worker that dies before the take strands on the intermediate list.
-    _wrap_around("take", lambda _, first="", *__: bool(first), lambda batch: bool(batch.jobs))
-    _wrap_around("finish", lambda *_: True, bool)
+    _wrap_around("take", lambda _, first="", **__: bool(first), lambda batch: bool(batch.jobs))
+    # A worker that dies after the finish has the next batch in hand, which nobody has told it.
+    _wrap_around("finish", lambda *_, **__: True, bool)
 
 
 def _is_armed(point: str) -> bool:
@@ -51,7 +52,7 @@ def _wrap_admit() -> None:
     send, answered = Link._send, Link._answered
 
     def sending(self: Link, wire: Wire, batch: list[Admission]) -> None:
-        if any(admission.job for admission in batch):
+        if any(admission.command for admission in batch):
             _reach("before admit")
         send(self, wire, batch)
 
@@ -59,7 +60,7 @@ def _wrap_admit() -> None:
         if not answer.cancelled() and answer.exception() is None:
             letters, _ = answer.result()
             both = zip(batch, letters, strict=True)
-            if any(admission.job and letter == _ADMITTED for admission, letter in both):
+            if any(admission.command and letter == _ADMITTED for admission, letter in both):
                 _reach("after admit")
         answered(self, wire, batch, answer)
 

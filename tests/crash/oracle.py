@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
     oracle_order.an_answer_has_a_balance_of_its_moment,
     oracle_order.chains_are_whole,
     oracle_quiet.no_job_is_left,
-    oracle_quiet.no_lane_is_left,
+    oracle_quiet.no_player_is_held,
     oracle_quiet.no_job_fails,
     oracle_quiet.nothing_stands_still,
     oracle_quiet.answers_have_a_form,

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from tests.crash.evidence import Evidence
 from tests.crash.finding import Finding
 
-_UNDER_WAY = ("started", "queued", "deferred", "scheduled")
+_UNDER_WAY = ("started", "queued", "scheduled")
 # Collections of RQ's that hold jobs under way; Redis has no empty ones.
-_OF_JOBS = ("rq:queue:", "rq:wip:", "rq:deferred:", "rq:execution:")
-_OURS = ("betcore:lane:", "betcore:lanes", "betcore:leases", "betcore:batch:")
+_OF_JOBS = ("rq:queue:", "rq:wip:", "rq:execution:", "betcore:returned:", "betcore:parked")
+_OF_PLAYERS = ("betcore:waiting:", "betcore:leases")
 _STATUSES = {
     1: (200,),
     2: (400, 402, 404, 405, 413, 431),
@@ -25,7 +25,7 @@ STUCK_AFTER_SECONDS = 30.0
 
 
 def no_job_is_left(evidence: Evidence) -> Iterator[Finding]:
-    """No job stays queued, deferred, started or on an intermediate list."""
+    """No job stays queued, started, parked or on an intermediate list."""
     for job, status in evidence.jobs.items():
         if status in _UNDER_WAY:
             yield Finding(f"{job} is {status} for ever")
@@ -34,10 +34,12 @@ def no_job_is_left(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(f"{key} is left")
 
 
-def no_lane_is_left(evidence: Evidence) -> Iterator[Finding]:
-    """No lane, lease or batch stays."""
+def no_player_is_held(evidence: Evidence) -> Iterator[Finding]:
+    """No job holds a player, no command waits for one, and no lease stays."""
+    for account, holder in evidence.held.items():
+        yield Finding(f"player {account} is held by {holder}")
     for key in evidence.keys:
-        if key.startswith(_OURS):
+        if key.startswith(_OF_PLAYERS):
             yield Finding(f"{key} is left")
 
 

@@ -36,6 +36,9 @@ KINDS: dict[str, tuple[Sequence[str], tuple[float, float]]] = {
     "crash at a draw of ids": ((POSTGRES,), (0.2, 1)),
     "fill the disk": ((VALKEY,), (1, 5)),
     "suspend": (("queue",), (1, 5)),
+    "delete a job": (("queue",), (0, 0)),
+    "cancel a job": (("queue",), (0, 0)),
+    "end half of a job": (("queue",), (0, 0)),
 }
 _POINT = "point"
 # Where a worker can stand still with a batch in hand, for longer than its lease.
@@ -101,7 +104,7 @@ def draw(seed: int, *, short: bool) -> Plan:
 
 
 def _short(chance: random.Random) -> list[list[Fault]]:
-    """Points by volleys of different processes, and one fault of each server and of a process."""
+    """Points by volleys of different processes, and a fault of each server, a process and a job."""
     of_gateways = [point for point, role in POINTS.items() if role == GATEWAY]
     of_workers = [point for point, role in POINTS.items() if role != GATEWAY]
     chance.shuffle(of_gateways)
@@ -113,7 +116,8 @@ def _short(chance: random.Random) -> list[list[Fault]]:
         del of_gateways[:1]
         groups.append([_at(p, target) for p, target in zip(points, places, strict=False)])
     stop = replace(_draw(chance, "stop at a point"), seconds=2.5)
-    return [*groups, [_draw(chance, "empty")], [_draw(chance, "crash", POSTGRES)], [stop]]
+    whole = [_draw(chance, "empty"), _draw(chance, "crash", POSTGRES), stop]
+    return [*groups, *([fault] for fault in (*whole, _draw(chance, "delete a job")))]
 
 
 def _long(chance: random.Random) -> list[list[Fault]]:

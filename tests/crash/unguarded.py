@@ -8,16 +8,16 @@ in `tests/crash/guards.py`.
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from broker import batches, flights, link, scripts
 from broker.admission import Admission, Result, Verdict
-from broker.batches import Batch, Batches
+from broker.batches import Batches, TakenCommand
 from models.audit.journal import Strand
 from models.database import postgres
 from models.database.prepared_connection import BatchTransaction
 from models.database.query import COMMIT, Statement
+from models.deadline import Deadline
 from models.errors import LedgerUnavailable
 from models.ledger.ledger import IdBlock, LedgerConnection
 from settings import Settings
@@ -33,8 +33,8 @@ def take_away(guard: str) -> None:
 
 
 def _nonce() -> None:
-    kept = "call('SET', nonce, mine, 'NX', 'GET', 'PXAT', expires)"
-    _change_script("admit", kept, "call('SET', nonce, mine, 'PXAT', expires) and false")
+    kept = "'NX', 'GET', 'PXAT', expires)"
+    _change_script("admit", kept, "'PXAT', expires) and false")
 
 
 def _memory() -> None:
@@ -86,17 +86,12 @@ def _lease() -> None:
 
 def _deadline() -> None:
     """Ours, wherever it is looked at; what PostgreSQL is told follows from it."""
-    _change_script("take", "(job.deadline or 0) <= NOW_MS", "false")
-    take = Batches.take
+    taken = batches.TakenCommand
 
-    def taking(self: Batches, *arguments: Any) -> Batch | None:
-        batch = take(self, *arguments)
-        if batch is None:
-            return None
-        late = [replace(job, deadline=job.deadline.later(_LONG_SECONDS)) for job in batch.jobs]
-        return replace(batch, jobs=tuple(late))
+    def taking(id_: str, work: Any, deadline: Deadline, *others: Any) -> TakenCommand:
+        return taken(id_, work, deadline.later(_LONG_SECONDS), *others)
 
-    _set(Batches, "take", taking)
+    batches.__dict__["TakenCommand"] = taking
 
 
 def _transaction_limit() -> None:

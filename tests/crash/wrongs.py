@@ -154,6 +154,10 @@ def a_lease_is_left(story: Story) -> None:
     story.evidence.keys.append("betcore:leases")
 
 
+def a_player_is_held(story: Story) -> None:
+    story.evidence.held["7"] = "group-aa"
+
+
 def a_job_is_poisoned(story: Story) -> None:
     story.evidence.failures["rq:job:7-aa"] = "BetTaken: somebody has its ids"
 
@@ -206,7 +210,8 @@ WRONGS: dict[Wrong, str] = {
     a_chain_has_a_gap: "chains_are_whole",
     a_job_is_stranded: "no_job_is_left",
     a_job_is_on_the_way: "no_job_is_left",
-    a_lease_is_left: "no_lane_is_left",
+    a_lease_is_left: "no_player_is_held",
+    a_player_is_held: "no_player_is_held",
     a_job_is_poisoned: "no_job_fails",
     the_journal_is_broken: "the_ledger_verifies",
     nobody_came_back: "nothing_stands_still",

@@ -18,6 +18,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 from typer.main import get_group
 
+from broker.permissions import GATEWAY
 from embedded import Urls, temporary_servers
 from embedded.binaries import find_postgres
 from models.audit.log import operation
@@ -152,7 +153,7 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
             assert answer.code == 1
             assert player.balance().code == player.client.status("a").code == 1
             with Redis.from_url(as_role["gateway"]) as gateway:
-                gateway.zrem("betcore:flight:1:a", "what it does unseen")
+                gateway.hdel("betcore:in_flight", "1:what it does unseen")
             assert not why_unhealthy("worker", Settings(redis_url=as_role["worker"]))
             for role in ("gateway", "worker", "dashboard"):
                 with Redis.from_url(as_role[role]) as redis:
@@ -161,6 +162,18 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
                             redis.execute_command(*forbidden.split())
         finally:
             world.close()
+
+
+def test_the_gateways_user_of_redis_has_the_rights_that_gateways_ask_for_and_no_more(
+    compose: dict[str, Any],
+) -> None:
+    users = compose["configs"]["redis-users"]["content"].splitlines()
+    (gateway,) = [line.split() for line in users if line.split()[:2] == ["user", "gateway"]]
+
+    rights = {word[1:].upper() for word in gateway if word.startswith("+")}
+
+    connecting = {"AUTH", "SELECT", "PING", "INFO", "EVAL", "EVALSHA", "SCRIPT|LOAD"}
+    assert rights == {*GATEWAY, "SET", "TIME", *connecting}
 
 
 def test_each_process_has_its_own_login_to_postgres_and_the_dashboard_none(
