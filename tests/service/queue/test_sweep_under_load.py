@@ -50,6 +50,6 @@ def test_a_group_that_stands_still_among_thousands_is_found(queue_world: QueueWo
     assert redis.hlen("betcore:in_flight") == PLAYERS + 2
 
 
-def hold(world: QueueWorld, fields: dict[str, Any]) -> None:
+def hold(world: QueueWorld, fields: dict[Any, Any]) -> None:
     """Write fields of `betcore:in_flight`."""
     world.redis.hset("betcore:in_flight", mapping=fields)
