@@ -1,18 +1,16 @@
 """The worker's side of the queue: take a batch, keep its lease, finish it, keep groups moving."""
 
 import os
-import re
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from broker.codec import BadJob, Work, decode_command, decode_job
 from broker.dedicated import DedicatedConnection, Script
-from broker.ends import ends_of, messages_of
-from broker.keys import RQ, command_id
+from broker.ended import Counts, FinishedCommand, end_arguments, messages_of
+from broker.keys import RQ
 from broker.registered import Attendance, read_attendance
 from broker.scripts import common_arguments, job_arguments, source
+from broker.taken import Batch, read_batch
 from models.deadline import Deadline
 from settings import Settings
 
@@ -25,74 +23,6 @@ _STARTED_TTL_SECONDS = 24 * 3600
 #: How long RQ shows a worker that was killed.
 WORKER_TTL_SECONDS = 30
 _STREAMS_MAX = 1000
-_TIMES = re.compile(r"([0-9]{1,15})\+([0-9]{1,15})")  # since+budget, ms
-
-
-@dataclass(frozen=True, slots=True)
-class TakenCommand:
-    """A command of a batch.
-
-    Its deadline is counted from before the take was sent, so it is never later than Redis's.
-    """
-
-    id: str
-    work: Work | BadJob  # what it asks for; or why it cannot be read
-    deadline: Deadline
-    retaken: bool = False  # whether an earlier batch may have begun to apply it
-    form: object = None  # as its job carried it
-    times: str = ""  # as its job carried them: since+budget
-
-
-@dataclass(frozen=True, slots=True)
-class TakenJob:
-    """A job of a batch: the group of commands that it carries, and the players that it holds."""
-
-    id: str
-    accounts: tuple[str, ...]
-    commands: tuple[TakenCommand, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Jobs taken together under one lease. Without a job there is no lease."""
-
-    id: str
-    started_at: float  # Unix time
-    jobs: tuple[TakenJob, ...] = ()
-
-    @property
-    def commands(self) -> list[TakenCommand]:
-        """The commands of all its jobs, in order."""
-        return [command for job in self.jobs for command in job.commands]
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedCommand:
-    """How a command ended. A `result` of None means that it failed; `failure` says why."""
-
-    id: str
-    reply_to: str
-    result: dict[str, object] | None
-    failure: str = ""
-    expired: bool = False  # too late to be applied; RQ keeps its job only briefly
-    landed: bool = True  # whether it can certainly not be applied any more
-    answer: dict[str, object] | None = None  # the answer to the caller of a failed command
-
-
-class Counts:
-    """What RQ shows of a worker: its jobs, and the seconds that they took."""
-
-    def __init__(self) -> None:
-        self.succeeded = self.failed = 0
-        self.seconds = 0.0
-
-    def count(self, batch: Batch, ends: dict[str, FinishedCommand], now: float) -> None:
-        """Add a batch that has ended. A command that failed alone is a failed job of its own."""
-        for job in batch.jobs:
-            failed = sum(ends[command.id].result is None for command in job.commands)
-            self.failed += failed
-            self.succeeded += failed < len(job.commands)
-        self.seconds += now - batch.started_at
 
 
 class Batches:
@@ -130,7 +60,7 @@ class Batches:
         arguments += [self._settings.batch_jobs_max, self._lease_ms, _STARTED_TTL_SECONDS]
         sent_at = Deadline.within(0)
         taken = self._dedicated.run(self._take, *arguments, first, "1" if shows else "")
-        return None if taken is None else _batch(batch, now, sent_at, taken)
+        return None if taken is None else read_batch(batch, now, sent_at, taken)
 
     def wait(self, seconds: float) -> str:
         """Wait for a job, and put it on RQ's intermediate list. Returns its id, or ""."""
@@ -172,7 +102,7 @@ class Batches:
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS]
         of_id = {end.id: end for end in ends}
         replies = self._replies(of_id.values())
-        arguments += ends_of(batch, of_id, replies, settings)
+        arguments += end_arguments(batch, of_id, replies, settings)
         sent_at = Deadline.within(0)
         answer: Any = self._dedicated.run(self._finish, *arguments)
         if answer == 0:
@@ -180,7 +110,7 @@ class Batches:
         self._sent(replies)
         self._counts.count(batch, of_id, now)
         if isinstance(answer, list):
-            return _batch(following, now, sent_at, answer)
+            return read_batch(following, now, sent_at, answer)
         return Batch(following, now)
 
     def report(self) -> None:
@@ -232,52 +162,3 @@ class Batches:
 
     def _common(self) -> list[str | bytes | int]:
         return [*common_arguments(self._settings.queue_name)]
-
-
-# Reading what a script has taken.
-
-
-def _batch(id_: str, now: float, sent_at: Deadline, taken: Any) -> Batch:
-    now_ms, rows = taken
-    return Batch(id_, now, tuple([_job(row, sent_at, now_ms) for row in rows]))
-
-
-def _job(row: Sequence[bytes], sent_at: Deadline, now_ms: int) -> TakenJob:
-    """A job, with one command per account. What cannot be read is one command that is bad."""
-    id_, data = row[0].decode(), row[1]
-    accounts, times = [field.decode(errors="replace").split() for field in row[2:4]]
-    retaken = row[4] == b"1"
-    try:
-        forms = decode_job(data)
-        if not len(forms) == len(times) == len(accounts) > 0:
-            raise BadJob
-    except BadJob as error:
-        bad = TakenCommand(id_, error, sent_at, retaken, None, times[0] if times else "")
-        return TakenJob(id_, tuple(accounts), (bad,))
-    only = id_ if len(forms) == 1 else ""
-    commands = [
-        _command(form, account, time, only or f"{id_}-{place}", retaken, sent_at, now_ms)
-        for place, (form, account, time) in enumerate(zip(forms, accounts, times, strict=True))
-    ]
-    return TakenJob(id_, tuple(accounts), tuple(commands))
-
-
-def _command(
-    form: object,
-    account: str,
-    times: str,
-    unread_id: str,
-    retaken: bool,
-    sent_at: Deadline,
-    now_ms: int,
-) -> TakenCommand:
-    """A command of a job. It has `unread_id` if it cannot be read."""
-    try:
-        work, limits = decode_command(form), _TIMES.fullmatch(times)
-        if str(work.command.account_id) != account or limits is None:
-            raise BadJob
-    except BadJob as error:
-        return TakenCommand(unread_id, error, sent_at, retaken, form, times)
-    left_ms = int(limits[1]) + int(limits[2]) - now_ms
-    deadline = sent_at.later(left_ms / 1000)
-    return TakenCommand(command_id(account, work.token), work, deadline, retaken, form, times)

@@ -11,7 +11,9 @@ for i = 6, #ARGV do forgotten[ARGV[i]] = true end
 local function is_forgotten(id) return forgotten[id] end
 
 local since = tonumber(call('HGET', MEMORY, 'since') or nil) or NOW_MS
-local noted = answer('HGET', IN_FLIGHT, BET) or ''
+local noted = answer('HGET', IN_FLIGHT, BET)
+if noted == nil then since = NOW_MS end  -- a key of another type: nobody knows what is in flight
+noted = noted or ''
 local doubted = answer('GET', doubt_key(BET)) or ''
 local left, doubts = notes_without(noted, is_forgotten), notes_without(doubted, is_forgotten)
 if left == '' and noted ~= '' then call('HDEL', IN_FLIGHT, BET)

@@ -10,7 +10,8 @@
 local ARGUMENTS = {
   BLMOVE = {'', 'LEFT', 'RIGHT', '0'}, DEL = {}, EXISTS = {}, EXPIRE = {'1'}, GET = {},
   HDEL = {'f'}, HEXISTS = {'f'}, HGET = {'f'}, HGETALL = {}, HINCRBY = {'f', '0'},
-  HINCRBYFLOAT = {'f', '0'}, HLEN = {}, HMGET = {'f'}, HSET = {'f', 'v'}, LINDEX = {'0'},
+  HINCRBYFLOAT = {'f', '0'}, HLEN = {}, HMGET = {'f'}, HSCAN = {'0'},
+  HSET = {'f', 'v'}, LINDEX = {'0'},
   LLEN = {}, LMPOP = {'LEFT'}, LPUSH = {'m'}, LRANGE = {'0', '0'}, LREM = {'1', 'm'},
   LSET = {'0', 'm'}, LTRIM = {'0', '0'}, RPUSH = {'m'}, SADD = {'m'}, SMEMBERS = {},
   SRANDMEMBER = {'1'}, SREM = {'m'}, XADD = {'*', 'f', 'v'}, ZADD = {'0', 'm'},

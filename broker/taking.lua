@@ -2,6 +2,7 @@
 
 -- Anyone may have written the hash. Longer data is no job of ours, and a worker must not read it.
 local DATA_MAX = 1048576  -- bytes
+local BATCH_DATA_MAX = 8 * DATA_MAX  -- a worker reads no answer of twice this length
 local FIELD_MAX = 8192  -- bytes
 local COMMANDS_MAX = 1000  -- so few words can be handed to one command
 
@@ -60,7 +61,9 @@ end
 -- one row per job: id, data, accounts and times of its commands ('': not a job of ours), '1' if it
 -- was taken before.
 local function take_batch(batch)
-  local rows, scores, size = {}, {}, 0
+  local rows, scores, size, bytes = {}, {}, 0, 0
+
+  local function has_room() return size < batch.room and bytes < BATCH_DATA_MAX end
 
   local function start(id, job)
     -- The first job takes the lease, so that a second copy of the job finds it in hand.
@@ -70,6 +73,7 @@ local function take_batch(batch)
       'worker_name', batch.worker, 'batch', batch.id)
     scores[#scores + 1] = NOW_S + batch.started_ttl
     scores[#scores + 1] = id .. ':' .. batch.id
+    bytes = bytes + #job.data
     rows[#rows + 1] = {id, job.data, job.accounts or '', job.times or '', job.batch and '1' or ''}
   end
 
@@ -82,7 +86,7 @@ local function take_batch(batch)
         start(id, job)
         size = size + 1
       end
-      return size < batch.room
+      return has_room()
     end
     if is_held(job.batch) then return true end  -- a second copy
     if not is_open(job.status, job.data, job.batch) then
@@ -104,7 +108,7 @@ local function take_batch(batch)
     end
     start(id, job)
     size = size + #job.players
-    return size < batch.room
+    return has_room()
   end
 
   -- Put an id back where it was.

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from broker.batches import FinishedCommand, TakenCommand
 from broker.codec import BadJob, Work
+from broker.ended import FinishedCommand
 from broker.orders import BadOrder, Orders
+from broker.taken import TakenCommand
 from logs.warning_throttle import WarningThrottle
 from models.codes import Code
 from models.commands import CashCommand

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from redis.exceptions import RedisError
 
-from broker.batches import Batch
+from broker.taken import Batch
 from logs.warning_throttle import WarningThrottle
 from models.deadline import Deadline
 from models.errors import BetcoreError

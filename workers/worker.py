@@ -13,9 +13,11 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.worker import WorkerStatus
 
-from broker.batches import Batch, Batches, FinishedCommand
+from broker.batches import Batches
+from broker.ended import FinishedCommand
 from broker.orders import Orders
 from broker.permissions import WORKER, require_fit
+from broker.taken import Batch
 from logs.warning_throttle import WarningThrottle
 from models.deadline import COMMIT_GRACE_SECONDS
 from models.errors import BetcoreError

@@ -10,9 +10,10 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from broker import batches, flights, link, scripts
+from broker import batches, flights, link, scripts, taken
 from broker.admission import Admission, Result, Verdict
-from broker.batches import Batches, TakenCommand
+from broker.batches import Batches
+from broker.taken import TakenCommand
 from models.audit.journal import Strand
 from models.database import postgres
 from models.database.prepared_connection import BatchTransaction
@@ -86,12 +87,12 @@ def _lease() -> None:
 
 def _deadline() -> None:
     """Ours, wherever it is looked at; what PostgreSQL is told follows from it."""
-    taken = batches.TakenCommand
+    original = taken.TakenCommand
 
     def taking(id_: str, work: Any, deadline: Deadline, *others: Any) -> TakenCommand:
-        return taken(id_, work, deadline.later(_LONG_SECONDS), *others)
+        return original(id_, work, deadline.later(_LONG_SECONDS), *others)
 
-    batches.__dict__["TakenCommand"] = taking
+    taken.__dict__["TakenCommand"] = taking
 
 
 def _transaction_limit() -> None:

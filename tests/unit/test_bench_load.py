@@ -3,7 +3,6 @@
 import itertools
 import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -41,7 +40,7 @@ def server(answers: Sequence[bytes], first_takes: float = 0.0) -> Iterator[str]:
                     seconds, found = next(given)
                     if not found:
                         return
-                    time.sleep(seconds)
+                    threading.Event().wait(seconds)  # the answer comes late
                     connection.sendall(found)
 
         threading.Thread(target=serve, daemon=True).start()

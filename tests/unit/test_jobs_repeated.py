@@ -8,9 +8,9 @@ from typing import cast
 
 import pytest
 
-from broker.batches import TakenCommand
 from broker.codec import Work
 from broker.keys import command_id
+from broker.taken import TakenCommand
 from models.codes import Code
 from models.commands import Command, PayInOut
 from models.deadline import Deadline

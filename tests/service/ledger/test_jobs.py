@@ -8,7 +8,7 @@ from functools import partial
 import psycopg
 import pytest
 
-from broker.batches import FinishedCommand
+from broker.ended import FinishedCommand
 from tests.service.support.ledger_world import (
     STREAM,
     balance_of,

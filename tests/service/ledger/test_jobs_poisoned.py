@@ -5,8 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from broker.batches import FinishedCommand, TakenCommand
 from broker.codec import BadJob
+from broker.ended import FinishedCommand
+from broker.taken import TakenCommand
 from models.commands import Command
 from models.deadline import Deadline
 from tests.service.support.ledger_world import (

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from broker.batches import FinishedCommand, TakenCommand
 from broker.codec import Work, encode_command
+from broker.ended import FinishedCommand
 from broker.keys import command_id
 from broker.orders import BadOrder, Orders
+from broker.taken import TakenCommand
 from models.commands import Command, Deposit, PayInOut, Withdrawal
 from models.keys import KeyRing, Purpose
 from models.ledger.ledger import Ledger

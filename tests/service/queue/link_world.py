@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from broker.admission import NO_SIGNATURE, Admission, NewCommand, NonceClaim
-from broker.batches import FinishedCommand
 from broker.codec import Work, encode_command
+from broker.ended import FinishedCommand
 from broker.keys import command_id
 from broker.link import Link
 from models.commands import Deposit

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from broker.batches import Batch, Batches
+from broker.batches import Batches
 from broker.scripts import common_arguments, source
+from broker.taken import Batch
 from tests.service.support.processes import until
 from tests.service.support.queue_world import (
     BET_FIELD,

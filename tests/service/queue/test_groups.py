@@ -4,7 +4,9 @@ import time
 
 import pytest
 
-from broker.batches import Batch, Batches, FinishedCommand
+from broker.batches import Batches
+from broker.ended import FinishedCommand
+from broker.taken import Batch
 from tests.service.support.queue_world import (
     ANSWER,
     QueueWorld,

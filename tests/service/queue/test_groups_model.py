@@ -17,8 +17,10 @@ from rq import Queue
 from rq.job import Job
 from rq.registry import FailedJobRegistry
 
-from broker.batches import Batch, Batches, FinishedCommand
+from broker.batches import Batches
+from broker.ended import FinishedCommand
 from broker.scripts import common_arguments, source
+from broker.taken import Batch
 from tests.service.support.queue_world import QueueWorld, Request, ended, finish, ids, take
 
 ACCOUNTS = (1, 2, 3, 4)

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from broker.admission import Verdict
-from broker.batches import FinishedCommand
+from broker.ended import FinishedCommand
 from broker.link import Link
 from settings import Settings
 from tests.service.queue.link_world import (

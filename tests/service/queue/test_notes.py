@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from broker.batches import FinishedCommand
+from broker.ended import FinishedCommand
 from ops.queue import RqQueue
 from tests.service.support.queue_world import (
     BET_FIELD,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from broker.batches import FinishedCommand
 from broker.codec import BadJob
+from broker.ended import FinishedCommand
 from ops.queue import RqQueue
 from tests.service.support.queue_world import ANSWER, QueueWorld, finish, ids, take
 

@@ -1,6 +1,7 @@
 """The stream of a gateway or a command that is gone: Redis does not keep it."""
 
-from broker.batches import Batch, Batches
+from broker.batches import Batches
+from broker.taken import Batch
 from tests.service.support.queue_world import (
     QueueWorld,
     Request,

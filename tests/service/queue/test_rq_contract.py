@@ -39,7 +39,7 @@ OTHER_VALUE = {
     "rq:worker:<worker> pid": "another process",
     "rq:worker:<worker> total_working_time": "another duration",
     "rq:worker:<worker> (ttl)": "one that is killed is shown for 30 s, not for minutes",
-    # Recovery is by our leases: RQ must not recover a batch job by job, whoever waits for its players.
+    # Our leases recover whole batches. RQ must not do it job by job, whoever waits for its players.
     "rq:wip:bets <good>:<execution>": "scored a day ahead, out of reach of RQ's clean-up",
     "rq:execution:<good>:<execution> (ttl)": "as long as the job may be shown as started",
     "rq:worker:<worker>:executions (ttl)": "the same",

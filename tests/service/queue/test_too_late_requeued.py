@@ -2,7 +2,7 @@
 
 from rq.registry import FailedJobRegistry
 
-from broker.batches import FinishedCommand
+from broker.ended import FinishedCommand
 from tests.service.support.queue_world import QueueWorld, ended, finish, ids, take
 
 

@@ -5,7 +5,7 @@ from typing import cast
 
 from redis import Redis
 
-from broker.batches import Batch
+from broker.taken import Batch
 from models.deadline import Deadline
 from tests.service.support.faults import frozen
 from tests.service.support.processes import Process, until

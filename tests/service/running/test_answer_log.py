@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from rq.suspension import resume, suspend
 
-from broker.batches import TakenCommand
 from broker.codec import BadJob
+from broker.taken import TakenCommand
 from models.deadline import Deadline
 from tests.service.support.faults import frozen
 from tests.service.support.ledger_world import ledger_on, new_players, taken

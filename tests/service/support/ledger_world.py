@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from broker.batches import FinishedCommand, TakenCommand
 from broker.codec import BadJob, Work, decode_command, encode_command
+from broker.ended import FinishedCommand
 from broker.keys import command_id
+from broker.taken import TakenCommand
 from embedded import Urls
 from models.commands import CashCommand, Command, Deposit, PayInOut
 from models.deadline import Deadline

@@ -10,10 +10,12 @@ from typing import Any, Self, cast
 
 from redis import Redis
 
-from broker.batches import Batch, Batches, FinishedCommand
+from broker.batches import Batches
 from broker.codec import decode_job, encode_command
+from broker.ended import FinishedCommand
 from broker.keys import command_id
 from broker.scripts import common_arguments, job_arguments, source
+from broker.taken import Batch
 from models.commands import PayInOut
 from settings import Settings
 from tests.service.support.processes import until

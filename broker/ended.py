@@ -1,27 +1,55 @@
-"""How the commands of a batch ended, as `finish.lua` is told."""
+"""How the commands of a batch ended, and what the finish script is told of it."""
 
 import zlib
 from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from broker.codec import Work, describe, encode_job, encode_result
 from broker.keys import in_flight_field, token_of
+from broker.taken import Batch, TakenCommand
 from models.commands import BetCommand
 from settings import Settings
 
-if TYPE_CHECKING:
-    from broker.batches import Batch, FinishedCommand, TakenCommand
+
+@dataclass(frozen=True, slots=True)
+class FinishedCommand:
+    """How a command ended. A `result` of None means that it failed; `failure` says why."""
+
+    id: str
+    reply_to: str
+    result: dict[str, object] | None
+    failure: str = ""
+    expired: bool = False  # too late to be applied; RQ keeps its job only briefly
+    landed: bool = True  # whether it can certainly not be applied any more
+    answer: dict[str, object] | None = None  # the answer to the caller of a failed command
 
 
-def ends_of(
-    batch: "Batch",
-    ends: "dict[str, FinishedCommand]",
+class Counts:
+    """What RQ shows of a worker: its jobs, and the seconds that they took."""
+
+    def __init__(self) -> None:
+        self.succeeded = self.failed = 0
+        self.seconds = 0.0
+
+    def count(self, batch: Batch, ends: dict[str, FinishedCommand], now: float) -> None:
+        """Add a batch that has ended. A command that failed alone is a failed job of its own."""
+        for job in batch.jobs:
+            failed = sum(ends[command.id].result is None for command in job.commands)
+            self.failed += failed
+            self.succeeded += failed < len(job.commands)
+        self.seconds += now - batch.started_at
+
+
+def end_arguments(
+    batch: Batch,
+    ends: dict[str, FinishedCommand],
     replies: list[Any],
     settings: Settings,
 ) -> Iterator[Any]:
-    """The counts of `finish.lua` for a batch whose commands ended so, and what they count."""
+    """The counts of `finish.lua`, and what they count."""
     jobs: list[Any] = []
     alone: list[Any] = []  # commands that fail although others of their job do not
     for job in batch.jobs:
@@ -54,7 +82,7 @@ def ends_of(
 
 
 def _job_end(
-    ends: "Sequence[FinishedCommand]", failure: "FinishedCommand | None", settings: Settings
+    ends: Sequence[FinishedCommand], failure: FinishedCommand | None, settings: Settings
 ) -> tuple[Any, ...]:
     """The end of a job: '1', its result and how long RQ keeps it; or its failure."""
     if failure is not None:
@@ -65,7 +93,7 @@ def _job_end(
 
 
 def _failed_alone(
-    command: "TakenCommand", account: str, end: "FinishedCommand", settings: Settings
+    command: TakenCommand, account: str, end: FinishedCommand, settings: Settings
 ) -> tuple[Any, ...]:
     """A command that becomes a failed job of its own, which names it."""
     work = command.work
@@ -75,12 +103,12 @@ def _failed_alone(
     return command.id, account, command.times, description, data, *_failure(end.failure), kept
 
 
-def _kept_seconds(end: "FinishedCommand", settings: Settings) -> int:
+def _kept_seconds(end: FinishedCommand, settings: Settings) -> int:
     # After a long time without workers thousands may have expired, and none of them had an effect.
     return settings.result_ttl_seconds if end.expired else settings.failure_ttl_seconds
 
 
-def messages_of(ends: "Iterable[FinishedCommand]") -> dict[str, str]:
+def messages_of(ends: Iterable[FinishedCommand]) -> dict[str, str]:
     """One message per stream: `[[token, result or null], …]`."""
     by_stream: dict[str, list[object]] = defaultdict(list)
     for end in ends:
@@ -91,5 +119,5 @@ def messages_of(ends: "Iterable[FinishedCommand]") -> dict[str, str]:
 
 def _failure(text: str) -> tuple[bytes, bytes]:
     """A failure's text in RQ's two forms: compressed, and the compressed bytes in base64."""
-    compressed = zlib.compress(text.encode(errors="backslashreplace"))
+    compressed = zlib.compress(text.encode())
     return compressed, b64encode(compressed)
