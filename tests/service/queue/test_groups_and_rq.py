@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rq import Queue
@@ -235,8 +236,13 @@ def test_a_job_of_an_earlier_release_ends_failed_and_is_never_applied(
 ) -> None:
     """It had a hash of its own, and a lane."""
     data = '["bets.pay_in_out",null,[{"account":7},""],{}]'
-    job = {"status": "queued", "data": data, "deadline": "9999999999999", "origin": "bets"}
-    queue_world.redis.hset("rq:job:7-ab", mapping=dict(job))
+    job: dict[Any, Any] = {
+        "status": "queued",
+        "data": data,
+        "deadline": "9999999999999",
+        "origin": "bets",
+    }
+    queue_world.redis.hset("rq:job:7-ab", mapping=job)
     queue_world.redis.rpush("rq:queue:bets", "7-ab")
 
     assert run_out(queue_world, queue_world.worker()) == ["7-ab"]
