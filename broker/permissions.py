@@ -23,7 +23,19 @@ GATEWAY: Final = (
 #: The commands of a worker's scripts, and BLMOVE, which it runs itself. RQ's code runs some more.
 WORKER: Final = (
     *("BLMOVE", "EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HGETALL", "HINCRBY", "HINCRBYFLOAT"),
-    *("HLEN", "HMGET", "HSCAN", "HSET", "LINDEX", "LLEN", "LMPOP", "LPUSH", "LRANGE", "LREM", "LSET"),
+    *(
+        "HLEN",
+        "HMGET",
+        "HSCAN",
+        "HSET",
+        "LINDEX",
+        "LLEN",
+        "LMPOP",
+        "LPUSH",
+        "LRANGE",
+        "LREM",
+        "LSET",
+    ),
     *("LTRIM", "RPUSH", "SADD", "SMEMBERS", "SRANDMEMBER", "SREM", "XADD", "ZADD", "ZRANGE"),
     *("ZRANGEBYSCORE", "ZREM", "ZREMRANGEBYSCORE", "ZSCORE"),
     "DEL",  # last: it removes the key that the others need
