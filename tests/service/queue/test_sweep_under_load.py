@@ -1,4 +1,4 @@
-"""Tens of thousands of commands are in flight: a sweep looks at a part, and the next one goes on."""
+"""Tens of thousands of commands are in flight: a sweep looks at a part, the next one goes on."""
 
 from typing import Any
 
