@@ -171,7 +171,12 @@ class Generator:
             now = self._now()
             if now >= self._seconds:
                 count = position
-            while position < count and self._is_due(position, now) and self._send(position, now):
+            while (
+                position < count
+                and now < self._seconds
+                and self._is_due(position, now)
+                and self._send(position, now)
+            ):
                 position += 1
                 now = self._now()
             if position < count and not self._is_due(position, now):

@@ -114,8 +114,11 @@ class Batches:
         return Batch(following, now)
 
     def report(self) -> None:
-        """Add to the counts that RQ shows of this worker what has ended since the last report."""
-        counts, self._counts = self._counts, Counts()
+        """Add to the counts that RQ shows of this worker what has ended since the last report.
+
+        If it raises, the next report adds it.
+        """
+        counts = self._counts
         if counts.succeeded or counts.failed:
             _, key = self._worker
             with self._connection.pipeline(transaction=False) as report:
@@ -126,6 +129,7 @@ class Batches:
                 report.hincrbyfloat(key, "total_working_time", counts.seconds)
                 report.expire(key, WORKER_TTL_SECONDS)
                 report.execute()
+        self._counts = Counts()
 
     def _replies(self, ends: Iterable[FinishedCommand]) -> list[tuple[str, str, int]]:
         """Stream, message and ttl (s) per gateway; below 0 for a stream that has a ttl already."""

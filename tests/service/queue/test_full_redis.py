@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from redis.exceptions import OutOfMemoryError
 
 from tests.service.support.queue_world import (
     QueueWorld,
@@ -16,13 +17,13 @@ BRIEF = 0.05  # seconds of a lease that a test waits for
 
 
 @pytest.fixture
-def fill(queue_world: QueueWorld) -> Iterator[None]:
+def full(queue_world: QueueWorld) -> Iterator[None]:
     """Redis has room again at the end."""
     yield
     queue_world.redis.config_set("maxmemory", 0)
 
 
-@pytest.mark.usefixtures("fill")
+@pytest.mark.usefixtures("full")
 @pytest.mark.parametrize("renewed", [False, True])
 def test_a_full_redis_lets_a_batch_end_whether_it_was_renewed_or_not(
     queue_world: QueueWorld, renewed: bool
@@ -42,7 +43,7 @@ def test_a_full_redis_lets_a_batch_end_whether_it_was_renewed_or_not(
     assert queue_world.under_way() == set()
 
 
-@pytest.mark.usefixtures("fill")
+@pytest.mark.usefixtures("full")
 def test_in_a_full_redis_what_was_lost_goes_on(queue_world: QueueWorld) -> None:
     lost, worker = queue_world.worker("lost", lease_seconds=BRIEF), queue_world.worker()
     held, _ = queue_world.admit_one_by_one(7, 2)
@@ -55,3 +56,19 @@ def test_in_a_full_redis_what_was_lost_goes_on(queue_world: QueueWorld) -> None:
     worker.sweep()
 
     assert queue_world.queued_commands() == [held, waiting]
+
+
+@pytest.mark.usefixtures("full")
+def test_what_a_full_redis_could_not_count_is_counted_later(queue_world: QueueWorld) -> None:
+    worker, redis = queue_world.worker(), queue_world.redis
+    queue_world.admit_together(7)
+    redis.config_set("maxmemory", 1)
+    assert finish(worker, take(worker))
+    with pytest.raises(OutOfMemoryError):
+        worker.report()
+    redis.config_set("maxmemory", 0)
+
+    for _ in range(2):
+        worker.report()
+
+    assert redis.hget("rq:worker:worker", "successful_job_count") == b"1"

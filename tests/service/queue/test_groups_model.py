@@ -40,6 +40,7 @@ class Groups(RuleBasedStateMachine):
         self.requests: dict[str, Request] = {}  # what was admitted, by the command's id
         self.order: dict[int, list[str]] = {account: [] for account in ACCOUNTS}
         self.noted: dict[str, set[str]] = {field: set() for field in FIELDS[1:]}
+        self.doubted: dict[str, set[str]] = {field: set() for field in FIELDS[1:]}
         self.held: list[tuple[Batches, Batch]] = []  # batches whose lease is held
         self.lost: list[tuple[Batches, Batch]] = []  # and those that it was taken from
         self.overdue: set[str] = set()  # batches whose lease ran out, not yet swept
@@ -92,7 +93,9 @@ class Groups(RuleBasedStateMachine):
         room = worker._settings.batch_jobs_max
         assert len(batch.commands) <= room or len(batch.jobs) == 1
         assert all(self.done[id_] == 0 for id_ in ids(batch))
-        self.gone -= set(ids(batch))  # a job that was cancelled may have been queued again
+        again = self.gone & set(ids(batch))  # a job that was cancelled was queued again
+        self.gone -= again
+        self.failed |= again
         if batch.jobs:
             self.held.append((worker, batch))
 
@@ -120,8 +123,11 @@ class Groups(RuleBasedStateMachine):
                 self.done[id_] += 1
             else:
                 self.failed.add(id_)
-            if fate != "-" and (field := self.requests[id_].bet_field):
+            field = self.requests[id_].bet_field
+            if id_ in self.noted.get(field, ()):
                 self.noted[field].discard(id_)
+                if fate == "-":
+                    self.doubted[field].add(id_)
         assert not following.jobs or (takes and not self.world.redis.exists("rq:suspended"))
         self._hold(worker, following)
 
@@ -261,6 +267,7 @@ class Groups(RuleBasedStateMachine):
     @invariant()
     def each_bet_is_noted_with_the_commands_that_may_still_change_it(self) -> None:
         assert {field: set(self.world.notes(field)) for field in self.noted} == self.noted
+        assert {field: set(self.world.doubts(field)) for field in self.noted} == self.doubted
 
     def teardown(self) -> None:
         """However it went: when it is quiet again, all have ended and nothing is left."""
@@ -278,7 +285,7 @@ class Groups(RuleBasedStateMachine):
                 break
         failed = {id_ for job in self._failed_jobs() for id_ in self.world.carried(job)}
         assert set(self.requests) <= set(self.done) | self.gone | failed
-        for field in self.noted:  # of commands whose end is not known
+        for field in self.noted:  # of commands whose job was deleted or cancelled
             self.world.redis.hdel("betcore:in_flight", field)
         left = self.world.under_way()
         assert all(key.endswith(":executions") for key in left), left

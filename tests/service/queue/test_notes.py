@@ -17,8 +17,6 @@ from tests.service.support.queue_world import (
     wait_until_leases_end,
 )
 
-DAY_MS = 24 * 3_600_000
-
 
 def test_each_command_about_a_bet_is_noted_with_its_own_deadline(queue_world: QueueWorld) -> None:
     before = queue_world.now_ms()
@@ -67,7 +65,7 @@ def test_a_command_that_waits_for_its_player_is_noted_too(queue_world: QueueWorl
     assert queue_world.notes() == {}
 
 
-def test_a_command_whose_end_is_not_known_keeps_its_note_until_it_is(
+def test_a_command_whose_end_is_not_known_is_in_doubt_and_the_others_are_not(
     queue_world: QueueWorld,
 ) -> None:
     _, bad = queue_world.admit_together(7, 8, bet_field=BET_FIELD)
@@ -75,14 +73,14 @@ def test_a_command_whose_end_is_not_known_keeps_its_note_until_it_is(
 
     assert finish(worker, take(worker), failing=[bad])
 
-    assert list(queue_world.notes()) == [bad]
+    assert (queue_world.notes(), list(queue_world.doubts())) == ({}, [bad])
     RqQueue(queue_world.redis, "bets").requeue(bad)
     assert finish(worker, take(worker))
-    assert queue_world.notes() == {}
+    assert list(queue_world.doubts()) == [bad]  # nobody has looked at the ledger yet
 
 
 @pytest.mark.parametrize("tried", [False, True])
-def test_a_command_that_was_too_late_keeps_its_note_only_if_it_was_tried(
+def test_a_command_that_was_too_late_is_in_doubt_only_if_it_was_tried(
     queue_world: QueueWorld, tried: bool
 ) -> None:
     [late] = queue_world.admit_together(7, bet_field=BET_FIELD)
@@ -92,7 +90,9 @@ def test_a_command_that_was_too_late_keeps_its_note_only_if_it_was_tried(
     ends = [FinishedCommand(late, "", None, "too late", expired=True, landed=not tried)]
     assert worker.finish(batch, ends, time.time())
 
-    assert list(queue_world.notes()) == ([late] if tried else [])
+    assert queue_world.under_way() == set()
+    assert list(queue_world.doubts()) == ([late] if tried else [])
+    assert queue_world.redis.ttl(f"betcore:doubt:{BET_FIELD}") > (80_000 if tried else -3)
 
 
 def test_notes_stay_when_a_batch_is_lost_and_when_its_job_is_gone(queue_world: QueueWorld) -> None:
@@ -111,21 +111,20 @@ def test_notes_stay_when_a_batch_is_lost_and_when_its_job_is_gone(queue_world: Q
     assert queue_world.holder(7) is None
 
 
-def test_notes_go_a_day_after_the_last_of_their_bet(queue_world: QueueWorld) -> None:
+def test_a_note_is_put_aside_a_minute_after_its_deadline(queue_world: QueueWorld) -> None:
+    """Its job is gone: nobody will say any more how the command ended."""
     now, redis = queue_world.now_ms(), queue_world.redis
-    day_ago = f"{now - DAY_MS - 1}+4000:7-aa"
-    fields = {
-        "1:old": day_ago,
-        "1:both": f"{day_ago} {now - DAY_MS + 60_000}+4000:8-bb",
-        "1:planted": "a text",
-        "1:": "",
-    }
+    old, recent = f"{now - 70_000}+4000:7-aa", f"{now - 50_000}+4000:8-bb"
+    fields = {"1:old": old, "1:both": f"{old} {recent}", "1:planted": "a text", "1:": ""}
     for field, notes in fields.items():
         redis.hset("betcore:in_flight", field, notes)
+    redis.rpush("betcore:doubt:1:old", "of another type")
 
     assert queue_world.worker().sweep() == 0
 
-    assert redis.hkeys("betcore:in_flight") == [b"1:both"]
+    assert redis.hgetall("betcore:in_flight") == {b"1:both": recent.encode()}
+    assert [list(queue_world.doubts(field)) for field in ("1:old", "1:both")] == [["7-aa"]] * 2
+    assert redis.exists("betcore:doubt:1:planted", "betcore:doubt:1:") == 0
 
 
 def test_a_planted_note_keeps_no_batch_from_being_finished(queue_world: QueueWorld) -> None:

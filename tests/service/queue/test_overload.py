@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -198,8 +199,10 @@ def test_while_no_worker_runs_bets_are_refused_at_once_and_questions_answered(
     with ThreadPoolExecutor(len(others)) as waiting:
         with frozen(*(worker.pid for worker in world.workers)):
             # Redis hands each worker at most one that it had asked for; the others are queued.
-            admitted = [waiting.submit(other.pay_in_out, 1) for other in others]
-            until(lambda: all(is_held(world, other) for other in others))
+            admitted = []
+            for other in others:  # in a script, and so in a job, of its own
+                admitted.append(waiting.submit(other.pay_in_out, 1))
+                until(partial(is_held, world, other))
             queued = world.redis.lrange("rq:queue:bets", 0, -1)
             wait_for(world.redis, queued[0].decode(), 60_000)
 

@@ -52,4 +52,5 @@ def test_a_group_that_stands_still_among_thousands_is_found(queue_world: QueueWo
 
 def hold(world: QueueWorld, fields: dict[Any, Any]) -> None:
     """Write fields of `betcore:in_flight`."""
-    world.redis.hset("betcore:in_flight", mapping=fields)
+    redis: Any = world.redis
+    redis.hset("betcore:in_flight", mapping=fields)

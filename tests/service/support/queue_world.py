@@ -193,9 +193,11 @@ class QueueWorld:
 
     def notes(self, field: str = BET_FIELD) -> dict[str, int]:
         """The commands noted under a bet, by id, with their deadlines (ms)."""
-        text = cast("bytes | None", self.redis.hget(_IN_FLIGHT, field)) or b""
-        found = (note.partition(":") for note in text.decode().split())
-        return {id_: sum(map(int, times.split("+"))) for times, _, id_ in found}
+        return _read_notes(cast("bytes | None", self.redis.hget(_IN_FLIGHT, field)))
+
+    def doubts(self, field: str = BET_FIELD) -> dict[str, int]:
+        """The commands about a bet whose end nobody knows, likewise."""
+        return _read_notes(cast("bytes | None", self.redis.get(f"betcore:doubt:{field}")))
 
     def started(self) -> set[str]:
         """The ids in RQ's registry of started jobs."""
@@ -262,6 +264,11 @@ def set_back(world: QueueWorld, *others: str) -> None:
         redis.hset(f"rq:job:{id_}", "times", _later(redis.hget(f"rq:job:{id_}", "times") or b""))
     for key in decoded(redis.smembers("rq:workers:bets")):
         redis.expire(key, redis.ttl(key) + HOUR_MS // 1000)
+
+
+def _read_notes(text: bytes | None) -> dict[str, int]:
+    found = (note.partition(":") for note in (text or b"").decode().split())
+    return {id_: sum(map(int, times.split("+"))) for times, _, id_ in found}
 
 
 def _later(times: bytes) -> bytes:
