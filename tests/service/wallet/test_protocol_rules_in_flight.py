@@ -179,9 +179,10 @@ def _field(world: World, player: PlayerSession, bet_id: str) -> str:
 
 
 def _noted(world: World, player: PlayerSession, bet_id: str) -> dict[str, int]:
-    """The commands noted about a bet, with their deadlines (ms)."""
+    """The commands about a bet that may still be applied, with their deadlines (ms)."""
+    field = _field(world, player, bet_id)
     with QueueWorld(world.urls.redis, flush=False) as queue:
-        return queue.notes(_field(world, player, bet_id))
+        return queue.notes(field) | queue.doubts(field)
 
 
 def _note(world: World, player: PlayerSession, bet_id: str, *notes: str) -> None:
