@@ -119,5 +119,5 @@ def messages_of(ends: Iterable[FinishedCommand]) -> dict[str, str]:
 
 def _failure(text: str) -> tuple[bytes, bytes]:
     """A failure's text in RQ's two forms: compressed, and the compressed bytes in base64."""
-    compressed = zlib.compress(text.encode())
+    compressed = zlib.compress(text.encode(errors="backslashreplace"))
     return compressed, b64encode(compressed)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,7 +11,14 @@ import pytest
 from broker.codec import BadJob, decode_job, encode_command
 from models.commands import Command, Deposit, PayInOut
 from ops.queue import RqQueue
-from tests.service.support.queue_world import QueueWorld, Request, finish, ids, take
+from tests.service.support.queue_world import (
+    QueueWorld,
+    Request,
+    ended,
+    finish,
+    ids,
+    take,
+)
 
 BET = PayInOut(1, "a session", 8, "a bet", stake=Decimal(1), win=Decimal(2))
 
@@ -82,4 +90,16 @@ def test_a_command_that_nests_too_deep_fails_alone(queue_world: QueueWorld) -> N
 
         if depth < sys.getrecursionlimit() - 200 and len(batch.commands) == 2:
             break  # well below what can just be read
+    assert queue_world.under_way() == set()
+
+
+def test_the_text_of_a_failure_may_hold_half_a_character(queue_world: QueueWorld) -> None:
+    [only] = queue_world.admit_one_by_one(7, 1)
+    worker = queue_world.worker()
+    batch = take(worker)
+    why = replace(ended(only, failing=True), failure="it holds \ud800")
+
+    assert worker.finish(batch, [why], time.time()) is not None
+
+    assert queue_world.failed() == {only}
     assert queue_world.under_way() == set()
