@@ -1,1 +1,1 @@
-"""The queue in Redis: admission, lanes, a gateway's link to it, and how RQ sees it."""
+"""The queue in Redis: admission, groups, a gateway's link to it, and how RQ sees it."""
