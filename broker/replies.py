@@ -29,6 +29,7 @@ class Replies:
     def __init__(self, settings: Settings, deliver: Deliver) -> None:
         self._settings = settings
         self._deliver = deliver
+        self._patience_seconds = patience_seconds(settings)
         self.stream = reply_stream(uuid4().hex)
         self.listening = False
 
@@ -54,7 +55,7 @@ class Replies:
         last: bytes | str = "0-0"
         while True:
             read = ("XREAD", "COUNT", 100, "BLOCK", int(block_seconds * 1000), "STREAMS")
-            async with asyncio.timeout(block_seconds + patience_seconds(self._settings)):
+            async with asyncio.timeout(block_seconds + self._patience_seconds):
                 answer = await wire.call(*read, self.stream, last)
             for message_id, fields in answer[0][1] if answer else ():
                 last = message_id

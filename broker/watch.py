@@ -30,12 +30,9 @@ class Watch:
         self._attendance = _NOBODY
         self._warnings: tuple[str, ...] = ()
         self.unfit = ""  # why the last check found Redis unusable
-
-    @property
-    def refusing(self) -> str:
-        """Why no bet may be admitted although Redis can be used, in one line; otherwise ""."""
-        attendance = self._attendance
-        return attendance.warning(self._queue) if attendance.only_foreign else ""
+        #: Why no bet may be admitted although Redis can be used, in one line; otherwise "". Each
+        #: admission asks for it.
+        self.refusing = ""
 
     @property
     def trouble(self) -> str:
@@ -92,7 +89,8 @@ class Watch:
         remembered = wire.call("EVAL", _REMEMBER, 0, *common, *known_by)
         workers = wire.call("EVAL", _WORKERS, 0, *common)
         born, attendance = await asyncio.gather(remembered, workers)
-        self._attendance = read_attendance(attendance)
+        self._attendance = found = read_attendance(attendance)
+        self.refusing = found.warning(self._queue) if found.only_foreign else ""
         self._warnings = conditions.warnings
         self.unfit = ""
         self._reminder.say(line for line in (self.trouble, *self.warnings) if line)
