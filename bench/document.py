@@ -54,6 +54,6 @@ def _in_markdown(results: Results) -> str:
     verified = f"The ledger verified: {results.verified_transfers:,} transfers."
     machine = [f"| {name} | {value} |" for name, value in results.machine.items()]
     machine[:0] = ["| machine | |", "| --- | --- |"]
-    parts = [f"{when} {verified}", "\n".join(machine)]
+    parts = [f"{when}\n{verified}", "\n".join(machine)]
     parts += [table.markdown() for table in tables(results)]
     return "\n\n".join(parts)
