@@ -69,12 +69,12 @@ local function next_group(accounts, list)
   call('HSET', IN_FLIGHT, unpack(fields))
 end
 
--- Nobody knows how a command ended: a transaction may still apply it. Whoever asks about the bet
--- finds the note in a key of its own, so that IN_FLIGHT has only what is in flight.
+-- Nobody knows how these commands ended: a transaction may still apply them. Whoever asks about the
+-- bet finds their notes in a key of its own, so that IN_FLIGHT has only what is in flight.
 local DOUBT_TTL = 24 * 3600  -- seconds
-local function doubt(bet, note)
-  local notes = answer('GET', doubt_key(bet))
-  call('SET', doubt_key(bet), (notes and notes .. ' ' or '') .. note, 'EX', DOUBT_TTL)
+local function doubt(bet, notes)
+  local earlier = answer('GET', doubt_key(bet))
+  call('SET', doubt_key(bet), (earlier and earlier .. ' ' or '') .. notes, 'EX', DOUBT_TTL)
 end
 
 -- Free the players whom groups hold. `accounts` and `groups` are lists of the same length, and

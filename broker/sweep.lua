@@ -72,12 +72,14 @@ local OVERDUE_MS = 60000
 local function put_doubts_aside(bet, notes)
   local first, within = string.match(notes, '^(%d+)%+(%d+):')  -- the oldest
   if first and first + within + OVERDUE_MS > NOW_MS then return end
+  local doubts = {}
   local left = notes_without(notes, function(_, note)
     local since, budget = string.match(note, '^(%d+)%+(%d+):')
     if since and since + budget + OVERDUE_MS > NOW_MS then return false end
-    if since then doubt(bet, note) end
+    if since then doubts[#doubts + 1] = note end
     return true
   end)
+  if #doubts > 0 then doubt(bet, table.concat(doubts, ' ')) end  -- thousands of them, in one write
   if left == '' then call('HDEL', IN_FLIGHT, bet)
   elseif left ~= notes then call('HSET', IN_FLIGHT, bet, left) end
 end

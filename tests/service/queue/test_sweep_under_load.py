@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.service.support.queue_world import HOUR_MS, QueueWorld, ids, take
+from tests.service.support.queue_world import BET_FIELD, HOUR_MS, QueueWorld, ids, take
 
 PLAYERS = 10_000
 PART_MAX = 3_000  # fields of one sweep, about
@@ -34,6 +34,19 @@ def test_sweeps_put_doubts_aside_part_by_part(queue_world: QueueWorld) -> None:
         assert before - PART_MAX < left < before
 
     assert len(redis.keys("betcore:doubt:*")) == PLAYERS
+
+
+def test_a_sweep_puts_the_doubts_about_one_bet_aside_in_one_write(queue_world: QueueWorld) -> None:
+    redis, worker = queue_world.redis, queue_world.worker()
+    ended = queue_world.now_ms() - HOUR_MS
+    notes = [f"{ended}+4000:7-{command:032x}" for command in range(PLAYERS)]
+    hold(queue_world, {BET_FIELD: " ".join(notes)})
+    redis.config_resetstat()
+
+    worker.sweep()
+
+    assert len(queue_world.doubts()) == PLAYERS
+    assert redis.info("commandstats")["cmdstat_set"]["calls"] == 1
 
 
 def test_a_group_that_stands_still_among_thousands_is_found(queue_world: QueueWorld) -> None:
