@@ -1,5 +1,5 @@
--- Admit the requests of one event-loop tick. Each is admitted with nonce, player and job, or not at
--- all.
+-- Admit the requests of one event-loop tick. Each is admitted whole, or not at all: its nonce, and
+-- its place in a group or behind others of its player.
 --
 -- ARGV: the four common arguments, the three of a job, the longest wait (ms), and the number of
 -- jobs on the queue that stops admission. Then 12 per request:

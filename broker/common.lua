@@ -1,4 +1,7 @@
--- Common start of every script: keys, the clock, and groups.
+-- Start of every script: keys, and what all scripts ask. Read this file first, then groups, admit,
+-- taking, ending and finish: they are the way of a command. The clock and the sweep mend what went
+-- wrong. docs/adr/0022 has a table of the keys, and what can fail. broker/scripts.py says which of
+-- these files a script is made of.
 --
 -- A group is an RQ job. It carries the commands that one gateway admitted in one script, and it
 -- holds their players. A command whose player is held waits in a list of its player's. When a group
@@ -20,7 +23,8 @@ local INTERMEDIATE = QUEUED .. ':intermediate'
 local STARTED = RQ .. ':wip:' .. QUEUE
 local FINISHED = RQ .. ':finished:' .. QUEUE
 local FAILED = RQ .. ':failed:' .. QUEUE
-local RETURNED = OURS .. ':returned:' .. QUEUE  -- ahead of the queue; only `take` reads it
+-- Ahead of the queue: returned jobs, and groups of small providers. Only a take removes them.
+local RETURNED = OURS .. ':returned:' .. QUEUE
 local IN_FLIGHT = OURS .. ':in_flight'
 local PARKED = OURS .. ':parked'  -- requeued jobs whose player is held; the sweep returns them
 local LEASES = OURS .. ':leases'  -- batch -> when its worker loses it, in ms

@@ -112,7 +112,7 @@ local function take_batch(batch)
   end
 
   -- Put an id back where it was.
-  local function suspended(id, list)
+  local function put_back_if_suspended(id, list)
     if call('EXISTS', RQ .. ':suspended') == 0 then return false end
     call('LPUSH', list, id)
     return true
@@ -131,7 +131,7 @@ local function take_batch(batch)
     end
     first = ''
     if not seen then
-      if suspended(id, list) then return false end
+      if put_back_if_suspended(id, list) then return false end
       look_at_clock(call('HGET', MEMORY, 'latest'))
       seen = true
     end

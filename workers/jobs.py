@@ -91,7 +91,7 @@ def _apply(
     ledger: Ledger, tasks: Sequence[_Task], is_held: Callable[[], bool]
 ) -> Iterator[FinishedCommand]:
     """Apply together what is in time, and repeat it until it is applied, fails or expires."""
-    taken = 0
+    conflicts = 0
     while True:
         now = Deadline.within(0)
         yield from (_expired(task) for task in tasks if task.deadline <= now)
@@ -114,8 +114,8 @@ def _apply(
                 for task in tasks:
                     yield from _apply(ledger, [task._replace(tried=True)], is_held)
                 return
-            taken += isinstance(error, BetTaken)
-            if not isinstance(error, BetTaken) or taken >= _TAKEN_TRIES:
+            conflicts += isinstance(error, BetTaken)
+            if not isinstance(error, BetTaken) or conflicts >= _TAKEN_TRIES:
                 JOB_LOG.failed(tasks[0].taken.id, tasks[0].work, error)
                 yield _failed(tasks[0], f"{type(error).__name__}: {error}")
                 return

@@ -96,7 +96,11 @@ class BatchWorker(PresentWorker):
     def dequeue_job_and_maintain_ttl(  # type: ignore[override]
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Batch | None, Queue] | None:
-        """Wait for a batch. RQ's loop passes it to `execute_job` unread; None ends the loop."""
+        """Wait for a batch. RQ's loop passes it to `execute_job` unread.
+
+        Without a batch the loop looks at suspension and signals, and goes on. None ends it: the
+        worker was idle for too long, or had to end at an empty queue.
+        """
         queue = self.queues[0]
         idle_since = time.monotonic()
         first = ""

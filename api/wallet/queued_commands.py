@@ -64,7 +64,8 @@ class QueuedCommands:
     async def run(self, signed: Signed, command: BetCommand, deadline: Deadline) -> Outcome:
         """Run a command and return its outcome, with code 1.
 
-        `deadline` is that of the worker. Raises ApiError for every other outcome.
+        `deadline` ends the wait for the worker, which may have less time. Raises ApiError for every
+        other outcome.
         """
         token = new_token()
         queued = NewCommand(

@@ -1,7 +1,8 @@
 """Every money rule. `decide` says what a command does, from loaded state alone: no I/O, no clock.
 
-`TABLE` is the table of PROTOCOL.md, "What each call does". It has a row for each thing a bet can
-be, and a column for each call. Each cell is a function, whose docstring is the text of the cell.
+`TABLE` is the table of docs/ARCHITECTURE.md, word for word. PROTOCOL.md has it for providers.
+It has a row for each thing a bet can be, and a column for each call. Each cell is a function, whose
+docstring is the text of the cell.
 """
 
 from collections.abc import Callable

@@ -30,7 +30,7 @@ CREDITS_PLAYER = frozenset({Kind.WIN, Kind.REFUND, Kind.DEPOSIT})
 
 
 class BetState(StrEnum):
-    """The rows of the bet table in PROTOCOL.md. A bet that is not recorded has no state."""
+    """The recorded states of a bet. `rules.TableRow` has two rows for a settled one."""
 
     OPEN = "open"
     SETTLED = "settled"
