@@ -1,4 +1,4 @@
--- How groups end: what waited for their players goes on, and failures are recorded.
+-- How groups end: their players are free, and what waited for them goes on.
 
 -- A group is in hand while the batch that took it holds its lease.
 local function is_held(batch)
@@ -92,17 +92,4 @@ local function free_players(accounts, groups, held, list, landed)
   end
   if #free > 0 then call('HDEL', IN_FLIGHT, unpack(free)) end
   if #waited > 0 then next_group(waited, list) end
-end
-
--- Record a failure as RQ does. `exc_info` is the compressed text, `exc_string` the same in base64.
-local function fail(id, worker, batch, started, ended, ttl, exc_info, exc_string)
-  local results = RQ .. ':results:' .. id
-  write('HSET', job_key(id), 'status', 'failed', 'ended_at', ISO, 'last_heartbeat', ISO,
-    'exc_info', exc_info, 'holds', '')
-  call('EXPIRE', job_key(id), ttl)
-  write('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '2', 'exc_string', exc_string,
-    'worker_name', worker, 'execution_id', batch, 'execution_started_at', started,
-    'execution_ended_at', ended)
-  call('EXPIRE', results, ttl)
-  call('ZADD', FAILED, NOW_S + ttl, id)
 end

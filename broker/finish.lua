@@ -45,21 +45,32 @@ each(REPLIES, 3, function(stream, payload, ttl)
   redis.pcall('EXPIRE', stream, math.abs(ttl))
 end)
 
+-- Record how a job ended as RQ does: `kind` 1 is a success, 2 a failure.
+local function record(id, status, ttl, kind, name, value, ...)
+  local results = RQ .. ':results:' .. id
+  write('HSET', job_key(id), 'status', status, 'ended_at', ISO, 'last_heartbeat', ISO,
+    'holds', '', ...)
+  call('EXPIRE', job_key(id), ttl)
+  write('XADD', results, 'MAXLEN', '~', 10, '*', 'type', kind, name, value,
+    'worker_name', WORKER, 'execution_id', BATCH, 'execution_started_at', STARTED_AT,
+    'execution_ended_at', ENDED_AT)
+  call('EXPIRE', results, ttl)
+end
+
+-- `info` is the compressed text of the failure, `value` the same in base64.
+local function fail(id, info, value, ttl)
+  record(id, 'failed', ttl, '2', 'exc_string', value, 'exc_info', info)
+  call('ZADD', FAILED, NOW_S + ttl, id)
+end
+
 local finished, started = {}, {}
 each(JOBS, 4, function(id, info, value, ttl)
   started[#started + 1] = id .. ':' .. BATCH
   if info ~= '1' then
-    fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, ttl, info, value)
+    fail(id, info, value, ttl)
     return
   end
-  local results = RQ .. ':results:' .. id
-  call('HSET', job_key(id), 'status', 'finished', 'ended_at', ISO, 'last_heartbeat', ISO,
-    'batch', DONE, 'holds', '')
-  call('EXPIRE', job_key(id), ttl)
-  write('XADD', results, 'MAXLEN', '~', 10, '*', 'type', '1', 'worker_name', WORKER,
-    'return_value', value, 'execution_id', BATCH, 'execution_started_at', STARTED_AT,
-    'execution_ended_at', ENDED_AT)
-  call('EXPIRE', results, ttl)
+  record(id, 'finished', ttl, '1', 'return_value', value, 'batch', DONE)
   finished[#finished + 1] = NOW_S + ttl
   finished[#finished + 1] = id
 end)
@@ -78,7 +89,7 @@ each(ALONE, 8, function(id, account, times, description, data, info, value, ttl)
     'queued_ms', NOW_MS, 'data', data, 'description', description, 'origin', QUEUE,
     'timeout', TIMEOUT, 'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL,
     'accounts', account, 'times', times, 'batch', BATCH, 'worker_name', WORKER)
-  fail(id, WORKER, BATCH, STARTED_AT, ENDED_AT, ttl, info, value)
+  fail(id, info, value, ttl)
 end)
 
 if #fields > 0 then
