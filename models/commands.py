@@ -159,11 +159,11 @@ class CashCommand:
     @classmethod
     def read(cls, account_id: int, reference: str, amount: str, decimals: int) -> Self:
         """Read what an operator typed. Raises InvalidRequest, which names the field."""
-        return cls(
-            account_id=account_id,
-            reference=read_text(reference, "reference"),
-            amount=read_amount(amount, "amount", decimals),
-        )
+        name = read_text(reference, "reference")
+        moved = read_amount(amount, "amount", decimals)
+        if not moved:
+            raise InvalidRequest("amount must be above 0.")
+        return cls(account_id=account_id, reference=name, amount=moved)
 
     def to_job(self) -> dict[str, JobValue]:
         """The command as JSON values, without `order_id`: the job itself is the order."""

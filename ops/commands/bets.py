@@ -1,6 +1,7 @@
 """`betcore bet`: one bet with its transfers, and the bets that are still open."""
 
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -57,13 +58,13 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List bets that have no pay-out or refund yet, oldest first."""
+    from models.database.failures import database_failures
     from models.reports.open_bets import list_open_bets
-    from ops.database import database_failures
 
     settings = find_settings(data_dir)
     with database_failures():
-        bets = list_open_bets(settings.database_url, provider, older_than or timedelta(0), limit)
-        rows = (_open_row(bet) for bet in bets)
+        bets = list_open_bets(settings.database_url, provider, older_than or timedelta(0))
+        rows = (_open_row(bet) for bet in islice(bets, limit))
         emit_list({"provider": provider, "state": state}, "bets", rows, as_json)
 
 

@@ -10,8 +10,9 @@ from uuid import uuid4
 import typer
 
 from models.errors import BetcoreError
+from models.exact_csv import csv_lines
 from models.exact_json import exact_json
-from ops.terminal.documents import csv_lines, json_pieces, table_lines, text
+from ops.terminal.documents import json_pieces, table_lines, text
 from ops.terminal.durations import read_time
 
 if TYPE_CHECKING:
