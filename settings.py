@@ -30,7 +30,7 @@ _PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")  # the value of BET
 _MAY_BE_0 = frozenset(
     (
         *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
-        *("gateway_port", "dashboard_port"),
+        *("gateway_port", "dashboard_port", "portal_port"),
         *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
     )
 )
@@ -153,6 +153,15 @@ class Settings(BaseSettings):
         ".betcore"
     )  # data folder of the embedded servers; an option replaces it: `--data-dir`
     actor: str = ""  # who runs them, as the audit log names it; empty: user and host
+
+    # Portal: the operator API.
+    portal_host: str = "127.0.0.1"
+    portal_port: int = Field(8090, le=65_535)
+    portal_rooms: str = "operator"  # which rooms it serves; commas separate them
+    portal_cash_within_seconds: float = 5  # of a deposit or withdrawal; later the answer is 202
+    trusted_proxies: str = ""  # networks whose X-Forwarded-For is believed; commas separate them
+    operator_requests_per_second: float = 50  # per key and portal, twice as many at once; then 429
+    operator_key_failures_per_minute: int = 20  # per address with a wrong key; above it 429
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"

@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
-from api.wallet.calls import BODY, read_object
+from api.shared.json_object import read_object
+from api.wallet.calls import BODY
 from api.wallet.errors import ApiError
 from logs.shown import shown
 from logs.throttle import Throttle

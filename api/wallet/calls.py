@@ -1,7 +1,6 @@
-"""One call as it came: its four headers, the exact bytes of its body, and the JSON in them."""
+"""One call as it came: its four headers, and the exact bytes of its body."""
 
 import asyncio
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from starlette.types import Receive, Scope
 
 from api.wallet.errors import ApiError, invalid, try_later, unauthorized
 from models.deadline import Deadline
-from models.errors import InvalidRequest
-from models.money import JsonNumber
 
 #: The key in a scope for the body of a refused request. The body names the bet.
 BODY: Final = "betcore.body"
@@ -28,10 +25,6 @@ _FORMS = {
     b"x-request-id": _NONCE,
     b"x-sign": _SIGNATURE,
 }
-_LEVELS_MAX = 16
-# An unterminated string takes all that is left, and nothing is tried twice (`++`, `*+`). With
-# backtracking, 16 KiB of quotes would keep the gateway busy for half a second.
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,58 +130,3 @@ def _refuse_announced(scope: Scope, bytes_max: int) -> None:
 
 def _too_large(bytes_max: int) -> ApiError:
     return invalid(f"The body is longer than {bytes_max} bytes.", 413)
-
-
-class _Ambiguous(dict[str, object]):
-    """An object that names a key twice."""
-
-
-def read_object(body: bytes) -> dict[str, object]:
-    """Read a body as a JSON object (PROTOCOL.md, "Types"). Its numbers keep their characters.
-
-    Raises InvalidRequest for a body that is not UTF-8, not JSON, not an object, nested more than 16
-    levels, or names a key twice. Unknown fields may hold anything.
-    """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise InvalidRequest("The body is not UTF-8.") from None
-    if text.count("{") + text.count("[") > _LEVELS_MAX and _levels(text) > _LEVELS_MAX:
-        raise InvalidRequest(f"The body is nested more than {_LEVELS_MAX} levels deep.")
-    try:
-        value = _DECODE(text)
-    except ValueError:
-        raise InvalidRequest("The body is not JSON.") from None
-    if not isinstance(value, dict):
-        raise InvalidRequest("The body is not a JSON object.")
-    if isinstance(value, _Ambiguous):
-        raise InvalidRequest("The body names a key twice.")
-    return value
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    read = dict(pairs)
-    return read if len(read) == len(pairs) else _Ambiguous(read)
-
-
-#: Numbers are not converted before a rule asks for them. A float would not be exact, and a huge
-#: integer in an unknown field must not matter. `NaN` and the like are not numbers to us.
-_DECODE = json.JSONDecoder(
-    parse_float=JsonNumber,
-    parse_int=JsonNumber,
-    parse_constant=lambda name: [name],
-    object_pairs_hook=_object,
-).decode
-
-
-def _levels(text: str) -> int:
-    """Return how deep brackets are nested, not counting those inside strings."""
-    level = deepest = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        character = match[0]
-        if character in "{[":
-            level += 1
-            deepest = max(deepest, level)
-        elif character in "}]":
-            level -= 1
-    return deepest

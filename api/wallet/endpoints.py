@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
+from api.shared.json_object import read_object
 from api.wallet.answers import JSON, done, found
 from api.wallet.auth import Signed
-from api.wallet.calls import BODY, Call, read_call, read_object
+from api.wallet.calls import BODY, Call, read_call
 from api.wallet.errors import ApiError, invalid
 from api.wallet.intake import STRANGERS
 from api.wallet.services import Services

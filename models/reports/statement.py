@@ -65,7 +65,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class StatementPage:
-    """Some lines of a player's statement, the oldest first. The balances are of the whole period."""
+    """Some lines of a player's statement, the oldest first, and balances of the whole period."""
 
     account_id: int
     currency: str

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain, islice
 
-from models.exact_csv import plain_text as text
+from models.exact_csv import plain_text
 from models.exact_json import exact_json
 
 
@@ -32,7 +32,7 @@ def table_lines(
     """Yield the lines of a table that may be long. Its first rows determine the column widths."""
     coming = iter(rows)
     measured = list(islice(coming, measured_rows))
-    cells = [[text(value) for value in row] for row in measured]
+    cells = [[plain_text(value) for value in row] for row in measured]
     numeric = [
         bool(column) and all(isinstance(value, int | Decimal) for value in column)
         for column in (zip(*measured, strict=True) if measured else [()] * len(titles))
@@ -40,7 +40,7 @@ def table_lines(
     widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
     for line in chain((titles,), measured, coming):
         parts = [
-            text(cell).rjust(width) if right else text(cell).ljust(width)
+            plain_text(cell).rjust(width) if right else plain_text(cell).ljust(width)
             for cell, width, right in zip(line, widths, numeric, strict=True)
         ]
         yield "  ".join(parts).rstrip()
