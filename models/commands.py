@@ -208,6 +208,11 @@ COMMANDS: dict[str, type[BetCommand] | type[CashCommand]] = {
 }
 
 
+def is_readable(text: str) -> bool:
+    """Whether text has neither control characters nor lone surrogates. PostgreSQL keeps no NUL."""
+    return not _UNREADABLE.search(text)
+
+
 def read_text(value: object, name: str) -> str:
     """Read text of 1 to 128 code points without control characters. A JSON integer counts as text.
 
@@ -216,7 +221,7 @@ def read_text(value: object, name: str) -> str:
     is_text = type(value) is str or (type(value) is JsonNumber and _INTEGER.fullmatch(value))
     if not is_text or not isinstance(value, str) or not 0 < len(value) <= _TEXT_MAX:
         raise InvalidRequest(f"{name} must be text of 1 to {_TEXT_MAX} characters.")
-    if _UNREADABLE.search(value):
+    if not is_readable(value):
         raise InvalidRequest(f"{name} may not hold control characters or lone surrogates.")
     return str(value)
 

@@ -32,6 +32,10 @@ RowId = Annotated[
 ]
 
 
+#: The cursor of the next page, or null after the last one.
+NEXT: Any = Field(description="The cursor of the next page, or null after the last one.")
+
+
 class Answer(BaseModel):
     """The fields of one answer."""
 
@@ -40,12 +44,6 @@ class Answer(BaseModel):
         from_attributes=True,
         frozen=True,
     )
-
-
-class Page(Answer):
-    """One page of a list. `next` is the cursor of the next page, or null after the last one."""
-
-    next: str | None
 
 
 class OpenedSession(Answer):
@@ -79,10 +77,11 @@ class Session(Answer):
     end_reason: str | None
 
 
-class SessionPage(Page):
+class SessionPage(Answer):
     """Sessions, the newest first."""
 
     items: list[Session]
+    next: str | None = NEXT
 
 
 class Account(Answer):
@@ -113,10 +112,11 @@ class Player(ListedPlayer):
     accounts: list[Account]
 
 
-class PlayerPage(Page):
+class PlayerPage(Answer):
     """Players, the oldest first."""
 
     items: list[ListedPlayer]
+    next: str | None = NEXT
 
 
 class StatementLine(Answer):
@@ -132,7 +132,7 @@ class StatementLine(Answer):
     transfer_id: RowId
 
 
-class Statement(Page):
+class Statement(Answer):
     """Lines of an account, the oldest first. The balances are those of the whole period."""
 
     account_id: RowId
@@ -140,6 +140,7 @@ class Statement(Page):
     opening_balance: Amount
     closing_balance: Amount
     items: list[StatementLine]
+    next: str | None = NEXT
 
 
 class Movement(Answer):
@@ -191,10 +192,11 @@ class Bet(Answer):
     transfers: list[Transfer]
 
 
-class BetPage(Page):
+class BetPage(Answer):
     """Bets."""
 
     items: list[Bet]
+    next: str | None = NEXT
 
 
 class OpenBet(Answer):
@@ -210,10 +212,11 @@ class OpenBet(Answer):
     session_id: str
 
 
-class OpenBetPage(Page):
+class OpenBetPage(Answer):
     """Open bets, the oldest first."""
 
     items: list[OpenBet]
+    next: str | None = NEXT
 
 
 class HouseDay(Answer):
@@ -301,10 +304,11 @@ class AuditEntry(Answer):
     note: str | None
 
 
-class AuditPage(Page):
+class AuditPage(Answer):
     """Entries of the audit log, the newest first."""
 
     items: list[AuditEntry]
+    next: str | None = NEXT
 
 
 class Fault(Answer):

@@ -5,6 +5,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from urllib.parse import unquote_to_bytes, urlencode
 
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from api.shared.bodies import read_body
 from api.shared.json_object import read_object
 from api.shared.problems import HANDLERS, Problem
 from api.shared.services import PortalServices
+from models.commands import is_readable
 from models.directory.idempotency import Claim
 from models.errors import InvalidRequest
 
@@ -173,11 +175,12 @@ def _unknown_query(query: Mapping[str, str]) -> Problem:
 
 
 def _decoded(value: str) -> str:
-    """A part of the path. Raises Problem if it is not UTF-8."""
-    try:
-        return unquote_to_bytes(value.encode("latin-1")).decode()
-    except UnicodeDecodeError:
-        raise Problem(404, "not_found", "The path is not UTF-8.") from None
+    """A part of the path. Raises Problem if it is not text, as no name here is."""
+    with suppress(UnicodeDecodeError):
+        text = unquote_to_bytes(value.encode("latin-1")).decode()
+        if is_readable(text):
+            return text
+    raise Problem(404, "not_found", "There is nothing at this path.")
 
 
 def _list_name(path: str, query: Mapping[str, str]) -> str:

@@ -29,8 +29,8 @@ class Door:
         # a proxy, cannot shut these out. Each is still checked every time.
         self._good: LRUCache[str, bool] = LRUCache(_GOOD_MAX)
 
-    async def enter(self, request: Request, area: Scope | None, *, change: bool) -> ShownKey:
-        """The key of a request that may enter. An area of None needs the scope `all` to change.
+    async def enter(self, request: Request, area: Scope, *, change: bool) -> ShownKey:
+        """The key of a request that may enter.
 
         Raises Problem: 401 for a bad key, 403 for a missing scope, 429 for too many requests.
         """
@@ -40,7 +40,7 @@ class Door:
         if wait := self._uses.wait_seconds(str(key.id)):
             raise too_many(wait, "This key asks too often.")
         self._uses.take(str(key.id))
-        if area is not None and not key.may(area, change=change):
+        if not key.may(area, change=change):
             wanted = f"{area!s}" if change else f"{area!s} or {Scope.READ!s}"
             raise Problem(
                 403, "scope_missing", f"The key needs the scope {wanted}.", scope=str(area)

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic.alias_generators import to_camel
 
 from api.shared.problems import Problem
+from models.commands import is_readable
 from models.money import JsonNumber
 
 MINUTES_MAX = 366 * 24 * 60
@@ -50,6 +51,12 @@ def _plain_text(value: Any) -> Any:
     return value
 
 
+def _digits(value: Any) -> Any:
+    if type(value) is str and not (value.isascii() and value.isdigit()):
+        raise ValueError("a whole number is expected")
+    return value
+
+
 def _rfc_3339(value: Any) -> Any:
     # Otherwise pydantic also takes numbers, such as seconds.
     if type(value) is not str or not _TIME.match(value):
@@ -83,7 +90,9 @@ Moment = Annotated[
 Cursor = Annotated[
     str | None, Field(description="The `next` of the page before.", max_length=2_000)
 ]
-Rows = Annotated[int, Field(ge=1, le=ROWS_MAX, description="At most so many items.")]
+Rows = Annotated[
+    int, BeforeValidator(_digits), Field(ge=1, le=ROWS_MAX, description="At most so many items.")
+]
 
 
 class Change(Form):
@@ -180,7 +189,9 @@ class OpenBets(Paged):
     """Bets of a provider whose pay-out or refund has not come. CSV has all of them."""
 
     provider_id: str
-    older_than_minutes: Annotated[int, Field(ge=0, le=10 * MINUTES_MAX)] = 0
+    older_than_minutes: Annotated[
+        int, BeforeValidator(_digits), Field(ge=0, le=10 * MINUTES_MAX)
+    ] = 0
     format: Literal["json", "csv"] = "json"
 
 
@@ -197,6 +208,10 @@ class Nothing(Form):
 
 def read_form(form: type[Read], values: Mapping[str, object]) -> Read:
     """The form with these values. Raises Problem: 422, which names every wrong field."""
+    for name, value in values.items():
+        if isinstance(value, str) and not is_readable(value):
+            fault = {"field": name, "message": "it has control characters or lone surrogates"}
+            raise Problem(422, "invalid_request", f"{name}: {fault['message']}.", errors=[fault])
     try:
         read = form.model_validate(values)
     except ValidationError as error:

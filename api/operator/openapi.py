@@ -30,7 +30,7 @@ _PROBLEMS = {
     "415": "The body is not JSON.",
     "422": "The request is not valid; `errors` names the fields.",
     "429": "Too many requests: repeat it after `Retry-After`.",
-    "503": "Nothing was done: repeat it after `Retry-After`.",
+    "503": "It cannot be done now: repeat the same request after `Retry-After`.",
 }
 _OF_CHANGES = {"400", "409", "413", "415"}
 _IDEMPOTENCY_KEY = {

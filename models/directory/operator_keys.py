@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import psycopg
 from sqlalchemy import func, text, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session as DbSession
 from sqlmodel import col, select
 
@@ -89,19 +88,16 @@ def add_operator_key(
         raise InvalidRequest(f"A scope is one of {', '.join(Scope)}.")
     secret = secrets.token_urlsafe(_SECRET_BYTES)
     now = database.execute(select(func.clock_timestamp())).scalar_one()
-    key = OperatorKey(
-        name=name,
-        scopes=" ".join(chosen),
-        hash=_hash(secret),
-        expires_at=None if lasts is None else now + lasts,
-    )
-    database.add(key)
-    try:
-        database.flush()
-    except IntegrityError as error:
-        if isinstance(error.orig, psycopg.errors.UniqueViolation):
-            raise AlreadyExists(f"There is or was a key named {name!r} already.") from None
-        raise
+    values = {
+        "name": name,
+        "scopes": " ".join(chosen),
+        "hash": _hash(secret),
+        "expires_at": None if lasts is None else now + lasts,
+    }
+    added = insert(OperatorKey).values(values).on_conflict_do_nothing().returning(OperatorKey)
+    key = database.execute(added).scalar_one_or_none()
+    if key is None:
+        raise AlreadyExists(f"There is or was a key named {name!r} already.")
     record(
         database,
         Action.OPERATOR_KEY_ADDED,

@@ -1,4 +1,4 @@
-"""`betcore migrate`, `gateway`, `worker`, `portal`, `dashboard`, `healthy`: for process managers."""
+"""`betcore migrate`, and the processes: `gateway`, `worker`, `portal`, `dashboard`, `healthy`."""
 
 import logging
 import os
@@ -199,8 +199,8 @@ def healthy(
     """Exit with 0 if a process of this host works.
 
     Otherwise the exit code is 1, and the cause is one line on stderr. A gateway or portal
-    works if it is ready, and a dashboard if it answers, at the address in the settings. A worker works if it
-    is registered with RQ. Use this for the health checks of containers.
+    works if it is ready, and a dashboard if it answers, at the address in the settings. A worker
+    works if it is registered with RQ. Use this for the health checks of containers.
     """
     from ops.process.health_check import why_unhealthy
 

@@ -35,8 +35,8 @@ def up(
     """Run everything here until Ctrl-C, and show one bet.
 
     This starts PostgreSQL and Valkey, gateways, workers, the portal and the dashboard, and
-    restarts any that ends. PostgreSQL and Valkey keep their data in the data folder. If DATABASE_URL or REDIS_URL
-    names a server, that server is used instead.
+    restarts any that ends. PostgreSQL and Valkey keep their data in the data folder. If
+    DATABASE_URL or REDIS_URL names a server, that server is used instead.
     """
     # Imported here: the children share this command line, and start faster without Alembic.
     from ops.up.up import Wishes, run

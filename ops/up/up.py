@@ -253,9 +253,8 @@ def _announce(plan: _Plan, new_password: str) -> None:
     url = f"http://{host}:{port}"
     _say(f"ready: {url}")
     portal = f"{reachable(plan.settings.portal_host)}:{plan.settings.portal_port}"
-    _say(
-        f"operator API: http://{portal}/operator/v1  key: betcore operator key add NAME --scope all"
-    )
+    make_key = "betcore operator key add NAME --scope all"
+    _say(f"operator API: http://{portal}/operator/v1  make a key: {make_key}")
     dashboard = f"{reachable(plan.settings.dashboard_host)}:{plan.settings.dashboard_port}"
     if plan.settings.dashboard_password:
         password = "that of BETCORE_DASHBOARD_PASSWORD"  # noqa: S105  # not a password
