@@ -90,6 +90,7 @@ Moment = Annotated[
 Cursor = Annotated[
     str | None, Field(description="The `next` of the page before.", max_length=2_000)
 ]
+Age = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=10 * MINUTES_MAX)]
 Rows = Annotated[
     int, BeforeValidator(_digits), Field(ge=1, le=ROWS_MAX, description="At most so many items.")
 ]
@@ -189,9 +190,7 @@ class OpenBets(Paged):
     """Bets of a provider whose pay-out or refund has not come. CSV has all of them."""
 
     provider_id: str
-    older_than_minutes: Annotated[
-        int, BeforeValidator(_digits), Field(ge=0, le=10 * MINUTES_MAX)
-    ] = 0
+    older_than_minutes: Age = 0
     format: Literal["json", "csv"] = "json"
 
 
