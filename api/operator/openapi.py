@@ -27,12 +27,14 @@ _PROBLEMS = {
     "404": "Something that the request names does not exist.",
     "409": "It conflicts with what was done before; `code` says how.",
     "413": "The body is too long.",
+    "414": "The request line and the headers are too long.",
     "415": "The body is not JSON.",
     "422": "The request is not valid; `errors` names the fields.",
+    "431": "The headers are too long or too many.",
     "429": "Too many requests: repeat it after `Retry-After`.",
     "503": "It cannot be done now: repeat the same request after `Retry-After`.",
 }
-_OF_CHANGES = {"400", "409", "413", "415"}
+_OF_CHANGES = {"409", "413", "415"}
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",

@@ -96,15 +96,9 @@ def open_(
         raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
     settings = find_settings(data_dir)
     author = author_of(settings, note)
-    opening = Opening(
-        counterparty_id=provider,
-        currency=currency,
-        min_bet=_limit(min_bet, "min-bet"),
-        max_bet=_limit(max_bet, "max-bet"),
-        lasts=timedelta(minutes=ttl_minutes),
-        game=game,
-        language=language,
-    )
+    limits = (_limit(min_bet, "min-bet"), _limit(max_bet, "max-bet"))
+    lasts = timedelta(minutes=ttl_minutes)
+    opening = Opening(provider, currency, *limits, lasts, game, language)
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
         settings = operator_settings(data_dir)

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.checks import not_a_server_error
@@ -65,7 +65,7 @@ def test_generated_requests_get_what_the_document_says(
     generation, wanted = MODES[mode]
     operation: Any = OPERATIONS[label]
 
-    @examples(5)
+    @settings(examples(3), phases=[Phase.generate])
     @given(st.data())
     def asks(data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy(generation))
@@ -79,7 +79,7 @@ def test_generated_requests_get_what_the_document_says(
             headers={"Authorization": f"Bearer {api.key}"},
         )
         case.validate_response(response, checks=wanted)
-        assert response.status_code not in (401, 403, 429)
+        assert mode == "negative" or response.status_code not in (401, 403, 429)
 
     asks()
     assert operation.label == label
