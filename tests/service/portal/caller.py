@@ -32,7 +32,7 @@ class Caller:
         """Ask."""
         return self.http.get(self._at(path), params=query or None, headers=self._headers())
 
-    def post(self, path: str, headers: dict[str, str] | None = None, **body: Any) -> httpx.Response:
+    def post(self, path: str, headers: Any = None, **body: Any) -> httpx.Response:
         """Change something, with a JSON body of these fields."""
         return self.send(path, json.dumps(body).encode(), headers)
 

@@ -149,7 +149,7 @@ class PortalProcess(Process):
     _login = "operator"
 
     def __init__(self, urls: Urls, **env: str) -> None:
-        super().__init__(urls, "ops.cli", "portal", "--port", "0", **env)
+        super().__init__(urls, "ops.cli", "portal", "--port", "0", pass_fds=(), **env)
 
     def wait_ready(self) -> None:
         """Wait until it can do its work."""
