@@ -7,6 +7,8 @@ one. Nothing here holds a key of betcore (docs/OPERATIONS.md, "Back up").
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +41,7 @@ _DROP_LOST_SLOT = """
     select pg_drop_replication_slot(slot_name) from pg_replication_slots
     where slot_name = %(slot)s and wal_status = 'lost'
 """
+_FIRST_SEGMENT = re.compile(r"^START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)$", re.MULTILINE)
 _STATE = """
     select clock_timestamp(), (select timeline_id from pg_control_checkpoint()),
            (select system_identifier::text from pg_control_system())
@@ -85,6 +88,33 @@ def make_backup(url: str, folder: Path) -> Backup:
         part.rename(made.folder)
         flush(folder)
     return made
+
+
+def remove_old(folder: Path, keep: int) -> list[Path]:
+    """Remove all but the newest `keep` backups, and the log that only the removed ones needed.
+
+    Returns the folders that were removed. Raises BackupFailed, FolderInUse.
+    """
+    with held(folder):
+        made = backups(folder)
+        removed = [one.folder for one in made[:-keep]]
+        for old in removed:
+            part = old.with_name(old.name + UNFINISHED)  # nothing uses it while it is removed
+            old.rename(part)
+            shutil.rmtree(part)
+        if removed:
+            first = first_segment(made[-keep].folder / BASE)
+            for file in (folder / WAL).glob("[0-9A-F]" * 24 + "*"):
+                if file.name < first:
+                    file.unlink()
+    return removed
+
+
+def first_segment(base: Path) -> str:
+    """The first file of the log that a copy needs. Raises BackupFailed."""
+    if found := _FIRST_SEGMENT.search((base / "backup_label").read_text()):
+        return found[1]
+    raise BackupFailed(f"{base} is damaged: its backup_label names no log.")
 
 
 def copy_wal(url: str, folder: Path) -> datetime:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from embedded.backup import BASE, UNFINISHED, WAL, Backup, backups
+from embedded.backup import BASE, UNFINISHED, WAL, Backup, backups, first_segment
 from embedded.binaries import find_postgres, for_account
 from embedded.errors import BackupFailed, ServerDidNotStart
 from embedded.locks import held
@@ -30,7 +30,6 @@ from embedded.server import TAIL_CHARACTERS, Recipe, launch
 
 RESTORED = "restored.json"  # in a data folder that a restore has made
 _SEGMENT = re.compile(r"[0-9A-F]{24}(\.partial)?|[0-9A-F]{8}\.history")
-_FIRST_SEGMENT = re.compile(r"^START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)$", re.MULTILINE)
 #: Ids beyond the backup may be in the books of providers and platforms already, for bets that the
 #: restore has undone. Nothing new may get them. So ids continue far above.
 _SKIP_IDS = """
@@ -111,15 +110,12 @@ def _log_of(cluster: Path) -> Path:
 
 def _copy(source: Path, backup: Backup, cluster: Path, account: Account | None) -> None:
     shutil.copytree(backup.folder / BASE, cluster)
-    label = (cluster / "backup_label").read_text()
-    first = _FIRST_SEGMENT.search(label)
-    if first is None:
-        raise BackupFailed(f"{backup.folder} is damaged: its backup_label names no log.")
+    first = first_segment(cluster)
     log = _log_of(cluster)
     log.mkdir(mode=0o700)
     copied = (source / WAL).iterdir() if (source / WAL).exists() else iter(())
     for file in sorted(copied):
-        if _SEGMENT.fullmatch(file.name) and (".h" in file.name or file.name >= first[1]):
+        if _SEGMENT.fullmatch(file.name) and (".h" in file.name or file.name >= first):
             # The last segment is incomplete. PostgreSQL reads as far as it goes.
             shutil.copyfile(file, log / file.name.removesuffix(".partial"))
     for path in (cluster, log, *cluster.rglob("*"), *log.iterdir()):

@@ -18,6 +18,9 @@ Wal = Annotated[
 Follow = Annotated[
     bool, typer.Option("--follow", help="Copy every change as it is made, until SIGTERM.")
 ]
+Keep = Annotated[
+    int | None, typer.Option(min=1, help="Then remove all but this number of the newest copies.")
+]
 Source = Annotated[Path, typer.Option("--from", metavar="DIR", help="The folder of the backups.")]
 Target = Annotated[
     Path, typer.Option("--to", metavar="DIR", help="The new data folder. It must not exist yet.")
@@ -41,6 +44,7 @@ def backup(
     to: To,
     wal: Wal = False,
     follow: Follow = False,
+    keep: Keep = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -50,10 +54,10 @@ def backup(
     it is what changed since then, so that you can restore to any moment. The keys are not in a
     backup: keep them elsewhere.
     """
-    from embedded.backup import copy_wal, following_wal, make_backup
+    from embedded.backup import copy_wal, following_wal, make_backup, remove_old
 
-    if wal and follow:
-        raise typer.BadParameter("--wal and --follow exclude each other: choose one")
+    if wal + follow + (keep is not None) > 1:
+        raise typer.BadParameter("--wal, --follow and --keep exclude each other: choose one")
     url = _superuser_url(data_dir)
     if follow:
         with following_wal(url, to) as process:
@@ -66,7 +70,9 @@ def backup(
     else:
         made = make_backup(url, to)
         copy_wal(url, to)
-        emit({"backup": str(made.folder), "from": made.finished_at}, as_json)
+        removed = [] if keep is None else remove_old(to, keep)
+        result = {"backup": str(made.folder), "from": made.finished_at, "removed": len(removed)}
+        emit(result, as_json)
 
 
 def restore(source: Source, to: Target, time: Moment = None, as_json: AsJson = False) -> None:

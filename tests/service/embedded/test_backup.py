@@ -124,6 +124,7 @@ def rehearsal() -> Iterator[Rehearsal]:
             adopt(written(ledger_copy.url).url, keys.JOURNAL.current, keys.AUTHOR)
             play(ledger_copy, "before")
             said("backup", "--to", found.backups, *data)
+            assert said("backup", "--to", found.backups, "--keep", 1, *data)["removed"] == 1
             play(ledger_copy, "kept 1", "kept 2")
             assert run("ledger", "seal", "--out", folder / "seal", *data).exit_code == 0
             found.moment = clock(ledger_copy)
