@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from embedded import embedded_servers
 from embedded.backup import backups
-from embedded.errors import BackupFailed
+from embedded.errors import BackupFailed, EmbeddedError
 from models.audit.adopt import adopt
 from models.database.engine import engine
 from models.keys import NoKey
@@ -191,6 +191,11 @@ def test_a_restore_overwrites_nothing_and_a_moment_that_is_not_covered_is_refuse
     assert "ends before that moment" in refused(rehearsal.restore(*late))
     assert not (rehearsal.folder / "late").exists()
     assert "unfinished restore" in refused(rehearsal.restore(*late))
+    with (
+        pytest.raises(EmbeddedError, match="unfinished restore"),
+        embedded_servers(rehearsal.folder / "late.unfinished", redis=False),
+    ):
+        pass
 
 
 def test_a_backup_that_was_killed_is_not_taken_for_a_whole_one(rehearsal: Rehearsal) -> None:
