@@ -49,7 +49,7 @@ def embedded_servers(
     folder = private_folder(folder)
     if folder.name.endswith(UNFINISHED):
         raise EmbeddedError(
-            f"{folder} is from an unfinished restore: remove it, and restore again."
+            f"{folder} is an unfinished restore: remove it, and restore anew."
         )
     with held(folder), ExitStack() as servers:
         announcement = folder / URLS
