@@ -72,9 +72,13 @@ def make_backup(url: str, folder: Path) -> Backup:
     programs, major = find_postgres()
     with held(folder) as lock:
         _require_same_origin(url, folder)
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
         _ask(url, _DROP_LOST_SLOT, slot=_SLOT)
-        _ask(url, _MAKE_SLOT, slot=_SLOT)
-        part = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}{UNFINISHED}"
+        if _ask(url, _MAKE_SLOT, slot=_SLOT) and (folder / WAL).exists():
+            # The log has a gap. Its reader goes on where its folder ends, so it gets a new folder.
+            with held(folder / WAL):
+                (folder / WAL).rename(folder / f"{WAL}-before-{name}")
+        part = folder / (name + UNFINISHED)
         part.mkdir(mode=0o700)
         base = part / BASE
         copy = ["-D", str(base), "--checkpoint=fast", "--wal-method=stream"]
@@ -104,7 +108,7 @@ def remove_old(folder: Path, keep: int) -> list[Path]:
             shutil.rmtree(part)
         if removed:
             first = first_segment(made[-keep].folder / BASE)
-            for file in (folder / WAL).glob("[0-9A-F]" * 24 + "*"):
+            for file in folder.glob(f"{WAL}*/{'[0-9A-F]' * 24}*"):
                 if file.name < first:
                     file.unlink()
     return removed
@@ -162,7 +166,6 @@ def _log_reader(url: str, folder: Path) -> Iterator[tuple[list[str], int]]:
     wal = private_folder(folder / WAL)
     with held(wal) as lock:
         programs, _ = find_postgres()
-        _ask(url, _MAKE_SLOT, slot=_SLOT)
         copy = ["-D", str(wal), f"--slot={_SLOT}", "--status-interval=1"]
         yield [str(programs / "pg_receivewal"), *copy, *_login(url)], lock
 
@@ -195,7 +198,7 @@ def _run(command: Sequence[str], url: str, lock: int) -> None:
 
 
 def _cure(said: str) -> str:
-    lost = "has already been removed" in said or "can no longer" in said
+    lost = "has already been removed" in said or "can no longer" in said or _SLOT in said
     return " The log has a gap now: make a new backup." if lost else ""
 
 

@@ -113,8 +113,7 @@ def _copy(source: Path, backup: Backup, cluster: Path, account: Account | None) 
     first = first_segment(cluster)
     log = _log_of(cluster)
     log.mkdir(mode=0o700)
-    copied = (source / WAL).iterdir() if (source / WAL).exists() else iter(())
-    for file in sorted(copied):
+    for file in sorted(source.glob(f"{WAL}*/*")):
         if _SEGMENT.fullmatch(file.name) and (".h" in file.name or file.name >= first):
             # The last segment is incomplete. PostgreSQL reads as far as it goes.
             shutil.copyfile(file, log / file.name.removesuffix(".partial"))

@@ -48,9 +48,7 @@ def embedded_servers(
     """
     folder = private_folder(folder)
     if folder.name.endswith(UNFINISHED):
-        raise EmbeddedError(
-            f"{folder} is an unfinished restore: remove it, and restore anew."
-        )
+        raise EmbeddedError(f"{folder} is an unfinished restore: remove it, and restore anew.")
     with held(folder), ExitStack() as servers:
         announcement = folder / URLS
         announcement.unlink(missing_ok=True)  # left over from a killed predecessor

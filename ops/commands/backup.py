@@ -54,7 +54,8 @@ def backup(
     it is what changed since then, so that you can restore to any moment. The keys are not in a
     backup: keep them elsewhere.
     """
-    from embedded.backup import copy_wal, following_wal, make_backup, remove_old
+    from embedded.backup import WAL, copy_wal, following_wal, make_backup, remove_old
+    from embedded.locks import is_held
 
     if wal + follow + (keep is not None) > 1:
         raise typer.BadParameter("--wal, --follow and --keep exclude each other: choose one")
@@ -69,7 +70,8 @@ def backup(
         emit({"folder": str(to), "until": copy_wal(url, to)}, as_json)
     else:
         made = make_backup(url, to)
-        copy_wal(url, to)
+        if not is_held(to / WAL):  # otherwise `--follow` copies the changes
+            copy_wal(url, to)
         removed = [] if keep is None else remove_old(to, keep)
         result = {"backup": str(made.folder), "from": made.finished_at, "removed": len(removed)}
         emit(result, as_json)

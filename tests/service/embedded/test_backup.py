@@ -131,6 +131,7 @@ def rehearsal() -> Iterator[Rehearsal]:
             follow = ("backup", "--to", str(found.backups), "--follow", *map(str, data))
             with Running(folder, *follow) as following:
                 play(ledger_copy, "lost 1")
+                said("backup", "--to", found.backups, *data)  # beside it
                 until(lambda: is_copied(ledger_copy), lambda: following.err, START)
                 assert following.ends(signal.SIGTERM) == 0, following.err
             draw_ids(ledger_copy, blocks=100)  # PostgreSQL itself skips some after a recovery
@@ -199,7 +200,7 @@ def test_a_restore_overwrites_nothing_and_a_moment_that_is_not_covered_is_refuse
 
 
 def test_a_backup_that_was_killed_is_not_taken_for_a_whole_one(rehearsal: Rehearsal) -> None:
-    [whole] = backups(rehearsal.backups)
+    whole = backups(rehearsal.backups)[0]
     killed = rehearsal.folder / "killed"
     shutil.copytree(whole.folder, killed / f"{whole.folder.name}.unfinished")
 
@@ -244,6 +245,21 @@ def test_a_server_of_your_own_is_left_to_its_own_tools(tmp_path: Path) -> None:
 
     assert "its own tools" in refused(done)
     assert not (tmp_path / "b").exists()
+
+
+def test_after_a_gap_in_the_log_a_new_backup_is_asked_for_and_goes_on(rehearsal: Rehearsal) -> None:
+    command = ("backup", "--to", rehearsal.backups, "--data-dir", rehearsal.folder / "data")
+    with serving(rehearsal.folder / "data") as ledger_copy:
+        with psycopg.connect(ledger_copy.url) as connection:
+            connection.execute("select pg_drop_replication_slot('betcore_backup')")
+        assert "make a new backup" in refused(run(*command, "--wal"))
+
+        said(*command)
+        play(ledger_copy, "after the gap")
+        said(*command, "--wal")
+
+    assert rehearsal.restore("before-gap", "--time", rehearsal.moment).exit_code == 0
+    assert rehearsal.restore("after-gap").exit_code == 0
 
 
 def refused(done: Result) -> str:
