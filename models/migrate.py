@@ -30,6 +30,7 @@ _LOG = logging.getLogger("betcore.migrate")
 _LOCK_WITHIN_MS = 250
 _PAUSE_SECONDS = (0.25, 1.0)  # between two attempts, random, so that it falls into a gap
 _TRY_FOR_SECONDS = 600.0
+_TRY_AGAIN = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 _SAY_EVERY_SECONDS = 15.0
 #: Who holds a lock of a table for longest, as far as this login may know.
 _HOLDERS = text("""
@@ -106,7 +107,7 @@ def _patiently(connection: Connection, work: Callable[[], None]) -> None:
             return work()
         except DBAPIError as error:
             connection.rollback()
-            if not isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            if not isinstance(error.orig, _TRY_AGAIN):
                 raise
             connection.execute(text("reset role"))
             holders = [
@@ -121,7 +122,7 @@ def _patiently(connection: Connection, work: Callable[[], None]) -> None:
                 ) from error
             if time.monotonic() - said > _SAY_EVERY_SECONDS:
                 said = time.monotonic()
-                _LOG.info("waiting for a table's lock: %s", ", ".join(holders) or "bets hold it")
+                _LOG.warning("waiting for a table's lock: %s", ", ".join(holders) or "bets hold it")
         time.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - no secret
 
 
