@@ -3,6 +3,7 @@
 import csv
 import io
 import uuid
+from typing import Any
 
 import pytest
 
