@@ -6,6 +6,7 @@ the default.
 """
 
 import difflib
+import ipaddress
 import logging
 import math
 import os
@@ -78,6 +79,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"Input should be {at_least}")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for network in filter(None, map(str.strip, value.split(","))):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"Input should be networks, such as 10.0.0.0/8: {error}") from None
+        return value
+
     # Addresses of the servers. An empty one means the embedded server of `betcore up`.
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     redis_url: str = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
@@ -101,6 +112,11 @@ class Settings(BaseSettings):
     requests_in_flight_max: int = 2_000  # per gateway; above it 503 with code 99
     bets_of_session_max: int = 128  # in flight per session; one eighth under load; above it code 99
     retry_after_seconds: int = 1  # the `Retry-After` of a 503
+
+    # Who calls. Only these reverse proxies are believed when they name the caller's address in
+    # `X-Forwarded-For`: networks, separated by commas, such as `10.0.0.0/8,fd00::/8`. Empty: none.
+    trusted_proxies: str = ""
+    rate_gateways: int = 1  # gateway processes that share a provider's limit of requests per second
 
     # Redis, from a gateway.
     redis_connect_within_seconds: float = 2
