@@ -27,7 +27,7 @@ REFUSALS: Final = {
     Code.SESSION_CLOSED: "The session is unknown, closed or expired, so it takes no new bet.",
     Code.INSUFFICIENT_FUNDS: "The balance does not cover the stake.",
     Code.NOT_ALLOWED: (
-        "The stake is outside the session's limits, or the player or provider may not bet now."
+        "A stake or win is outside its limits, or the player or provider may not bet now."
     ),
     Code.BET_NOT_FOUND: "This bet was never accepted.",
     Code.BET_CONFLICT: "This betId already stands for something else.",
@@ -42,6 +42,10 @@ CAUSES: Final[dict[Reason | None, str]] = {
     Reason.PROVIDER_SUSPENDED: "The provider is suspended, so its games take no bets.",
     Reason.BELOW_LIMIT: "The stake is below the minimum of the session.",
     Reason.ABOVE_LIMIT: "The stake is above the maximum of the session.",
+    Reason.WIN_ABOVE_LIMIT: "The win is above the largest that a bet of the provider may win.",
+    Reason.WIN_ABOVE_DAILY_LIMIT: (
+        "With this win, the provider's wins of the day would be above their limit."
+    ),
 }
 
 #: The message for a request that would wait too long.
@@ -97,6 +101,11 @@ def unauthorized(*why: object) -> ApiError:
 def try_later(message: str) -> ApiError:
     """This request was certainly not admitted."""
     return ApiError(503, Code.TRY_LATER, message)
+
+
+def above_rate() -> ApiError:
+    """The provider is above its requests per second. This request was certainly not admitted."""
+    return ApiError(429, Code.TRY_LATER, "The provider sends more requests per second than it may.")
 
 
 def unknown_outcome() -> ApiError:

@@ -59,7 +59,8 @@ class Bet(SQLModel, table=True):
         ),
         CheckConstraint(
             "reason is null or (refused_with is not distinct from 5 and reason in"
-            " ('player_blocked', 'provider_suspended', 'below_limit', 'above_limit'))",
+            " ('player_blocked', 'provider_suspended', 'below_limit', 'above_limit',"
+            " 'win_above_limit', 'win_above_daily_limit'))",
             "bet_reason_of_not_allowed",
         ),
     )

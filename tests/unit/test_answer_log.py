@@ -14,6 +14,7 @@ import pytest_asyncio
 from api.wallet.answer_log import sum_up
 from broker.admission import Result, Verdict
 from models.codes import Code
+from models.ledger.gateway_reads import Directory
 from models.outcome import Outcome
 from models.reason import Reason
 from models.secret_cipher import Encrypted, SecretRow
@@ -156,9 +157,10 @@ async def test_a_401_says_in_the_log_alone_which_check_failed(
 async def test_a_401_for_want_of_the_key_of_a_providers_secrets_says_so_in_the_log(
     gateway: GatewayParts, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [stored] = gateway.behind.secrets()
+    [stored] = gateway.behind.directory().secrets
     locked = (SecretRow(2, 8, "locked"), Encrypted("another key", b"x"))
-    monkeypatch.setattr(gateway.behind, "secrets", lambda: [stored, locked])
+    directory = Directory([stored, locked], [])
+    monkeypatch.setattr(gateway.behind, "directory", lambda: directory)
 
     answer = await gateway.post(BODY, counterparty="locked")
 
