@@ -75,7 +75,7 @@ class Rules:
         address = caller()
         if address is not None and is_within(address, self._networks):
             return ""
-        return f"the caller {address} is not on the provider's allow-list"
+        return f"the caller {address} is not on the allow-list of the provider"
 
 
 def rules_of(

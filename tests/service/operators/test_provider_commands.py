@@ -200,7 +200,7 @@ def test_a_locked_provider_is_not_heard_at_all_and_after_unlock_all_is_as_before
 
     assert player.call("pay-out", "owed", winAmount=25).code == 1
     assert world.balance(player) == 115
-    (log,) = operator.documents("audit", "log", "--subject", f"provider:{operator.provider}")
+    (log,) = operator.documents("audit", "list", "--subject", f"provider:{operator.provider}")
     assert [(entry["action"], entry["note"]) for entry in log["entries"][:2]] == [
         ("provider.unlocked", None),
         ("provider.locked", "leaked"),
