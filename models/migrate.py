@@ -1,12 +1,13 @@
 """Upgrades the database to the newest schema, by Alembic, with its functions and triggers."""
 
+import time
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from models.database.engine import engine
 from models.database.ownership import act_as_owner, statements_needed
@@ -18,6 +19,7 @@ from models.secret_cipher import SecretCipher
 _FOLDER = Path(__file__).parent / "migrations"
 # Any number will do. Every process that migrates uses the same one, so that they take turns.
 _LOCK = 5_318_008
+_ASK_EVERY_SECONDS = 0.25
 
 
 def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
@@ -35,8 +37,7 @@ def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
     config.set_main_option("script_location", str(_FOLDER))
     config.attributes["secret_cipher"] = None if secret_keys is None else SecretCipher(secret_keys)
     with engine(database_url, Use.MIGRATE).connect() as connection:
-        connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
-        connection.commit()
+        _take_turn(connection)
         try:
             act_as_owner(connection)
             config.attributes["connection"] = connection
@@ -49,6 +50,19 @@ def migrate(database_url: str, secret_keys: KeyRing | None = None) -> str:
             connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": _LOCK})
             connection.commit()
     return ScriptDirectory.from_config(config).get_current_head() or ""
+
+
+def _take_turn(connection: Connection) -> None:
+    """Wait until nobody else migrates.
+
+    It asks again and again. A statement that waits would be an old transaction, for which `create
+    index concurrently` of the other one waits: a deadlock.
+    """
+    lock = text("select pg_try_advisory_lock(:lock)")
+    while not connection.execute(lock, {"lock": _LOCK}).scalar_one():
+        connection.rollback()
+        time.sleep(_ASK_EVERY_SECONDS)
+    connection.commit()
 
 
 def roles_needed(database_url: str) -> list[str]:

@@ -23,7 +23,10 @@ def nobody() -> Address | None:
     ("rules", "cause"),
     [
         (FREE._replace(locked=True), "the provider is locked"),
-        (FREE._replace(networks=["192.0.2.0/24", "2001:db8::/32"]), "is not on the allow-list of the provider"),
+        (
+            FREE._replace(networks=["192.0.2.0/24", "2001:db8::/32"]),
+            "is not on the allow-list",
+        ),
         (FREE._replace(networks=["planted"]), "the allow-list of the provider cannot be read"),
     ],
 )

@@ -1,7 +1,7 @@
-"""What a provider may do: lock, networks, rate, and the largest wins (docs/adr/0024).
+"""What a provider may do: lock, networks, rate, largest wins; and indexes for the search of bets.
 
 Every new column allows everything, so providers go on as before. Gateways and workers of the older
-version run on this schema: they know none of it.
+version run on this schema: they know none of it (docs/adr/0024).
 """
 
 from alembic import op
@@ -50,6 +50,13 @@ CONSTRAINTS = (
     ("bet_reason_of_not_allowed", "bet", REASONS),
 )
 
+#: Name, and what comes after it: for the search of bets (models/reports/bets.py, bet_life.py).
+INDEXES = (
+    ("bet_round", "bet using hash (round_id) where round_id is not null"),
+    ("bet_rejected", "bet (account_id, id) where state = 'rejected'"),
+    ("journal_time", "journal using brin (created_at) with (autosummarize = on)"),
+)
+
 GRANTS = """
 grant select (locked, networks, rate_max) on provider to betcore_gateway;
 grant insert (locked, networks, rate_max), update (locked, networks, rate_max) on provider
@@ -74,6 +81,10 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         for name, table, _ in CONSTRAINTS:
             op.execute(f"alter table {table} validate constraint {name}")
+        for name, of in INDEXES:
+            # A migration that was killed leaves an invalid index behind.
+            op.execute(f"drop index if exists {name}")
+            op.execute(f"create index concurrently {name} on {of}")
 
 
 def downgrade() -> None:
