@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from models.codes import Code
+from models.money import plain
 from models.reason import Reason
 
 #: `error` of each code.
@@ -84,10 +85,21 @@ def invalid(message: str, status: int = 402) -> ApiError:
     return ApiError(status, Code.INVALID, message)
 
 
-def refused(code: Code, balance: Decimal | None = None, reason: Reason | None = None) -> ApiError:
-    """The ledger said no, or would; `reason` is a `Reason`, where the code has one."""
+def refused(
+    code: Code,
+    balance: Decimal | None = None,
+    reason: Reason | None = None,
+    win: Decimal | None = None,
+) -> ApiError:
+    """The ledger said no, or would; `reason` is a `Reason`, where the code has one.
+
+    The log names the `win`, where that was above a limit.
+    """
     message = CAUSES.get(reason) or REFUSALS[code]
-    return ApiError(402, code, message, balance=balance, reason=reason)
+    why: tuple[object, ...] = ()
+    if win is not None and reason in (Reason.WIN_ABOVE_LIMIT, Reason.WIN_ABOVE_DAILY_LIMIT):
+        why = (reason, "winAmount=%s", plain(win))
+    return ApiError(402, code, message, balance=balance, reason=reason, why=why)
 
 
 def unauthorized(*why: object) -> ApiError:

@@ -14,7 +14,7 @@ from models.reports.bet import ShownBet, show_bet
 from models.reports.parties import ShownSession, show_session
 
 #: The rows of the journal that vouch for a bet. A row has the time of the transaction whose records
-#: it names, and `journal_time` finds the few rows of that time.
+#: it names, and `journal_by_time` finds the few rows of that time.
 _JOURNAL = text("""
     select distinct j.strand, j.number, j.key, j.created_at
     from bet b

@@ -4,7 +4,7 @@ A request id is not recorded with a bet: an index of them would cost every bet (
 log of answers names the request ids of refusals, with the bet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from models.database.transactions import transaction
 from models.directory.providers import find_provider
 from models.errors import InvalidRequest
 from models.ledger.state import BetState
+from models.reports.paging import PAGE_ROWS
 from models.reports.parties import show_player, show_session
 
 #: Where a page begins: parameters of its query, as text or numbers.
@@ -65,6 +66,27 @@ class ListedBet:
     reason: str | None
     created_at: datetime
     updated_at: datetime
+
+    def row(self) -> dict[str, object]:
+        """The fields with the names of the API."""
+        return {
+            "createdAt": self.created_at,
+            "provider": self.provider,
+            "betId": self.bet_id,
+            "state": self.state,
+            "openedBy": self.opened_by,
+            "betAmount": self.stake,
+            "winAmount": self.win,
+            "winOdd": self.odd,
+            "currency": self.currency,
+            "gameRoundId": self.round_id,
+            "player": self.player,
+            "accountId": str(self.account_id),
+            "sessionId": self.session_id,
+            "refusedWith": self.refused_with,
+            "reason": self.reason,
+            "updatedAt": self.updated_at,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +179,15 @@ def find_bets(
     last = found[rows - 1]._mapping
     places = zip(way.first, way.after, strict=True)
     return BetPage(items, {name: _plain(last[f"place_{column}"]) for name, column in places})
+
+
+def all_bets(database_url: str, wanted: BetFilter) -> Iterator[ListedBet]:
+    """All bets of a search, read in pages as the caller takes them. Raises as `find_bets`."""
+    page = find_bets(database_url, wanted, PAGE_ROWS)
+    yield from page.items
+    while page.next is not None:
+        page = find_bets(database_url, wanted, PAGE_ROWS, page.next)
+        yield from page.items
 
 
 def _plain(value: object) -> object:

@@ -38,7 +38,7 @@ class Journal(SQLModel, table=True):
         ),
         CheckConstraint("octet_length(hmac) = 32", "journal_hmac_length"),
         Index(
-            "journal_time",
+            "journal_by_time",
             "created_at",
             postgresql_using="brin",
             postgresql_with={"autosummarize": "on"},

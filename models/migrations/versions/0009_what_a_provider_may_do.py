@@ -54,7 +54,7 @@ CONSTRAINTS = (
 INDEXES = (
     ("bet_round", "bet using hash (round_id) where round_id is not null"),
     ("bet_rejected", "bet (account_id, id) where state = 'rejected'"),
-    ("journal_time", "journal using brin (created_at) with (autosummarize = on)"),
+    ("journal_by_time", "journal using brin (created_at) with (autosummarize = on)"),
 )
 
 GRANTS = """
@@ -83,7 +83,7 @@ def upgrade() -> None:
             op.execute(f"alter table {table} validate constraint {name}")
         for name, of in INDEXES:
             # A migration that was killed leaves an invalid index behind.
-            op.execute(f"drop index if exists {name}")
+            op.execute(f"drop index concurrently if exists {name}")
             op.execute(f"create index concurrently {name} on {of}")
 
 
