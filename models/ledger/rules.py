@@ -149,8 +149,7 @@ def take(case: Case) -> Decision:
 
 def take_and_pay(case: Case) -> Decision:
     """take and pay in one atomic step → `settled`; refusals as pay-in, and 5 for a win above a \
-limit; a win without a stake is refused only while the provider is suspended or for a limit of \
-wins: 5, not recorded"""
+limit; a win without a stake is refused only for a suspension or a limit of wins: 5, not recorded"""
     stake, win = case.call.stake or ZERO, case.call.win or ZERO
     is_owed = stake == ZERO and win > ZERO
     return (_refusal_of_owed(case) if is_owed else _refusal(case, stake)) or Decision(

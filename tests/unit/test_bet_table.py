@@ -323,8 +323,8 @@ EXPECTED: dict[str, Callable[[Situation], Expected]] = {
     "take → `open`; refused with 4 or 5 → `rejected`; with 3, not recorded": _take,
     (
         "take and pay in one atomic step → `settled`; refusals as pay-in, and 5 for a win above a"
-        " limit; a win without a stake is refused only while the provider is suspended or for a"
-        " limit of wins: 5, not recorded"
+        " limit; a win without a stake is refused only for a suspension or a limit of wins: 5, not"
+        " recorded"
     ): _take_and_pay,
     REVERSE: _reverse,
     "pay → `settled`; a win above a limit is refused: 5, not recorded, stays `open`": _pay,
