@@ -117,27 +117,30 @@ _FILTERS = """
     and (cast(:age as interval) is null or bet.created_at <= now() - cast(:age as interval))
 """
 
-_BY_ID = _Way("bet", "bet.id > :after", "id", {"after": 0}, ("id",))
+# The ids of bets are drawn in blocks, so that they are not in the order of time.
+_OLDEST_FIRST = _Way(
+    "bet",
+    "(bet.created_at, bet.id) > (cast(:after as timestamptz), :after_id)",
+    "created_at, id",
+    {"after": "-infinity", "after_id": 0},
+    ("created_at", "id"),
+)
 _WAYS = {
-    "transaction": _BY_ID._replace(
-        where="bet.id = (select bet from transfer where id = :transaction) and bet.id > :after"
+    "transaction": _OLDEST_FIRST._replace(
+        where="bet.id = (select bet from transfer where id = :transaction)"
+        " and (bet.created_at, bet.id) > (cast(:after as timestamptz), :after_id)"
     ),
-    "bet_id": _BY_ID,
-    "round": _BY_ID,
-    "open": _Way(
-        "bet",
-        "(bet.created_at, bet.id) > (cast(:after as timestamptz), :after_id)",
-        "created_at, id",
-        {"after": "-infinity", "after_id": 0},
-        ("created_at", "id"),
-    ),
+    "bet_id": _OLDEST_FIRST,
+    "round": _OLDEST_FIRST,
+    "open": _OLDEST_FIRST,
     # A rejected bet has no transfer of its own time. It has an index for itself.
     "rejected": _Way(
         "bet",
-        "bet.state = 'rejected' and bet.id < :before",
-        "id desc",
-        {"before": _LAST},
-        ("id",),
+        "bet.state = 'rejected'"
+        " and (bet.created_at, bet.id) < (cast(:before as timestamptz), :before_id)",
+        "created_at desc, id desc",
+        {"before": "infinity", "before_id": _LAST},
+        ("created_at", "id"),
     ),
     # Every other bet has a stake, or is a tombstone, which has a refund. Account by account, the
     # newest first: an index has the transfers of each account in order.
@@ -164,9 +167,9 @@ def find_bets(
 ) -> BetPage:
     """At most `rows` bets, from the beginning or from a `next` of this very search.
 
-    Open bets come the oldest first. Bets of a player or session come the newest first, one account
-    after the other, without rejected ones unless the state asks for them. Raises NotFound, or
-    InvalidRequest when nothing is named that an index can find.
+    Open bets and those of a round come the oldest first. Bets of a player or session come the
+    newest first, one account after the other, without rejected ones unless the state asks for them.
+    Raises NotFound, or InvalidRequest when nothing is named that an index can find.
     """
     with transaction(database_url) as database:
         way, values = _way(database, wanted)

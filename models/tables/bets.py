@@ -53,7 +53,9 @@ class Bet(SQLModel, table=True):
             postgresql_using="hash",
             postgresql_where="round_id is not null",
         ),
-        Index("bet_rejected", "account_id", "id", postgresql_where="state = 'rejected'"),
+        Index(
+            "bet_rejected", "account_id", "created_at", "id", postgresql_where="state = 'rejected'"
+        ),
         CheckConstraint("stake >= 0 and stake <> 'NaN'", "bet_stake_not_negative"),
         CheckConstraint("win >= 0 and win <> 'NaN'", "bet_win_not_negative"),
         CheckConstraint("opened_by in ('pay_in', 'pay_in_out', 'refund')", "bet_opened_by"),

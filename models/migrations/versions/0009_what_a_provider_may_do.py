@@ -53,7 +53,7 @@ CONSTRAINTS = (
 #: Name, and what comes after it: for the search of bets (models/reports/bets.py, bet_life.py).
 INDEXES = (
     ("bet_round", "bet using hash (round_id) where round_id is not null"),
-    ("bet_rejected", "bet (account_id, id) where state = 'rejected'"),
+    ("bet_rejected", "bet (account_id, created_at, id) where state = 'rejected'"),
     ("journal_by_time", "journal using brin (created_at) with (autosummarize = on)"),
 )
 
