@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from models.tables.columns import now_column
+from models.tables.columns import NEVER_CHANGED, now_column
 
 
 class Journal(SQLModel, table=True):
@@ -43,6 +43,7 @@ class Journal(SQLModel, table=True):
             postgresql_using="brin",
             postgresql_with={"autosummarize": "on"},
         ),
+        NEVER_CHANGED,
     )
 
     #: The strand of the writer. Each worker process has its own, so that none waits for another.

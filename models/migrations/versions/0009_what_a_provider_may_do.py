@@ -5,6 +5,7 @@ version run on this schema: they know none of it (docs/adr/0024).
 """
 
 from alembic import op
+from sqlalchemy import text
 
 revision = "0009"
 down_revision = "0007"
@@ -78,13 +79,16 @@ def upgrade() -> None:
         op.execute(statement)
     # This commits the statements above, and thereby releases the locks. Validation reads every row,
     # and bets can be written meanwhile.
+    patience = op.get_bind().execute(text("show lock_timeout")).scalar_one()
     with op.get_context().autocommit_block():
+        op.execute("set lock_timeout = 0")  # nobody waits for what waits here
         for name, table, _ in CONSTRAINTS:
             op.execute(f"alter table {table} validate constraint {name}")
         for name, of in INDEXES:
             # A migration that was killed leaves an invalid index behind.
             op.execute(f"drop index concurrently if exists {name}")
             op.execute(f"create index concurrently {name} on {of}")
+        op.execute(f"set lock_timeout = '{patience}'")
 
 
 def downgrade() -> None:

@@ -32,6 +32,10 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
     assert commands == [
         "up",
         "migrate",
+        "settings",
+        "backup",
+        "restore",
+        "housekeeping",
         "gateway",
         "worker",
         "dashboard",

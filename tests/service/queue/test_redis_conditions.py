@@ -138,7 +138,7 @@ async def test_a_replica_and_a_user_without_rights_are_named(
 ) -> None:
     redis = queue_world.redis
     url = queue_world.url.replace("unix://", "unix://limited:secret@")
-    rights = ["~rq:*", "~betcore:*", "+@all"]
+    rights = ["~rq:*", "~betcore:*", "&betcore:*", "+@all"]
 
     async def trouble(about: str, *changed: str) -> str:
         redis.execute_command(
@@ -153,6 +153,7 @@ async def test_a_replica_and_a_user_without_rights_are_named(
     for right in ("evalsha", "eval", "script|load", "info", "hset", "xread", "lset"):
         assert "docs/OPERATIONS.md" in await trouble(f"'{right}'", f"-{right}")
     assert "'zadd'" in await trouble("ZADD on betcore:*", "-zadd")
+    assert "channel" in await trouble("PUBLISH on betcore:*", "resetchannels")
     assert "rq:*" in await trouble("SET on rq:*", "resetkeys", "~betcore:*")
     redis.execute_command("ACL", "SETUSER", "limited", *rights, "-lmpop")  # type: ignore[no-untyped-call]
     limited = Redis.from_url(url)
