@@ -20,6 +20,7 @@ from rq import Worker
 from embedded import Urls
 from ops.logins import login_url
 from tests.service.support import keys
+from tests.service.support.http import http_get
 from tests.service.support.patience import SOON, START
 
 
@@ -124,7 +125,7 @@ class GatewayProcess(Process):
     def _is_ready(self) -> bool:
         assert self.alive, self.output
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return http_get(f"{self.url}/readyz").status_code == 200
         except httpx.TransportError:
             return False
 

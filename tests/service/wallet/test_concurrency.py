@@ -19,8 +19,8 @@ from tests.service.support.audit import (
     assert_nothing_left,
 )
 from tests.service.support.faults import locked
+from tests.service.support.http import http_client
 from tests.service.support.load import LONG_TIMEOUTS, Bet, random_bet
-from tests.service.support.patience import SOON
 from tests.service.support.processes import until
 from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import PlayerSession, World, new_world
@@ -94,7 +94,7 @@ def test_mixed_players_repeats_and_conflicts_keep_every_chain_of_balances_whole(
 
     def play(number: int) -> None:
         chance = random.Random(number)
-        with httpx.Client(timeout=SOON) as http:
+        with http_client() as http:
             for _ in range(60):
                 url = chance.choice(busy_world.gateways).url
                 known = chance.choice(done) if done and chance.random() < 0.5 else None
@@ -138,7 +138,7 @@ def at_once(world: World, bets: Sequence[Bet], *also: int) -> list[int | None]:
         return bet.ask(http, url, *also)
 
     with (
-        httpx.Client(timeout=SOON, limits=unlimited) as http,
+        http_client(limits=unlimited) as http,
         ThreadPoolExecutor(len(bets)) as all_,
     ):
         urls = itertools.cycle([gateway.url for gateway in world.gateways])
