@@ -239,7 +239,7 @@ def test_sigterm_leaves_no_process_and_a_second_start_goes_on_with_demo_and_mone
 
 
 def test_what_never_gets_ready_is_said_and_stopped(own_folder: Path) -> None:
-    with Up(own_folder, REDIS_URL="redis://127.0.0.1:1") as up:
+    with Up(own_folder, "--workers", "1", REDIS_URL="redis://127.0.0.1:1") as up:
         up.says("starting gateway-1")
         tree = up.tree()
 

@@ -68,10 +68,15 @@ class Process:
         """Wait for its end; the exit code."""
         return self._process.wait(seconds)
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, unless it has ended."""
+        if self.alive:
+            self._process.terminate()
+
     def stop(self) -> None:
         """End it, kindly and then not."""
         if self.alive:
-            self._process.terminate()
+            self.ask_to_end()
             try:
                 self.wait()
             except subprocess.TimeoutExpired:

@@ -32,12 +32,10 @@ _INSUFFICIENT_FUNDS, _CONFLICT = 4, 7
 def busy_world() -> Iterator[World]:
     """Two gateways in no hurry, and three workers."""
     with new_world() as world:
-        for _ in range(2):
-            world.gateway(**LONG_TIMEOUTS)
-        workers = [world.worker() for _ in range(3)]
+        world.start(gateways=2, workers=3, **LONG_TIMEOUTS)
         yield world
         # Lanes go on by themselves: the sweeper is for accidents, and there were none.
-        assert not [worker for worker in workers if "stood still" in worker.output]
+        assert not [worker for worker in world.workers if "stood still" in worker.output]
 
 
 def test_fifty_copies_of_one_bet_settle_once_and_all_get_its_ids(busy_world: World) -> None:
