@@ -8,7 +8,7 @@ from models.tables.access import IdempotentRequest, OperatorKey
 from models.tables.audit import AuditLog, AuditStart
 from models.tables.bets import Bet, RefusedOrder, Session, Transfer
 from models.tables.journal import Journal, JournalStart
-from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret
+from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret, WinDay
 
 __all__ = [
     "Account",
@@ -26,4 +26,5 @@ __all__ = [
     "RefusedOrder",
     "Session",
     "Transfer",
+    "WinDay",
 ]

@@ -21,6 +21,7 @@ from rq import Worker
 from embedded import Urls
 from ops.logins import login_url
 from tests.service.support import keys
+from tests.service.support.http import http_get
 from tests.service.support.patience import SOON, START
 
 _LISTENING = re.compile(r"listening at (http://\S+)")
@@ -75,10 +76,15 @@ class Process:
         """Wait for its end; the exit code."""
         return self._process.wait(seconds)
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, unless it has ended."""
+        if self.alive:
+            self._process.terminate()
+
     def stop(self) -> None:
         """End it, kindly and then not."""
         if self.alive:
-            self._process.terminate()
+            self.ask_to_end()
             try:
                 self.wait()
             except subprocess.TimeoutExpired:
@@ -132,7 +138,7 @@ class GatewayProcess(Process):
     def _is_ready(self) -> bool:
         assert self.alive, self.output
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return http_get(f"{self.url}/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
