@@ -101,7 +101,7 @@ class Endpoint:
         call = Call(
             services=self._services,
             key=key,
-            address=self._services.callers.address(request.scope),
+            address=self._services.caller(request.scope),
             base=request.scope.get("root_path", ""),
             path={name: _decoded(value) for name, value in request.path_params.items()},
             list_name=_list_name(request.scope["path"], query),

@@ -4,12 +4,12 @@ from cachetools import LRUCache
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from api.shared.callers import site_of
 from api.shared.problems import Problem, too_many
 from api.shared.services import PortalServices
 from api.shared.throttles import Buckets
 from models.database.failures import unavailable
 from models.directory.operator_keys import BadKey, EndedKey, Scope, ShownKey, check_operator_key
+from server.callers import site_of
 
 _BURST_SECONDS = 2
 _GOOD_MAX = 1_000
@@ -35,7 +35,7 @@ class Door:
         Raises Problem: 401 for a bad key, 403 for a missing scope, 429 for too many requests.
         """
         presented = _bearer(request)
-        address = self._services.callers.address(request.scope)
+        address = self._services.caller(request.scope)
         key = await self._checked(presented, site_of(address))
         if wait := self._uses.wait_seconds(str(key.id)):
             raise too_many(wait, "This key asks too often.")

@@ -1,8 +1,8 @@
 """What every room of the portal may use. It is made once per process."""
 
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Scope
 
-from api.shared.callers import Callers
 from api.shared.cursors import Cursors
 from broker.cash import Cashier
 from broker.link import Link
@@ -13,6 +13,7 @@ from models.database.transactions import ping
 from models.errors import BetcoreError
 from models.keys import Purpose, require_ring
 from models.secret_cipher import SecretCipher
+from server.callers import Callers
 from settings import Settings
 
 
@@ -20,16 +21,20 @@ class PortalServices:
     """The settings, the keys, and the link to the queue. `start` it inside an event loop."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises NoKey or BadKey without the operator key and the secrets key, and BadProxies."""
+        """Raises NoKey or BadKey without the operator key and the secrets key."""
         ring = require_ring(settings, Purpose.OPERATOR)
         self.settings = settings
         self.database_url = settings.database_url
         self.cipher = SecretCipher(require_ring(settings, Purpose.SECRETS))
-        self.callers = Callers(settings.trusted_proxies)
         self.cursors = Cursors(ring.current)
         self._key = ring.current
+        self._callers = Callers(settings.trusted_proxies)
         self._link = Link(settings)
         self.cashier = Cashier(settings, Orders(ring, settings), self._link)
+
+    def caller(self, scope: Scope) -> str:
+        """The address of who sent a request, or "unknown"."""
+        return str(self._callers.address_of(scope) or "unknown")
 
     def author(self, who: str, address: str, note: str | None) -> Author:
         """Who answers for a change, such as `key:platform` at an address.

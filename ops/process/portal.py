@@ -13,7 +13,7 @@ from settings import Settings
 def serve(settings: Settings, listener: socket.socket, rooms: str) -> None:
     """Serve these rooms until SIGTERM or SIGINT. Then answer what has arrived, for at most 6 s.
 
-    Raises NoSuchRoom, BadProxies and TooFewFiles, and NoKey or BadKey without the keys.
+    Raises NoSuchRoom and TooFewFiles, and NoKey or BadKey without the keys.
     """
     app = create_app(PortalServices(settings), read_rooms(rooms))
     serve_http(app, listener, bounds_of(settings), front=PortalFront())
