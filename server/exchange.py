@@ -13,6 +13,9 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 from server.front import PLAIN_TEXT, response
 
+#: The key in a request's scope where our server puts its body, if that has arrived as a whole.
+BODY: Final = "betcore.body"
+
 _LOG = logging.getLogger("betcore.exchange")
 _BAD_NAME = re.compile(rb"[^!#$%&'*+\-.^_`|~0-9A-Za-z]|\A\Z")
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -28,6 +31,13 @@ class Exchange:
     The head of an answer is written together with the first part of its body. So most answers are
     one write. Everything is written in order, and nothing after the client has gone.
     """
+
+    __slots__ = (
+        *("keep_alive", "has_begun", "is_complete", "_scope", "_transport", "_flow"),
+        *("_on_complete", "_expects_continue", "_default_headers", "_is_disconnected"),
+        *("_arrived", "_more_follows", "_has_news", "_news"),
+        *("_head", "_has_body", "_is_chunked", "_left"),
+    )
 
     def __init__(
         self,

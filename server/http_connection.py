@@ -14,7 +14,7 @@ from uvicorn.server import ServerState
 
 from server.bounded_connection import Awaited, BoundedConnection
 from server.bounds import Bounds
-from server.exchange import Exchange
+from server.exchange import BODY, Exchange
 from server.front import Front, Refusal
 from server.http_head import Head, Refused
 from server.http_reader import BODY_BYTES_MAX, RequestReader
@@ -181,7 +181,7 @@ class HttpConnection(BoundedConnection):
         # leave no time for other requests.
         refused = self._front.refuse_early(head, self.peer, self.loop.time())
         if refused is None:
-            self._hand_over(head, self._body)
+            self._hand_over(head, self._body, is_whole=True)
         else:
             self._was_answered = True
             self.transport.write(refused)
@@ -189,8 +189,11 @@ class HttpConnection(BoundedConnection):
                 self.transport.close()
         self._body = b""
 
-    def _hand_over(self, head: Head, body: bytes | None) -> None:
-        """Start the app on a request. `body` None: the body is still to come."""
+    def _hand_over(self, head: Head, body: bytes | None, *, is_whole: bool = False) -> None:
+        """Start the app on a request. `body` None: the body is still to come.
+
+        `is_whole`: nothing of the body was dropped.
+        """
         self._handed_over = True
         path = head.path.decode("ascii")
         server, client = self._addresses
@@ -221,10 +224,17 @@ class HttpConnection(BoundedConnection):
         )
         if body is not None:
             exchange.arrive(body, ended=True)
-        tasks = self._server_state.tasks
-        task = self.loop.create_task(exchange.run(self._app))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
+        if is_whole:
+            scope[BODY] = body
+        self._server_state.tasks.add(self.loop.create_task(self._run(exchange)))
+
+    async def _run(self, exchange: Exchange) -> None:
+        try:
+            await exchange.run(self._app)
+        finally:
+            task = asyncio.current_task(self.loop)
+            assert task is not None  # noqa: S101 - this is one
+            self._server_state.tasks.discard(task)
 
     # Asked by the life of the connection.
 

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from api.wallet.calls import Call
 from api.wallet.coalesced import Coalesced, LookupFailed
@@ -24,8 +24,7 @@ _TELLABLE = (UnsupportedDatabase, NoKey, BadKey, SecretsLocked)
 _UNREACHABLE = "PostgreSQL cannot be reached or read; the log says why."
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """A call with a good signature."""
 
     provider_id: int
