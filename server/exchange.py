@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -149,8 +149,6 @@ class Exchange:
         lines = [_status_line(status)]
         closes = False
         for name, value in (*self._default_headers, *headers):
-            if _BAD_NAME.search(name) or _BAD_VALUE.search(value):
-                raise RuntimeError(f"The app has sent a header that HTTP forbids: {name!r:.80}")
             match name.lower():
                 case b"content-length":
                     self._left = int(value)
@@ -158,7 +156,7 @@ class Exchange:
                     continue
                 case b"connection":
                     closes = closes or b"close" in value.lower()
-            lines.append(b"%b: %b\r\n" % (name, value))
+            lines.append(_line(name, value))
         self._has_body = self._scope["method"] != "HEAD" and status not in _WITHOUT_BODY
         if self._has_body and self._left is None and self._scope["http_version"] != "1.0":
             self._is_chunked = True
@@ -206,6 +204,13 @@ class Exchange:
         self._has_news = True
         if self._news is not None:
             self._news.set()
+
+
+@lru_cache(maxsize=1024)  # most answers have the same few headers
+def _line(name: bytes, value: bytes) -> bytes:
+    if _BAD_NAME.search(name) or _BAD_VALUE.search(value):
+        raise RuntimeError(f"The app has sent a header that HTTP forbids: {name!r:.80}")
+    return b"%b: %b\r\n" % (name, value)
 
 
 @cache
