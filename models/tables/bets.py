@@ -19,7 +19,14 @@ from sqlmodel import Field, SQLModel
 
 # `parties` must be imported too: these tables refer to its tables by name.
 from models.tables import parties  # noqa: F401
-from models.tables.columns import BALANCE, amount_column, now_column, reference_column
+from models.tables.columns import (
+    BALANCE,
+    NEVER_CHANGED,
+    amount_column,
+    by_time,
+    now_column,
+    reference_column,
+)
 
 
 class Session(SQLModel, table=True):
@@ -46,6 +53,7 @@ class Bet(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
+        by_time("bet"),
         Index("bet_open", "provider_id", "created_at", "id", postgresql_where="state = 'open'"),
         CheckConstraint("stake >= 0 and stake <> 'NaN'", "bet_stake_not_negative"),
         CheckConstraint("win >= 0 and win <> 'NaN'", "bet_win_not_negative"),
@@ -115,6 +123,8 @@ class Transfer(SQLModel, table=True):
             " and (bet is null) = (reference is not null)",
             "transfer_of_bet_or_reference",
         ),
+        by_time("transfer"),
+        NEVER_CHANGED,
     )
 
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
@@ -127,7 +137,8 @@ class Transfer(SQLModel, table=True):
     account_seq: int = Field(sa_type=BigInteger)
     balance_after: Decimal = Field(sa_column=Column(BALANCE, nullable=False))
     reference: str | None = Field(default=None, sa_type=Text)
-    #: The month in which the bet was recorded (UTC). This table may be partitioned by it.
+    #: The month in which the bet was recorded (UTC). Why this table is not partitioned by it:
+    #: docs/adr/0025.
     month: date = Field(sa_type=Date)
     created_at: datetime | None = Field(default=None, sa_column=now_column())
 

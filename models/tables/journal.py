@@ -14,7 +14,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from models.tables.columns import now_column
+from models.tables.columns import NEVER_CHANGED, now_column
 
 
 class Journal(SQLModel, table=True):
@@ -36,6 +36,7 @@ class Journal(SQLModel, table=True):
             "entries is null or cardinality(transfers) = 0 and bets is null", "journal_of_one_side"
         ),
         CheckConstraint("octet_length(hmac) = 32", "journal_hmac_length"),
+        NEVER_CHANGED,
     )
 
     #: The strand of the writer. Each worker process has its own, so that none waits for another.
