@@ -7,6 +7,7 @@ is its meaning, which docs/SETTINGS.md and `betcore settings` show too.
 """
 
 import difflib
+import ipaddress
 import logging
 import math
 import os
@@ -86,6 +87,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"Input should be {at_least}")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for network in filter(None, map(str.strip, value.split(","))):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"Input should be networks, such as 10.0.0.0/8: {error}") from None
+        return value
+
     # Addresses of the servers.
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     """PostgreSQL. Empty: the embedded server of `betcore up`."""
@@ -125,6 +136,13 @@ class Settings(BaseSettings):
     """In flight per session; one eighth under load. Above it code 99."""
     retry_after_seconds: int = 1
     """The `Retry-After` of a 503."""
+
+    # Who calls.
+    trusted_proxies: str = ""
+    """Networks of reverse proxies, such as `10.0.0.0/8,fd00::/8`. Only they are believed when they
+    name the caller's address in `X-Forwarded-For`. Empty: nobody is."""
+    rate_gateways: int = 1
+    """How many gateway processes share a provider's limit of requests per second."""
 
     # Redis, from a gateway.
     redis_connect_within_seconds: float = 2

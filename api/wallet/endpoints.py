@@ -19,7 +19,7 @@ from api.wallet.services import Services
 from models.commands import BetCommand, Place, read_text
 from models.deadline import Deadline
 from models.errors import InvalidRequest
-from server.peer import Peer, peer_of
+from server.peer import peer_of
 
 Question = TypeVar("Question")
 
@@ -60,7 +60,7 @@ class SignedEndpoint(ABC, Generic[Question]):
         services = self.services
         deadline = services.new_deadline()
         call = await read_call(scope, receive, services.settings.body_bytes_max, deadline)
-        signed = await self._authenticate(call, peer_of(scope), deadline)
+        signed = await self._authenticate(call, scope, deadline)
         provider, session_id = call.counterparty_id, self.session_of_bet(scope)
         services.load_shedder.let_in(provider, session_id, time.monotonic())
         try:
@@ -69,12 +69,13 @@ class SignedEndpoint(ABC, Generic[Question]):
         finally:
             services.load_shedder.count_out(provider, session_id)
 
-    async def _authenticate(self, call: Call, peer: Peer, deadline: Deadline) -> Signed:
-        """Wait for the call's turn, then check its signature."""
-        services, provider = self.services, call.counterparty_id
+    async def _authenticate(self, call: Call, scope: Scope, deadline: Deadline) -> Signed:
+        """Wait for the call's turn, then check its signature, and count it."""
+        services, provider, peer = self.services, call.counterparty_id, peer_of(scope)
         await services.load_shedder.intake.enter(provider if peer.knows(provider) else STRANGERS)
-        signed = await services.authenticator.authenticate(call, deadline)
+        signed = await services.authenticator.authenticate(call, deadline, scope)
         peer.note(provider)
+        services.authenticator.count(signed)
         return signed
 
     async def _read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:

@@ -55,6 +55,15 @@ class Bet(SQLModel, table=True):
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
         by_time("bet"),
         Index("bet_open", "provider_id", "created_at", "id", postgresql_where="state = 'open'"),
+        Index(
+            "bet_round",
+            "round_id",
+            postgresql_using="hash",
+            postgresql_where="round_id is not null",
+        ),
+        Index(
+            "bet_rejected", "account_id", "created_at", "id", postgresql_where="state = 'rejected'"
+        ),
         CheckConstraint("stake >= 0 and stake <> 'NaN'", "bet_stake_not_negative"),
         CheckConstraint("win >= 0 and win <> 'NaN'", "bet_win_not_negative"),
         CheckConstraint("opened_by in ('pay_in', 'pay_in_out', 'refund')", "bet_opened_by"),
@@ -67,7 +76,8 @@ class Bet(SQLModel, table=True):
         ),
         CheckConstraint(
             "reason is null or (refused_with is not distinct from 5 and reason in"
-            " ('player_blocked', 'provider_suspended', 'below_limit', 'above_limit'))",
+            " ('player_blocked', 'provider_suspended', 'below_limit', 'above_limit',"
+            " 'win_above_limit', 'win_above_daily_limit'))",
             "bet_reason_of_not_allowed",
         ),
     )

@@ -223,7 +223,7 @@ def read(url: str) -> None:
     """Connect as a gateway does to a replica."""
     reads = GatewayReads(url, connect_seconds=2, answer_seconds=8, may_be_replica=True)
     try:
-        reads.secrets()
+        reads.directory()
     finally:
         reads.close()
 
