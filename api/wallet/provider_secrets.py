@@ -11,8 +11,8 @@ from models.keys import BadKey, NoKey, Purpose, require_ring
 from models.secret_cipher import Encrypted, SecretCipher, SecretRow, Undecryptable
 from settings import Settings
 
-#: The provider's id and its active secrets, by `X-Counterparty-Id`. Each secret is an HMAC with that
-#: key and no message. A copy costs less than a new one.
+#: The provider's id and its active secrets, by `X-Counterparty-Id`. Each secret is an HMAC with
+#: that key and no message. A copy costs less than a new one.
 Secrets = Mapping[str, tuple[int, Sequence[hmac.HMAC]]]
 #: A row of the database as it is.
 Stored = tuple[SecretRow, Encrypted]
