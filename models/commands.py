@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from models.errors import InvalidRequest
 from models.money import JsonNumber, plain, read_amount
@@ -22,8 +22,7 @@ _ROW_ID_MAX = 2**63 - 1  # PostgreSQL's bigint
 JobValue = str | int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a command acts. The session's id determines it, and it never changes."""
 
     provider_id: int
