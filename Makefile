@@ -67,7 +67,7 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.12 --gene
 
 lock: .venv/.dev-installed  ## renew the lock files of the container image
 	@$(LOCK) pyproject.toml --output-file requirements.lock
-	@echo "setuptools" | $(LOCK) - --output-file requirements-build.lock
+	@echo "setuptools>=77" | $(LOCK) - --output-file requirements-build.lock
 
 clean:  ## remove the virtual environment and the embedded data
 	rm -rf .venv .betcore
