@@ -1,16 +1,18 @@
-"""Every setting, one line each, with its unit. The values come from the environment.
+"""Every setting with its default and its meaning. The values come from the environment.
 
 `DATABASE_URL` and `REDIS_URL` keep their common names. The variable of every other setting is
 `BETCORE_` and its name in capitals, such as `BETCORE_BATCH_JOBS_MAX=64`. An empty variable means
-the default.
+the default. A variable with `_FILE` after it names a file with the value. The text under a setting
+is its meaning, which docs/SETTINGS.md and `betcore settings` show too.
 """
 
 import difflib
+import ipaddress
 import logging
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,9 @@ _MAY_BE_0 = frozenset(
 )
 
 
+FILE = "_FILE"  # after the name of a variable: a file has its value, such as a Docker secret
+
+
 class BadSettings(Exception):  # noqa: N818  # the name reads as the fact it states
     """The settings cannot be read. The text has one line for each faulty variable."""
 
@@ -47,7 +52,11 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, frozen=True, extra="ignore", env_ignore_empty=True
+        env_prefix=_PREFIX,
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
     )
 
     @classmethod
@@ -63,7 +72,7 @@ class Settings(BaseSettings):
 
         def of_ours() -> dict[str, Any]:
             found = env_settings().items()
-            return {name: value for name, value in found if not _is_of_a_service(name, value)}
+            return {name: value for name, value in found if not is_of_a_service(name, value)}
 
         return init_settings, of_ours
 
@@ -78,89 +87,144 @@ class Settings(BaseSettings):
                 raise ValueError(f"Input should be {at_least}")
         return value
 
-    # Addresses of the servers. An empty one means the embedded server of `betcore up`.
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for network in filter(None, map(str.strip, value.split(","))):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"Input should be networks, such as 10.0.0.0/8: {error}") from None
+        return value
+
+    # Addresses of the servers.
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
+    """PostgreSQL. Empty: the embedded server of `betcore up`."""
     redis_url: str = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
+    """Redis or Valkey. Empty: the embedded server of `betcore up`."""
     database_read_url: str = Field(
         "", validation_alias=AliasChoices("DATABASE_READ_URL", "database_read_url")
-    )  # a replica that may answer balances; empty: the primary answers them
+    )
+    """A replica that may answer balances. Empty: the primary answers them."""
 
     # Authentication (PROTOCOL.md, "Every request").
-    timestamp_tolerance_seconds: float = 30  # a request stamped further back or ahead is refused
-    nonce_margin_seconds: float = 30  # kept longer by this: gateways' and Redis's clocks differ
-    directory_max_age_seconds: float = 2  # a revocation or suspension takes effect within this
-    directory_refresh_seconds: float = 0.5  # how often a gateway reloads providers and secrets
+    timestamp_tolerance_seconds: float = 30
+    """A request stamped further back or ahead is refused."""
+    nonce_margin_seconds: float = 30
+    """A nonce is kept longer by this, because the clocks of gateways and Redis differ."""
+    directory_max_age_seconds: float = 2
+    """A revocation or suspension takes effect within this."""
+    directory_refresh_seconds: float = 0.5
+    """How often a gateway reloads providers and secrets."""
 
     # One request (PROTOCOL.md, rule 5).
-    answer_within_seconds: float = 5  # from arrival to answer; clients give up after 7 s
-    ask_primary_within_seconds: float = 0.5  # the last part of it, reserved to ask PostgreSQL
-    apply_within_seconds: float = 4  # from admission to commit; a later bet is not applied
-    body_bytes_max: int = 16 * 1024  # a longer body is refused with 413
-    connections_max: int = 16_384  # per gateway; above it a new connection is refused
-    request_arrives_within_seconds: float = 10  # the whole request; otherwise the connection closes
-    requests_in_flight_max: int = 2_000  # per gateway; above it 503 with code 99
-    bets_of_session_max: int = 128  # in flight per session; one eighth under load; above it code 99
-    retry_after_seconds: int = 1  # the `Retry-After` of a 503
+    answer_within_seconds: float = 5
+    """From arrival to answer. Clients give up after 7 s."""
+    ask_primary_within_seconds: float = 0.5
+    """The last part of the time to answer, reserved to ask PostgreSQL."""
+    apply_within_seconds: float = 4
+    """From admission to commit. A later bet is not applied."""
+    body_bytes_max: int = 16 * 1024
+    """A longer body is refused with 413."""
+    connections_max: int = 16_384
+    """Per gateway. Above it a new connection is refused."""
+    request_arrives_within_seconds: float = 10
+    """The whole request. Otherwise the connection closes."""
+    requests_in_flight_max: int = 2_000
+    """Per gateway. Above it 503 with code 99."""
+    bets_of_session_max: int = 128
+    """In flight per session; one eighth under load. Above it code 99."""
+    retry_after_seconds: int = 1
+    """The `Retry-After` of a 503."""
+
+    # Who calls.
+    trusted_proxies: str = ""
+    """Networks of reverse proxies, such as `10.0.0.0/8,fd00::/8`. Only they are believed when they
+    name the caller's address in `X-Forwarded-For`. Empty: nobody is."""
+    rate_gateways: int = 1
+    """How many gateway processes share a provider's limit of requests per second."""
 
     # Redis, from a gateway.
     redis_connect_within_seconds: float = 2
-    redis_patience_seconds: float = 2  # a script unanswered for longer: the connection is dropped
-    reply_block_seconds: float = 5  # one wait for replies; then the gateway asks again
+    """The longest wait for a new connection to Redis."""
+    redis_patience_seconds: float = 2
+    """If a script is unanswered for longer, the connection is dropped."""
+    reply_block_seconds: float = 5
+    """One wait for replies. Then the gateway asks again."""
 
     # Gateway process.
     gateway_host: str = "127.0.0.1"
+    """The address at which a gateway listens."""
     gateway_port: int = Field(8000, le=65_535)
-    # Requests per script, and let in per turn of the loop. Those of one script become one job.
+    """The port at which a gateway listens. 0: any free one."""
     # Workers do not read larger jobs than of 300 requests with the longest texts.
     admissions_per_script_max: int = Field(32, ge=1, le=300)
-    # At this lag of the loop or of the intake every bet gets 99; from half of it, a growing share.
+    """Requests per script, and let in per turn of the loop. Those of one script become one job."""
     loop_lag_max_seconds: float = Field(0.5, gt=0)
-    sessions_cached_max: int = 200_000  # entries of about 300 bytes
+    """At this lag of the loop or of the intake every bet gets 99; from half of it, a share."""
+    sessions_cached_max: int = 200_000
+    """Sessions that a gateway remembers, of about 300 bytes each."""
 
     # Queue and worker.
     queue_name: str = "bets"
-    # Commands per transaction, such as bets, if so many wait. A job with more of them is not split.
+    """The name of the queue in RQ."""
     batch_jobs_max: int = Field(48, ge=1, le=300)
-    lease_seconds: float = 2  # a worker that does not renew within this loses its batch
-    lease_renewals_per_lease: int = 4  # how often a worker renews within one lease
-    sweep_seconds: float = 0.5  # how often each worker looks for jobs that stand still
-    # When the first job has waited so long, every bet gets 99; from a quarter, a growing share.
+    """Commands per transaction, such as bets, if so many wait. A larger job is not split."""
+    lease_seconds: float = 2
+    """A worker that does not renew within this loses its batch."""
+    lease_renewals_per_lease: int = 4
+    """How often a worker renews within one lease."""
+    sweep_seconds: float = 0.5
+    """How often each worker looks for jobs that stand still."""
     queue_wait_max_seconds: float = Field(0.6, ge=0.01)
-    # Jobs on the queue; above it 503 with code 99. A job carries one command or many. Commands that
-    # wait for their player are in no job yet: `bets_of_session_max` limits them.
+    """When the first job has waited so long, every bet gets 99; from a quarter of it, a share."""
+    # Commands that wait for their player are in no job yet: `bets_of_session_max` limits them.
     queue_jobs_max: int = 20_000
-    result_ttl_seconds: int = 10  # how long RQ keeps a finished or expired job
-    failure_ttl_seconds: int = 24 * 3600  # how long RQ keeps a job that failed otherwise
-    reply_stream_messages_max: int = 1_000  # per gateway; only a reconnect needs older ones
-    reply_stream_ttl_seconds: int = 60  # after the last reply to a gateway that is gone
+    """Jobs on the queue, each with one command or many. Above it 503 with code 99."""
+    result_ttl_seconds: int = 10
+    """How long RQ keeps a finished or expired job."""
+    failure_ttl_seconds: int = 24 * 3600
+    """How long RQ keeps a job that failed otherwise."""
+    reply_stream_messages_max: int = 1_000
+    """Replies kept per gateway. Only a reconnect needs older ones."""
+    reply_stream_ttl_seconds: int = 60
+    """How long replies are kept after the last one to a gateway that is gone."""
 
     # PostgreSQL.
     connect_timeout_seconds: int = 2
-    statement_wait_seconds: float = 6  # a worker's longest wait for one answer of PostgreSQL
+    """The longest wait for a new connection to PostgreSQL."""
+    statement_wait_seconds: float = 6
+    """A worker's longest wait for one answer of PostgreSQL."""
 
-    # Keys (docs/adr/0010, 0017): at least 32 bytes in hex or base64. Empty: the key of
-    # `betcore up`, otherwise none. Commas separate replaced keys, which still verify or decrypt
-    # older data.
-    journal_key: str = Field("", repr=False)  # for workers; vouches for transfers
+    # Keys (docs/adr/0010, 0017): at least 32 bytes in hex or base64.
+    journal_key: str = Field("", repr=False)
+    """For workers: vouches for transfers. Empty: the key of `betcore up`, otherwise none."""
     journal_keys_old: str = Field("", repr=False)
-    operator_key: str = Field("", repr=False)  # for workers and operators' commands
+    """Replaced journal keys, between commas. They still verify older data."""
+    operator_key: str = Field("", repr=False)
+    """For workers and operators' commands. Empty: as for the journal key."""
     operator_keys_old: str = Field("", repr=False)
-    secrets_key: str = Field("", repr=False)  # for gateways and operators' commands
+    """Replaced operator keys, between commas. They still verify older data."""
+    secrets_key: str = Field("", repr=False)
+    """For gateways and operators' commands: encrypts secrets. Empty: as for the journal key."""
     secrets_keys_old: str = Field("", repr=False)
+    """Replaced secrets keys, between commas. They still decrypt older data."""
 
     # The command line.
-    data_dir: Path = Path(
-        ".betcore"
-    )  # data folder of the embedded servers; an option replaces it: `--data-dir`
-    actor: str = ""  # who runs them, as the audit log names it; empty: user and host
+    data_dir: Path = Path(".betcore")
+    """The data folder of the embedded servers. The option `--data-dir` replaces it."""
+    actor: str = ""
+    """Who runs commands, as the audit log names it. Empty: user and host."""
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"
+    """The address at which the dashboard listens."""
     dashboard_port: int = Field(9181, le=65_535)
+    """The port at which the dashboard listens. 0: any free one."""
     dashboard_user: str = "operator"
-    dashboard_password: str = Field(
-        "", repr=False
-    )  # empty: the first `betcore up` makes one and prints it
+    """The name for the dashboard's login."""
+    dashboard_password: str = Field("", repr=False)
+    """The password for the dashboard's login. Empty: the first `betcore up` makes one."""
 
 
 @cache
@@ -171,11 +235,27 @@ def settings() -> Settings:
     """
     for line in misspelt(os.environ):
         _LOG.warning("%s", line)
+    given, faults = _from_files(os.environ)
     try:
-        return Settings()
+        found = Settings(**given)
     except ValidationError as error:
-        lines = [_said(_variable(str(one["loc"][-1])), one) for one in error.errors()]
-        raise BadSettings("\n".join(lines)) from None
+        faults += [_said(variable(str(one["loc"][-1])), one) for one in error.errors()]
+    if faults:
+        raise BadSettings("\n".join(faults))
+    return found
+
+
+def texts() -> Settings:
+    """Only the settings that are texts, unchecked: for checks that go on after BadSettings."""
+    given, _ = _from_files(os.environ)
+    found = {
+        field: os.environ.get(variable(field), "")
+        for field, about in Settings.model_fields.items()
+        if about.annotation is str
+    }
+    return Settings.model_construct(
+        **({name: text for name, text in found.items() if text} | given)
+    )
 
 
 def misspelt(environment: Mapping[str, str]) -> list[str]:
@@ -189,11 +269,16 @@ def known(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def variables() -> set[str]:
-    """The name of every environment variable that is read."""
-    return {_variable(field) for field in Settings.model_fields}
+    """The name of every environment variable that is read, without those that name a file."""
+    return {variable(field) for field in Settings.model_fields}
 
 
-def _variable(field: str) -> str:
+def with_files(names: Iterable[str]) -> frozenset[str]:
+    """These variables, and those that name a file with the value of one of them."""
+    return frozenset(one for name in names for one in (name, name + FILE))
+
+
+def variable(field: str) -> str:
     """The environment variable of a field. A name in capitals is already a variable."""
     named = Settings.model_fields[field].validation_alias if field.islower() else field
     if isinstance(named, AliasChoices):
@@ -201,14 +286,36 @@ def _variable(field: str) -> str:
     return str(named or f"{_PREFIX}{field.upper()}")
 
 
-def _is_of_a_service(name: str, value: Any) -> bool:
+def is_of_a_service(name: str, value: Any) -> bool:
+    """Whether a variable is one that Kubernetes or Docker sets for a Service of such a name."""
     port = name.upper().endswith("PORT") and _PORT_OF_A_SERVICE.fullmatch(str(value))
     return bool(port or _OF_A_SERVICE.fullmatch(name.upper()))
 
 
+def _from_files(environment: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """The values in the files that variables name, by field, and what is wrong with the files."""
+    values: dict[str, Any] = {}
+    faults = []
+    by_name = {name.upper(): value for name, value in environment.items() if value}
+    for field in Settings.model_fields:
+        name = variable(field)
+        if not (file := by_name.get(name + FILE)):
+            continue
+        if name in by_name:
+            faults.append(f"{name}: {name + FILE} is set too; remove one of them")
+            continue
+        try:
+            if text := Path(file).read_text().strip():
+                values[field] = text
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not a text"
+            faults.append(f"{name + FILE}: cannot read {file}: {why}")
+    return values, faults
+
+
 def _is_unknown(name: str, value: str) -> bool:
-    ours = name.upper().startswith(_PREFIX) and name.upper() not in variables()
-    return ours and not _is_of_a_service(name, value)
+    ours = name.upper().startswith(_PREFIX) and name.upper() not in with_files(variables())
+    return ours and not is_of_a_service(name, value)
 
 
 def _unknown(name: str) -> str:
@@ -217,9 +324,9 @@ def _unknown(name: str) -> str:
     return f"{name} is not a setting{f'; did you mean {short[nearest[0]]}?' if nearest else '.'}"
 
 
-def _said(variable: str, error: Any) -> str:
+def _said(name: str, error: Any) -> str:
     """What is wrong with a variable. The text shows the value, unless that is a secret."""
-    field = next(name for name in Settings.model_fields if _variable(name) == variable)
+    field = next(one for one in Settings.model_fields if variable(one) == name)
     expected = error["msg"].removeprefix("Value error, ").partition(", unable to")[0]
     shown = f", not {error['input']!r}" if Settings.model_fields[field].repr else ""
-    return f"{variable}: {expected}{shown}"
+    return f"{name}: {expected}{shown}"

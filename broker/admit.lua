@@ -119,11 +119,16 @@ for _, command in ipairs(admitted) do
   end
 end
 
--- An idle worker waits for a job on the queue alone. While there is one, some worker takes soon,
--- and it takes what goes ahead first.
+-- An idle worker gets the group at once. Otherwise some worker takes it soon, and takes what goes
+-- ahead first.
 local ids = {}
-if #here > 0 then ids[HERE] = new_group(here) end
-if #here_ahead > 0 then ids[HERE_AHEAD] = new_group(here_ahead, queued > 0 and RETURNED or nil) end
+local function begin(commands, list)
+  local group = group_of(commands)
+  if not hand_over(group) then queue_group(group, list) end
+  return group.id
+end
+if #here_ahead > 0 then ids[HERE_AHEAD] = begin(here_ahead, queued > 0 and RETURNED or QUEUED) end
+if #here > 0 then ids[HERE] = begin(here, QUEUED) end
 local values = {}
 for field in pairs(changed) do
   values[#values + 1] = field

@@ -2,12 +2,16 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import RedisError, ResponseError
+
+from broker.conditions import refused
 from broker.dedicated import DedicatedConnection, Script
 from broker.ended import Counts, FinishedCommand, end_arguments, messages_of
-from broker.keys import RQ
+from broker.handing import Offers
 from broker.registered import Attendance, read_attendance
 from broker.scripts import common_arguments, job_arguments, source
 from broker.taken import Batch, read_batch
@@ -28,7 +32,7 @@ _STREAMS_MAX = 1000
 class Batches:
     """Takes, renews and finishes batches for one worker on one queue.
 
-    One thread waits, takes and finishes. Any thread may call the other methods.
+    One thread takes, finishes, waits and withdraws. Any thread may call the other methods.
 
     Every method raises redis.exceptions.RedisError when Redis cannot be reached.
     """
@@ -46,32 +50,55 @@ class Batches:
         self._tidy = connection.register_script(source("tidy"))
         self._lease_ms = int(settings.lease_seconds * 1000)
         self._connection = connection
+        queue = settings.queue_name
+        self._offers = Offers(connection, queue, worker, self._lease_ms, _STARTED_TTL_SECONDS)
         self._counts = Counts()
         self._streams_expire: dict[str, float] = {}  # until when they need no new ttl
 
-    def take(self, now: float, first: str = "", *, shows: bool = False) -> Batch | None:
-        """Take jobs with about `batch_jobs_max` commands. `first` is on the intermediate list.
+    def prepare(self) -> None:
+        """Test whether this worker may listen for batches. Raises UnfitRedis if it may not."""
+        try:
+            with self._offering():
+                self._offers.new()
+        except ResponseError as error:
+            raise refused(error) from error
 
-        `now` is Unix time. RQ is told that the worker is busy if `shows`. Returns None while RQ is
-        suspended and a job waits.
+    def take(self, now: float, *, shows: bool = False, offers: bool = False) -> Batch | None:
+        """Take jobs with about `batch_jobs_max` commands. The batch has no jobs if none waits.
+
+        If none waits and the worker `offers`, `wait` gets the next one. `now` is Unix time. RQ is
+        told that the worker is busy if `shows`. Returns None while RQ is suspended, and a job waits
+        or the worker offers.
         """
         batch = os.urandom(16).hex()
         arguments = [*self._common(), *job_arguments(self._settings), *self._worker, batch]
         arguments += [self._settings.batch_jobs_max, self._lease_ms, _STARTED_TTL_SECONDS]
-        sent_at = Deadline.within(0)
-        taken = self._dedicated.run(self._take, *arguments, first, "1" if shows else "")
-        return None if taken is None else read_batch(batch, now, sent_at, taken)
+        arguments += ["1" if shows else "", self._offers.open]
+        with self._offering():
+            if self._offers.open:
+                offer = self._offers.open if offers else ""  # the same one, left anew
+            else:
+                offer = self._offers.new() if offers else ""
+            sent_at = Deadline.within(0)
+            taken = self._dedicated.run(self._take, *arguments, offer)
+            if taken == 0:
+                return self._offers.accepted() or Batch(batch, now)
+            return self._read(batch, now, sent_at, taken, offers=offers)
 
-    def wait(self, seconds: float) -> str:
-        """Wait for a job, and put it on RQ's intermediate list. Returns its id, or ""."""
-        queue = f"{RQ}:queue:{self._settings.queue_name}"
-        moved = self._dedicated.call(
-            "BLMOVE", queue, f"{queue}:intermediate", "LEFT", "RIGHT", seconds
-        )
-        try:
-            return moved.decode() if moved else ""
-        except UnicodeDecodeError:  # planted: the sweep returns it, and a take drops it
-            return ""
+    def wait(self, seconds: float) -> Batch | None:
+        """Wait until somebody accepts the worker's offer. Returns None if nobody does."""
+        with self._offering():
+            return self._offers.receive(seconds)
+
+    def withdraw(self) -> Batch | None:
+        """Take the worker's offer back. Returns the batch if somebody has accepted it before."""
+        if not self._offers.open:
+            return None
+        with self._offering():
+            if self._dedicated.call("LREM", self._offers.key, 0, self._offers.open):
+                self._offers.close()
+                return None
+            return self._offers.accepted()
 
     def renew(self, batch: Batch) -> bool:
         """Prolong a lease, and let RQ show the batch. Returns False when it was lost."""
@@ -85,10 +112,12 @@ class Batches:
         now: float,
         *,
         take: bool = False,
+        offers: bool = False,
     ) -> Batch | None:
         """Record results, send replies, free the players, and `take` the next batch.
 
-        The next batch has no jobs if none is on the queue, RQ is suspended, or `take` is false.
+        The next batch has no jobs if none is on the queue, RQ is suspended, or `take` is false. If
+        none is on the queue and the worker `offers`, `wait` gets the next one.
 
         Returns None when the lease was lost. Then no job is touched: the worker that has the jobs
         now will answer. A repeated call is harmless, except that it may take a batch whose lease
@@ -99,19 +128,22 @@ class Batches:
         arguments += [batch.id, batch.jobs[0].id]
         arguments += [repr(batch.started_at), repr(now), settings.reply_stream_messages_max]
         arguments += [following, settings.batch_jobs_max if take else 0]
+        offers = offers and take
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS]
+        arguments.append(self._offers.new() if offers else "")
         of_id = {end.id: end for end in ends}
         replies = self._replies(of_id.values())
         arguments += end_arguments(batch, of_id, replies, settings)
-        sent_at = Deadline.within(0)
-        answer: Any = self._dedicated.run(self._finish, *arguments)
-        if answer == 0:
-            return None
-        self._sent(replies)
-        self._counts.count(batch, of_id, now)
-        if isinstance(answer, list):
-            return read_batch(following, now, sent_at, answer)
-        return Batch(following, now)
+        with self._offering():
+            sent_at = Deadline.within(0)
+            answer: Any = self._dedicated.run(self._finish, *arguments)
+            if answer == 0:
+                return None
+            self._sent(replies)
+            self._counts.count(batch, of_id, now)
+            if isinstance(answer, list):
+                return self._read(following, now, sent_at, answer, offers=offers)
+            return Batch(following, now)
 
     def report(self) -> None:
         """Add to the counts that RQ shows of this worker what has ended since the last report.
@@ -163,6 +195,27 @@ class Batches:
         Returns how many jobs it changed.
         """
         return int(self._tidy(args=self._common()))
+
+    def _read(
+        self, id_: str, now: float, sent_at: Deadline, taken: Any, *, offers: bool
+    ) -> Batch | None:
+        """The batch that a script took. If it found nothing, it may have left an offer."""
+        self._offers.close()
+        if taken is None:
+            return None
+        batch = read_batch(id_, now, sent_at, taken)
+        if offers and not batch.jobs:
+            self._offers.left(sent_at, taken[0])
+        return batch
+
+    @contextmanager
+    def _offering(self) -> Iterator[None]:
+        """If Redis fails, nobody knows whether an offer is in it: nobody shall accept it."""
+        try:
+            yield
+        except RedisError:
+            self._offers.reset()
+            raise
 
     def _common(self) -> list[str | bytes | int]:
         return [*common_arguments(self._settings.queue_name)]

@@ -26,6 +26,7 @@ local FAILED = RQ .. ':failed:' .. QUEUE
 -- Ahead of the queue: returned jobs, and groups of small providers. Only a take removes them.
 local RETURNED = OURS .. ':returned:' .. QUEUE
 local IN_FLIGHT = OURS .. ':in_flight'
+local IDLE = OURS .. ':idle:' .. QUEUE  -- the offers of workers that wait for a group
 local PARKED = OURS .. ':parked'  -- requeued jobs whose player is held; the sweep returns them
 local LEASES = OURS .. ':leases'  -- batch -> when its worker loses it, in ms
 local MEMORY = OURS .. ':memory'  -- which Redis this is, since when it remembers, its birth (ms)

@@ -60,7 +60,12 @@ local function next_group(accounts, list)
   end
   if #free > 0 then call('HDEL', IN_FLIGHT, unpack(free)) end
   if #locks == 0 then return end
-  local id = #commands > 0 and new_group(commands, list) or ''  -- the sweep mends ''
+  local id = ''  -- the sweep mends it
+  if #commands > 0 then
+    local group = group_of(commands)
+    queue_group(group, list or QUEUED)
+    id = group.id
+  end
   local fields = {}
   for _, account in ipairs(locks) do
     fields[#fields + 1] = account

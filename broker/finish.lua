@@ -3,7 +3,8 @@
 -- ARGV: the four common arguments, the three of a job, then:
 -- - worker name, worker key, batch, and the job that represents it in RQ,
 -- - started at (s), time now (s), reply stream length,
--- - the next batch: its id, room (commands; 0: none), lease (ms), started-registry ttl (s),
+-- - the next batch: its id, room (commands; 0: none), lease (ms), started-registry ttl (s), and the
+--   offer that the worker leaves if nothing waits, or '',
 -- - five counts, of what follows: replies, jobs, players, bets, failed commands.
 -- - Per reply: stream, payload, ttl of the stream (s; below 0: it has one, unless Redis lost it).
 -- - Per job: id, '1', its result in base64, how long it is kept (s). A job that failed has the
@@ -18,9 +19,9 @@
 -- Otherwise it returns what `take_batch` returns, or 1 without a next batch.
 
 local WORKER, WORKER_KEY, BATCH, SHOWN, STARTED_AT, ENDED_AT = unpack(ARGV, 8, 13)
-local STREAM_LENGTH, NEXT, ROOM, LEASE_MS, STARTED_TTL = unpack(ARGV, 14, 18)
-local REPLIES, JOBS, PLAYERS, BETS, ALONE = 19, 20, 21, 22, 23  -- where the counts are
-local position = 24
+local STREAM_LENGTH, NEXT, ROOM, LEASE_MS, STARTED_TTL, OFFER = unpack(ARGV, 14, 19)
+local REPLIES, JOBS, PLAYERS, BETS, ALONE = 20, 21, 22, 23, 24  -- where the counts are
+local position = 25
 
 -- Call `handle` with the next arguments, `size` at a time, as often as argument `place` says.
 local function each(place, size, handle)
@@ -116,4 +117,4 @@ call('ZREM', LEASES, BATCH)
 
 if tonumber(ROOM) == 0 then return 1 end
 return take_batch({worker = WORKER, worker_key = WORKER_KEY, id = NEXT, room = tonumber(ROOM),
-  lease_ms = LEASE_MS, started_ttl = STARTED_TTL, first = ''})
+  lease_ms = LEASE_MS, started_ttl = STARTED_TTL, offer = OFFER})

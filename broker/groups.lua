@@ -22,9 +22,9 @@ local function description_of(commands)
     .. commands[1].description
 end
 
--- Make one job of commands, and queue it. Each command has: account, token, times, call,
--- description, payload. Returns the job's id. The caller notes that it holds the players.
-local function new_group(commands, list)
+-- The group of these commands, which is not written yet. Each command has: account, token, times,
+-- call, description, payload.
+local function group_of(commands)
   local first = commands[1]
   local id, description = first.account .. '-' .. first.token, first.description
   local accounts, times, payloads = {}, {}, {}
@@ -33,14 +33,23 @@ local function new_group(commands, list)
     accounts[place], times[place] = command.account, command.times
     payloads[place] = command.payload
   end
-  write('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'status', 'queued',
-    'queued_ms', NOW_MS,
-    'data', '["bets.apply",null,[' .. table.concat(payloads, ',') .. '],{}]',
-    'description', description, 'origin', QUEUE, 'timeout', TIMEOUT, 'result_ttl', RESULT_TTL,
-    'failure_ttl', FAILURE_TTL, 'accounts', table.concat(accounts, ' '),
-    'times', table.concat(times, ' '), 'holds', '1')
-  call('RPUSH', list or QUEUED, id)
-  return id
+  return {id = id, description = description, accounts = table.concat(accounts, ' '),
+    times = table.concat(times, ' '),
+    data = '["bets.apply",null,[' .. table.concat(payloads, ',') .. '],{}]'}
+end
+
+-- Write the job of a new group, with more fields. The caller notes that it holds the players.
+local function write_group(group, status, ...)
+  write('HSET', job_key(group.id), 'created_at', ISO, 'enqueued_at', ISO, 'status', status,
+    'queued_ms', NOW_MS, 'data', group.data, 'description', group.description, 'origin', QUEUE,
+    'timeout', TIMEOUT, 'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL,
+    'accounts', group.accounts, 'times', group.times, 'holds', '1', ...)
+end
+
+-- Let a new group wait on a list: RQ's queue, or one of ours.
+local function queue_group(group, list)
+  write_group(group, 'queued')
+  call('RPUSH', list, group.id)
 end
 
 -- A command that waits for its player is one text.

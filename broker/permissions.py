@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 #: The commands of a gateway's scripts, and XREAD, which it runs itself.
 GATEWAY: Final = (
     *("EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HGETALL", "HMGET", "HSET", "LINDEX", "LLEN"),
-    *("LSET", "RPUSH", "SADD", "SRANDMEMBER", "XREAD", "ZADD", "ZRANGE"),
+    *("LSET", "PUBLISH", "RPOP", "RPUSH", "SADD", "SRANDMEMBER", "XREAD", "ZADD", "ZRANGE"),
 )
-#: The commands of a worker's scripts, and BLMOVE, which it runs itself. RQ's code runs some more.
+#: The commands of a worker's scripts. RQ's code runs some more. `Batches.prepare` tests SUBSCRIBE.
 WORKER: Final = (
-    *("BLMOVE", "EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HGETALL", "HINCRBY", "HINCRBYFLOAT"),
+    *("EXISTS", "EXPIRE", "GET", "HDEL", "HGET", "HGETALL", "HINCRBY", "HINCRBYFLOAT"),
     *("HLEN", "HMGET", "HSCAN", "HSET", "LINDEX", "LLEN", "LMPOP", "LPUSH", "LRANGE", "LREM"),
     *("LSET", "LTRIM", "RPUSH", "SADD", "SMEMBERS", "SRANDMEMBER", "SREM", "XADD", "ZADD"),
     *("ZRANGE", "ZRANGEBYSCORE", "ZREM", "ZREMRANGEBYSCORE", "ZSCORE"),

@@ -8,12 +8,13 @@
 -- would write fails on that type. But Redis checks the type only after it has allowed the command.
 
 local ARGUMENTS = {
-  BLMOVE = {'', 'LEFT', 'RIGHT', '0'}, DEL = {}, EXISTS = {}, EXPIRE = {'1'}, GET = {},
+  DEL = {}, EXISTS = {}, EXPIRE = {'1'}, GET = {},
   HDEL = {'f'}, HEXISTS = {'f'}, HGET = {'f'}, HGETALL = {}, HINCRBY = {'f', '0'},
   HINCRBYFLOAT = {'f', '0'}, HLEN = {}, HMGET = {'f'}, HSCAN = {'0'},
   HSET = {'f', 'v'}, LINDEX = {'0'},
   LLEN = {}, LMPOP = {'LEFT'}, LPUSH = {'m'}, LRANGE = {'0', '0'}, LREM = {'1', 'm'},
-  LSET = {'0', 'm'}, LTRIM = {'0', '0'}, RPUSH = {'m'}, SADD = {'m'}, SMEMBERS = {},
+  LSET = {'0', 'm'}, LTRIM = {'0', '0'}, PUBLISH = {''}, RPOP = {}, RPUSH = {'m'},
+  SADD = {'m'}, SMEMBERS = {},
   SRANDMEMBER = {'1'}, SREM = {'m'}, XADD = {'*', 'f', 'v'}, ZADD = {'0', 'm'},
   ZRANGE = {'0', '0'}, ZRANGEBYSCORE = {'0', '0'}, ZREM = {'m'},
   ZREMRANGEBYSCORE = {'0', '0'}, ZSCORE = {'m'},
@@ -22,7 +23,7 @@ local ARGUMENTS = {
 local function try(command, key)
   if command == 'XREAD' then return redis.pcall('XREAD', 'COUNT', '1', 'STREAMS', key, '0') end
   local arguments = {unpack(ARGUMENTS[command])}
-  if command == 'BLMOVE' then arguments[1] = key end
+  if command == 'PUBLISH' and string.sub(key, 1, #OURS) ~= OURS then return {} end
   if command == 'LMPOP' then return redis.pcall(command, '1', key, unpack(arguments)) end
   return redis.pcall(command, key, unpack(arguments))
 end

@@ -18,5 +18,8 @@ call('HSET', execution, 'id', BATCH, 'job_id', SHOWN, 'created_at', STARTED_AT,
   'last_heartbeat', STARTED_AT, 'worker_name', WORKER)
 call('EXPIRE', execution, WORKER_TTL)
 call('SADD', executions, SHOWN .. ':' .. BATCH)
-call('EXPIRE', executions, WORKER_TTL)  -- a worker may die before its heartbeat
+call('HSET', WORKER_KEY, 'state', 'busy')
+for _, key in ipairs({executions, WORKER_KEY}) do
+  call('EXPIRE', key, WORKER_TTL)  -- a worker may die before its heartbeat
+end
 return 1

@@ -14,7 +14,7 @@ _FOLDER = Path(__file__).parent
 _COMMON = ("common", "clock")
 _GROUPS = ("groups", "ending")
 _PARTS = {
-    "admit": (*_COMMON, "groups"),
+    "admit": (*_COMMON, "groups", "handing"),
     "sweep": (*_COMMON, *_GROUPS),
     "take": (*_COMMON, *_GROUPS, "taking"),
     "finish": (*_COMMON, *_GROUPS, "taking"),

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from broker.codec import BadJob, Work, decode_command, decode_job
 from broker.keys import command_id
 from models.deadline import Deadline
 
+_NEVER: Final = Deadline(0.0)
 _TIMES = re.compile(r"([0-9]{1,15})\+([0-9]{1,15})")  # since+budget, ms
 
 
@@ -43,6 +44,7 @@ class Batch:
     id: str
     started_at: float  # Unix time
     jobs: tuple[TakenJob, ...] = ()
+    leased_from: Deadline = _NEVER  # a moment before the lease began
 
     @property
     def commands(self) -> list[TakenCommand]:
@@ -53,7 +55,7 @@ class Batch:
 def read_batch(id_: str, now: float, sent_at: Deadline, taken: Any) -> Batch:
     """The batch that a script took at `now` (Unix time), once it was sent at `sent_at`."""
     now_ms, rows = taken
-    return Batch(id_, now, tuple([_job(row, sent_at, now_ms) for row in rows]))
+    return Batch(id_, now, tuple([_job(row, sent_at, now_ms) for row in rows]), sent_at)
 
 
 def _job(row: Sequence[bytes], sent_at: Deadline, now_ms: int) -> TakenJob:

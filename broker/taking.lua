@@ -54,8 +54,8 @@ local function let_go(id, players, list)
 end
 
 -- Take jobs into a batch until it has room for no more commands. RQ sees them as started.
--- `batch` has: worker, worker_key, id, room, lease_ms, started_ttl, first (an id that BLMOVE put on
--- the intermediate list, or ''), shows (whether RQ must be told that the worker is busy).
+-- `batch` has: worker, worker_key, id, room, lease_ms, started_ttl, shows (whether RQ must be told
+-- that the worker is busy), offer (what the worker leaves if it finds nothing, or '').
 --
 -- Returns `false` when RQ is suspended and a job waits. Otherwise it returns the time now (ms) and
 -- one row per job: id, data, accounts and times of its commands ('': not a job of ours), '1' if it
@@ -118,18 +118,12 @@ local function take_batch(batch)
     return true
   end
 
-  -- The id on the intermediate list comes first, then those that go ahead, then RQ's queue.
-  local first = batch.first
-  if first ~= '' and call('LREM', INTERMEDIATE, 1, first) == 0 then first = '' end
+  -- Those that go ahead come first, then RQ's queue.
   local seen, more = false, true
   while more do
-    local id, list = first, QUEUED
-    if first == '' then
-      local popped = call('LMPOP', 2, RETURNED, QUEUED, 'LEFT')
-      if not popped then break end
-      id, list = popped[2][1], popped[1]
-    end
-    first = ''
+    local popped = call('LMPOP', 2, RETURNED, QUEUED, 'LEFT')
+    if not popped then break end
+    local id, list = popped[2][1], popped[1]
     if not seen then
       if put_back_if_suspended(id, list) then return false end
       look_at_clock(call('HGET', MEMORY, 'latest'))
@@ -142,5 +136,6 @@ local function take_batch(batch)
     call('HSET', batch.worker_key, 'state', 'busy')
     call('EXPIRE', batch.worker_key, WORKER_TTL)
   end
+  if #rows == 0 and batch.offer ~= '' then write('RPUSH', IDLE, batch.offer) end
   return {NOW_MS, rows}
 end

@@ -1,6 +1,7 @@
 """Errors of the embedded servers. Each message says what to do about it.
 
 EmbeddedError
+├── BackupFailed
 ├── FolderInUse
 ├── NoServerBinary
 └── ServerDidNotStart
@@ -9,6 +10,10 @@ EmbeddedError
 
 class EmbeddedError(Exception):
     """The embedded servers cannot be used as asked."""
+
+
+class BackupFailed(EmbeddedError):  # noqa: N818  # the name states the fact
+    """A backup or a restore could not be made. What was begun is marked as unfinished."""
 
 
 class FolderInUse(EmbeddedError):  # noqa: N818  # the name states the fact

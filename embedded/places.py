@@ -120,6 +120,15 @@ def give(folder: Path, account: Account | None) -> None:
         os.chown(folder, account.uid, account.gid)
 
 
+def flush(path: Path) -> None:
+    """Write a file or a folder's names to the disk, so that a power failure cannot undo them."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def can_reach(folder: Path, account: Account) -> bool:
     """Return whether `account` can pass every folder from the root into `folder`."""
     return all(can_pass(part, account) for part in (folder, *folder.parents))

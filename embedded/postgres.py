@@ -19,6 +19,7 @@ from embedded.locks import held
 from embedded.places import (
     Account,
     data_folder,
+    flush,
     give,
     postgres_account,
     private_folder,
@@ -41,6 +42,8 @@ SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
     "full_page_writes": "on",
+    # Of the log that `betcore backup` has not copied yet. It must never fill the disk.
+    "max_slot_wal_keep_size": "8GB",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -73,7 +76,7 @@ def start_postgres(
         chosen |= {"unix_socket_directories": str(sockets), "port": str(PORT)}
         recipe = Recipe(
             name="PostgreSQL",
-            command=[str(programs / "postgres"), "-D", str(cluster), *_options(chosen)],
+            command=[str(programs / "postgres"), "-D", str(cluster), *options(chosen)],
             home=home,
             account=account,
             sockets=sockets,
@@ -106,7 +109,7 @@ def _ready(
             _initialise(programs, cluster, account, lock, file, sync=sync)
     elif not password or passwords.is_open(cluster):
         password = password or passwords.fresh()
-        done = _run(
+        done = run_program(
             [str(programs / "postgres"), "--single", "-D", str(cluster), SUPERUSER],
             cluster,
             account,
@@ -139,21 +142,17 @@ def _initialise(
     command = [str(programs / "initdb"), "--pgdata", str(aside), "--username", SUPERUSER]
     command += ["--auth", "scram-sha-256", "--pwfile", str(password_file)]
     command += ["--encoding", "UTF8", "--no-locale", "--data-checksums"]
-    done = _run(command + ([] if sync else ["--no-sync"]), aside, account, lock)
+    done = run_program(command + ([] if sync else ["--no-sync"]), aside, account, lock)
     if done.returncode:
         raise ServerDidNotStart(
             f"PostgreSQL's initdb failed in {aside}. A server of your own, in DATABASE_URL, does"
             f" not need initdb.\n{done.stdout[-TAIL_CHARACTERS:]}"
         )
     aside.rename(cluster)
-    parent = os.open(cluster.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)  # otherwise a power failure could undo the rename, and lose the data
-    finally:
-        os.close(parent)
+    flush(cluster.parent)  # otherwise the rename could be undone, and the data lost
 
 
-def _run(
+def run_program(
     command: list[str], cwd: Path, account: Account | None, lock: int, said: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run one of PostgreSQL's programs to its end, as `account`. `said` is its input."""
@@ -173,7 +172,8 @@ def _run(
     )
 
 
-def _options(settings: Mapping[str, str]) -> list[str]:
+def options(settings: Mapping[str, str]) -> list[str]:
+    """Return the settings as arguments of `postgres`."""
     return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
 

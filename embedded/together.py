@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from embedded.backup import UNFINISHED
+from embedded.errors import EmbeddedError
 from embedded.locks import held, is_held
 from embedded.places import SOCKETS_BELOW, private_folder
 from embedded.postgres import DATABASE, start_postgres
@@ -45,6 +47,8 @@ def embedded_servers(
     EmbeddedError for folders.
     """
     folder = private_folder(folder)
+    if folder.name.endswith(UNFINISHED):
+        raise EmbeddedError(f"{folder} is an unfinished restore: remove it, and restore anew.")
     with held(folder), ExitStack() as servers:
         announcement = folder / URLS
         announcement.unlink(missing_ok=True)  # left over from a killed predecessor

@@ -17,6 +17,10 @@ from ops.terminal.output import print_anything
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("ops.commands.up:up", "Run everything here until Ctrl-C, and show one bet."),
     "migrate": ("ops.commands.processes:migrate", "Migrate the database to the newest schema."),
+    "settings": ("ops.commands.settings:show", "Show every setting, its source and its meaning."),
+    "backup": ("ops.commands.backup:backup", "Copy the embedded PostgreSQL into a folder."),
+    "restore": ("ops.commands.backup:restore", "Make a data folder from a backup."),
+    "housekeeping": ("ops.commands.housekeeping:housekeeping", "Do what is to be done regularly."),
     "gateway": ("ops.commands.processes:gateway", "Serve the HTTP API until SIGTERM."),
     "worker": ("ops.commands.processes:worker", "Process bets from the queue until SIGTERM."),
     "dashboard": ("ops.commands.processes:dashboard", "Serve the RQ dashboard until SIGTERM."),

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.keys import Key, Purpose, require_distinct, require_ring
+from embedded.restore import RESTORED
+from models.keys import Key, NoKey, Purpose, require_distinct, require_ring
 from models.private_files import read_private, write_private
 from ops.terminal.options import configuration, find_settings
 from settings import Settings
@@ -66,10 +67,17 @@ def secret_cipher(data_dir: Path | None) -> "SecretCipher":
 def make_keys(configured: Settings) -> Sequence[Path]:
     """Make every missing key in the data folder. Returns the files that were made.
 
-    Raises what `require_keys` raises.
+    Raises what `require_keys` raises. A restored folder needs the keys of its installation: a new
+    one could neither decrypt nor verify anything. So that raises NoKey.
     """
     found = with_keys(configured, *Purpose)
     missing = [purpose for purpose in Purpose if not getattr(found, purpose.setting)]
+    if missing and (configured.data_dir / RESTORED).exists():
+        names = ", ".join(f"{purpose}-key" for purpose in missing)
+        raise NoKey(
+            f"{configured.data_dir} was restored from a backup, which has no keys: copy {names} of"
+            " the installation into it, or set their variables."
+        )
     files = [key_file(configured.data_dir, purpose) for purpose in missing]
     for file in files:
         write_private(file, secrets.token_hex(_KEY_BYTES) + "\n")

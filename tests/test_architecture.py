@@ -55,6 +55,7 @@ TRANSACTIONS = {
     "models/database/prepared_connection.py": "those of batches, through libpq's pipeline",
     "models/ledger/ledger.py": "by `BatchTransaction` of models/database/prepared_connection.py",
     "models/migrate.py": "Alembic wants the connection, and its lock must outlive the transaction",
+    "models/housekeeping.py": "autocommit: vacuum runs in no transaction, and none stays open",
     "models/database/ownership.py": "a migration must not hold two tables that a bet may lock",
     "models/database/postgres.py": "autocommit: those two begin and end transactions themselves",
 }

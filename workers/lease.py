@@ -46,9 +46,9 @@ class LeaseKeeper(threading.Thread):
         """Stop renewing until the next `hold`."""
         self._batch = None
 
-    def taken(self, asked_at: float) -> None:
-        """Count a new lease from the moment when it was requested (`time.monotonic()`)."""
-        self._held_until = asked_at + self._lease_seconds
+    def taken(self, leased_from: Deadline) -> None:
+        """Count a new lease from a moment before it began."""
+        self._held_until = leased_from.later(self._lease_seconds).at
 
     def is_held(self) -> bool:
         """Whether no other worker can have the batch yet.

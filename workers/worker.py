@@ -58,6 +58,7 @@ class BatchWorker(PresentWorker):
         if len(self.queues) != 1 or not self.settings.database_url:
             raise QueueSetupError
         self._chains = True
+        self._waits = False  # whether it waits for jobs, and does not end without one
         self._empty: Batch | None = None  # what the last take found, if it was nothing
         self._journal_key = require_ring(self.settings, Purpose.JOURNAL).current
         self._operator_keys = require_ring(self.settings, Purpose.OPERATOR)
@@ -75,13 +76,14 @@ class BatchWorker(PresentWorker):
             connect_seconds=self.settings.connect_timeout_seconds,
         )
         self._ledger_connection.check()
-        super().bootstrap(*args, **kwargs)
         queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
         self._batches = Batches(self.connection, queue_settings, self.name, self.key)
+        self._batches.prepare()
+        super().bootstrap(*args, **kwargs)
         self._ledger = Ledger(self._ledger_connection, self._journal_key)
         self._orders = Orders(self._operator_keys, queue_settings)
         every = self.settings.lease_seconds / self.settings.lease_renewals_per_lease
-        self._lease = LeaseKeeper(self._batches.renew, every, self.settings.lease_seconds)
+        self._lease = LeaseKeeper(self._renew, every, self.settings.lease_seconds)
         self._lease.start()
         self._surroundings = Surroundings(self.connection, self._batches, self.queues[0].name)
 
@@ -102,37 +104,49 @@ class BatchWorker(PresentWorker):
         worker was idle for too long, or had to end at an empty queue.
         """
         queue = self.queues[0]
+        self._waits = timeout is not None
         idle_since = time.monotonic()
-        first = ""
-        while first or not self._stop_requested:  # a job in hand is run even when asked to stop
+        while not self._stop_requested:
             try:
-                batch = self._empty if self._empty is not None else self._take(first)
+                batch = self._empty if self._empty is not None else self._take()
                 self._empty = None
                 if batch is None:
-                    self._due["suspension"] = 0.0
+                    self._due["suspension"] = 0.0  # so that RQ shows it
                     return None, queue
                 if batch.jobs:
                     return batch, queue
                 if timeout is None:  # burst
                     return None
                 if max_idle_time is not None and time.monotonic() - idle_since >= max_idle_time:
-                    return None
-                first = self._wait_for_one()
-                if not first:
-                    self.check_for_suspension(burst=False)  # so that RQ shows it
+                    break
+                batch = self._wait_for_one()
+                if batch is not None:
+                    return batch, queue
             except RedisError as error:
                 _LOG.warning("Redis is away: %s", error)
-                first, self._empty = "", None
+                self._empty = None
                 self._shown_state = None  # a take whose answer was lost may have set a state
                 time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
-        return None, queue
+        # A batch in hand is run even when asked to stop.
+        batch = self._withdraw()
+        if batch is None and not self._stop_requested:
+            return None
+        return batch, queue
 
-    def _take(self, first: str) -> Batch | None:
+    def _take(self) -> Batch | None:
         self._look_around()
-        asked_at = time.monotonic()
         shows = self._shown_state != WorkerStatus.BUSY
-        batch = self._batches.take(time.time(), first, shows=shows)
-        return None if batch is None else self._taken(batch, asked_at)
+        batch = self._batches.take(time.time(), shows=shows, offers=self._waits)
+        if batch is not None and batch.jobs:
+            self._shown_state = WorkerStatus.BUSY  # the script has written it
+        return batch
+
+    def _withdraw(self) -> Batch | None:
+        try:
+            return self._batches.withdraw()
+        except RedisError as error:
+            _LOG.warning("Redis is away: %s", error)
+            return None
 
     def _look_around(self) -> None:
         """What is due from time to time, whether there is work or not."""
@@ -144,19 +158,24 @@ class BatchWorker(PresentWorker):
             self._batches.report()
         JOB_LOG.sum_up()
 
-    def _taken(self, batch: Batch, asked_at: float) -> Batch:
-        """Count the lease of a batch from before it was asked for (`time.monotonic()`)."""
-        if batch.jobs:
-            self._lease.taken(asked_at)
-            self._state = self._shown_state = WorkerStatus.BUSY  # the script has written it
+    def _wait_for_one(self) -> Batch | None:
+        """Sleep until a batch is handed over, or until it is time to look around."""
+        batch = self._batches.wait(self.settings.sweep_seconds)
+        if batch is None:
+            self.set_state(WorkerStatus.IDLE)
         return batch
 
-    def _wait_for_one(self) -> str:
-        """Sleep until there is a job, or until it is time to check. Returns the job's id, or ''."""
-        first = self._batches.wait(self.settings.sweep_seconds)
-        if not first:
-            self.set_state(WorkerStatus.IDLE)
-        return first
+    def _renew(self, batch: Batch) -> bool:
+        """Called by the thread that keeps the lease."""
+        held = self._batches.renew(batch)
+        if held:
+            self._shown_state = WorkerStatus.BUSY  # the script has written it
+        return held
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """As RQ. But a worker with an offer in Redis must not sleep: its next take looks."""
+        if self._empty is None:
+            super().check_for_suspension(burst)
 
     # Running and finishing.
 
@@ -173,6 +192,8 @@ class BatchWorker(PresentWorker):
 
     def _execute(self, batch: Batch, *, take: bool) -> Batch | None:
         commands = batch.commands
+        self._state = WorkerStatus.BUSY
+        self._lease.taken(batch.leased_from)
         last = max(command.deadline for command in commands)
         self._lease.hold(batch, last.later(COMMIT_GRACE_SECONDS))
         try:
@@ -193,9 +214,10 @@ class BatchWorker(PresentWorker):
         """
         until = time.monotonic() + self.settings.lease_seconds
         while True:
-            asked_at = time.monotonic()
             try:
-                following = self._batches.finish(batch, ends, time.time(), take=take)
+                following = self._batches.finish(
+                    batch, ends, time.time(), take=take, offers=self._waits
+                )
             except RedisError as error:
                 _LOG.warning("batch %s could not be finished: %s", batch.id, error)
                 if time.monotonic() >= until:
@@ -205,7 +227,7 @@ class BatchWorker(PresentWorker):
             if following is None:
                 _LOG.warning("batch %s was taken over by another worker", batch.id)
                 return None
-            return self._taken(following, asked_at)
+            return following
 
     def _sweep(self) -> None:
         if self._is_due("sweep", self.settings.sweep_seconds):

@@ -19,7 +19,7 @@ from api.wallet.services import Services
 from models.commands import BetCommand, Place, read_text
 from models.deadline import Deadline
 from models.errors import InvalidRequest
-from server.peer import Peer, peer_of
+from server.peer import peer_of
 
 Question = TypeVar("Question")
 
@@ -57,7 +57,7 @@ class SignedEndpoint(ABC, Generic[Question]):
         deadline = services.new_deadline()
         call = await read_call(scope, receive, services.settings.body_bytes_max, deadline)
         try:
-            signed = await self._authenticate(call, peer_of(scope), deadline)
+            signed = await self._authenticate(call, scope, deadline)
             now = asyncio.get_running_loop().time()
             session_id = self.session_of_bet(scope)
             with services.load_shedder.in_progress(call.counterparty_id, session_id, now):
@@ -70,12 +70,13 @@ class SignedEndpoint(ABC, Generic[Question]):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _authenticate(self, call: Call, peer: Peer, deadline: Deadline) -> Signed:
-        """Wait for the call's turn, then check its signature."""
-        services, provider = self.services, call.counterparty_id
+    async def _authenticate(self, call: Call, scope: Scope, deadline: Deadline) -> Signed:
+        """Wait for the call's turn, then check its signature, and count it."""
+        services, provider, peer = self.services, call.counterparty_id, peer_of(scope)
         await services.load_shedder.intake.enter(provider if peer.knows(provider) else STRANGERS)
-        signed = await services.authenticator.authenticate(call, deadline)
+        signed = await services.authenticator.authenticate(call, deadline, scope)
         peer.note(provider)
+        services.authenticator.count(signed)
         return signed
 
     async def _read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:

@@ -87,7 +87,7 @@ class QueuedCommands:
         else:
             outcome = await self._ask_primary(command, deadline)
         if outcome.code is not Code.DONE:
-            raise refused(outcome.code, outcome.balance, outcome.reason)
+            raise refused(outcome.code, outcome.balance, outcome.reason, command.win)
         return outcome
 
     async def stop(self) -> None:

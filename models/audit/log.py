@@ -67,6 +67,10 @@ class Action(StrEnum):
     PROVIDER_ADOPTED = "provider.adopted"
     PROVIDER_SUSPENDED = "provider.suspended"
     PROVIDER_RESUMED = "provider.resumed"
+    PROVIDER_LOCKED = "provider.locked"
+    PROVIDER_UNLOCKED = "provider.unlocked"
+    PROVIDER_ALLOW_LIST = "provider.allow_list"
+    PROVIDER_LIMITS = "provider.limits"
     SECRET_ADDED = "secret.added"  # noqa: S105 - the name of an action
     SECRET_ADOPTED = "secret.adopted"  # noqa: S105
     SECRET_REVOKED = "secret.revoked"  # noqa: S105
@@ -77,6 +81,7 @@ class Action(StrEnum):
     PLAYER_UNBLOCKED = "player.unblocked"
     ACCOUNT_OPENED = "account.opened"
     ACCOUNT_ADOPTED = "account.adopted"
+    ACCOUNT_LIMITS = "account.limits"
     SESSION_OPENED = "session.opened"
     SESSION_ADOPTED = "session.adopted"
     SESSION_CLOSED = "session.closed"

@@ -43,6 +43,22 @@ def use_accounts(
     return [PlayerAccount(*accounts[name], decimals) for name in names]
 
 
+def use_house(database: DbSession, provider_id: int, currency: str) -> int:
+    """The id of a provider's house account in a currency that is recorded. It makes a missing one.
+
+    Wins are paid from it, and stakes go to it.
+    """
+    house = {"kind": "house", "provider_id": provider_id, "currency": currency}
+    facts: dict[str, str | int] = {"kind": "house", "provider": provider_id, "currency": currency}
+    opened = insert(Account).values(house).on_conflict_do_nothing().returning(col(Account.id))
+    for (id_,) in database.execute(opened):
+        record(database, Action.ACCOUNT_OPENED, id_, **facts)
+    known = select(Account.id).where(
+        Account.provider_id == provider_id, Account.currency == currency
+    )
+    return database.exec(known).one() or 0
+
+
 def find_account(database: DbSession, external_id: str, currency: str) -> PlayerAccount:
     """The account of a player in a currency.
 

@@ -12,12 +12,12 @@ from sqlmodel import Session as DbSession
 from sqlmodel import col, select
 
 from models.audit.log import Action, record
-from models.directory.accounts import PlayerAccount, use_accounts
+from models.directory.accounts import PlayerAccount, use_accounts, use_house
 from models.directory.currencies import use_currency
 from models.directory.providers import find_provider
 from models.errors import InvalidRequest, NotFound
 from models.money import require_decimals
-from models.tables import Account, Session
+from models.tables import Session
 
 _ID_BYTES = 16
 
@@ -61,11 +61,7 @@ def open_accounts(
     currency = use_currency(database, opening.currency)
     for limit in limits:
         require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
-    house = {"kind": "house", "provider_id": provider.id, "currency": currency.code}
-    opened = insert(Account).values(house).on_conflict_do_nothing().returning(col(Account.id))
-    for (id_,) in database.execute(opened):
-        facts = {"kind": "house", "provider": provider.id, "currency": currency.code}
-        record(database, Action.ACCOUNT_OPENED, id_, **facts)
+    use_house(database, provider.id or 0, currency.code)
     return use_accounts(database, external_ids, currency.code)
 
 

@@ -12,6 +12,7 @@ from sqlmodel import Session as DbSession
 
 from models.commands import read_text
 from models.database.transactions import transaction
+from models.directory.provider_rules import ProviderLimits, show_limits
 from models.directory.providers import Secret, find_provider, list_secrets
 from models.errors import NotFound
 from models.reports.paging import pages
@@ -35,6 +36,7 @@ class ListedProvider:
     status: str
     active_secrets: int
     created_at: datetime
+    locked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class ShownProvider:
     provider: ListedProvider
     secrets: tuple[Secret, ...]
     accounts: tuple[OwnedAccount, ...]
+    networks: tuple[str, ...]  # from which it may call; none: from anywhere
+    limits: ProviderLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ _PROVIDERS = text("""
     select counterparty_id, name, status,
            (select count(*) from provider_secret s
             where s.provider_id = provider.id and s.revoked_at is null),
-           created_at
+           created_at, locked
     from provider where cast(:only as text) is null or counterparty_id = :only order by id
 """)
 
@@ -148,6 +152,8 @@ def show_provider(database: DbSession, counterparty_id: str) -> ShownProvider:
         ListedProvider(*row),
         tuple(list_secrets(database, counterparty_id)),
         tuple([OwnedAccount(*account) for account in accounts]),
+        tuple(find_provider(database, counterparty_id).networks or ()),
+        show_limits(database, counterparty_id),
     )
 
 

@@ -7,7 +7,7 @@ commands and migrations use them. The hot path does not (models/ledger/load.py, 
 from models.tables.audit import AuditLog, AuditStart
 from models.tables.bets import Bet, RefusedOrder, Session, Transfer
 from models.tables.journal import Journal, JournalStart
-from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret
+from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret, WinDay
 
 __all__ = [
     "Account",
@@ -23,4 +23,5 @@ __all__ = [
     "RefusedOrder",
     "Session",
     "Transfer",
+    "WinDay",
 ]

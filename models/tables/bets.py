@@ -19,7 +19,14 @@ from sqlmodel import Field, SQLModel
 
 # `parties` must be imported too: these tables refer to its tables by name.
 from models.tables import parties  # noqa: F401
-from models.tables.columns import BALANCE, amount_column, now_column, reference_column
+from models.tables.columns import (
+    BALANCE,
+    NEVER_CHANGED,
+    amount_column,
+    by_time,
+    now_column,
+    reference_column,
+)
 
 
 class Session(SQLModel, table=True):
@@ -46,7 +53,17 @@ class Bet(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
+        by_time("bet"),
         Index("bet_open", "provider_id", "created_at", "id", postgresql_where="state = 'open'"),
+        Index(
+            "bet_round",
+            "round_id",
+            postgresql_using="hash",
+            postgresql_where="round_id is not null",
+        ),
+        Index(
+            "bet_rejected", "account_id", "created_at", "id", postgresql_where="state = 'rejected'"
+        ),
         CheckConstraint("stake >= 0 and stake <> 'NaN'", "bet_stake_not_negative"),
         CheckConstraint("win >= 0 and win <> 'NaN'", "bet_win_not_negative"),
         CheckConstraint("opened_by in ('pay_in', 'pay_in_out', 'refund')", "bet_opened_by"),
@@ -59,7 +76,8 @@ class Bet(SQLModel, table=True):
         ),
         CheckConstraint(
             "reason is null or (refused_with is not distinct from 5 and reason in"
-            " ('player_blocked', 'provider_suspended', 'below_limit', 'above_limit'))",
+            " ('player_blocked', 'provider_suspended', 'below_limit', 'above_limit',"
+            " 'win_above_limit', 'win_above_daily_limit'))",
             "bet_reason_of_not_allowed",
         ),
     )
@@ -115,6 +133,8 @@ class Transfer(SQLModel, table=True):
             " and (bet is null) = (reference is not null)",
             "transfer_of_bet_or_reference",
         ),
+        by_time("transfer"),
+        NEVER_CHANGED,
     )
 
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
@@ -127,7 +147,8 @@ class Transfer(SQLModel, table=True):
     account_seq: int = Field(sa_type=BigInteger)
     balance_after: Decimal = Field(sa_column=Column(BALANCE, nullable=False))
     reference: str | None = Field(default=None, sa_type=Text)
-    #: The month in which the bet was recorded (UTC). This table may be partitioned by it.
+    #: The month in which the bet was recorded (UTC). Why this table is not partitioned by it:
+    #: docs/adr/0025.
     month: date = Field(sa_type=Date)
     created_at: datetime | None = Field(default=None, sa_column=now_column())
 

@@ -1,4 +1,4 @@
-"""What the tables share: the names of constraints, and the columns that many of them have."""
+"""What the tables share: names of constraints, columns of many, and what suits growing tables."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     Numeric,
     Sequence,
@@ -30,6 +31,27 @@ SQLModel.metadata.naming_convention = {
 LEDGER_IDS = Sequence("ledger_ids", metadata=SQLModel.metadata, start=1000, increment=1000)
 
 
+#: For a table whose rows never change: PostgreSQL freezes them at the first vacuum, and vacuums
+#: after every million rows, however large the table is (docs/adr/0025).
+NEVER_CHANGED = {
+    "postgresql_with": {
+        "autovacuum_vacuum_insert_scale_factor": 0,
+        "autovacuum_vacuum_insert_threshold": 1_000_000,
+        "autovacuum_freeze_min_age": 0,
+    }
+}
+
+
+def by_time(table: str) -> Index:
+    """An index with which a report about a period reads only the blocks of that period."""
+    return Index(
+        f"{table}_by_time",
+        "created_at",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+    )
+
+
 def now_column() -> Any:
     """The time at which the row's transaction began."""
     return Column(DateTime(timezone=True), server_default=func.now(), nullable=False)
@@ -40,9 +62,9 @@ def identity_column(kind: type[Integer] | type[BigInteger]) -> Any:
     return Column(kind, Identity(), primary_key=True)
 
 
-def reference_column(target: str, *, nullable: bool = False) -> Any:
+def reference_column(target: str, *, nullable: bool = False, primary_key: bool = False) -> Any:
     """A foreign key to a column such as `bet.id`."""
-    return Column(ForeignKey(target), nullable=nullable)
+    return Column(ForeignKey(target), nullable=nullable, primary_key=primary_key)
 
 
 def amount_column(*, nullable: bool = False) -> Any:

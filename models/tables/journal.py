@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Index,
     LargeBinary,
     Text,
     Uuid,
@@ -14,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from models.tables.columns import now_column
+from models.tables.columns import NEVER_CHANGED, now_column
 
 
 class Journal(SQLModel, table=True):
@@ -36,6 +37,13 @@ class Journal(SQLModel, table=True):
             "entries is null or cardinality(transfers) = 0 and bets is null", "journal_of_one_side"
         ),
         CheckConstraint("octet_length(hmac) = 32", "journal_hmac_length"),
+        Index(
+            "journal_by_time",
+            "created_at",
+            postgresql_using="brin",
+            postgresql_with={"autosummarize": "on"},
+        ),
+        NEVER_CHANGED,
     )
 
     #: The strand of the writer. Each worker process has its own, so that none waits for another.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ops.process.signals import Signals
+from settings import with_files
 
 _LOG = logging.getLogger("betcore.supervisor")
 _LAUNCHER = str(Path(__file__).resolve().parents[2] / "betcore_launcher.py")
@@ -45,8 +46,9 @@ class Child:
         self.ends = 0
         self.ended_how = ""
         self.wanted = True
+        left_out = with_files(role.withheld | role.given.keys())
         self._environment = {
-            name: value for name, value in environment.items() if name not in role.withheld
+            name: value for name, value in environment.items() if name not in left_out
         } | dict(role.given)
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0

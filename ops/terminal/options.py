@@ -50,11 +50,17 @@ class NoServers(BetcoreError):  # noqa: N818
 def configuration(data_dir: Path | None) -> "Settings":
     """Return the settings of this process. `data_dir` replaces the data folder, unless it is None.
 
-    Raises BadSettings.
+    Raises BadSettings, which also has a line for each URL and key that cannot be read.
     """
-    from settings import settings
+    from settings import BadSettings, settings, texts
 
-    configured = settings()
+    try:
+        configured = settings()
+    except BadSettings as error:
+        from ops.urls import faults
+
+        lines = [str(error), *(str(fault) for fault in faults(texts()))]
+        raise BadSettings("\n".join(lines)) from None
     return configured if data_dir is None else configured.model_copy(update={"data_dir": data_dir})
 
 

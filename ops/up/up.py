@@ -35,7 +35,7 @@ from ops.up.servers import Servers
 from ops.urls import readable
 from server.errors import CannotListen
 from server.uvicorn_server import STOP_WITHIN_SECONDS, listen
-from settings import Settings, known
+from settings import Settings, known, with_files
 
 _LOG = logging.getLogger("betcore.up")
 _READY_WITHIN_SECONDS = 300.0  # on a slow and busy machine; a child that keeps ending fails sooner
@@ -48,6 +48,7 @@ _PASSWORD_BYTES = 18
 # Variables that only one kind of child may see. For the keys see `_all_keys_but`.
 _DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
 _OF_DASHBOARD = frozenset({"BETCORE_DASHBOARD_PASSWORD"})
+_OF_REDIS = with_files(["REDIS_URL"])
 
 
 class NotReady(BetcoreError):  # noqa: N818
@@ -208,7 +209,8 @@ def _all_keys_but(*purposes: Purpose) -> frozenset[str]:
 
 def _environment(plan: _Plan) -> dict[str, str]:
     # Misspelt variables were already reported.
-    return known(os.environ) | {"REDIS_URL": plan.settings.redis_url}
+    ours = {name: value for name, value in known(os.environ).items() if name not in _OF_REDIS}
+    return ours | {"REDIS_URL": plan.settings.redis_url}
 
 
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:

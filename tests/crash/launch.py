@@ -25,15 +25,23 @@ _ADMITTED = b"A"
 _file = Path(os.environ.get(ARMED_FILE, "/nonexistent"))
 
 
+def start() -> None:
+    """Run the command of `sys.argv` with every step wrapped, and without the guard of WITHOUT."""
+    take_away(os.environ.get(WITHOUT, ""))
+    install()
+    main()
+
+
 def install() -> None:
     """Wrap every step."""
     _wrap_admit()
     _wrap_reply()
     _wrap_load_write_and_commit()
-    # An id in hand is what a worker that dies before the take strands on the intermediate list.
-    _wrap_around("take", lambda _, first="", **__: bool(first), lambda batch: bool(batch.jobs))
+    # A batch is taken, or handed over. A worker that dies before that leaves an offer in Redis.
+    _wrap_around("take", "take", reaches_before=False)
+    _wrap_around("wait", "take")
     # A worker that dies after the finish has the next batch in hand, which nobody has told it.
-    _wrap_around("finish", lambda *_, **__: True, bool)
+    _wrap_around("finish", "finish", empty_counts=True)
 
 
 def _is_armed(point: str) -> bool:
@@ -120,19 +128,21 @@ def _send(pipeline: Pipeline, calls: Sequence[Any]) -> None:
         pass
 
 
-def _wrap_around(step: str, is_due: Callable[..., bool], was_taken: Callable[[Any], bool]) -> None:
-    """Wrap a method of Batches; by its arguments and its result we know if the step is taken."""
-    original = cast("Callable[..., Any]", getattr(Batches, step))
+def _wrap_around(
+    method: str, step: str, *, reaches_before: bool = True, empty_counts: bool = False
+) -> None:
+    """Wrap a method of Batches. It took the step if its batch has jobs, or if `empty_counts`."""
+    original = cast("Callable[..., Any]", getattr(Batches, method))
 
     def stepping(self: Batches, *args: Any, **kwargs: Any) -> Any:
-        if is_due(*args, **kwargs):
+        if reaches_before:
             _reach(f"before {step}")
-        result = original(self, *args, **kwargs)
-        if result is not None and was_taken(result):
+        batch = original(self, *args, **kwargs)
+        if batch is not None and (batch.jobs or empty_counts):
             _reach(f"after {step}")
-        return result
+        return batch
 
-    _replace(Batches, step, stepping)
+    _replace(Batches, method, stepping)
 
 
 def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
@@ -140,6 +150,4 @@ def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
 
 
 if __name__ == "__main__":
-    take_away(os.environ.get(WITHOUT, ""))
-    install()
-    main()
+    start()

@@ -92,7 +92,7 @@ def test_every_command_of_a_script_is_tried_at_the_start(
     scripts: tuple[str, ...], commands: tuple[str, ...]
 ) -> None:
     for name in scripts:
-        used = set(re.findall(r"(?:call|answer)\('([A-Z]+)'", source(name)))
+        used = set(re.findall(r"(?:call|answer|write)\('([A-Z]+)'", source(name)))
         assert used <= {*commands, "SET", "TIME"}, name
 
 

@@ -13,10 +13,11 @@ from sqlmodel import SQLModel
 from models.database.roles import FUNCTIONS
 from models.migrate import migrate
 from models.tables import triggers
-from tests.service.support.databases import fresh_database
+from tests.service.support.databases import fresh_database, name_of
 from tests.service.support.ledger_world import until_waiting
 from tests.service.support.migrating import migrating
 from tests.service.support.patience import COMMAND
+from tests.service.support.processes import until
 from tests.service.support.world import World
 
 # One query a part of the catalog, of everything that is ours; each row is text that says all.
@@ -105,12 +106,14 @@ def test_to_migrate_again_changes_nothing(migrated: str) -> None:
 
 
 def test_processes_that_migrate_at_once_take_turns(ledger_world: World) -> None:
+    connected = "select from pg_stat_activity where datname = %s"
+
     with fresh_database(ledger_world) as url, psycopg.connect(url) as before:
         before.execute("create table currency ()")  # holds the first one up half-way
         with migrating(url) as first:
             until_waiting(ledger_world, 1)
             with migrating(url) as second:
-                until_waiting(ledger_world, 2)
+                until(lambda: len(ledger_world.rows(connected, name_of(url))) == 3)
                 before.rollback()
                 revisions = {process.communicate(timeout=COMMAND)[0] for process in (first, second)}
 

@@ -25,6 +25,8 @@ NOT_RUN = {
     "betcore dashboard": "it goes on; test_cli.py runs it",
     "betcore healthy": "it asks a process at its usual port; test_containers.py runs it",
     "betcore queue info --watch": "it goes on; test_queue_commands.py runs it",
+    "betcore backup": "it copies an embedded server; test_backup.py runs it",
+    "betcore restore": "it needs such a copy; test_backup.py runs it",
     "make": "it installs, or takes minutes; its dry run is looked at",
     "rq": "it is shown as what not to type",
     "python -m bench": "it writes into a document; its options are looked at",

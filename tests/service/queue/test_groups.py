@@ -159,12 +159,6 @@ def test_while_a_job_is_queued_others_may_go_ahead_of_it(queue_world: QueueWorld
     assert ids(take(worker)) == [normal.command_id]
 
 
-def test_an_idle_worker_wakes_up_for_a_command_that_goes_ahead(queue_world: QueueWorld) -> None:
-    [command] = queue_world.admit_together(3, ahead=True)
-
-    assert queue_world.pop_one() == command
-
-
 def test_a_player_keeps_the_order_of_commands_of_which_some_go_ahead(
     queue_world: QueueWorld,
 ) -> None:
@@ -287,10 +281,8 @@ def test_while_suspended_nothing_is_taken_and_everything_stays_where_it_is(
     worker = queue_world.worker()
 
     assert worker.take(time.time()) is None
-    assert worker.take(time.time(), queue_world.pop_one()) is None
 
     assert queue_world.queued() == jobs
-    assert queue_world.intermediate() == []
     assert queue_world.started() == set()
     queue_world.redis.delete("rq:suspended")
     assert ids(take(worker)) == jobs

@@ -21,11 +21,12 @@ from broker.batches import Batches
 from broker.ended import FinishedCommand
 from broker.scripts import common_arguments, source
 from broker.taken import Batch
-from tests.service.support.queue_world import QueueWorld, Request, ended, finish, ids, take
+from tests.service.support.queue_world import QueueWorld, Request, ended, finish, ids, receive
 
 ACCOUNTS = (1, 2, 3, 4)
 FIELDS = ("", "1:a bet", "1:another bet")
 PICK = st.integers(0, 1000)
+FATES = st.lists(st.sampled_from("+-x"), max_size=6)  # with a result, failed, too late
 
 
 class Groups(RuleBasedStateMachine):
@@ -72,6 +73,14 @@ class Groups(RuleBasedStateMachine):
             self.order[int(request.account)].append(id_)
             if request.bet_field:
                 self.noted[request.bet_field].add(id_)
+        self._receive()
+
+    def _receive(self) -> None:
+        """Give the batches that were handed over to the workers whose offers are gone."""
+        left = self.world.offers()
+        for worker in self.workers:
+            if worker._offers.open and worker._offers.open not in left:
+                self._hold(worker, receive(worker))
 
     @precondition(lambda self: self.requests)
     @rule(pick=PICK)
@@ -82,12 +91,23 @@ class Groups(RuleBasedStateMachine):
 
     # What workers do.
 
-    @rule(pick=PICK, room=st.integers(1, 6), idle=st.booleans())
-    def take(self, pick: int, room: int, idle: bool) -> None:
+    @rule(pick=PICK, room=st.integers(1, 6), offers=st.booleans())
+    def take(self, pick: int, room: int, offers: bool) -> None:
         worker = chosen(self.workers, pick)
         worker._settings = worker._settings.model_copy(update={"batch_jobs_max": room})
-        first = self._pop() if idle else ""
-        self._hold(worker, take(worker, first))
+        batch = worker.take(0, offers=offers)
+        assert batch is not None
+        self._hold(worker, batch)
+
+    @rule(pick=PICK)
+    def withdraw(self, pick: int) -> None:
+        worker = chosen(self.workers, pick)
+        assert worker.withdraw() is None  # what was handed over was received
+        assert not worker._offers.open
+
+    @rule(pick=PICK)
+    def lose_the_connection_of_an_offer(self, pick: int) -> None:
+        chosen(self.workers, pick)._offers.reset()
 
     def _hold(self, worker: Batches, batch: Batch) -> None:
         room = worker._settings.batch_jobs_max
@@ -99,24 +119,19 @@ class Groups(RuleBasedStateMachine):
         if batch.jobs:
             self.held.append((worker, batch))
 
-    def _pop(self) -> str:
-        moved: Any = self.world.redis.lmove("rq:queue:bets", "rq:queue:bets:intermediate")
-        return str(moved.decode()) if moved else ""
-
     @rule()
-    def die_after_popping(self) -> None:
-        self._pop()
+    def a_worker_of_stock_rq_dies_after_popping(self) -> None:
+        self.world.redis.lmove("rq:queue:bets", "rq:queue:bets:intermediate")
 
     @precondition(lambda self: self.held)
-    @rule(pick=PICK, fates=st.lists(st.sampled_from("+-x"), max_size=6), takes=st.booleans())
-    def finish(self, pick: int, fates: list[str], takes: bool) -> None:
-        """Each command ends with a result (+), fails (-) or is too late (x)."""
+    @rule(pick=PICK, fates=FATES, takes=st.booleans(), offers=st.booleans())
+    def finish(self, pick: int, fates: list[str], takes: bool, offers: bool) -> None:
         worker, batch = self.held.pop(pick % len(self.held))
         self.overdue.discard(batch.id)
         fate_of = dict(zip(ids(batch), fates + ["+"] * len(ids(batch)), strict=False))
-        following = worker.finish(
-            batch, [ended_as(*fate) for fate in fate_of.items()], 1, take=takes
-        )
+        ends = [ended_as(*fate) for fate in fate_of.items()]
+        offers = offers and not worker._offers.open
+        following = worker.finish(batch, ends, 1, take=takes, offers=offers)
         assert following is not None
         for id_, fate in fate_of.items():
             if fate == "+":
@@ -214,15 +229,14 @@ class Groups(RuleBasedStateMachine):
         if status == "failed":
             self.world.redis.zadd("rq:failed:bets", {id_: 2_000_000_000})
 
-    @rule(pick=PICK, idle=st.booleans())
-    def suspend_for_a_moment(self, pick: int, idle: bool) -> None:
+    @rule(pick=PICK, offers=st.booleans())
+    def suspend_for_a_moment(self, pick: int, offers: bool) -> None:
         self.world.redis.set("rq:suspended", 1)
         assert self.world.admit(Request()) == "S"
-        first = self._pop() if idle else ""
-        if first or self.world.queued():
-            assert chosen(self.workers, pick).take(0, first) is None
+        if offers or self.world.queued():
+            assert chosen(self.workers, pick).take(0, offers=offers) is None
         if self.held:
-            self.finish(pick, [], takes=True)
+            self.finish(pick, [], takes=True, offers=offers)
         self.world.redis.delete("rq:suspended")
 
     # What always holds.
@@ -276,10 +290,10 @@ class Groups(RuleBasedStateMachine):
             self.sweep(0)
         for _ in range(1000):
             self.sweep(0)
-            self.take(0, 5, idle=False)
+            self.take(0, 5, offers=False)
             self.commands_of_a_player_end_in_the_order_of_admission()
             while self.held:
-                self.finish(0, [], takes=False)
+                self.finish(0, [], takes=False, offers=False)
             waits = self.world.queued() or self.world.redis.exists("betcore:parked")
             if not waits and not any(map(self.world.holder, ACCOUNTS)):
                 break

@@ -86,7 +86,7 @@ def test_a_lease_that_ran_out_unnoticed_is_still_held(queue_world: QueueWorld) -
     assert queue_world.under_way() == set()
 
 
-# A worker that dies between taking an id off the queue and taking the job.
+# A worker of stock RQ that dies between taking an id off the queue and taking the job.
 
 
 def test_an_id_whose_worker_died_after_taking_it_off_the_queue_comes_back(
@@ -102,19 +102,6 @@ def test_an_id_whose_worker_died_after_taking_it_off_the_queue_comes_back(
     assert queue_world.intermediate() == []
     assert queue_world.queued() == jobs  # where it was: in front
     assert ids(take(worker)) == jobs
-
-
-def test_an_id_that_was_swept_while_its_worker_lives_runs_once(queue_world: QueueWorld) -> None:
-    worker, other = queue_world.worker(), queue_world.worker("other")
-    jobs = [queue_world.admit_together(account)[0] for account in (1, 2)]
-    popped = queue_world.pop_one()
-    other.sweep()
-
-    batch = take(worker, popped)
-
-    assert sorted(ids(batch)) == sorted(jobs)
-    assert take(other, popped).jobs == ()
-    assert queue_world.intermediate() == []
 
 
 def test_an_id_that_is_on_the_queue_twice_runs_once(queue_world: QueueWorld) -> None:

@@ -147,14 +147,6 @@ def test_of_one_script_what_goes_ahead_is_another_job_than_the_rest(
     assert queue_world.queued_commands()[3:] == [of_2, again_2]
 
 
-def test_while_nothing_waits_a_bet_that_goes_ahead_wakes_a_worker_as_any_other(
-    queue_world: QueueWorld,
-) -> None:
-    [job] = queue_world.admit_one_by_one(3, 1, ahead=True)
-
-    assert queue_world.pop_one() == job
-
-
 def test_a_queue_that_others_have_filled_takes_a_bet_that_goes_ahead_until_those_wait_too_long(
     queue_world: QueueWorld,
 ) -> None:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 
@@ -26,6 +25,7 @@ from ops.cash import QueueUnavailable, book
 from settings import Settings
 from tests.service.queue.link_world import admission, eventually, replica, running
 from tests.service.support import keys
+from tests.service.support.http import http_get
 from tests.service.support.processes import common_environment, until
 from tests.service.support.queue_world import QueueWorld, Request, set_back
 from tests.service.support.world import World
@@ -138,7 +138,7 @@ async def test_a_replica_and_a_user_without_rights_are_named(
 ) -> None:
     redis = queue_world.redis
     url = queue_world.url.replace("unix://", "unix://limited:secret@")
-    rights = ["~rq:*", "~betcore:*", "+@all"]
+    rights = ["~rq:*", "~betcore:*", "&betcore:*", "+@all"]
 
     async def trouble(about: str, *changed: str) -> str:
         redis.execute_command(
@@ -153,6 +153,7 @@ async def test_a_replica_and_a_user_without_rights_are_named(
     for right in ("evalsha", "eval", "script|load", "info", "hset", "xread", "lset"):
         assert "docs/OPERATIONS.md" in await trouble(f"'{right}'", f"-{right}")
     assert "'zadd'" in await trouble("ZADD on betcore:*", "-zadd")
+    assert "channel" in await trouble("PUBLISH on betcore:*", "resetchannels")
     assert "rq:*" in await trouble("SET on rq:*", "resetkeys", "~betcore:*")
     redis.execute_command("ACL", "SETUSER", "limited", *rights, "-lmpop")  # type: ignore[no-untyped-call]
     limited = Redis.from_url(url)
@@ -188,8 +189,8 @@ def test_each_process_refuses_a_redis_that_may_evict_and_the_gateway_is_not_read
     player = own_world.open_session(own_world.provider(gateway), "100")
     assert player.pay_in_out(1).status == 200
     with configured(own_world.redis, **{k.replace("-", "_"): v for k, v in EVICTING.items()}):
-        until(lambda: httpx.get(f"{gateway.url}/readyz").status_code == 503)
-        said = httpx.get(f"{gateway.url}/readyz").json()
+        until(lambda: http_get(f"{gateway.url}/readyz").status_code == 503)
+        said = http_get(f"{gateway.url}/readyz").json()
         refused = player.pay_in_out(1, betId="while keys can be evicted")
         started = subprocess.run(
             [sys.executable, "-m", "ops.cli", "worker"],
@@ -211,7 +212,7 @@ def test_each_process_refuses_a_redis_that_may_evict_and_the_gateway_is_not_read
     assert started.returncode == 1
     assert "betcore: Redis may evict keys (maxmemory-policy volatile-lru" in started.stderr
     assert "Traceback" not in started.stderr
-    until(lambda: httpx.get(f"{gateway.url}/readyz").status_code == 200)
+    until(lambda: http_get(f"{gateway.url}/readyz").status_code == 200)
     assert player.pay_in_out(1).status == 200
     assert "volatile-lru" in gateway.output
     assert worker.alive

@@ -37,7 +37,7 @@ class Operator:
         """Run one command of `betcore`."""
         settings.cache_clear()
         urls = self.world.urls
-        login = "migrator" if arguments[:1] == ("migrate",) else "operator"
+        login = "migrator" if arguments[0] in ("migrate", "housekeeping") else "operator"
         servers = {"DATABASE_URL": login_url(urls.database, login), "REDIS_URL": urls.redis}
         servers |= keys.ENVIRONMENT
         try:

@@ -20,6 +20,7 @@ from rq import Worker
 from embedded import Urls
 from ops.logins import login_url
 from tests.service.support import keys
+from tests.service.support.http import http_get
 from tests.service.support.patience import SOON, START
 
 
@@ -67,10 +68,15 @@ class Process:
         """Wait for its end; the exit code."""
         return self._process.wait(seconds)
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, unless it has ended."""
+        if self.alive:
+            self._process.terminate()
+
     def stop(self) -> None:
         """End it, kindly and then not."""
         if self.alive:
-            self._process.terminate()
+            self.ask_to_end()
             try:
                 self.wait()
             except subprocess.TimeoutExpired:
@@ -124,7 +130,7 @@ class GatewayProcess(Process):
     def _is_ready(self) -> bool:
         assert self.alive, self.output
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return http_get(f"{self.url}/readyz").status_code == 200
         except httpx.TransportError:
             return False
 

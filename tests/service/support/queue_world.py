@@ -142,7 +142,7 @@ class QueueWorld:
         return Batches(self.redis, configured, name, f"rq:worker:{name}")
 
     def pop_one(self) -> str:
-        """Wait for one id as an idle worker does, which leaves it on the intermediate list."""
+        """Wait for an id as a worker of stock RQ, which leaves it on the intermediate list."""
         moved: Any = self.redis.blmove("rq:queue:bets", "rq:queue:bets:intermediate", 1)
         return str(moved.decode())
 
@@ -161,6 +161,10 @@ class QueueWorld:
     def queued_commands(self) -> list[str]:
         """The ids of the commands in the jobs of `queued`, in order. All of them must be ours."""
         return [id_ for job_id in self.queued() for id_ in self.carried(job_id)]
+
+    def offers(self) -> list[str]:
+        """The offers of idle workers."""
+        return decoded(self.redis.lrange("betcore:idle:bets", 0, -1))
 
     def intermediate(self) -> list[str]:
         """The ids on RQ's intermediate list."""
@@ -276,10 +280,32 @@ def _later(times: bytes) -> bytes:
     return re.sub(rb"(\d+)\+(\d+)", lambda m: b"%d+%s" % (int(m[1]) + HOUR_MS, m[2]), times)
 
 
-def take(worker: Batches, first: str = "") -> Batch:
+def take(worker: Batches) -> Batch:
     """Take a batch now; fails when RQ is suspended."""
-    batch = worker.take(time.time(), first)
+    batch = worker.take(time.time())
     assert batch is not None
+    return batch
+
+
+def offer(worker: Batches) -> None:
+    """Find nothing, and leave an offer."""
+    batch = worker.take(time.time(), offers=True)
+    assert batch is not None
+    assert batch.jobs == ()
+
+
+def receive(worker: Batches) -> Batch:
+    """Get the batch that somebody has made of the worker's offer."""
+    batch = worker.wait(60)
+    assert batch is not None
+    return batch
+
+
+def admitted(world: QueueWorld, worker: Batches) -> Batch:
+    """The batch that an idle worker is handed of a command that is admitted now."""
+    group = world.admit_together(7)
+    batch = receive(worker)
+    assert ids(batch) == group
     return batch
 
 
