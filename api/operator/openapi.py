@@ -17,6 +17,7 @@ _PATH_PARAMETERS = {
     "player": "The player's id in your own system, percent-encoded.",
     "sessionId": "The session's id.",
     "providerId": "The provider's counterparty id.",
+    "accountId": "The account's id.",
     "secretId": "The id of a secret of the provider.",
     "reference": "The reference of the deposit or withdrawal, percent-encoded.",
 }
