@@ -225,6 +225,8 @@ class Settings(BaseSettings):
     """What the portal serves, by name; commas separate several."""
     portal_cash_within_seconds: float = 5
     """How long the portal waits for a deposit or withdrawal; later the answer is 202."""
+    portal_upload_bytes_max: int = 64 * 1024 * 1024
+    """A longer list to reconcile is refused with 413."""
     operator_requests_per_second: float = 50
     """Per key and portal, on average; twice as many may come at once. Above it: 429."""
     operator_key_failures_per_minute: int = 20

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
 from api.operator.answers import Answer
+from api.shared.bodies import Upload
 from api.shared.problems import Problem
 from api.shared.services import PortalServices
 from models.audit.log import Author, operation
@@ -50,6 +51,7 @@ class Call:
     path: Mapping[str, str]
     list_name: str  # names the list and its filter, for cursors
     claim: Claim | None  # of the `Idempotency-Key`
+    upload: Upload | None  # the body of a route that takes one
 
     @property
     def database_url(self) -> str:

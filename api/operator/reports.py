@@ -1,6 +1,10 @@
 """Bets, the result of the house, open bets, and the audit log. Nothing is changed here."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
+from itertools import islice
+from typing import TextIO
 
 from starlette.responses import Response
 
@@ -8,6 +12,9 @@ from api.operator import bet_answers as answers
 from api.operator import forms
 from api.operator.answers import AuditEntry, AuditPage, Session
 from api.operator.call import Call, Reply, csv_response
+from models.audit.bet_list import BetList, CsvBets, JsonBets, utf_8
+from models.audit.reconcile import Difference, Reconciliation, Scope
+from models.audit.reconcile import reconcile as compare
 from models.database.failures import unavailable
 from models.durations import read_duration
 from models.money import plain
@@ -18,6 +25,12 @@ from models.reports.house import house_result
 from models.reports.open_ages import open_bet_ages
 from models.reports.open_bets import list_open_bets
 from models.reports.statement import Period
+
+#: How a provider's list is read, by its media type.
+LISTS: Mapping[str, Callable[[TextIO], BetList]] = {
+    "text/csv": CsvBets,
+    "application/json": JsonBets,
+}
 
 
 def find_bets(call: Call, form: forms.FindBets) -> Reply:
@@ -105,9 +118,49 @@ def open_ages(call: Call, form: forms.OpenAges) -> Reply | Response:
     return Reply(answers.OpenAges(items=[answers.OpenAge.model_validate(one) for one in found]))
 
 
+def reconcile(call: Call, form: forms.Reconcile) -> Reply | Response:
+    """Compare a provider's own list of its bets, which is the body, with ours."""
+    if form.format == "csv":
+        return csv_response(answers.Difference, _differences(call, form), "differences")
+    with _compared(call, form) as found:
+        counts = found.counts
+        return Reply(
+            answers.Reconciliation(
+                provider_id=form.provider_id,
+                ok=not counts,
+                listed=found.listed,
+                missing_here=counts.get("missing_here", 0),
+                missing_there=counts.get("missing_there", 0),
+                differing=counts.get("differs", 0),
+                bad_lines=counts.get("bad_line", 0),
+                differences=[
+                    answers.Difference.model_validate(one)
+                    for one in islice(found.differences, form.limit)
+                ],
+            )
+        )
+
+
 def audit(call: Call, form: forms.ListAudit) -> Reply:
     """List what operators have done, the newest first."""
     wanted = Wanted(Period(form.since, form.until), form.action, form.subject)
     found = call.page(list_entries(call.database_url, wanted), form.limit, form.cursor)
     items = [AuditEntry.model_validate(one) for one in found.items]
     return Reply(AuditPage(items=items, next=call.cursor(found.next)))
+
+
+def _differences(call: Call, form: forms.Reconcile) -> Iterator[Difference]:
+    with _compared(call, form) as found:
+        yield from found.differences
+
+
+@contextmanager
+def _compared(call: Call, form: forms.Reconcile) -> Iterator[Reconciliation]:
+    """The comparison, as of one moment. Raises InvalidRequest for what is no such list."""
+    if call.upload is None:
+        raise TypeError("a route without an upload")
+    with call.upload.text() as file, unavailable(), utf_8("The list"):
+        bets = LISTS[call.upload.media_type](file)
+        scope = Scope("stake" in bets.columns, "win" in bets.columns, form.since, form.until)
+        with compare(call.database_url, form.provider_id, bets, scope) as found:
+            yield found

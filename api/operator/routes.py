@@ -27,7 +27,7 @@ Handler = Callable[[Call, Any], Reply | Response | Awaitable[Reply]]
 
 
 class Route(NamedTuple):
-    """One call. GET reads its form from the query, a change from the body."""
+    """One call. A change reads its form from the body, the others from the query."""
 
     method: str
     path: str
@@ -40,12 +40,13 @@ class Route(NamedTuple):
     idempotent: bool = False  # whether it takes an `Idempotency-Key`
     later: bool = False  # whether it may answer 202
     csv: bool = False  # whether the answer may be CSV
+    upload: tuple[str, ...] = ()  # the media types of a long body; the form is then in the query
     location: str = ""  # where the new thing is, with fields of the answer
 
     @property
     def changes(self) -> bool:
         """Whether it changes something."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.upload
 
 
 _SESSION = "/sessions/{sessionId}"
@@ -118,7 +119,8 @@ ROUTES = (
           "Add a provider. Its signing secret is shown only this once.",
           provider_answers.NewProvider, forms.AddProvider, 201, location=_PROVIDER),
     Route("GET", _PROVIDER, _V, providers.show,
-          "Show a provider with the ages of its secrets, but no secret.", provider_answers.Provider),
+          "Show a provider with the ages of its secrets, but no secret.",
+          provider_answers.Provider),
     Route("POST", f"{_PROVIDER}/suspend", _V, providers.suspend,
           "Refuse new bets of a provider. Open bets are still settled and refunded.",
           provider_answers.Provider, forms.Change),
@@ -165,6 +167,11 @@ ROUTES = (
     Route("GET", "/reports/open-bets/ages", _R, reports.open_ages,
           "Show how many bets are open now, by provider, currency and age.",
           bet_answers.OpenAges, forms.OpenAges, csv=True),
+    Route("POST", "/reports/reconciliation", _R, reports.reconcile,
+          "Compare a provider's own list of its bets with ours. The list is the body: CSV whose"
+          " first line has the titles betId and any of stake, win, state; or a JSON array of"
+          " objects with these fields.",
+          bet_answers.Reconciliation, forms.Reconcile, csv=True, upload=tuple(reports.LISTS)),
     Route("GET", "/audit", _R, reports.audit, "List what operators have done, the newest first.",
           answers.AuditPage, forms.ListAudit),
 )
