@@ -159,7 +159,7 @@ class SetAllowList(Change):
     networks: list[Text] = Field(max_length=NETWORKS_MAX, examples=[["192.0.2.0/24"]])
 
 
-class WinLimits(Form):
+class SetWinLimits(Form):
     """Largest wins in a currency. Null takes a limit away. PATCH keeps what is left out."""
 
     currency: Currency
@@ -167,13 +167,13 @@ class WinLimits(Form):
     max_daily_win: Amount | None = None
 
 
-class Limits(Change):
+class SetLimits(Change):
     """Limits of a provider. Null takes the rate away. PATCH keeps what is left out."""
 
     rate: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=RATE_MAX)] | None = Field(
         None, description="Requests per second."
     )
-    wins: list[WinLimits] = Field([], max_length=200)
+    wins: list[SetWinLimits] = Field([], max_length=200)
 
 
 class AddCurrency(Change):

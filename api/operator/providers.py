@@ -88,7 +88,7 @@ def show_limits(call: Call, form: forms.Nothing) -> Reply:  # noqa: ARG001
     return Reply(answers.Limits.model_validate(found))
 
 
-def change_limits(call: Call, form: forms.Limits) -> Reply:
+def change_limits(call: Call, form: forms.SetLimits) -> Reply:
     """Change the limits that are named. The others remain."""
     change = LimitChange(
         rate_max=form.rate,
@@ -101,7 +101,7 @@ def change_limits(call: Call, form: forms.Limits) -> Reply:
         return Reply(answers.Limits.model_validate(found))
 
 
-def replace_limits(call: Call, form: forms.Limits) -> Reply:
+def replace_limits(call: Call, form: forms.SetLimits) -> Reply:
     """Set exactly these limits, and take all others away."""
     daily = _wins(form, "max_daily_win")
     most = _wins(form, "max_win")
@@ -149,7 +149,7 @@ def _set_lock(call: Call, form: forms.Change, *, locked: bool) -> Reply:
         return _shown(database, call.path["providerId"])
 
 
-def _wins(form: forms.Limits, field: str) -> dict[str, Decimal | None]:
+def _wins(form: forms.SetLimits, field: str) -> dict[str, Decimal | None]:
     """What the form says of one kind of limit, by currency. Raises Problem or InvalidRequest."""
     found: dict[str, Decimal | None] = {}
     if len({one.currency for one in form.wins}) < len(form.wins):

@@ -210,7 +210,7 @@ def test_the_calls_of_the_operator_api_that_a_document_shows_do_what_it_says(
         for shown in scripts:
             answered = installation.type(shown.text.replace(PORTAL, portal.url))
             answers = [json.loads(line) for line in answered.stdout.splitlines()]
-            calls = [line for line in shown.text.splitlines() if line.startswith("call ")]
+            calls = re.findall(r"(?:^|\| )call ", shown.text, re.MULTILINE)
             assert len(answers) == len(calls) > 0, (shown.where, answered)
             assert [one for one in answers if "code" in one] == [], shown.where
 
