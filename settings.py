@@ -335,11 +335,9 @@ def _is_unknown(name: str, value: str) -> bool:
 
 
 def _unknown(name: str) -> str:
-    known_here = [variable(field) for field in Settings.model_fields]
-    short = {known.removeprefix(_PREFIX): known for known in known_here}
+    short = {variable(one).removeprefix(_PREFIX): variable(one) for one in Settings.model_fields}
     typed = name.upper().removeprefix(_PREFIX)
-    # Several settings may end like this, such as those of ports: the first is the most used.
-    nearest = [known for known in short if known.endswith(f"_{typed}")]
+    nearest = [known for known in short if known.endswith(f"_{typed}")]  # the first is used most
     nearest = nearest or difflib.get_close_matches(typed, short, 1, cutoff=0.5)
     return f"{name} is not a setting{f'; did you mean {short[nearest[0]]}?' if nearest else '.'}"
 
