@@ -106,7 +106,7 @@ def test_a_worker_that_listens_to_a_former_primary_hears_nothing(queue_world: Qu
         redis.rpush("betcore:idle:bets", *former.offers())
         redis.config_set("port", port, "repl-diskless-sync-delay", 0)
         cast("Any", former.redis).execute_command("REPLICAOF", "127.0.0.1", port)
-        until(lambda: "up" == former.redis.info("replication")["master_link_status"])
+        until(lambda: former.redis.info("replication")["master_link_status"] == "up")
 
         before = worker._offers._heard_at
         group = queue_world.admit_together(7)
