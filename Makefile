@@ -25,7 +25,7 @@ mkdir -p .venv && touch .venv/.unfinished && $(PYTHON) -m venv .venv
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long crash crash-guards bench bench-long overload check fmt clean
+.PHONY: help run test test-long crash crash-guards bench bench-long overload check fmt lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,14 @@ check: .venv/.dev-installed  ## lint, format and types
 
 fmt: .venv/.dev-installed  ## format, and fix what the linter can fix
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+# No name of a registry may be in these files: a machine's own configuration names it.
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.12 --generate-hashes \
+    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
+
+lock: .venv/.dev-installed  ## renew the lock files of the container image
+	@$(LOCK) pyproject.toml --output-file requirements.lock
+	@echo "setuptools>=77" | $(LOCK) - --output-file requirements-build.lock
 
 clean:  ## remove the virtual environment and the embedded data
 	rm -rf .venv .betcore

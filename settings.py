@@ -7,6 +7,7 @@ is its meaning, which docs/SETTINGS.md and `betcore settings` show too.
 """
 
 import difflib
+import ipaddress
 import logging
 import math
 import os
@@ -31,7 +32,7 @@ _PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")  # the value of BET
 _MAY_BE_0 = frozenset(
     (
         *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
-        *("gateway_port", "dashboard_port"),
+        *("gateway_port", "dashboard_port", "portal_port"),
         *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
     )
 )
@@ -86,6 +87,16 @@ class Settings(BaseSettings):
                 raise ValueError(f"Input should be {at_least}")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for network in filter(None, map(str.strip, value.split(","))):
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ValueError(f"Input should be networks, such as 10.0.0.0/8: {error}") from None
+        return value
+
     # Addresses of the servers.
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     """PostgreSQL. Empty: the embedded server of `betcore up`."""
@@ -125,6 +136,13 @@ class Settings(BaseSettings):
     """In flight per session; one eighth under load. Above it code 99."""
     retry_after_seconds: int = 1
     """The `Retry-After` of a 503."""
+
+    # Who calls.
+    trusted_proxies: str = ""
+    """Networks of reverse proxies, such as `10.0.0.0/8,fd00::/8`. Only they are believed when they
+    name the caller's address in `X-Forwarded-For`. Empty: nobody is."""
+    rate_gateways: int = 1
+    """How many gateway processes share a provider's limit of requests per second."""
 
     # Redis, from a gateway.
     redis_connect_within_seconds: float = 2
@@ -197,6 +215,20 @@ class Settings(BaseSettings):
     """The data folder of the embedded servers. The option `--data-dir` replaces it."""
     actor: str = ""
     """Who runs commands, as the audit log names it. Empty: user and host."""
+
+    # Portal: the operator API.
+    portal_host: str = "127.0.0.1"
+    """The address at which the portal listens."""
+    portal_port: int = Field(8090, le=65_535)
+    """The port at which the portal listens; 0: any free one."""
+    portal_rooms: str = "operator"
+    """What the portal serves, by name; commas separate several."""
+    portal_cash_within_seconds: float = 5
+    """How long the portal waits for a deposit or withdrawal; later the answer is 202."""
+    operator_requests_per_second: float = 50
+    """Per key and portal, on average; twice as many may come at once. Above it: 429."""
+    operator_key_failures_per_minute: int = 20
+    """Requests with a wrong key, per address and portal. Above it: 429."""
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"

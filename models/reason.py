@@ -16,6 +16,8 @@ class Reason(StrEnum):
     PROVIDER_SUSPENDED = "provider_suspended"
     BELOW_LIMIT = "below_limit"
     ABOVE_LIMIT = "above_limit"
+    WIN_ABOVE_LIMIT = "win_above_limit"
+    WIN_ABOVE_DAILY_LIMIT = "win_above_daily_limit"
 
 
 #: The reasons of code 5. Only they are recorded with a bet, because code 3 records no bet.
@@ -24,4 +26,6 @@ RECORDED = (
     Reason.PROVIDER_SUSPENDED,
     Reason.BELOW_LIMIT,
     Reason.ABOVE_LIMIT,
+    Reason.WIN_ABOVE_LIMIT,
+    Reason.WIN_ABOVE_DAILY_LIMIT,
 )

@@ -9,26 +9,34 @@ import pytest
 
 from tests.source import ROOT
 
-#: Files that take more than about 20 s on a busy machine, the slowest first.
+#: Files that take more than about 15 s on a busy machine, the slowest first.
 SLOWEST = (
     "tests/service/failures/test_worker_faults.py",
+    "tests/service/operators/test_cli.py",
     "tests/service/failures/test_server_faults.py",
     "tests/service/failures/test_network_faults.py",
-    "tests/service/failures/test_failover.py",
-    "tests/service/running/test_containers.py",
-    "tests/service/http/test_slow_clients.py",
-    "tests/service/embedded/test_embedded.py",
-    "tests/service/bench/test_bench.py",
     "tests/service/running/test_up.py",
+    "tests/crash/test_campaign.py",
+    "tests/service/failures/test_failover.py",
+    "tests/service/http/test_slow_clients.py",
+    "tests/service/bench/test_bench.py",
+    "tests/crash/test_guards.py",
+    "tests/service/operators/test_session_open.py",
+    "tests/service/audit/test_journal.py",
+    "tests/service/bench/test_bench_contenders.py",
+    "tests/service/running/test_containers.py",
+    "tests/service/wallet/test_protocol_rules_in_flight.py",
     "tests/service/running/test_shell.py",
     "tests/service/failures/test_rolling_restart.py",
     "tests/service/failures/test_redis_lost.py",
-    "tests/service/wallet/test_wallet_machine.py",
-    "tests/service/wallet/test_wallet_concurrency.py",
-    "tests/service/wallet/test_tombstone_race.py",
-    "tests/service/queue/test_groups_model.py",
     "tests/service/wallet/test_protocol_rules_time.py",
-    "tests/service/wallet/test_protocol_rules_in_flight.py",
+    "tests/service/operators/test_cash_commands.py",
+    "tests/service/wallet/test_concurrency.py",
+    "tests/service/wallet/test_wallet_machine.py",
+    "tests/service/running/test_answer_log.py",
+    "tests/service/database/test_preconditions.py",
+    "tests/service/queue/test_foreign_workers.py",
+    "tests/service/audit/test_verify_bets.py",
 )
 
 

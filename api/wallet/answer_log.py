@@ -7,23 +7,28 @@ never logged here.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
-from api.wallet.calls import BODY, read_object
+from api.shared.json_object import read_object
 from api.wallet.errors import ApiError
 from logs.shown import shown
 from logs.throttle import Throttle
 from models.errors import InvalidRequest
+from models.reason import Reason
+from server.exchange import BODY
 
 _LOG = logging.getLogger("betcore.answers")
 _WINDOW_SECONDS: Final = 10.0
 #: Lines of one kind per window. Usual answers (no money, a closed session) are not an alarm.
 _USUAL_MOST, _UNUSUAL_MOST = 5, 10
 _USUAL: Final = range(2, 8)  # codes
+#: Causes that are an alarm although their code is usual: a provider wins more than it may.
+_ALARMING: Final = frozenset({Reason.WIN_ABOVE_LIMIT, Reason.WIN_ABOVE_DAILY_LIMIT})
 _LOOK_EVERY_SECONDS: Final = 1.0
 
 
@@ -36,6 +41,8 @@ class _Kind(NamedTuple):
 
 
 _throttle: Throttle[_Kind] = Throttle(_WINDOW_SECONDS)
+#: How many answers of each kind this process has given, also those without a line, for metrics.
+counts: Counter[_Kind] = Counter()
 
 
 def log_answer(
@@ -52,7 +59,8 @@ def log_answer(
     """
     cause, *detail = error.why or (error.reason or error.message,)
     kind = _Kind(error.status, error.code, str(cause))
-    is_usual = error.code in _USUAL
+    counts[kind] += 1
+    is_usual = _is_usual(kind)
     if not _throttle.lets(kind, _USUAL_MOST if is_usual else _UNUSUAL_MOST):
         return
     reason = f"{cause}: {str(detail[0]) % tuple(detail[1:])}" if detail else cause
@@ -103,7 +111,11 @@ async def keep_summing_up() -> None:
 
 
 def _level(kind: _Kind) -> int:
-    return logging.INFO if kind.code in _USUAL else logging.WARNING
+    return logging.INFO if _is_usual(kind) else logging.WARNING
+
+
+def _is_usual(kind: _Kind) -> bool:
+    return kind.code in _USUAL and kind.cause not in _ALARMING
 
 
 def _session_in(path: str | bytes) -> str | None:

@@ -3,49 +3,62 @@
 import asyncio
 import hmac
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from api.wallet.calls import Call
 from api.wallet.coalesced import Coalesced, LookupFailed
-from api.wallet.errors import ApiError, try_later, unauthorized
-from api.wallet.provider_secrets import ProviderSecrets, Secrets, SecretsLocked
+from api.wallet.errors import ApiError, above_rate, try_later, unauthorized
+from api.wallet.provider_rules import Rules, rules_of
+from api.wallet.provider_secrets import ProviderSecrets, Secrets, SecretsLocked, keyed
 from models.deadline import Deadline
 from models.errors import UnsupportedDatabase
 from models.keys import BadKey, NoKey
-from models.ledger.gateway_reads import GatewayReads
+from models.ledger.gateway_reads import GatewayReads, StoredRules
+from server.callers import Address, Callers
 from settings import Settings
 
-_NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
+_NOBODY = (0, (keyed("nobody's secret: its signature is never accepted"),))
 # A failed authentication reads newer secrets. This limits what a flood of failures can cost.
 _SPACING_SECONDS = 0.05
 # Errors with our own text. A driver's message may name hosts and users.
 _TELLABLE = (UnsupportedDatabase, NoKey, BadKey, SecretsLocked)
+_UNKNOWN: Mapping[str, Any] = MappingProxyType({})  # a scope that does not say who calls
 _UNREACHABLE = "PostgreSQL cannot be reached or read; the log says why."
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """A call with a good signature."""
 
     provider_id: int
     call: Call
 
 
+class _Newest(NamedTuple):
+    """What was read of the providers, and the monotonic time at which the reading began."""
+
+    read_at: float
+    secrets: Secrets
+    rules: Sequence[StoredRules]
+
+
 class Authenticator:
-    """Knows every active secret. They are at most `directory_max_age_seconds` old."""
+    """Knows every active secret, and what providers may not do.
+
+    Both are at most `directory_max_age_seconds` old.
+    """
 
     def __init__(self, settings: Settings, reads: GatewayReads) -> None:
         self._settings = settings
         self._secrets: Secrets = {}
+        self._rules: Mapping[str, Rules] = {}
+        self._callers = Callers(settings.trusted_proxies)
         self._read_at = float("-inf")  # loop time when the reading of `_secrets` began
         self._trouble = _UNREACHABLE
         self._provider_secrets = ProviderSecrets(settings)
-        decrypted = self._provider_secrets.decrypted
-        self._newest: Coalesced[None, tuple[float, Secrets]] = Coalesced(
-            lambda keys: [(time.monotonic(), decrypted(reads.secrets()))] * len(keys),
-            reads.close,
-            _SPACING_SECONDS,
+        self._newest: Coalesced[None, _Newest] = Coalesced(
+            lambda keys: [self._read(reads)] * len(keys), reads.close, _SPACING_SECONDS
         )
         self._keeper: asyncio.Task[None] | None = None
 
@@ -59,8 +72,13 @@ class Authenticator:
             self._keeper.cancel()
         await self._newest.stop()
 
-    async def authenticate(self, call: Call, deadline: Deadline) -> Signed:
+    async def authenticate(
+        self, call: Call, deadline: Deadline, scope: Mapping[str, Any] = _UNKNOWN
+    ) -> Signed:
         """Return the call if its timestamp is recent and its signature good.
+
+        Its provider may not be locked, and the caller, of this ASGI scope, must be on the
+        provider's allow-list.
 
         A secret that was just added is valid immediately: a call that fails is checked again with
         newly read secrets. Raises ApiError: the same 401 for every reason; 503 if secrets cannot be
@@ -72,13 +90,23 @@ class Authenticator:
             raise _out_of_time(age_ms, tolerance_ms)
         if self._age() > self._settings.directory_max_age_seconds:
             await self._refresh(deadline)
-        provider_id = self._signer(call)
+
+        def caller() -> Address | None:
+            return self._callers.address_of(scope)
+
+        provider_id = self._signer(call, caller)
         if provider_id is None:
             await self._refresh(deadline)
-            provider_id = self._signer(call)
+            provider_id = self._signer(call, caller)
         if provider_id is None:
-            raise self._badly_signed(call)
+            raise self._badly_signed(call, caller)
         return Signed(provider_id, call)
+
+    def count(self, signed: Signed) -> None:
+        """Count a signed call. Raises ApiError 99 if its provider sends more than it may."""
+        rules = self._rules.get(signed.call.counterparty_id.decode()) if self._rules else None
+        if rules and rules.allowance and not rules.allowance.take(time.monotonic()):
+            raise above_rate()
 
     @property
     def fresh(self) -> bool:
@@ -95,24 +123,34 @@ class Authenticator:
         """Which providers cannot be authenticated, though others can, in lines for an operator."""
         return self._provider_secrets.warnings
 
-    def _signer(self, call: Call) -> int | None:
-        """Return the provider that signed the call. An unknown provider takes the same work."""
+    def _signer(self, call: Call, caller: Callable[[], Address | None]) -> int | None:
+        """Return the provider that signed the call, if this caller may call for it.
+
+        An unknown provider takes the same work.
+        """
         counterparty_id = call.counterparty_id.decode()
         provider_id, secrets = self._secrets.get(counterparty_id, _NOBODY)
         good = False
         for secret in secrets:
-            expected = hmac.digest(secret, call.message, "sha256").hex().encode()
-            good |= hmac.compare_digest(expected, call.signature)
-        return provider_id if good and secrets is not _NOBODY[1] else None
+            expected = secret.copy()
+            expected.update(call.message)
+            good |= hmac.compare_digest(expected.hexdigest().encode(), call.signature)
+        if not good or secrets is _NOBODY[1]:
+            return None
+        rules = self._rules.get(counterparty_id) if self._rules else None
+        return None if rules and rules.why_refused(caller) else provider_id
 
-    def _badly_signed(self, call: Call) -> ApiError:
-        """Return one error for unknown providers and wrong signatures, with the same log throttle.
+    def _badly_signed(self, call: Call, caller: Callable[[], Address | None]) -> ApiError:
+        """Return one error for all that cannot be authenticated, with the same log throttle.
 
         With separate throttles, the time of the answer would reveal which providers exist.
         """
         counterparty_id = call.counterparty_id.decode()
         detail = "the provider is unknown"
-        if counterparty_id in self._secrets:
+        rules = self._rules.get(counterparty_id)
+        if rules and (refused := rules.why_refused(caller)):
+            detail = refused
+        elif counterparty_id in self._secrets:
             detail = "no secret of the provider matches it"
         elif counterparty_id in self._provider_secrets.locked:
             detail = "the gateway does not have the key of its secrets"
@@ -120,17 +158,27 @@ class Authenticator:
 
     async def _refresh(self, deadline: Deadline) -> None:
         try:
-            self._read_at, self._secrets = await self._newest.get(None, deadline)
+            self._take(await self._newest.get(None, deadline))
         except LookupFailed:
             raise try_later("The providers cannot be looked up at the moment.") from None
+
+    def _read(self, reads: GatewayReads) -> _Newest:
+        read_at = time.monotonic()
+        directory = reads.directory()
+        return _Newest(
+            read_at, self._provider_secrets.decrypted(directory.secrets), directory.rules
+        )
+
+    def _take(self, newest: _Newest) -> None:
+        self._read_at, self._secrets, rules = newest
+        gateways = self._settings.rate_gateways
+        self._rules = rules_of(rules, self._rules, gateways, time.monotonic())
 
     async def _keep_fresh(self) -> None:
         while True:
             try:
-                newest = await self._newest.get(
-                    None, Deadline.within(self._settings.directory_max_age_seconds)
-                )
-                self._read_at, self._secrets = newest
+                within = Deadline.within(self._settings.directory_max_age_seconds)
+                self._take(await self._newest.get(None, within))
             except LookupFailed as failure:
                 tellable = isinstance(failure.__cause__, _TELLABLE)
                 self._trouble = str(failure) if tellable else _UNREACHABLE

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from models.codes import Code
+from models.money import plain
 from models.reason import Reason
 
 #: `error` of each code.
@@ -27,7 +28,7 @@ REFUSALS: Final = {
     Code.SESSION_CLOSED: "The session is unknown, closed or expired, so it takes no new bet.",
     Code.INSUFFICIENT_FUNDS: "The balance does not cover the stake.",
     Code.NOT_ALLOWED: (
-        "The stake is outside the session's limits, or the player or provider may not bet now."
+        "A stake or win is outside its limits, or the player or provider may not bet now."
     ),
     Code.BET_NOT_FOUND: "This bet was never accepted.",
     Code.BET_CONFLICT: "This betId already stands for something else.",
@@ -42,6 +43,10 @@ CAUSES: Final[dict[Reason | None, str]] = {
     Reason.PROVIDER_SUSPENDED: "The provider is suspended, so its games take no bets.",
     Reason.BELOW_LIMIT: "The stake is below the minimum of the session.",
     Reason.ABOVE_LIMIT: "The stake is above the maximum of the session.",
+    Reason.WIN_ABOVE_LIMIT: "The win is above the largest that a bet of the provider may win.",
+    Reason.WIN_ABOVE_DAILY_LIMIT: (
+        "With this win, the provider's wins of the day would be above their limit."
+    ),
 }
 
 #: The message for a request that would wait too long.
@@ -80,10 +85,21 @@ def invalid(message: str, status: int = 402) -> ApiError:
     return ApiError(status, Code.INVALID, message)
 
 
-def refused(code: Code, balance: Decimal | None = None, reason: Reason | None = None) -> ApiError:
-    """The ledger said no, or would; `reason` is a `Reason`, where the code has one."""
+def refused(
+    code: Code,
+    balance: Decimal | None = None,
+    reason: Reason | None = None,
+    win: Decimal | None = None,
+) -> ApiError:
+    """The ledger said no, or would; `reason` is a `Reason`, where the code has one.
+
+    The log names the `win`, where that was above a limit.
+    """
     message = CAUSES.get(reason) or REFUSALS[code]
-    return ApiError(402, code, message, balance=balance, reason=reason)
+    why: tuple[object, ...] = ()
+    if win is not None and reason in (Reason.WIN_ABOVE_LIMIT, Reason.WIN_ABOVE_DAILY_LIMIT):
+        why = (reason, "winAmount=%s", plain(win))
+    return ApiError(402, code, message, balance=balance, reason=reason, why=why)
 
 
 def unauthorized(*why: object) -> ApiError:
@@ -97,6 +113,11 @@ def unauthorized(*why: object) -> ApiError:
 def try_later(message: str) -> ApiError:
     """This request was certainly not admitted."""
     return ApiError(503, Code.TRY_LATER, message)
+
+
+def above_rate() -> ApiError:
+    """The provider is above its requests per second. This request was certainly not admitted."""
+    return ApiError(429, Code.TRY_LATER, "The provider sends more requests per second than it may.")
 
 
 def unknown_outcome() -> ApiError:

@@ -1,6 +1,6 @@
 """The audit log: an administrative change and its signed entry are one transaction.
 
-Code that changes a provider, secret, player, account, session or currency does it within
+Code that changes a provider, secret, player, account, session, currency or key does it within
 `operation`, and reports it by `record`. The entries of all operators are one list. The rows of the
 journal that vouch for them are one strand. So a gap in the middle of either is detected.
 """
@@ -67,6 +67,10 @@ class Action(StrEnum):
     PROVIDER_ADOPTED = "provider.adopted"
     PROVIDER_SUSPENDED = "provider.suspended"
     PROVIDER_RESUMED = "provider.resumed"
+    PROVIDER_LOCKED = "provider.locked"
+    PROVIDER_UNLOCKED = "provider.unlocked"
+    PROVIDER_ALLOW_LIST = "provider.allow_list"
+    PROVIDER_LIMITS = "provider.limits"
     SECRET_ADDED = "secret.added"  # noqa: S105 - the name of an action
     SECRET_ADOPTED = "secret.adopted"  # noqa: S105
     SECRET_REVOKED = "secret.revoked"  # noqa: S105
@@ -77,9 +81,14 @@ class Action(StrEnum):
     PLAYER_UNBLOCKED = "player.unblocked"
     ACCOUNT_OPENED = "account.opened"
     ACCOUNT_ADOPTED = "account.adopted"
+    ACCOUNT_LIMITS = "account.limits"
     SESSION_OPENED = "session.opened"
     SESSION_ADOPTED = "session.adopted"
+    SESSION_EXTENDED = "session.extended"
     SESSION_CLOSED = "session.closed"
+    OPERATOR_KEY_ADDED = "operator_key.added"
+    OPERATOR_KEY_ADOPTED = "operator_key.adopted"
+    OPERATOR_KEY_REVOKED = "operator_key.revoked"
     QUEUE_SUSPENDED = "queue.suspended"
     QUEUE_RESUMED = "queue.resumed"
     QUEUE_REQUEUED = "queue.requeued"
@@ -109,6 +118,7 @@ _TABLES = {
     "player": "player",
     "account": "account",
     "session": "session",
+    "operator_key": "operator_key",
     "queue": "queue",  # RQ's, in Redis: no table of ours
     "deposit": "account",
     "withdrawal": "account",

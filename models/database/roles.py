@@ -44,9 +44,13 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "provider": {
-        GATEWAY: Rights(select="id counterparty_id status"),
+        GATEWAY: Rights(select="id counterparty_id status locked networks rate_max"),
         WORKER: Rights(select="id status"),
-        OPERATOR: Rights(select=ALL, insert="counterparty_id name status", update="status"),
+        OPERATOR: Rights(
+            select=ALL,
+            insert="counterparty_id name status locked networks rate_max",
+            update="status locked networks rate_max",
+        ),
         READER: _READS,
     },
     "provider_secret": {
@@ -67,7 +71,16 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "account": {
         GATEWAY: _READS,
         WORKER: Rights(select=ALL, update="balance last_seq"),
-        OPERATOR: Rights(select=ALL, insert="kind player_id provider_id currency"),
+        OPERATOR: Rights(
+            select=ALL,
+            insert="kind player_id provider_id currency",
+            update="max_win max_daily_win",
+        ),
+        READER: _READS,
+    },
+    "win_day": {
+        WORKER: Rights(select=ALL, insert="account_id day", update="total"),
+        OPERATOR: _READS,
         READER: _READS,
     },
     "session": {
@@ -75,8 +88,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         WORKER: _READS,
         OPERATOR: Rights(
             select=ALL,
-            insert="id provider_id account_id min_bet max_bet opened_at expires_at",
-            update="closed_at",
+            insert="id provider_id account_id min_bet max_bet opened_at expires_at game language"
+            " mode",
+            update="expires_at closed_at",
         ),
         READER: _READS,
     },
@@ -117,6 +131,15 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "audit_log": {
         OPERATOR: Rights(select=ALL, insert="id actor action subject_table subject facts note"),
         READER: _READS,
+    },
+    "operator_key": {
+        OPERATOR: Rights(
+            select=ALL, insert="name scopes hash expires_at", update="revoked_at last_used_at"
+        ),
+        READER: _READS,
+    },
+    "idempotent_request": {
+        OPERATOR: Rights(select=ALL, insert="key_id name fingerprint status answer"),
     },
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }

@@ -43,6 +43,22 @@ def use_accounts(
     return [PlayerAccount(*accounts[name], decimals) for name in names]
 
 
+def use_house(database: DbSession, provider_id: int, currency: str) -> int:
+    """The id of a provider's house account in a currency that is recorded. It makes a missing one.
+
+    Wins are paid from it, and stakes go to it.
+    """
+    house = {"kind": "house", "provider_id": provider_id, "currency": currency}
+    facts: dict[str, str | int] = {"kind": "house", "provider": provider_id, "currency": currency}
+    opened = insert(Account).values(house).on_conflict_do_nothing().returning(col(Account.id))
+    for (id_,) in database.execute(opened):
+        record(database, Action.ACCOUNT_OPENED, id_, **facts)
+    known = select(Account.id).where(
+        Account.provider_id == provider_id, Account.currency == currency
+    )
+    return database.exec(known).one() or 0
+
+
 def find_account(database: DbSession, external_id: str, currency: str) -> PlayerAccount:
     """The account of a player in a currency.
 
@@ -79,6 +95,28 @@ def request_cash(database: DbSession, command: CashCommand) -> None:
     is_deposit = isinstance(command, Deposit)
     action = Action.DEPOSIT_REQUESTED if is_deposit else Action.WITHDRAWAL_REQUESTED
     record(database, action, command.account_id, reference=command.reference, amount=command.amount)
+
+
+def order_cash(
+    database: DbSession,
+    kind: type[CashCommand],
+    external_id: str,
+    currency: str,
+    amount: str,
+    reference: str,
+) -> CashCommand:
+    """The command that moves a player's money, recorded as requested. Send it after the commit.
+
+    A deposit makes a player or account that does not exist yet. Raises InvalidRequest,
+    UnknownCurrency, or NotFound for a withdrawal from an account that does not exist.
+    """
+    if issubclass(kind, Deposit):
+        (account,) = use_accounts(database, [external_id], currency)
+    else:
+        account = find_account(database, external_id, currency)
+    command = kind.read(account.account_id, reference, amount, account.decimals)
+    request_cash(database, command)
+    return command
 
 
 def _find_player(database: DbSession, external_id: str, *, lock: bool = False) -> Player:

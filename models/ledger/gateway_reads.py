@@ -3,12 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from models.commands import Place
 from models.database.pipeline import Row, exact, maybe_exact, present, whole
 from models.database.preconditions import Use
 from models.database.prepared_connection import PreparedConnection
-from models.database.query import INT4S, INT8S, REPLICATED, TEXTS, ArrayParameter, Query
+from models.database.query import (
+    INT4S,
+    INT8S,
+    REPLICATED,
+    TEXTS,
+    ArrayParameter,
+    Query,
+    Statement,
+)
 from models.errors import LedgerContention, LedgerError, LedgerUnavailable
 from models.secret_cipher import Encrypted, SecretRow
 
@@ -21,6 +30,15 @@ _SECRETS = Query(
     select s.id, p.id, p.counterparty_id, s.key, encode(s.ciphertext, 'hex')
     from provider p join provider_secret s on s.provider_id = p.id
     where s.revoked_at is null order by s.id
+    """,
+)
+
+#: The providers that may not do everything.
+_RULES = Query(
+    b"provider_rules",
+    """
+    select counterparty_id, locked, array_to_string(networks, ' '), rate_max
+    from provider where locked or networks is not null or rate_max is not null
     """,
 )
 
@@ -65,7 +83,23 @@ _BETS = Query(
 _SETTLED = Query(b"settled", "select accounts_settled($1)", (INT8S,))
 _LOCK_WITHIN_MS = 300
 
-GATEWAY_READS = (_SECRETS, _PLACES, _BALANCES, _BETS, _SETTLED)
+GATEWAY_READS = (_SECRETS, _RULES, _PLACES, _BALANCES, _BETS, _SETTLED)
+
+
+class StoredRules(NamedTuple):
+    """What a provider may not do: one row of the database."""
+
+    counterparty_id: str
+    locked: bool  # whether no call of it is accepted
+    networks: list[str] | None  # from which it may call; None: from anywhere
+    rate_max: int | None  # requests per second; None: any number
+
+
+class Directory(NamedTuple):
+    """What a gateway knows of the providers: every active secret as it is stored, and the rules."""
+
+    secrets: list[tuple[SecretRow, Encrypted]]
+    rules: list[StoredRules]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +168,10 @@ class GatewayReads:
             use=Use.READ if may_be_replica else Use.SERVE,
         )
 
-    def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
-        """Every active secret as it is stored, and where. Raises LedgerError."""
-        return [
-            (
-                SecretRow(whole(row[0]), whole(row[1]), present(row[2])),
-                Encrypted(present(row[3]), bytes.fromhex(present(row[4]))),
-            )
-            for row in self._rows(_SECRETS)
-        ]
+    def directory(self) -> Directory:
+        """Secrets and rules of all providers, in one round trip. Raises LedgerError."""
+        secrets, rules = self._answers((_SECRETS, ()), (_RULES, ()))
+        return Directory([_secret(row) for row in secrets], [_rules(row) for row in rules])
 
     def places(self, session_ids: Sequence[str]) -> list[Place | None]:
         """Where each session acts, or None if there is no such session. Raises LedgerError."""
@@ -190,17 +219,37 @@ class GatewayReads:
         return True
 
     def _rows(self, query: Query, *parameters: ArrayParameter) -> list[Row]:
+        return self._answers((query, parameters))[0]
+
+    def _answers(self, *statements: Statement) -> list[list[Row]]:
+        """The rows of each statement, in one round trip."""
         try:
             pipeline = self._connection.pipeline()
-            rows = pipeline.run((query, parameters))[0]
+            answers = pipeline.run(*statements)
             if pipeline.warning:
                 raise LedgerUnavailable(pipeline.warning)
-            return rows
+            return answers
         except LedgerContention:
             raise
         except LedgerError:
             self.close()  # outdated plans, or a replica: the next is new
             raise
+
+
+def _secret(row: Row) -> tuple[SecretRow, Encrypted]:
+    return (
+        SecretRow(whole(row[0]), whole(row[1]), present(row[2])),
+        Encrypted(present(row[3]), bytes.fromhex(present(row[4]))),
+    )
+
+
+def _rules(row: Row) -> StoredRules:
+    return StoredRules(
+        present(row[0]),
+        row[1] == "t",
+        None if row[2] is None else row[2].split(),
+        None if row[3] is None else int(row[3]),
+    )
 
 
 def _place(row: Row) -> Place:

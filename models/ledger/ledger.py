@@ -15,6 +15,7 @@ from models.ledger.load import read_state
 from models.ledger.rules import OPENED_BY, Decision, decide, decide_cash
 from models.ledger.state import Account, Bet, BetState, Booked, State
 from models.ledger.write import writes
+from models.money import ZERO
 from models.outcome import Outcome
 
 _IDS_PER_COMMAND = 3  # at most: a bet and two transfers
@@ -125,7 +126,26 @@ class Ledger:
         )
         if load.NEXT_IDS in answers:
             self._ids.refill(int(answers[load.NEXT_IDS][0][0] or 0))
-        return read_state(self._ids, answers, accounts)
+        state = read_state(self._ids, answers, accounts)
+        if not reads_only:
+            self._load_win_days(transaction, state, bets)
+        return state
+
+    def _load_win_days(
+        self, transaction: BatchTransaction, state: State, bets: Sequence[BetCommand]
+    ) -> None:
+        """Lock what the houses have paid today, of wins in this batch that a limit per day is for.
+
+        Only these cost one more round trip.
+        """
+        houses = set()
+        for bet in bets:
+            session = state.sessions.get(bet.session_id)
+            if bet.win and session is not None and session.max_daily_win is not None:
+                houses.add(session.house_account_id)
+        if houses:
+            [rows] = transaction.load((load.WIN_DAYS, [sorted(houses)]))
+            load.read_win_days(state, rows)
 
 
 class IdBlock(Iterator[int]):
@@ -158,7 +178,9 @@ def _decide(state: State, command: Command) -> Decision:
     account = state.accounts.get(command.account_id)
     if isinstance(command, BetCommand):
         bet = state.bets.get((command.provider_id, command.bet_id))
-        return decide(bet, account, state.sessions.get(command.session_id), command)
+        session = state.sessions.get(command.session_id)
+        of_day = state.win_days.get(session.house_account_id) if session else None
+        return decide(bet, account, session, command, of_day.total if of_day else ZERO)
     if account is None:
         raise LedgerError(f"There is no account {command.account_id}.")
     refused = command.order_id in state.refused_orders

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from models.database.pipeline import Row, exact, maybe_exact, present, whole
 from models.database.query import INT4S, INT8S, TEXTS, Query
 from models.ledger.columns import BET, names
-from models.ledger.state import Account, Bet, Booked, Kind, Moment, Session, State
+from models.ledger.state import Account, Bet, Booked, Kind, Moment, Session, State, WinDay
 
 #: The order by id keeps two batches with common accounts from waiting for each other in a circle.
 #: `no key` lets bets and transfers refer to the row meanwhile.
@@ -30,14 +30,15 @@ READ_ACCOUNTS = Query(
 SESSIONS = Query(
     b"sessions",
     """
-    select s.id, s.provider_id, s.account_id, house.id, s.min_bet, s.max_bet,
+    select s.id, s.provider_id, s.account_id, house.id, s.min_bet, s.max_bet, house.max_win,
+           house.max_daily_win,
            s.closed_at is not null, s.expires_at <= clock_timestamp(),
            player.status <> 'active', provider.status <> 'active'
     from session s,
          lateral (select status from provider where id = s.provider_id offset 0) provider,
          lateral (select player_id, currency from account where id = s.account_id offset 0) a,
          lateral (select status from player where id = a.player_id offset 0) player,
-         lateral (select id from account
+         lateral (select id, max_win, max_daily_win from account
                   where provider_id = s.provider_id and currency = a.currency offset 0) house
     where s.id = any($1)
     """,
@@ -91,9 +92,24 @@ MOMENT = Query(
     " date_trunc('month', now() at time zone 'UTC')::date",
 )
 
+#: Makes the rows of this day, locks them and reads them: one worker at a time adds to a total. All
+#: accounts of the batch are locked before, and the rows are locked in order, so that no two batches
+#: wait for each other in a circle. The update changes nothing: it locks, and sees what was
+#: committed until the lock was granted.
+WIN_DAYS = Query(
+    b"win_days",
+    """
+    insert into win_day as old (account_id, day)
+    select id, (now() at time zone 'UTC')::date from unnest($1) house(id) order by id
+    on conflict (account_id, day) do update set total = old.total
+    returning account_id, day, total
+    """,
+    (INT8S,),
+)
+
 STATEMENTS = (
     *(LOCK_ACCOUNTS, READ_ACCOUNTS, SESSIONS, BETS, BOOKED, CASH_ACCOUNTS, REFUSED_ORDERS),
-    *(NEXT_IDS, MOMENT),
+    *(NEXT_IDS, MOMENT, WIN_DAYS),
 )
 
 Answers = Mapping[Query, list[Row]]
@@ -126,6 +142,12 @@ def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
     return state
 
 
+def read_win_days(state: State, rows: Sequence[Row]) -> None:
+    """Add to the state what `WIN_DAYS` returned."""
+    for account_id, day, total in rows:
+        state.win_days[whole(account_id)] = WinDay(whole(account_id), present(day), exact(total))
+
+
 def _session(
     id_: str | None,
     provider_id: str | None,
@@ -133,6 +155,8 @@ def _session(
     house_account_id: str | None,
     min_bet: str | None,
     max_bet: str | None,
+    max_win: str | None,
+    max_daily_win: str | None,
     *states: str | None,
 ) -> Session:
     closed, expired, player_blocked, provider_suspended = [state == "t" for state in states]
@@ -143,6 +167,8 @@ def _session(
         house_account_id=whole(house_account_id),
         min_bet=maybe_exact(min_bet),
         max_bet=maybe_exact(max_bet),
+        max_win=maybe_exact(max_win),
+        max_daily_win=maybe_exact(max_daily_win),
         closed=closed,
         expired=expired,
         player_blocked=player_blocked,

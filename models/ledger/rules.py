@@ -49,6 +49,7 @@ class Case:
     account: Account
     session: Session
     call: BetCommand
+    won_today: Decimal = ZERO  # by all bets of the provider and currency; only if that is limited
 
     @property
     def recorded(self) -> Bet:
@@ -81,9 +82,15 @@ _STATES: Final = {
 
 
 def decide(
-    bet: Bet | None, account: Account | None, session: Session | None, call: BetCommand
+    bet: Bet | None,
+    account: Account | None,
+    session: Session | None,
+    call: BetCommand,
+    won_today: Decimal = ZERO,
 ) -> Decision:
     """Decide a call about a bet, from the bet as recorded, the locked account and the session.
+
+    `won_today` is what the provider's bets in this currency have won today, if that has a limit.
 
     Two rules precede the table. A session that is unknown or another provider's is 3 for every
     call. A bet of another account is 7.
@@ -98,7 +105,7 @@ def decide(
     if bet is not None and bet.account_id != account.id:
         return CONFLICT
     cell = TABLE[row_of(bet)][type(call)]
-    return cell(Case(bet, account, session, call))
+    return cell(Case(bet, account, session, call, won_today))
 
 
 def decide_cash(
@@ -141,8 +148,8 @@ def take(case: Case) -> Decision:
 
 
 def take_and_pay(case: Case) -> Decision:
-    """take and pay in one atomic step → `settled`; refusals as pay-in; a win without a stake is \
-refused only while the provider is suspended: 5, not recorded"""
+    """take and pay in one atomic step → `settled`; refusals as pay-in, and 5 for a win above a \
+limit; a win without a stake is refused only for a suspension or a limit of wins: 5, not recorded"""
     stake, win = case.call.stake or ZERO, case.call.win or ZERO
     is_owed = stake == ZERO and win > ZERO
     return (_refusal_of_owed(case) if is_owed else _refusal(case, stake)) or Decision(
@@ -154,8 +161,11 @@ refused only while the provider is suspended: 5, not recorded"""
 
 
 def pay(case: Case) -> Decision:
-    """pay → `settled`"""
+    """pay → `settled`; a win above a limit is refused: 5, not recorded, stays `open`"""
     win = case.call.win or ZERO
+    above = _win_above(case)
+    if above is not None:
+        return Decision(Code.NOT_ALLOWED, lasts=False, reason=above)
     return Decision(Code.DONE, (Kind.WIN,), ((Kind.WIN, win),), BetState.SETTLED)
 
 
@@ -238,7 +248,7 @@ def _refusal(case: Case, stake: Decimal) -> Decision | None:
         return Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_CLOSED)
     if session.expired:
         return Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_EXPIRED)
-    reason = _why_not_allowed(session, stake)
+    reason = _why_not_allowed(session, stake) or _win_above(case)
     if reason is not None:
         return Decision(Code.NOT_ALLOWED, records=BetState.REJECTED, reason=reason)
     if stake > case.account.balance:
@@ -259,13 +269,26 @@ def _why_not_allowed(session: Session, stake: Decimal) -> Reason | None:
 
 
 def _refusal_of_owed(case: Case) -> Decision | None:
-    """The one check on a win without a stake. It records nothing, so that the win can come again.
+    """The checks on a win without a stake. They record nothing, so that the win can come again.
 
-    It is not `lasts`: once the provider is resumed, the same bet is paid.
+    It is not `lasts`: once the provider is resumed, or the limit raised, the same bet is paid.
     """
-    if not case.session.provider_suspended:
+    suspended = case.session.provider_suspended
+    reason = Reason.PROVIDER_SUSPENDED if suspended else _win_above(case)
+    return None if reason is None else Decision(Code.NOT_ALLOWED, lasts=False, reason=reason)
+
+
+def _win_above(case: Case) -> Reason | None:
+    """Which of the provider's limits the win is above, if any."""
+    session, win = case.session, case.call.win
+    if not win:
         return None
-    return Decision(Code.NOT_ALLOWED, lasts=False, reason=Reason.PROVIDER_SUSPENDED)
+    if session.max_win is not None and win > session.max_win:
+        return Reason.WIN_ABOVE_LIMIT
+    most = session.max_daily_win
+    if most is not None and add(case.won_today, win) > most:
+        return Reason.WIN_ABOVE_DAILY_LIMIT
+    return None
 
 
 def _is_of_its_round(case: Case) -> bool:

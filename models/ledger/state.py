@@ -77,6 +77,8 @@ class Session:
     expired: bool
     player_blocked: bool
     provider_suspended: bool
+    max_win: Decimal | None = None  # of one bet
+    max_daily_win: Decimal | None = None  # of all bets of the provider and currency on one day
 
 
 @dataclass(slots=True)
@@ -144,6 +146,19 @@ class Moment:
 
 
 @dataclass(slots=True)
+class WinDay:
+    """The wins that a house account has paid on the day of the transaction, with its row locked.
+
+    There is one only for a house account with a limit per day.
+    """
+
+    account_id: int
+    day: str  # UTC, as an ISO date
+    total: Decimal
+    changed: bool = False
+
+
+@dataclass(slots=True)
 class State:
     """All that a batch has loaded, and all that it will write."""
 
@@ -153,6 +168,7 @@ class State:
     bets: dict[tuple[int, str], Bet] = field(default_factory=dict)
     booked: dict[str, Booked] = field(default_factory=dict)
     cash_accounts: dict[int, int] = field(default_factory=dict)  # player's account -> cash account
+    win_days: dict[int, WinDay] = field(default_factory=dict)  # by house account
     refused_orders: set[str] = field(default_factory=set)  # orders of cash, by this batch or before
     new_refusals: list[str] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
@@ -193,4 +209,7 @@ class State:
         self.transfers.append(transfer)
         if bet is not None:
             bet.ids[kind] = transfer.id
+        if kind is Kind.WIN and amount and (of_day := self.win_days.get(other_account_id)):
+            of_day.total = add(of_day.total, amount)
+            of_day.changed = True
         return transfer

@@ -82,8 +82,24 @@ INSERT_REFUSED_ORDERS = Query(
     (TEXTS,),
 )
 
+#: The rows are locked since they were loaded (models/ledger/load.py).
+UPDATE_WIN_DAYS = Query(
+    b"update_win_days",
+    """
+    with updated as (
+        update win_day w set total = new.total
+        from unnest($1, $2, $3) new(account_id, day, total)
+        where w.account_id = new.account_id and w.day = new.day and w.account_id = any($1)
+        returning 1
+    )
+    select require_rows(count(*), $4) from updated
+    """,
+    (INT8S, DATES, NUMERICS, INT8),
+)
+
 STATEMENTS = (
     *(INSERT_BETS, UPDATE_BETS, INSERT_TRANSFERS, UPDATE_ACCOUNTS, INSERT_REFUSED_ORDERS),
+    UPDATE_WIN_DAYS,
 )
 
 
@@ -109,6 +125,9 @@ def writes(state: State) -> list[Statement]:
         statements.append((UPDATE_ACCOUNTS, [*accounts, len(moved)]))
     if state.new_refusals:
         statements.append((INSERT_REFUSED_ORDERS, [state.new_refusals]))
+    of_day = [(d.account_id, d.day, d.total) for d in state.win_days.values() if d.changed]
+    if of_day:
+        statements.append((UPDATE_WIN_DAYS, [*columns(of_day), len(of_day)]))
     return statements
 
 

@@ -4,10 +4,11 @@ Classes with `table=True` do not validate, so untrusted data never reaches them 
 commands and migrations use them. The hot path does not (models/ledger/load.py, write.py).
 """
 
+from models.tables.access import IdempotentRequest, OperatorKey
 from models.tables.audit import AuditLog, AuditStart
 from models.tables.bets import Bet, RefusedOrder, Session, Transfer
 from models.tables.journal import Journal, JournalStart
-from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret
+from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret, WinDay
 
 __all__ = [
     "Account",
@@ -15,12 +16,15 @@ __all__ = [
     "AuditStart",
     "Bet",
     "Currency",
+    "IdempotentRequest",
     "Journal",
     "JournalStart",
+    "OperatorKey",
     "Player",
     "Provider",
     "ProviderSecret",
     "RefusedOrder",
     "Session",
     "Transfer",
+    "WinDay",
 ]

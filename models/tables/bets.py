@@ -14,6 +14,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlmodel import Field, SQLModel
 
@@ -36,6 +37,7 @@ class Session(SQLModel, table=True):
         CheckConstraint("min_bet >= 0 and min_bet <> 'NaN'", "session_min_bet_not_negative"),
         CheckConstraint("max_bet >= 0 and max_bet <> 'NaN'", "session_max_bet_not_negative"),
         CheckConstraint("min_bet <= max_bet", "session_limits_in_order"),
+        CheckConstraint("mode in ('real', 'demo')", "session_mode"),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
@@ -46,6 +48,12 @@ class Session(SQLModel, table=True):
     opened_at: datetime | None = Field(default=None, sa_column=now_column())
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    game: str | None = Field(default=None, sa_type=Text)
+    language: str | None = Field(default=None, sa_type=Text)
+    #: `real` is played with money.
+    mode: str = Field(
+        default="real", sa_column=Column(Text, server_default=text("'real'"), nullable=False)
+    )
 
 
 class Bet(SQLModel, table=True):
@@ -55,6 +63,15 @@ class Bet(SQLModel, table=True):
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
         by_time("bet"),
         Index("bet_open", "provider_id", "created_at", "id", postgresql_where="state = 'open'"),
+        Index(
+            "bet_round",
+            "round_id",
+            postgresql_using="hash",
+            postgresql_where="round_id is not null",
+        ),
+        Index(
+            "bet_rejected", "account_id", "created_at", "id", postgresql_where="state = 'rejected'"
+        ),
         CheckConstraint("stake >= 0 and stake <> 'NaN'", "bet_stake_not_negative"),
         CheckConstraint("win >= 0 and win <> 'NaN'", "bet_win_not_negative"),
         CheckConstraint("opened_by in ('pay_in', 'pay_in_out', 'refund')", "bet_opened_by"),
@@ -67,7 +84,8 @@ class Bet(SQLModel, table=True):
         ),
         CheckConstraint(
             "reason is null or (refused_with is not distinct from 5 and reason in"
-            " ('player_blocked', 'provider_suspended', 'below_limit', 'above_limit'))",
+            " ('player_blocked', 'provider_suspended', 'below_limit', 'above_limit',"
+            " 'win_above_limit', 'win_above_daily_limit'))",
             "bet_reason_of_not_allowed",
         ),
     )

@@ -62,9 +62,9 @@ def identity_column(kind: type[Integer] | type[BigInteger]) -> Any:
     return Column(kind, Identity(), primary_key=True)
 
 
-def reference_column(target: str, *, nullable: bool = False) -> Any:
+def reference_column(target: str, *, nullable: bool = False, primary_key: bool = False) -> Any:
     """A foreign key to a column such as `bet.id`."""
-    return Column(ForeignKey(target), nullable=nullable)
+    return Column(ForeignKey(target), nullable=nullable, primary_key=primary_key)
 
 
 def amount_column(*, nullable: bool = False) -> Any:

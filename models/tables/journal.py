@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Index,
     LargeBinary,
     Text,
     Uuid,
@@ -36,6 +37,12 @@ class Journal(SQLModel, table=True):
             "entries is null or cardinality(transfers) = 0 and bets is null", "journal_of_one_side"
         ),
         CheckConstraint("octet_length(hmac) = 32", "journal_hmac_length"),
+        Index(
+            "journal_by_time",
+            "created_at",
+            postgresql_using="brin",
+            postgresql_with={"autosummarize": "on"},
+        ),
         NEVER_CHANGED,
     )
 

@@ -1,12 +1,14 @@
 """Who plays and with what: currencies, providers and their secrets, players, accounts."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     Index,
     Integer,
@@ -16,9 +18,16 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from models.tables.columns import BALANCE, identity_column, now_column, reference_column
+from models.tables.columns import (
+    BALANCE,
+    amount_column,
+    identity_column,
+    now_column,
+    reference_column,
+)
 
 
 class Currency(SQLModel, table=True):
@@ -37,6 +46,8 @@ class Provider(SQLModel, table=True):
         UniqueConstraint("counterparty_id", name="provider_once"),
         UniqueConstraint("name", name="provider_name_once"),
         CheckConstraint("status in ('active', 'suspended')", "provider_status"),
+        CheckConstraint("cardinality(networks) between 1 and 64", "provider_networks_few"),
+        CheckConstraint("rate_max > 0", "provider_rate_positive"),
     )
 
     id: int | None = Field(default=None, sa_column=identity_column(Integer))
@@ -44,6 +55,14 @@ class Provider(SQLModel, table=True):
     name: str = Field(sa_type=Text)
     status: str = Field(default="active", sa_type=Text)
     created_at: datetime | None = Field(default=None, sa_column=now_column())
+    #: Whether no call of the provider is accepted, because a secret leaked.
+    locked: bool = Field(
+        default=False, sa_column=Column(Boolean, server_default=text("false"), nullable=False)
+    )
+    #: The networks from which it may call. None: from anywhere.
+    networks: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text)))
+    #: Requests per second that are accepted. None: any number.
+    rate_max: int | None = Field(default=None, sa_type=Integer)
 
 
 class ProviderSecret(SQLModel, table=True):
@@ -104,6 +123,13 @@ class Account(SQLModel, table=True):
             " else false end",
             "account_kind",
         ),
+        CheckConstraint("max_win >= 0 and max_win <> 'NaN'", "account_max_win_not_negative"),
+        CheckConstraint(
+            "max_daily_win >= 0 and max_daily_win <> 'NaN'", "account_max_daily_win_not_negative"
+        ),
+        CheckConstraint(
+            "kind = 'house' or (max_win is null and max_daily_win is null)", "account_wins_of_house"
+        ),
         # Half-filled pages: a new balance finds room beside the old one, and no index changes.
         {"postgresql_with": {"fillfactor": 50}},
     )
@@ -116,4 +142,23 @@ class Account(SQLModel, table=True):
     balance: Decimal | None = Field(sa_column=Column(BALANCE, nullable=True))
     last_seq: int = Field(
         default=0, sa_column=Column(BigInteger, server_default=text("0"), nullable=False)
+    )
+    #: The largest win of one bet, and of all bets of one day, that this house account pays.
+    max_win: Decimal | None = Field(default=None, sa_column=amount_column(nullable=True))
+    max_daily_win: Decimal | None = Field(default=None, sa_column=Column(BALANCE, nullable=True))
+
+
+class WinDay(SQLModel, table=True):
+    """The wins that a house account has paid on one day (UTC) while it had a limit per day.
+
+    A house account without that limit has no row (docs/adr/0024).
+    """
+
+    __tablename__ = "win_day"
+    __table_args__ = (CheckConstraint("total >= 0 and total <> 'NaN'", "win_day_not_negative"),)
+
+    account_id: int = Field(sa_column=reference_column("account.id", primary_key=True))
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    total: Decimal = Field(
+        default=Decimal(0), sa_column=Column(BALANCE, server_default=text("0"), nullable=False)
     )

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.commands import provider_secrets
+from ops.commands import provider_rules, provider_secrets
 from ops.terminal.options import (
     AsJson,
     DataDir,
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Providers: the companies that run the games.", no_args_is_help=True)
 app.add_typer(provider_secrets.app, name="secret")
+app.command("lock")(provider_rules.lock)
+app.command("unlock")(provider_rules.unlock)
+app.command("allow-list")(provider_rules.allow_list)
+app.command("limits")(provider_rules.limits)
 
 CounterpartyId = Annotated[
     str, typer.Argument(metavar="ID", help="The provider's counterparty id.")
@@ -104,7 +108,7 @@ def show(
 
     with ledger_of(data_dir) as database:
         found = show_provider(database, counterparty_id)
-    secrets = [
+    secrets: list[dict[str, object]] = [
         {
             "secretId": str(secret.secret_id),
             "createdAt": secret.created_at,
@@ -112,11 +116,18 @@ def show(
         }
         for secret in found.secrets
     ]
-    accounts = [
+    accounts: list[dict[str, object]] = [
         {"accountId": str(account.account_id), "currency": account.currency}
         for account in found.accounts
     ]
-    emit_lists(_row(found.provider), {"secrets": secrets, "accounts": accounts}, as_json)
+    fields = _row(found.provider) | {"rate": found.limits.rate_max}
+    lists: dict[str, list[dict[str, object]]] = {
+        "secrets": secrets,
+        "accounts": accounts,
+        "networks": [{"network": network} for network in found.networks],
+        "wins": provider_rules.win_rows(found.limits),
+    }
+    emit_lists(fields, lists, as_json)
 
 
 def _row(provider: "ListedProvider") -> dict[str, object]:
@@ -124,6 +135,7 @@ def _row(provider: "ListedProvider") -> dict[str, object]:
         "counterpartyId": provider.counterparty_id,
         "name": provider.name,
         "status": provider.status,
+        "locked": provider.locked,
         "activeSecrets": provider.active_secrets,
         "createdAt": provider.created_at,
     }

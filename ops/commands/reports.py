@@ -36,6 +36,26 @@ def report() -> None:
     """Reports: totals over all bets."""
 
 
+@app.command("open-bets")
+def open_bets(
+    provider: Provider = None,
+    as_csv: AsCsv = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how many bets are open now, by provider, currency and age."""
+    from models.reports.open_ages import TITLES, open_bet_ages
+    from ops.database import ledger_of
+
+    require_one_form(as_csv, as_json)
+    with ledger_of(data_dir) as database:
+        rows = [age.row() for age in open_bet_ages(database, provider)]
+    if as_csv:
+        emit_csv(TITLES, rows)
+    else:
+        emit_list({}, "ages", rows, as_json)
+
+
 @app.command("house")
 def house(
     provider: Provider = None,
@@ -51,9 +71,9 @@ def house(
     The result is stakes minus refunds minus wins plus wins taken back. A transfer counts on the day
     on which it was made.
     """
+    from models.database.failures import database_failures
     from models.reports.house import house_result
     from models.reports.statement import Period
-    from ops.database import database_failures
 
     require_one_form(as_csv, as_json)
     require_period(since, until)

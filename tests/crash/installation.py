@@ -25,6 +25,7 @@ from tests.crash.requests import CLOSED, Seat
 from tests.crash.servers import POSTGRES, SERVERS, VALKEY, Servers
 from tests.crash.supervised import Gateway, Supervised, Worker
 from tests.service.support import keys
+from tests.service.support.http import NO_TLS
 from tests.service.support.processes import until
 from tests.service.support.proxy import Proxy, postgres_proxy, redis_proxy, through
 
@@ -162,7 +163,7 @@ class Installation:
 
 def _is_ready(socket: Path) -> bool:
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket))) as http:
+        with httpx.Client(transport=httpx.HTTPTransport(verify=NO_TLS, uds=str(socket))) as http:
             return http.get("http://gateway/readyz", timeout=2).status_code == 200
     except httpx.TransportError:
         return False

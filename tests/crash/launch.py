@@ -25,6 +25,13 @@ _ADMITTED = b"A"
 _file = Path(os.environ.get(ARMED_FILE, "/nonexistent"))
 
 
+def start() -> None:
+    """Run the command of `sys.argv` with every step wrapped, and without the guard of WITHOUT."""
+    take_away(os.environ.get(WITHOUT, ""))
+    install()
+    main()
+
+
 def install() -> None:
     """Wrap every step."""
     _wrap_admit()
@@ -143,6 +150,4 @@ def _replace(owner: type, name: str, function: Callable[..., Any]) -> None:
 
 
 if __name__ == "__main__":
-    take_away(os.environ.get(WITHOUT, ""))
-    install()
-    main()
+    start()

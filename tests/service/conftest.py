@@ -13,9 +13,7 @@ from tests.service.support.world import PlayerSession, World, new_world
 def world() -> Iterator[World]:
     """One installation for all tests that kill nothing: two gateways, two workers."""
     with new_world() as installation:
-        for _ in range(2):
-            installation.gateway()
-            installation.worker()
+        installation.start(gateways=2, workers=2)
         yield installation
 
 

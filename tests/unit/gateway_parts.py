@@ -23,10 +23,10 @@ from models.codes import Code
 from models.commands import Place
 from models.errors import LedgerUnavailable
 from models.keys import Purpose
-from models.ledger.gateway_reads import GatewayReads
+from models.ledger.gateway_reads import Directory, GatewayReads, StoredRules
 from models.ledger.ledger import Ledger
 from models.outcome import Outcome
-from models.secret_cipher import Encrypted, SecretRow
+from models.secret_cipher import SecretRow
 from settings import Settings
 from tests.service.support import keys
 from tests.service.support.client import ProviderClient
@@ -54,10 +54,11 @@ class Behind:
         self.away: set[str] = set()
         self.failure: Exception = LedgerUnavailable("no route to 10.0.0.7, as betcore")
         self.record: Outcome | None = None
+        self.rules: list[StoredRules] = []
 
-    def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
+    def directory(self) -> Directory:
         self._reach("providers")
-        return [_STORED]
+        return Directory([_STORED], self.rules)
 
     def places(self, session_ids: Sequence[str]) -> list[Place | None]:
         self._reach("sessions")

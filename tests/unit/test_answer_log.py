@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from api.wallet.answer_log import sum_up
+from api.wallet.answer_log import counts, sum_up
 from broker.admission import Result, Verdict
 from models.codes import Code
+from models.ledger.gateway_reads import Directory
 from models.outcome import Outcome
 from models.reason import Reason
 from models.secret_cipher import Encrypted, SecretRow
@@ -156,9 +157,10 @@ async def test_a_401_says_in_the_log_alone_which_check_failed(
 async def test_a_401_for_want_of_the_key_of_a_providers_secrets_says_so_in_the_log(
     gateway: GatewayParts, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    [stored] = gateway.behind.secrets()
+    [stored] = gateway.behind.directory().secrets
     locked = (SecretRow(2, 8, "locked"), Encrypted("another key", b"x"))
-    monkeypatch.setattr(gateway.behind, "secrets", lambda: [stored, locked])
+    directory = Directory([stored, locked], [])
+    monkeypatch.setattr(gateway.behind, "directory", lambda: directory)
 
     answer = await gateway.post(BODY, counterparty="locked")
 
@@ -296,3 +298,20 @@ async def test_a_flood_of_equal_refusals_is_a_few_lines_and_their_number(
     assert 5 <= len(said) <= 25  # five in each ten seconds
     assert len(said) + sum(counts) == 100
     assert lines(caplog)[-1].startswith("answer status=402 code=2 reason='betId is missing.' … and")
+
+
+@pytest.mark.parametrize("reason", [Reason.WIN_ABOVE_LIMIT, Reason.WIN_ABOVE_DAILY_LIMIT])
+async def test_a_win_above_a_limit_is_a_warning_that_names_the_amount_and_is_counted(
+    gateway: GatewayParts, caplog: pytest.LogCaptureFixture, reason: Reason
+) -> None:
+    gateway.link.becomes = Outcome(Code.NOT_ALLOWED, Decimal(5), (), reason).to_json
+    before = counts.total()
+
+    answer = await gateway.post(BODY)
+
+    assert (answer.status_code, answer.json()["reason"]) == (402, reason)
+    level, said = line(caplog)
+    assert level == logging.WARNING
+    assert f"reason='{reason}: winAmount=" in said
+    assert "bet=" in said
+    assert counts.total() == before + 1

@@ -10,8 +10,7 @@ from api.wallet.calls import Call
 from api.wallet.errors import ApiError
 from models.deadline import Deadline
 from models.keys import Purpose
-from models.ledger.gateway_reads import GatewayReads
-from models.secret_cipher import Encrypted, SecretRow
+from models.ledger.gateway_reads import Directory, GatewayReads
 from settings import Settings
 from tests.service.support import keys
 
@@ -19,11 +18,11 @@ from tests.service.support import keys
 class SlowReads(GatewayReads):
     """Reads that know no provider, and take a tenth of a second to say so."""
 
-    def secrets(self) -> list[tuple[SecretRow, Encrypted]]:
+    def directory(self) -> Directory:
         """Return no secrets, late."""
         done = asyncio.Event()
         asyncio.run(_after(done))
-        return []
+        return Directory([], [])
 
 
 async def test_a_second_look_up_gets_only_the_time_that_the_first_has_left(

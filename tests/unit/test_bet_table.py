@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,7 +19,7 @@ STAKE, WIN, BALANCE = Decimal(10), Decimal(25), Decimal(100)
 OTHER = Decimal("0.5")  # what other data differs by
 REVERSE = TABLE[TableRow.SETTLED_BY_ONE][Refund].__doc__ or ""
 
-FLAGS = 9  # of a `Situation`
+FLAGS = 10  # of a `Situation`
 
 Expected = tuple[int, tuple[tuple[Kind, Decimal], ...], BetState | None]
 CONFLICT: Expected = (7, (), None)
@@ -40,6 +40,7 @@ class Situation:
     blocked: bool = False
     suspended: bool = False
     within_limits: bool = True
+    win_within: bool = True  # else it is above the provider's limit
 
     @property
     def first_stake(self) -> Decimal:
@@ -141,9 +142,29 @@ def test_only_a_reversal_that_lacks_money_and_an_owed_win_are_refusals_that_may_
 
         lacks_money = TABLE[situation.row][situation.call].__doc__ == REVERSE
         waits = situation.row is TableRow.NOT_RECORDED and _is_owed(situation)
+        waits |= situation.row is TableRow.OPEN and situation.call is PayOut
         passes = (lacks_money and decision.code == 7) or (waits and decision.code == 5)
         assert decision.lasts == (not passes)
         assert not (passes and decision.is_repeatable)
+
+
+@pytest.mark.parametrize(
+    ("won_today", "most", "code"), [("0", "25", 1), ("0.01", "25", 5), ("99", "0", 5)]
+)
+@pytest.mark.parametrize("row", [TableRow.OPEN, TableRow.NOT_RECORDED])
+def test_a_win_may_just_reach_the_limit_of_the_day_but_not_pass_it(
+    row: TableRow, won_today: str, most: str, code: int
+) -> None:
+    call = PayOut if row is TableRow.OPEN else PayInOut
+    bet, account, session, command = _stage(Situation(row, call))
+    session = replace(session, max_daily_win=Decimal(most))
+
+    decision = decide(bet, account, session, command, Decimal(won_today))
+    lost = decide(bet, account, session, replace(command, win=Decimal(0)), Decimal(won_today))
+
+    assert decision.code == code
+    assert decision.reason == (None if code == 1 else "win_above_daily_limit")
+    assert lost.code == 1  # nothing is won, so no limit counts
 
 
 def test_a_refund_of_a_rejected_bet_gives_the_first_mark_again() -> None:
@@ -196,6 +217,7 @@ def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetComma
         expired=situation.expired,
         player_blocked=situation.blocked,
         provider_suspended=situation.suspended,
+        max_win=None if situation.win_within else situation.win - OTHER,
     )
     call = situation.call(
         *(1, "s", 7, "b", "round" if situation.same_round else "another"),
@@ -234,7 +256,8 @@ def _take(situation: Situation) -> Expected:
     if situation.closed or situation.expired:
         return (3, (), None)
     outside = not situation.within_limits and situation.stake > 0
-    if situation.blocked or situation.suspended or outside:
+    above = situation.call.has_win and not situation.win_within
+    if situation.blocked or situation.suspended or outside or above:
         return (5, (), BetState.REJECTED)
     if not situation.enough_money and situation.stake > 0:
         return (4, (), BetState.REJECTED)
@@ -248,7 +271,14 @@ def _take_and_pay(situation: Situation) -> Expected:
     if not _is_owed(situation):
         return _take(situation)
     moves = ((Kind.STAKE, Decimal(0)), (Kind.WIN, situation.win))
-    return (5, (), None) if situation.suspended else (1, moves, BetState.SETTLED)
+    refused = situation.suspended or not situation.win_within
+    return (5, (), None) if refused else (1, moves, BetState.SETTLED)
+
+
+def _pay(situation: Situation) -> Expected:
+    if not situation.win_within:
+        return (5, (), None)
+    return (1, ((Kind.WIN, situation.win),), BetState.SETTLED)
 
 
 def _reason(situation: Situation, decision: Decision) -> str | None:
@@ -258,9 +288,14 @@ def _reason(situation: Situation, decision: Decision) -> str | None:
     if decision.code == 3:
         return "session_closed" if situation.closed else "session_expired"
     if decision.code == 5:
-        blocked = situation.blocked and not _is_owed(situation)
-        suspended = "provider_suspended" if situation.suspended else "below_limit"
-        return "player_blocked" if blocked else suspended
+        if situation.row is TableRow.OPEN:
+            return "win_above_limit"
+        if situation.blocked and not _is_owed(situation):
+            return "player_blocked"
+        if situation.suspended:
+            return "provider_suspended"
+        outside = not situation.within_limits and situation.stake > 0
+        return "below_limit" if outside else "win_above_limit"
     return None
 
 
@@ -287,11 +322,12 @@ def _same(code: int) -> Callable[[Situation], Expected]:
 EXPECTED: dict[str, Callable[[Situation], Expected]] = {
     "take → `open`; refused with 4 or 5 → `rejected`; with 3, not recorded": _take,
     (
-        "take and pay in one atomic step → `settled`; refusals as pay-in; a win without a stake is"
-        " refused only while the provider is suspended: 5, not recorded"
+        "take and pay in one atomic step → `settled`; refusals as pay-in, and 5 for a win above a"
+        " limit; a win without a stake is refused only for a suspension or a limit of wins: 5, not"
+        " recorded"
     ): _take_and_pay,
     REVERSE: _reverse,
-    "pay → `settled`": lambda case: (1, ((Kind.WIN, case.win),), BetState.SETTLED),
+    "pay → `settled`; a win above a limit is refused: 5, not recorded, stays `open`": _pay,
     "give back → `refunded`": (
         lambda case: (1, ((Kind.REFUND, case.first_stake),), BetState.REFUNDED)
     ),

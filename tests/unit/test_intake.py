@@ -117,14 +117,14 @@ async def test_requests_without_a_good_signature_keep_no_bet_out_and_delay_none(
     async with gateway_parts(directory_max_age_seconds=3600, **limits) as gateway:
         assert (await gateway.post(BODY)).status_code == 200
         asked, may_answer = asyncio.Event(), threading.Event()
-        loop, read = asyncio.get_running_loop(), gateway.behind.secrets
+        loop, read = asyncio.get_running_loop(), gateway.behind.directory
 
-        def secrets() -> object:
+        def directory() -> object:
             loop.call_soon_threadsafe(asked.set)
             may_answer.wait(60)
             return read()
 
-        monkeypatch.setattr(gateway.behind, "secrets", secrets)
+        monkeypatch.setattr(gateway.behind, "directory", directory)
         try:
             forged = [
                 asyncio.create_task(gateway.post(BODY, sign="0" * 64, **claimed))

@@ -7,7 +7,7 @@ about a period then read only the blocks of that period.
 from alembic import op
 
 revision = "0010"
-down_revision = "0007"
+down_revision = "0009"
 
 TABLES = ("transfer", "bet")
 

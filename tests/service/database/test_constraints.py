@@ -16,6 +16,7 @@ from tests.service.support.world import World
 Row = dict[str, Any]
 
 REJECTED: Row = {"state": "rejected", "refused_with": 5}
+HOUSE: Row = {"kind": "house", "currency": "EUR"}
 
 # What is wrong with a row: a table, the constraint that must say so, and the fields that are wrong.
 # A field that begins with a colon is taken from the row of that name in `Ground.known`.
@@ -27,6 +28,9 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("provider", "provider_once", {"counterparty_id": ":counterparty"}),
     ("provider", "provider_name_once", {"name": ":provider_name"}),
     ("provider", "provider_status", {"status": "gone"}),
+    ("provider", "provider_networks_few", {"networks": []}),
+    ("provider", "provider_networks_few", {"networks": ["10.0.0.0/8"] * 65}),
+    ("provider", "provider_rate_positive", {"rate_max": 0}),
     ("provider_secret", "provider_secret_key", {"id": ":secret"}),
     ("provider_secret", "provider_secret_provider_id_exists", {"provider_id": 0}),
     ("provider_secret", "provider_secret_is_there_unless_revoked", {"key": None}),
@@ -53,6 +57,16 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("account", "account_player_id_exists", {"player_id": 0}),
     ("account", "account_provider_id_exists", {"kind": "house", "provider_id": 0}),
     ("account", "account_currency_exists", {"currency": "NONE"}),
+    ("account", "account_wins_of_house", {"max_win": 1}),
+    ("account", "account_wins_of_house", {"max_daily_win": 1}),
+    ("account", "account_max_win_not_negative", HOUSE | {"max_win": -1}),
+    ("account", "account_max_win_not_negative", HOUSE | {"max_win": "NaN"}),
+    ("account", "account_max_daily_win_not_negative", HOUSE | {"max_daily_win": -1}),
+    ("account", "account_max_daily_win_not_negative", HOUSE | {"max_daily_win": "NaN"}),
+    ("win_day", "win_day_key", {"day": "2026-01-03"}),
+    ("win_day", "win_day_not_negative", {"day": "2026-01-02", "total": -1}),
+    ("win_day", "win_day_not_negative", {"day": "2026-01-02", "total": "NaN"}),
+    ("win_day", "win_day_account_id_exists", {"account_id": 0}),
     ("session", "session_key", {"id": ":session"}),
     ("session", "session_min_bet_not_negative", {"min_bet": -1}),
     ("session", "session_min_bet_not_negative", {"min_bet": "NaN"}),
@@ -152,6 +166,7 @@ class Ground:
             "refused_order": {"id": "new"},
             "audit_log": {"id": 10**9, "actor": "a", "action": "b", "subject_table": "player"},
             "audit_start": {"kind": "new", "until": 1},
+            "win_day": {"account_id": ":house", "day": "2026-01-01"},
         }
         rows["journal"] |= {"fingerprints": b"", "hmac": bytes(32)}
         rows["audit_log"] |= {"subject": "1", "facts": "{}"}
@@ -212,7 +227,10 @@ def known(ledger_world: World) -> Row:
         "bet",
         "strand",
     )
-    return dict(zip(names, row, strict=True)) | {
+    known = dict(zip(names, row, strict=True))
+    counted = "insert into win_day (account_id, day) values (%s, '2026-01-03')"
+    ledger_world.execute(counted, known["house"])
+    return known | {
         "provider": player.provider_id,
         "account": player.account_id,
         "session": player.session_id,

@@ -20,6 +20,7 @@ from models.ledger.gateway_reads import GatewayReads
 from models.ledger.ledger import LedgerConnection
 from models.migrate import migrate
 from tests.service.support.databases import fresh_database, name_of
+from tests.service.support.http import http_get
 from tests.service.support.ledger_world import balance_of, ledger_on, new_players, running, taken
 from tests.service.support.operator_cli import Operator
 from tests.service.support.processes import GatewayProcess, common_environment, until
@@ -222,7 +223,7 @@ def read(url: str) -> None:
     """Connect as a gateway does to a replica."""
     reads = GatewayReads(url, connect_seconds=2, answer_seconds=8, may_be_replica=True)
     try:
-        reads.secrets()
+        reads.directory()
     finally:
         reads.close()
 
@@ -268,7 +269,7 @@ def set_revision(url: str, revision: str) -> None:
 def readiness(gateway: GatewayProcess) -> str:
     """The message of a 503 of /readyz, "" if it is another answer or none."""
     try:
-        answer = httpx.get(f"{gateway.url}/readyz")
+        answer = http_get(f"{gateway.url}/readyz")
     except httpx.TransportError:
         return ""
     return str(answer.json()["message"]) if answer.status_code == 503 else ""

@@ -16,6 +16,7 @@ from models.secret_cipher import Encrypted, SecretRow
 from tests.service.support import keys
 from tests.service.support.client import ProviderClient
 from tests.service.support.databases import fresh_database
+from tests.service.support.http import http_get
 from tests.service.support.migrating import older
 from tests.service.support.operator_cli import Operator
 from tests.service.support.processes import GatewayProcess, until
@@ -269,12 +270,12 @@ def signed_as(provider: ProviderClient, secret: str, player: PlayerSession) -> i
 def asked(url: str) -> str:
     """What is answered there; '' when nobody answers yet."""
     try:
-        return httpx.get(url).text
+        return http_get(url).text
     except httpx.TransportError:
         return ""
 
 
 def told(url: str) -> list[str]:
     """What a gateway answers to any provider that cannot be authenticated."""
-    warnings: list[str] = httpx.get(f"{url}/readyz").json().get("warnings", [])
+    warnings: list[str] = http_get(f"{url}/readyz").json().get("warnings", [])
     return [line for line in warnings if "401" in line]

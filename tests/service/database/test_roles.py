@@ -269,10 +269,10 @@ def test_a_login_without_a_role_is_told_who_can_give_it_one(ledger_world: World)
             f"postgresql://{login}:strange@{place}", connect_seconds=2, answer_seconds=8
         )
         with pytest.raises(UnsupportedDatabase, match=f"grant betcore_gateway to {login}"):
-            asking.secrets()
+            asking.directory()
         ledger_world.execute(f"grant usage on schema public to {login}")
         with pytest.raises(UnsupportedDatabase, match=f"grant betcore_gateway to {login}"):
-            asking.secrets()
+            asking.directory()
         ledger_world.execute(f"revoke usage on schema public from {login}")
 
         ledger_world.execute(f"grant betcore_gateway to {login}")

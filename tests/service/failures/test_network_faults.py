@@ -31,7 +31,7 @@ from tests.service.support.proxy import (
 from tests.service.support.world import PlayerSession
 
 # A message, each way: a round trip takes twice as long.
-_SLOW_SECONDS = 0.2
+_SLOW_SECONDS = 0.1
 
 
 @pytest.fixture(scope="module")

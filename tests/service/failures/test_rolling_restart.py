@@ -5,13 +5,12 @@ import signal
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import httpx
-
 from embedded import Urls
 from models.audit.verify import verify
 from server.uvicorn_server import listen
 from tests.service.support.audit import assert_balances, settle
 from tests.service.support.faults import DEPOSIT, twelve_players
+from tests.service.support.http import http_client
 from tests.service.support.load import PATIENCE_SECONDS, Load, random_bet
 from tests.service.support.processes import Process, until
 from tests.service.support.world import World
@@ -37,7 +36,7 @@ class RepeatingLoad(Load):
     def _bet(self, number: int) -> None:
         chance = random.Random(number)
         try:
-            with httpx.Client(timeout=PATIENCE_SECONDS) as http:
+            with http_client(PATIENCE_SECONDS) as http:
                 while not self._ended.is_set():
                     bet = random_bet(chance, chance.choice(self.players))
                     self.bets.append(bet)

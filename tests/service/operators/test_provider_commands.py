@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -172,3 +173,131 @@ def secrets_of(operator: Operator) -> list[dict[str, Any]]:
 def revoking(operator: Operator, secret: dict[str, Any]) -> list[str]:
     """The arguments that revoke a secret."""
     return ["provider", "secret", "revoke", operator.provider, "--secret-id", secret["secretId"]]
+
+
+def test_a_locked_provider_is_not_heard_at_all_and_after_unlock_all_is_as_before(
+    world: World, client: ProviderClient, operator: Operator
+) -> None:
+    player = world.open_session(client, "100")
+    assert player.call("pay-in", "owed", betAmount=10).code == 1
+
+    (document,) = operator.documents("provider", "lock", operator.provider, "--note", "leaked")
+
+    assert document == {"counterpartyId": operator.provider, "locked": True}
+    until(lambda: player.balance().status == 401)
+    for answer in (
+        player.pay_in_out(1),
+        player.call("pay-out", "owed", winAmount=25),
+        player.call("refund", "owed"),
+        player.balance(),
+        client.status("owed"),
+    ):
+        assert (answer.status, answer.code) == (401, 8)
+    (shown,) = operator.documents("provider", "show", operator.provider)
+    assert (shown["locked"], shown["status"]) == (True, "active")
+
+    operator.documents("provider", "unlock", operator.provider)
+
+    assert player.call("pay-out", "owed", winAmount=25).code == 1
+    assert world.balance(player) == 115
+    (log,) = operator.documents("audit", "list", "--subject", f"provider:{operator.provider}")
+    assert [(entry["action"], entry["note"]) for entry in log["entries"][:2]] == [
+        ("provider.unlocked", None),
+        ("provider.locked", "leaked"),
+    ]
+
+
+def test_an_allow_list_keeps_other_callers_out(
+    world: World, client: ProviderClient, operator: Operator
+) -> None:
+    player = world.open_session(client)
+    command = ("provider", "allow-list", operator.provider)
+
+    (document,) = operator.documents(*command, "192.0.2.7", "2001:DB8::/32")
+
+    assert [row["network"] for row in document["networks"]] == ["192.0.2.7/32", "2001:db8::/32"]
+    until(lambda: player.pay_in_out(1).status == 401)
+    assert operator.documents(*command) == [document]
+    operator.documents(*command, "127.0.0.0/8", "::1/128")
+    assert player.pay_in_out(1).code == 1
+    operator.documents(*command, "192.0.2.7")
+    until(lambda: player.pay_in_out(1).status == 401)
+    (document,) = operator.documents(*command, "--anywhere")
+    assert document["networks"] == []
+    assert player.pay_in_out(1).code == 1
+    assert _verified(operator)
+
+
+@pytest.mark.parametrize(
+    ("networks", "said"),
+    [
+        (["10.0.0.1/8"], "host bits"),
+        (["example.com"], "is not a network"),
+        (["::ffff:192.0.2.0/120"], "IPv4"),
+        ([f"10.0.{n}.0/24" for n in range(65)], "at most 64"),
+    ],
+)
+def test_a_wrong_allow_list_changes_nothing(
+    operator: Operator, networks: list[str], said: str
+) -> None:
+    assert said in operator.refusal("provider", "allow-list", operator.provider, *networks)
+    (shown,) = operator.documents("provider", "show", operator.provider)
+    assert shown["networks"] == []
+
+
+def test_limits_are_set_shown_and_taken_away_each_as_a_fact(
+    world: World, client: ProviderClient, operator: Operator
+) -> None:
+    player = world.open_session(client)
+    command = ("provider", "limits", operator.provider)
+
+    (shown,) = operator.documents(
+        *(*command, "--rate", "500", "--max-win", "EUR=20.5", "--max-win", "USD=7"),
+        *("--max-daily-win", "EUR=1000"),
+    )
+
+    wins = {row["currency"]: (row["maxWin"], row["maxDailyWin"]) for row in shown["wins"]}
+    assert shown["rate"] == 500
+    assert wins == {"EUR": (Decimal("20.5"), 1000), "USD": (7, None)}
+    assert operator.documents(*command) == [shown]
+    refused = player.pay_in_out(1, "20.51")
+    assert (refused.status, refused.code, refused.body["reason"]) == (402, 5, "win_above_limit")
+    assert player.pay_in_out(1, "20.5").code == 1
+
+    without = ("--none", "rate", "--none", "max-win=EUR", "--none", "max-win=USD")
+    (shown,) = operator.documents(*command, *without)
+
+    assert (shown["rate"], len(shown["wins"])) == (None, 1)
+    assert player.pay_in_out(1, "20.51").code == 1
+    assert _verified(operator)
+    world.execute("update account set max_daily_win = null where max_daily_win is not null")
+    assert "maxDailyWin is missing" in operator.run("ledger", "verify").output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--rate 0",
+        "--rate 5 --none rate",
+        "--max-win EUR",
+        "--max-win EUR=-1",
+        "--max-win EUR=1.001",
+        "--max-win NONE=1",
+        "--max-win EUR=1 --max-win EUR=2",
+        "--max-win EUR=1 --none max-win=EUR",
+        "--max-daily-win EUR=1e15",
+        "--none something",
+    ],
+)
+def test_a_wrong_limit_changes_nothing(operator: Operator, options: str) -> None:
+    command = ("provider", "limits", operator.provider)
+
+    assert operator.run(*command, *options.split()).exit_code in (1, 2)
+
+    (shown,) = operator.documents(*command)
+    assert (shown["rate"], shown["wins"]) == (None, [])
+
+
+def _verified(operator: Operator) -> bool:
+    """Whether the tables say what the audit log says of this provider."""
+    return operator.provider not in operator.run("ledger", "verify").output

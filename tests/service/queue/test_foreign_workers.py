@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
-import httpx
 from redis import Redis
 from rq import Queue, SimpleWorker, Worker
 
+from tests.service.support.http import http_get
 from tests.service.support.processes import Process, until
 from tests.service.support.queue_world import QueueWorld, finish, ids, take
 from tests.service.support.world import PlayerSession, World
@@ -53,7 +53,7 @@ def test_stock_workers_on_our_queue_delay_bets_and_hurt_none(own_world: World) -
         return [player.pay_in_out(10, 5, betId=f"{player.account_id}-{n}").code for n in range(6)]
 
     def said() -> str:
-        return httpx.get(f"{gateway.url}/readyz").text
+        return http_get(f"{gateway.url}/readyz").text
 
     own_world.wait_for_memory()
     with stock_workers(own_world) as stock, ThreadPoolExecutor(len(players)) as threads:
@@ -68,13 +68,13 @@ def test_stock_workers_on_our_queue_delay_bets_and_hurt_none(own_world: World) -
             assert bets == ["settled"] * 6
 
         until(lambda: "'stock-0'" in said())
-        assert httpx.get(f"{gateway.url}/readyz").status_code == 200  # bets are late, and no more
+        assert http_get(f"{gateway.url}/readyz").status_code == 200  # bets are late, and no more
         until(lambda: "'stock-0' (host " in worker.output and "'stock-0'" in gateway.output)
         until(lambda: own_world.redis.zcard("rq:failed:bets") == 0)  # nothing had failed
 
         worker.stop()
         until(lambda: "no worker of betcore is there" in said())
-        assert httpx.get(f"{gateway.url}/readyz").status_code == 503
+        assert http_get(f"{gateway.url}/readyz").status_code == 503
         assert players[0].pay_in_out(1).code == 99  # certainly not admitted
 
 

@@ -10,22 +10,22 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 from redis import Redis
 
 from broker.admission import Verdict
 from broker.batches import Batches
+from broker.cash import QueueUnavailable, book
 from broker.conditions import UnfitRedis
 from broker.link import Link
 from broker.permissions import WORKER, require_fit
 from broker.scripts import common_arguments, source
 from models.commands import Deposit
 from models.keys import Purpose
-from ops.cash import QueueUnavailable, book
 from settings import Settings
 from tests.service.queue.link_world import admission, eventually, replica, running
 from tests.service.support import keys
+from tests.service.support.http import http_get
 from tests.service.support.processes import common_environment, until
 from tests.service.support.queue_world import QueueWorld, Request, set_back
 from tests.service.support.world import World
@@ -189,8 +189,8 @@ def test_each_process_refuses_a_redis_that_may_evict_and_the_gateway_is_not_read
     player = own_world.open_session(own_world.provider(gateway), "100")
     assert player.pay_in_out(1).status == 200
     with configured(own_world.redis, **{k.replace("-", "_"): v for k, v in EVICTING.items()}):
-        until(lambda: httpx.get(f"{gateway.url}/readyz").status_code == 503)
-        said = httpx.get(f"{gateway.url}/readyz").json()
+        until(lambda: http_get(f"{gateway.url}/readyz").status_code == 503)
+        said = http_get(f"{gateway.url}/readyz").json()
         refused = player.pay_in_out(1, betId="while keys can be evicted")
         started = subprocess.run(
             [sys.executable, "-m", "ops.cli", "worker"],
@@ -212,7 +212,7 @@ def test_each_process_refuses_a_redis_that_may_evict_and_the_gateway_is_not_read
     assert started.returncode == 1
     assert "betcore: Redis may evict keys (maxmemory-policy volatile-lru" in started.stderr
     assert "Traceback" not in started.stderr
-    until(lambda: httpx.get(f"{gateway.url}/readyz").status_code == 200)
+    until(lambda: http_get(f"{gateway.url}/readyz").status_code == 200)
     assert player.pay_in_out(1).status == 200
     assert "volatile-lru" in gateway.output
     assert worker.alive

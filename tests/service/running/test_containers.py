@@ -38,7 +38,7 @@ from tests.service.support.up_world import Running, betcore
 from tests.service.support.world import World
 from tests.source import ROOT
 
-ROLES = ("gateway", "worker", "dashboard", "operator")
+ROLES = ("gateway", "worker", "portal", "dashboard", "operator")
 POSTGRES_ROLES = ("migrator", "gateway", "worker", "operator")
 
 
@@ -55,7 +55,7 @@ def test_every_container_of_ours_runs_a_command_that_exists(compose: dict[str, A
 
     ours = {name: s for name, s in compose["services"].items() if "build" in s}
 
-    assert set(ours) == {"migrate", "gateway", "worker", "dashboard"}
+    assert set(ours) == {"migrate", "gateway", "worker", "portal", "dashboard"}
     for service in ours.values():
         assert service["command"][0] in commands
 
@@ -66,7 +66,7 @@ def test_every_process_of_the_procfile_is_a_command_that_exists() -> None:
 
     processes = dict(line.split(": ", 1) for line in lines if line and not line.startswith("#"))
 
-    assert {"web", "worker", "dashboard"} <= set(processes)
+    assert {"web", "worker", "portal", "dashboard"} <= set(processes)
     for command in processes.values():
         program, name, *_ = command.split()
         assert program == "betcore"
@@ -155,7 +155,7 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(
             with Redis.from_url(as_role["gateway"]) as gateway:
                 gateway.hdel("betcore:in_flight", "1:what it does unseen")
             assert not why_unhealthy("worker", Settings(redis_url=as_role["worker"]))
-            for role in ("gateway", "worker", "dashboard"):
+            for role in ("gateway", "worker", "portal", "dashboard"):
                 with Redis.from_url(as_role[role]) as redis:
                     for forbidden in ("FLUSHALL", "CONFIG GET dir", "ACL LIST", "SHUTDOWN"):
                         with pytest.raises(NoPermissionError):
@@ -186,7 +186,7 @@ def test_each_process_has_its_own_login_to_postgres_and_the_dashboard_none(
         if "DATABASE_URL" in environment
     }
 
-    assert logins == {"migrate": "migrator"} | {
+    assert logins == {"migrate": "migrator", "portal": "operator"} | {
         name: name for name in ("gateway", "worker", "operator")
     }
     assert not [name for name in told["dashboard"] if "POSTGRES" in name or "KEY" in name]

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from embedded import temporary_servers
+from tests.service.support.http import http_get
 from tests.service.support.patience import START
 from tests.service.support.processes import until
 from tests.service.support.up_world import environment
@@ -68,6 +69,6 @@ def _free_ports() -> tuple[int, int]:
 
 def _is_ok(url: str) -> bool:
     try:
-        return httpx.get(url).is_success
+        return http_get(url).is_success
     except httpx.TransportError:
         return False

@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from embedded import running
+from tests.service.support.http import http_get
 from tests.service.support.processes import until
 from tests.service.support.up_world import Up, betcore, environment, gone
 
@@ -83,8 +84,8 @@ def test_the_first_start_shows_a_signed_bet_and_nothing_else_on_stdout(up: Up) -
 def test_the_password_that_is_printed_opens_the_dashboard(up: Up) -> None:
     url, user, password = up.dashboard
 
-    assert httpx.get(url).status_code == 401
-    assert httpx.get(url, auth=(user, password), follow_redirects=True).status_code == 200
+    assert http_get(url).status_code == 401
+    assert http_get(url, auth=(user, password), follow_redirects=True).status_code == 200
 
 
 def test_secrets_in_the_data_folder_are_for_its_owner_only(up: Up) -> None:
@@ -238,7 +239,7 @@ def test_sigterm_leaves_no_process_and_a_second_start_goes_on_with_demo_and_mone
 
 
 def test_what_never_gets_ready_is_said_and_stopped(own_folder: Path) -> None:
-    with Up(own_folder, REDIS_URL="redis://127.0.0.1:1") as up:
+    with Up(own_folder, "--workers", "1", REDIS_URL="redis://127.0.0.1:1") as up:
         up.says("starting gateway-1")
         tree = up.tree()
 
@@ -251,7 +252,7 @@ def test_what_never_gets_ready_is_said_and_stopped(own_folder: Path) -> None:
 
 def _is_ok(url: str, auth: tuple[str, str] | None = None) -> bool:
     try:
-        return httpx.get(url, auth=auth, follow_redirects=True).is_success
+        return http_get(url, auth=auth, follow_redirects=True).is_success
     except httpx.TransportError:
         return False
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
-from tests.service.support.patience import SOON
+from tests.service.support.http import http_client
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ProviderClient:
     url: str
     counterparty_id: str
     secret: str
-    http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=SOON))
+    http: httpx.Client = field(default_factory=http_client)
 
     def headers(self, body: bytes, **changed: str | None) -> dict[str, str]:
         """The four headers of a body, signed now; `changed` replaces or (None) removes some.

@@ -90,9 +90,7 @@ def fault_world() -> Iterator[FaultWorld]:
         world = FaultWorld(folder)
         ending.callback(world.close_servers)
         ending.callback(world.close)
-        for _ in range(2):
-            world.gateway()
-            world.worker()
+        world.start(gateways=2, workers=2)
         yield world
 
 

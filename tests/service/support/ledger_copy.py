@@ -126,10 +126,12 @@ def copied(ledger_copy: LedgerCopy) -> Iterator[LedgerCopy]:
     url = make_url(ledger_copy.url)
     name = f"copy_{uuid.uuid4().hex}"
     maintenance = url.set(database="postgres").render_as_string(hide_password=False)
+    copy = url.set(database=name).render_as_string(hide_password=False)
     with psycopg.connect(maintenance, autocommit=True) as connection:
         connection.execute(f"create database {name} template {url.database}")
-    copy = url.set(database=name).render_as_string(hide_password=False)
-    try:
-        yield LedgerCopy(copy)
-    finally:
-        engine(copy).dispose()
+        try:
+            yield LedgerCopy(copy)
+        finally:
+            engine(copy).dispose()
+            # Now, because a server writes all that it has not written before it ends.
+            connection.execute(f"drop database {name} with (force)")

@@ -12,6 +12,7 @@ from typing import Self
 import httpx
 
 from tests.service.support.client import encode, pay_in_out_path, read_answer
+from tests.service.support.http import http_client
 from tests.service.support.patience import START
 from tests.service.support.processes import until
 from tests.service.support.world import PlayerSession
@@ -121,7 +122,7 @@ class Load:
     def _bet(self, number: int) -> None:
         chance = random.Random(number)
         try:
-            with httpx.Client(timeout=PATIENCE_SECONDS) as http:
+            with http_client(PATIENCE_SECONDS) as http:
                 while not self._ended.is_set():
                     bet = random_bet(chance, chance.choice(self.players))
                     self.bets.append(bet)
@@ -140,13 +141,13 @@ def random_bet(chance: random.Random, player: PlayerSession) -> Bet:
 
 def ask(bet: Bet, url: str) -> int | None:
     """Send one bet, as a client of its own; the code of the answer."""
-    with httpx.Client(timeout=PATIENCE_SECONDS) as http:
+    with http_client(PATIENCE_SECONDS) as http:
         return bet.ask(http, url)
 
 
 def repeat(bets: Iterable[Bet], url: str) -> None:
     """Repeat bets at a gateway, as a provider does, until each is answered with code 1."""
-    with httpx.Client(timeout=PATIENCE_SECONDS) as http, ThreadPoolExecutor(_THREADS) as threads:
+    with http_client(PATIENCE_SECONDS) as http, ThreadPoolExecutor(_THREADS) as threads:
         list(threads.map(lambda bet: _repeat(bet, http, url), bets))
 
 

@@ -1,6 +1,7 @@
 """Real processes of ours, for tests: started, watched, stopped, killed."""
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -20,7 +21,10 @@ from rq import Worker
 from embedded import Urls
 from ops.logins import login_url
 from tests.service.support import keys
+from tests.service.support.http import http_get
 from tests.service.support.patience import SOON, START
+
+_LISTENING = re.compile(r"listening at (http://\S+)")
 
 
 class Process:
@@ -63,14 +67,24 @@ class Process:
         """Send it a signal."""
         self._process.send_signal(number)
 
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._process.kill()
+        self.wait()
+
     def wait(self, seconds: float = START) -> int:
         """Wait for its end; the exit code."""
         return self._process.wait(seconds)
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, unless it has ended."""
+        if self.alive:
+            self._process.terminate()
+
     def stop(self) -> None:
         """End it, kindly and then not."""
         if self.alive:
-            self._process.terminate()
+            self.ask_to_end()
             try:
                 self.wait()
             except subprocess.TimeoutExpired:
@@ -124,7 +138,7 @@ class GatewayProcess(Process):
     def _is_ready(self) -> bool:
         assert self.alive, self.output
         try:
-            return httpx.get(f"{self.url}/readyz").status_code == 200
+            return http_get(f"{self.url}/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
@@ -133,6 +147,35 @@ class BoundedGatewayProcess(GatewayProcess):
     """One as `betcore gateway` serves it, with its own bounds on connections."""
 
     _command = ("ops.cli", "gateway")
+
+
+class PortalProcess(Process):
+    """The portal, as `betcore portal` serves it, on any free port."""
+
+    _login = "operator"
+
+    def __init__(self, urls: Urls, **env: str) -> None:
+        super().__init__(urls, "ops.cli", "portal", "--port", "0", pass_fds=(), **env)
+
+    def wait_ready(self) -> None:
+        """Wait until it can do its work."""
+        until(lambda: self._is_ready(), lambda: f"the portal is not ready: {self.output}", START)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as its log says."""
+        found = _LISTENING.search(self.output)
+        assert found, self.output
+        return found[1]
+
+    def _is_ready(self) -> bool:
+        assert self.alive, self.output
+        if not _LISTENING.search(self.output):
+            return False
+        try:
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
 
 
 class WorkerProcess(Process):

@@ -18,7 +18,10 @@ _NAMES = {
 #: The causes of codes that have several.
 REASONS = {
     3: {"session_unknown", "session_closed", "session_expired"},
-    5: {"player_blocked", "provider_suspended", "below_limit", "above_limit"},
+    5: {
+        *("player_blocked", "provider_suspended", "below_limit", "above_limit"),
+        *("win_above_limit", "win_above_daily_limit"),
+    },
 }
 
 

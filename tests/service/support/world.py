@@ -90,6 +90,17 @@ class World:
         self.workers.append(started)
         return started
 
+    def start(self, gateways: int = 0, workers: int = 0, **env: str) -> None:
+        """Start so many of each at the same time, all with `env`, and wait until they are ready."""
+        for _ in range(gateways):
+            self.gateways.append(self.processes.enter_context(GatewayProcess(self.urls, **env)))
+        for _ in range(workers):
+            self.workers.append(self.processes.enter_context(WorkerProcess(self.urls, **env)))
+        for gateway in self.gateways:
+            gateway.wait_ready()
+        for worker in self.workers:
+            worker.wait_ready()
+
     def provider(self, gateway: GatewayProcess | None = None) -> ProviderClient:
         """A new provider, calling the first gateway unless one is given."""
         with operation(self.operator_url, keys.AUTHOR) as database:
@@ -162,7 +173,9 @@ class World:
         until(lambda: client.status("no such bet").body.get("state") == "unknown")
 
     def close(self) -> None:
-        """End every process."""
+        """End every process, all at the same time."""
+        for process in (*self.workers, *self.gateways):
+            process.ask_to_end()
         self._connection.close()
         self._hang_up()
         self.processes.close()

@@ -19,8 +19,8 @@ from tests.service.support.audit import (
     assert_nothing_left,
 )
 from tests.service.support.faults import locked
+from tests.service.support.http import http_client
 from tests.service.support.load import LONG_TIMEOUTS, Bet, random_bet
-from tests.service.support.patience import SOON
 from tests.service.support.processes import until
 from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import PlayerSession, World, new_world
@@ -32,12 +32,10 @@ _INSUFFICIENT_FUNDS, _CONFLICT = 4, 7
 def busy_world() -> Iterator[World]:
     """Two gateways in no hurry, and three workers."""
     with new_world() as world:
-        for _ in range(2):
-            world.gateway(**LONG_TIMEOUTS)
-        workers = [world.worker() for _ in range(3)]
+        world.start(gateways=2, workers=3, **LONG_TIMEOUTS)
         yield world
         # Lanes go on by themselves: the sweeper is for accidents, and there were none.
-        assert not [worker for worker in workers if "stood still" in worker.output]
+        assert not [worker for worker in world.workers if "stood still" in worker.output]
 
 
 def test_fifty_copies_of_one_bet_settle_once_and_all_get_its_ids(busy_world: World) -> None:
@@ -94,7 +92,7 @@ def test_mixed_players_repeats_and_conflicts_keep_every_chain_of_balances_whole(
 
     def play(number: int) -> None:
         chance = random.Random(number)
-        with httpx.Client(timeout=SOON) as http:
+        with http_client() as http:
             for _ in range(60):
                 url = chance.choice(busy_world.gateways).url
                 known = chance.choice(done) if done and chance.random() < 0.5 else None
@@ -138,7 +136,7 @@ def at_once(world: World, bets: Sequence[Bet], *also: int) -> list[int | None]:
         return bet.ask(http, url, *also)
 
     with (
-        httpx.Client(timeout=SOON, limits=unlimited) as http,
+        http_client(limits=unlimited) as http,
         ThreadPoolExecutor(len(bets)) as all_,
     ):
         urls = itertools.cycle([gateway.url for gateway in world.gateways])

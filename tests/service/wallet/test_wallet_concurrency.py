@@ -15,7 +15,7 @@ import pytest
 from models.audit.verify import verify
 from tests.examples import TIMES
 from tests.service.support.client import Answer, encode, read_answer
-from tests.service.support.patience import SOON
+from tests.service.support.http import http_client
 from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import assert_accounts_are_whole, ids_of
 
@@ -72,7 +72,7 @@ def said(world: World, players: list[PlayerSession]) -> list[Said]:
 
     def play(number: int) -> list[Said]:
         chance, told = random.Random(number), []
-        with httpx.Client(timeout=SOON) as http:
+        with http_client() as http:
             for turn in range(CALLS_EACH):
                 # All are at the same few bets, and go on to others together.
                 near = bets[turn * len(bets) // CALLS_EACH :][:BETS_AT_ONCE]
