@@ -32,7 +32,7 @@ _PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")  # the value of BET
 _MAY_BE_0 = frozenset(
     (
         *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
-        *("gateway_port", "dashboard_port"),
+        *("gateway_port", "dashboard_port", "portal_port"),
         *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
     )
 )
@@ -215,6 +215,20 @@ class Settings(BaseSettings):
     """The data folder of the embedded servers. The option `--data-dir` replaces it."""
     actor: str = ""
     """Who runs commands, as the audit log names it. Empty: user and host."""
+
+    # Portal: the operator API.
+    portal_host: str = "127.0.0.1"
+    """The address at which the portal listens."""
+    portal_port: int = Field(8090, le=65_535)
+    """The port at which the portal listens; 0: any free one."""
+    portal_rooms: str = "operator"
+    """What the portal serves, by name; commas separate several."""
+    portal_cash_within_seconds: float = 5
+    """How long the portal waits for a deposit or withdrawal; later the answer is 202."""
+    operator_requests_per_second: float = 50
+    """Per key and portal, on average; twice as many may come at once. Above it: 429."""
+    operator_key_failures_per_minute: int = 20
+    """Requests with a wrong key, per address and portal. Above it: 429."""
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"

@@ -4,7 +4,7 @@ import asyncio
 import os
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from models.deadline import Deadline
 
@@ -28,8 +28,7 @@ class Verdict(Enum):
     UNKNOWN = "unknown"  # no result in time: it may have been applied, or not
 
 
-@dataclass(frozen=True, slots=True)
-class NonceClaim:
+class NonceClaim(NamedTuple):
     """The nonce that a request claims, so that it is never admitted again."""
 
     key: str
@@ -38,8 +37,7 @@ class NonceClaim:
     signature: bytes = NO_SIGNATURE  # distinguishes a repeated request from a different one
 
 
-@dataclass(frozen=True, slots=True)
-class NewCommand:
+class NewCommand(NamedTuple):
     """The command that a request puts on the queue."""
 
     account_id: int

@@ -73,17 +73,21 @@ class Batches:
         batch = os.urandom(16).hex()
         arguments = [*self._common(), *job_arguments(self._settings), *self._worker, batch]
         arguments += [self._settings.batch_jobs_max, self._lease_ms, _STARTED_TTL_SECONDS]
-        arguments += ["1" if shows else "", self._offers.open]
+        offer, unheard = self._offers.open, None
+        arguments += ["1" if shows else "", offer]
+        try:
+            offer = (offer or self._offers.new()) if offers else ""  # the same one, left anew
+        except RedisError as error:  # too many connections, perhaps: it still does what waits
+            unheard = error
         with self._offering():
-            if self._offers.open:
-                offer = self._offers.open if offers else ""  # the same one, left anew
-            else:
-                offer = self._offers.new() if offers else ""
             sent_at = Deadline.within(0)
             taken = self._dedicated.run(self._take, *arguments, offer)
             if taken == 0:
                 return self._offers.accepted() or Batch(batch, now)
-            return self._read(batch, now, sent_at, taken, offers=offers)
+            found = self._read(batch, now, sent_at, taken, offers=bool(offer))
+        if unheard is not None and found is not None and not found.jobs:
+            raise unheard
+        return found
 
     def wait(self, seconds: float) -> Batch | None:
         """Wait until somebody accepts the worker's offer. Returns None if nobody does."""
@@ -128,7 +132,7 @@ class Batches:
         arguments += [batch.id, batch.jobs[0].id]
         arguments += [repr(batch.started_at), repr(now), settings.reply_stream_messages_max]
         arguments += [following, settings.batch_jobs_max if take else 0]
-        offers = offers and take
+        offers = offers and take and self._offers.listening  # otherwise `take` tries to listen
         arguments += [self._lease_ms, _STARTED_TTL_SECONDS]
         arguments.append(self._offers.new() if offers else "")
         of_id = {end.id: end for end in ends}

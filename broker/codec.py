@@ -9,10 +9,12 @@ value: what vouches for it (broker/orders.py).
 import json
 import re
 import zlib
+from decimal import Decimal
+from json.encoder import encode_basestring as _string
 from typing import Any, Final, NamedTuple
 
 from broker.keys import REPLIES
-from models.commands import COMMANDS, CashCommand, Command
+from models.commands import COMMANDS, BetCommand, CashCommand, Command
 from models.errors import BetcoreError, InvalidRequest
 from models.money import plain
 
@@ -55,8 +57,26 @@ class Work(NamedTuple):
 
 def encode_command(command: Command, token: str, reply_to: str, order: Order | None = None) -> str:
     """A command as an argument of a job."""
+    if isinstance(command, BetCommand) and order is None:
+        return (
+            f'["{command.function}",{_values_of_bet(command)},{_string(token)},{_string(reply_to)}]'
+        )
     vouched = [] if order is None else [order]
     return _ENCODE([command.function, command.to_job(), token, reply_to, *vouched])
+
+
+def _values_of_bet(bet: BetCommand) -> str:
+    """What `bet.to_job()` is as JSON, in half the time: a gateway writes it for every bet."""
+    return (
+        f'{{"provider":{bet.provider_id},"session":{_string(bet.session_id)},'
+        f'"account":{bet.account_id},"bet":{_string(bet.bet_id)},'
+        f'"round":{"null" if bet.round_id is None else _string(bet.round_id)},'
+        f'"stake":{_amount(bet.stake)},"win":{_amount(bet.win)},"odd":{_amount(bet.odd)}}}'
+    )
+
+
+def _amount(amount: Decimal | None) -> str:
+    return "null" if amount is None else f'"{plain(amount)}"'
 
 
 def encode_job(*commands: object) -> str:

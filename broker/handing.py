@@ -29,7 +29,8 @@ class Offers:
     """The offers of one worker, of which at most one is open, and what comes in answer to them.
 
     A message may wait unread while the process is paused. So its lease and its deadlines count from
-    the moment when the offer was left, by the clock of Redis then and by ours.
+    the moment when the offer was left, by the clock of Redis then and by ours. If the clock of
+    Redis was set meanwhile, the command counts as admitted at that moment, so it ends early.
 
     Every method raises redis.exceptions.RedisError when Redis cannot be reached or refuses.
     """
@@ -62,6 +63,11 @@ class Offers:
         """The offer that may be accepted at any time, or ''."""
         return self._text if self._left else ""
 
+    @property
+    def listening(self) -> bool:
+        """Whether a new offer needs no new connection."""
+        return self._connection is not None
+
     def close(self) -> None:
         """Note that the offer is no longer in Redis."""
         self._left = None
@@ -75,9 +81,11 @@ class Offers:
 
     def receive(self, seconds: float) -> Batch | None:
         """The batch that somebody made of the open offer; None if there is none in time."""
+        if self._left is None:
+            return None
         until = Deadline.within(seconds)
         self._keep_alive()
-        while self._left is not None and self._connection.can_read(timeout=until.seconds_left()):
+        while self._connection.can_read(timeout=until.seconds_left()):
             kind, _, text = self._connection.read_response(push_request=True)
             self._heard_at = time.monotonic()
             batch = self._batch_of(text, *self._left) if kind == b"message" else None
@@ -87,9 +95,13 @@ class Offers:
         return None
 
     def accepted(self) -> Batch | None:
-        """The batch of an offer that is no longer in Redis, because somebody has accepted it."""
+        """The batch of an offer that is no longer in Redis, because somebody has accepted it.
+
+        If none comes, this connection may be one to another server: the next offer has a new one.
+        """
         batch = self.receive(_ARRIVES_WITHIN_SECONDS)
-        self._left = None
+        if batch is None:
+            self.reset()
         return batch
 
     def _batch_of(self, message: bytes, sent_at: Deadline, now_ms: int) -> Batch | None:
@@ -98,7 +110,14 @@ class Offers:
             return None  # planted
         id_, accounts, times, data = job
         row = (id_, data, accounts, times, b"")
-        return read_batch(self._batch, time.time(), sent_at, (now_ms, [row]))
+        try:
+            admitted_ms = int(times.partition(b"+")[0])
+            passed_ms = (Deadline.within(0).at - sent_at.at) * 1000
+            if not 0 <= admitted_ms - now_ms <= passed_ms:
+                now_ms = admitted_ms  # the clock was set
+            return read_batch(self._batch, time.time(), sent_at, (now_ms, [row]))
+        except ValueError:
+            return None  # planted
 
     def _keep_alive(self) -> None:
         """Subscribe again after a silence. Redis answers, and changes nothing."""

@@ -152,7 +152,7 @@ class Link:
         error = None if answer.cancelled() else answer.exception()
         if error is None:
             letters, crowded = answer.result()
-            self._on_crowded(crowded, asyncio.get_running_loop().time())
+            self._on_crowded(crowded, time.monotonic())
             for admission, letter in zip(batch, letters, strict=True):
                 admission.admitted = letter == _ADMITTED
                 if not admission.admitted:
@@ -252,3 +252,4 @@ class Link:
             late = time.monotonic() - self._patience_seconds
             if self._wire is not None and self._sent_at and self._sent_at[0] < late:
                 self._wire.abort()
+            self._replies.drop_if_late()

@@ -6,6 +6,7 @@ After a reconnect it is read again from its start: a result nobody waits for any
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -32,12 +33,13 @@ class Replies:
         self._patience_seconds = patience_seconds(settings)
         self.stream = reply_stream(uuid4().hex)
         self.listening = False
+        self._wire: Wire | None = None
+        self._answer_by = 0.0  # monotonic time
 
     async def keep_listening(self) -> None:
         """Read until cancelled; whatever the trouble, it tries again."""
         within = self._settings.redis_connect_within_seconds
         while True:
-            wire = None
             try:
                 wire = await connect(self._settings.redis_url, within)
                 self.listening = True
@@ -46,20 +48,27 @@ class Replies:
                 _LOG.warning("replies are interrupted: %s", error)
             finally:
                 self.listening = False
-                if wire is not None:
-                    wire.abort()
+                if self._wire is not None:
+                    self._wire.abort()
+                    self._wire = None
             await asyncio.sleep(_RECONNECT_AFTER_SECONDS)
 
     async def _listen(self, wire: Wire) -> None:
+        self._wire = wire
         block_seconds = self._settings.reply_block_seconds
+        read = ("XREAD", "COUNT", 100, "BLOCK", int(block_seconds * 1000), "STREAMS", self.stream)
         last: bytes | str = "0-0"
         while True:
-            read = ("XREAD", "COUNT", 100, "BLOCK", int(block_seconds * 1000), "STREAMS")
-            async with asyncio.timeout(block_seconds + self._patience_seconds):
-                answer = await wire.call(*read, self.stream, last)
+            self._answer_by = time.monotonic() + block_seconds + self._patience_seconds
+            answer = await wire.call(*read, last)
             for message_id, fields in answer[0][1] if answer else ():
                 last = message_id
                 self._read(fields[1])
+
+    def drop_if_late(self) -> None:
+        """Drop the connection if Redis should have answered. Call it again and again."""
+        if self._wire is not None and self._answer_by < time.monotonic():
+            self._wire.abort()
 
     def _read(self, message: bytes) -> None:
         try:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import ClassVar, Self
+from typing import ClassVar, NamedTuple, Self
 
 from models.errors import InvalidRequest
 from models.money import JsonNumber, plain, read_amount
@@ -22,8 +22,7 @@ _ROW_ID_MAX = 2**63 - 1  # PostgreSQL's bigint
 JobValue = str | int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a command acts. The session's id determines it, and it never changes."""
 
     provider_id: int
@@ -159,11 +158,11 @@ class CashCommand:
     @classmethod
     def read(cls, account_id: int, reference: str, amount: str, decimals: int) -> Self:
         """Read what an operator typed. Raises InvalidRequest, which names the field."""
-        return cls(
-            account_id=account_id,
-            reference=read_text(reference, "reference"),
-            amount=read_amount(amount, "amount", decimals),
-        )
+        name = read_text(reference, "reference")
+        moved = read_amount(amount, "amount", decimals)
+        if not moved:
+            raise InvalidRequest("amount must be above 0.")
+        return cls(account_id=account_id, reference=name, amount=moved)
 
     def to_job(self) -> dict[str, JobValue]:
         """The command as JSON values, without `order_id`: the job itself is the order."""
@@ -208,6 +207,11 @@ COMMANDS: dict[str, type[BetCommand] | type[CashCommand]] = {
 }
 
 
+def is_readable(text: str) -> bool:
+    """Whether text has neither control characters nor lone surrogates. PostgreSQL keeps no NUL."""
+    return not _UNREADABLE.search(text)
+
+
 def read_text(value: object, name: str) -> str:
     """Read text of 1 to 128 code points without control characters. A JSON integer counts as text.
 
@@ -216,7 +220,7 @@ def read_text(value: object, name: str) -> str:
     is_text = type(value) is str or (type(value) is JsonNumber and _INTEGER.fullmatch(value))
     if not is_text or not isinstance(value, str) or not 0 < len(value) <= _TEXT_MAX:
         raise InvalidRequest(f"{name} must be text of 1 to {_TEXT_MAX} characters.")
-    if _UNREADABLE.search(value):
+    if not is_readable(value):
         raise InvalidRequest(f"{name} may not hold control characters or lone surrogates.")
     return str(value)
 

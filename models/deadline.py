@@ -1,16 +1,14 @@
 """Deadlines, by one clock for gateways, workers and commands."""
 
 import time
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 #: PostgreSQL ends a transaction this long after the deadline of its jobs, so a commit may end so
 #: much later (PROTOCOL.md, rule 5).
 COMMIT_GRACE_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A moment of `time.monotonic()` in seconds. An event loop uses the same clock."""
 
     at: float

@@ -5,6 +5,7 @@ BetcoreError
 ├── UnknownCurrency       the currency does not exist here
 ├── NotFound              the named provider, session, player, account or bet does not exist
 ├── AlreadyExists         the name is taken
+├── Ended                 it has ended, or was ended by somebody else
 └── LedgerError
     ├── LedgerUnavailable PostgreSQL cannot be reached, or ended our transaction
     │   └── UnsupportedDatabase   it is not as we need it, until somebody changes it
@@ -34,6 +35,10 @@ class NotFound(BetcoreError):  # noqa: N818
 
 class AlreadyExists(BetcoreError):  # noqa: N818
     """The name is taken."""
+
+
+class Ended(BetcoreError):  # noqa: N818
+    """It has ended."""
 
 
 class LedgerError(BetcoreError):

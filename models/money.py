@@ -27,6 +27,7 @@ _EXPONENT_MAX = 30  # for an amount that is given as a string; the exponent may 
 _DIGITS_MAX = 33  # 15 before the point, 18 behind it
 # The quantifiers are possessive (`++`, `*+`), so that the pattern never backtracks. Otherwise 16
 # KiB of zeros would take a second.
+_USUAL = re.compile(r"[0-9]{1,15}+(?:\.([0-9]{1,18}+))?")  # every such number is below 10^15
 _STRING = re.compile(r"[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?(?=[0-9])0*+([0-9]{0,2}))?")
 
 
@@ -42,6 +43,10 @@ def read_amount(value: object, name: str, decimals_max: int = DECIMALS_MAX) -> D
     The amount is zero or more, below 10^15, and has at most `decimals_max` decimals. Trailing zeros
     do not count. Source: PROTOCOL.md, "Types". Raises InvalidRequest, which names the field.
     """
+    if type(value) is str or type(value) is JsonNumber:
+        usual = _USUAL.fullmatch(value)
+        if usual is not None and len(usual[1] or "") <= decimals_max:
+            return Decimal(value) or ZERO
     if type(value) is str:
         match = _STRING.fullmatch(value)
         if match is None or int(match[1] or 0) > _EXPONENT_MAX:

@@ -1,9 +1,8 @@
 """The ledger's answer to a command. It travels back to the gateway as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from models.codes import Code
 from models.money import plain
@@ -15,8 +14,7 @@ _DIGITS_MAX: Final = 30
 _REASONS: Final = frozenset(Reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The `_responseCode`, the balance if the player is known, and the ids of transfers.
 
     `ids` are in the order of the command's `answers`. `reason` belongs to code 3 or 5.

@@ -7,16 +7,16 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from enum import Enum, auto
-from typing import Any, Final, cast
+from typing import Final, cast
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.server import ServerState
 
 from logs.warning_throttle import WarningThrottle
 from server.bounds import Bounds
-from server.corked import CorkedTransport
+from server.exchange import Exchange
 from server.front import Refusal
+from server.lingering import LingeringTransport
 from server.open_connections import OpenConnections
 from server.peer import Peer
 
@@ -34,30 +34,33 @@ class Awaited(Enum):
     NOBODY = auto()  # the connection is idle
 
 
-class BoundedConnection(HttpToolsProtocol, ABC):
-    """Uvicorn's protocol with an end to every wait.
+class BoundedConnection(asyncio.Protocol, ABC):
+    """A protocol with an end to every wait.
 
-    Uvicorn limits neither how long a request may take to arrive nor the number of connections. It
-    keeps a connection without any request for as long as the client likes.
+    Uvicorn's own protocols limit neither how long a request may take to arrive nor the number of
+    connections. They keep a connection without any request for as long as the client likes.
     """
 
+    transport: asyncio.Transport
+    flow: FlowControl
+
     def __init__(
-        self,
-        config: uvicorn.Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        bounds: Bounds,
-        open_connections: OpenConnections,
+        self, server_state: ServerState, bounds: Bounds, open_connections: OpenConnections
     ) -> None:
-        """The first three parameters are uvicorn's. `open_connections` are its server's."""
-        super().__init__(config, server_state, app_state)
+        """`server_state` is uvicorn's. `open_connections` are those of the same server."""
+        self.loop = asyncio.get_running_loop()
+        self.connections: set[asyncio.Protocol] = cast(
+            "set[asyncio.Protocol]", server_state.connections
+        )
         self.peer = Peer()
+        self.exchange: Exchange | None = None  # the last one that began
         self._bounds = bounds
         self._open_connections = open_connections
         self._was_answered = False
         self._has_ended = False  # the client sends no more
         self._idle_since: float | None = None  # in loop time
         self._late: asyncio.TimerHandle | None = None
+        self.idle_timer: asyncio.TimerHandle | None = None
         self._lingered: asyncio.TimerHandle | None = None
 
     # Decided by the bytes of the connection.
@@ -77,9 +80,10 @@ class BoundedConnection(HttpToolsProtocol, ABC):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by asyncio."""
-        super().connection_made(transport)
-        corked = CorkedTransport(transport, self.loop, on_close=self._closes)
-        self.transport = cast("asyncio.Transport", corked)
+        self.connections.add(self)
+        lingering = LingeringTransport(transport, on_close=self._closes)
+        self.transport = cast("asyncio.Transport", lingering)
+        self.flow = FlowControl(self.transport)
         if (
             len(self.connections) <= self._bounds.connections_max
             or self._open_connections.evict_oldest_idle()
@@ -92,30 +96,33 @@ class BoundedConnection(HttpToolsProtocol, ABC):
             self.connections.discard(self)
             self._refuse(Refusal(503, "There are too many connections."))
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Called by asyncio."""
-        super().connection_lost(exc)
+        self.connections.discard(self)
         self._work_begins()
         self._open_connections.refused.discard(self)
-        for timer in (self.timeout_keep_alive_task, self._late, self._lingered):
+        if self.exchange is not None:
+            self.exchange.disconnect()
+        self.flow.resume_writing()  # who waits to write learns that the client has gone
+        for timer in (self.idle_timer, self._late, self._lingered):
             if timer is not None:
                 timer.cancel()
 
     def shutdown(self) -> None:
         """Called by uvicorn: end the connection after the answer to the request in progress."""
-        if self._awaits() is Awaited.APP:
-            self.cycle.keep_alive = False
+        if self.exchange is not None and self._awaits() is Awaited.APP:
+            self.exchange.keep_alive = False
         else:
             self._close_now()
 
     def pause_writing(self) -> None:
         """Called by asyncio when a client does not read its answers."""
-        super().pause_writing()
+        self.flow.pause_writing()
         self._watch()
 
     def resume_writing(self) -> None:
         """Called by asyncio when the client has read them."""
-        super().resume_writing()
+        self.flow.resume_writing()
         self._watch()
 
     def evict(self) -> None:
@@ -147,7 +154,7 @@ class BoundedConnection(HttpToolsProtocol, ABC):
     def _close_now(self) -> None:
         self._work_begins()
         self._expect_soon()
-        cast("CorkedTransport", self.transport).close_now()
+        cast("LingeringTransport", self.transport).close_now()
 
     def _too_late(self) -> None:
         """Called when what was expected soon has not come."""
@@ -178,7 +185,7 @@ class BoundedConnection(HttpToolsProtocol, ABC):
         self._open_connections.add_idle(self, known=self.peer.known)
         if self._was_answered:  # before that, `_late` limits it from its start
             self._expect_nothing()
-            if self.timeout_keep_alive_task is None:
+            if self.idle_timer is None:
                 self._was_idle_for_long()
 
     def _work_begins(self) -> None:
@@ -189,7 +196,7 @@ class BoundedConnection(HttpToolsProtocol, ABC):
 
     def _was_idle_for_long(self) -> None:
         """Close a connection that has been idle for too long, otherwise schedule the next check."""
-        self.timeout_keep_alive_task = None
+        self.idle_timer = None
         if self._idle_since is None:
             return  # the next rest checks again; a timer per rest would cost more
         bounds = self._bounds
@@ -199,7 +206,7 @@ class BoundedConnection(HttpToolsProtocol, ABC):
         if left <= 0:
             self._close_now()
         else:
-            self.timeout_keep_alive_task = self.loop.call_later(left, self._was_idle_for_long)
+            self.idle_timer = self.loop.call_later(left, self._was_idle_for_long)
 
     def _expect_soon(self, within_seconds: float | None = None) -> None:
         if self._late is None:

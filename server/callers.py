@@ -16,6 +16,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _REMEMBERED = 4096  # addresses whose text was read
+_SITE_BITS = 64
 
 
 class Callers:
@@ -51,6 +52,17 @@ def read_networks(texts: Iterable[str]) -> tuple[Network, ...]:
 def is_within(address: Address, networks: Sequence[Network]) -> bool:
     """Return whether an address belongs to one of the networks."""
     return any(address in network for network in networks)
+
+
+def site_of(address: str) -> str:
+    """Return what to count an address by: of IPv6, its network of 64 bits.
+
+    A site may use any address of such a network.
+    """
+    found = _read(address)
+    if isinstance(found, IPv6Address):
+        return str(ip_network((int(found) >> _SITE_BITS << _SITE_BITS, _SITE_BITS)))
+    return address
 
 
 @lru_cache(maxsize=_REMEMBERED)

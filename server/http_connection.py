@@ -1,7 +1,7 @@
 """Requests on a connection: reads one at a time, then gives it to the app or refuses it.
 
-Uvicorn runs the app for each request. This module decides what a request is, in the order of the
-bytes (`server/http_reader.py`).
+This module decides what a request is, in the order of the bytes (`server/http_reader.py`). It runs
+the app for each one (`server/exchange.py`).
 """
 
 import asyncio
@@ -9,11 +9,12 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
 from server.bounded_connection import Awaited, BoundedConnection
 from server.bounds import Bounds
+from server.exchange import BODY, Exchange
 from server.front import Front, Refusal
 from server.http_head import Head, Refused
 from server.http_reader import BODY_BYTES_MAX, RequestReader
@@ -29,7 +30,7 @@ _BODY_TOO_LATE: Final = Refusal(503, "The body did not arrive in time.")
 
 
 class HttpConnection(BoundedConnection):
-    """Uvicorn's protocol, with requests that we read ourselves.
+    """A protocol for uvicorn's server, with requests that we read ourselves.
 
     The app gets a request when its body has arrived, or is known to be too long. A client may wait
     for the order to continue; its request goes to the app before the body. One request is in
@@ -46,9 +47,15 @@ class HttpConnection(BoundedConnection):
         open_connections: OpenConnections,
         front: Front,
     ) -> None:
-        """As in BoundedConnection. `front` answers the requests that the app never sees."""
-        super().__init__(config, server_state, app_state, bounds, open_connections)
-        self.parser = None  # type: ignore[assignment]  # the reader is ours
+        """The first three parameters are uvicorn's. `config` is loaded, and has the app.
+
+        `app_state` is that of the app's lifespan. `front` answers the requests that the app never
+        sees. Other parameters are as in BoundedConnection.
+        """
+        super().__init__(server_state, bounds, open_connections)
+        self._app = config.loaded_app
+        self._server_state = server_state
+        self._app_state = app_state
         self._front = front
         self._reader = RequestReader()
         self._head: Head | None = None  # the head of the request whose body arrives
@@ -58,7 +65,12 @@ class HttpConnection(BoundedConnection):
         self._has_surplus = False  # a body is too long: its end is not looked for
         self._ahead_left: int | None = None  # how many requests sent ahead are still answered
 
-    # Called by asyncio and uvicorn.
+    # Called by asyncio.
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Called by asyncio."""
+        self._addresses = get_local_addr(transport), get_remote_addr(transport)
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
@@ -66,7 +78,7 @@ class HttpConnection(BoundedConnection):
             self._reader.feed(data)
             self._advance()
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:
         """Called by asyncio. True: the request in progress is answered before the end."""
         self._has_ended = True
         if self.transport.is_closing():
@@ -75,9 +87,9 @@ class HttpConnection(BoundedConnection):
             self._advance()
         return not self.transport.is_closing()
 
-    def on_response_complete(self) -> None:
-        """Called by uvicorn's cycle."""
-        self.server_state.total_requests += 1
+    # Called by an exchange.
+
+    def _answered(self) -> None:
         self._was_answered = True
         if not self.transport.is_closing():
             self.flow.resume_reading()
@@ -151,10 +163,8 @@ class HttpConnection(BoundedConnection):
                 head.keep_alive, self._head, self._has_surplus = False, None, True
                 self._hand_over(head, self._body)
                 return False
-        elif head.expects_continue and not self.cycle.response_complete:
-            self.cycle.body += part
-            self.cycle.more_body = not ended
-            self.cycle.message_event.set()
+        elif head.expects_continue and self.exchange is not None:
+            self.exchange.arrive(part, ended=ended)
         if ended:
             self._head = None
             if not self._handed_over:
@@ -171,7 +181,7 @@ class HttpConnection(BoundedConnection):
         # leave no time for other requests.
         refused = self._front.refuse_early(head, self.peer, self.loop.time())
         if refused is None:
-            self._hand_over(head, self._body)
+            self._hand_over(head, self._body, is_whole=True)
         else:
             self._was_answered = True
             self.transport.write(refused)
@@ -179,51 +189,58 @@ class HttpConnection(BoundedConnection):
                 self.transport.close()
         self._body = b""
 
-    def _hand_over(self, head: Head, body: bytes | None) -> None:
-        """Start the app on a request. `body` None: the body is still to come."""
+    def _hand_over(self, head: Head, body: bytes | None, *, is_whole: bool = False) -> None:
+        """Start the app on a request. `body` None: the body is still to come.
+
+        `is_whole`: nothing of the body was dropped.
+        """
         self._handed_over = True
         path = head.path.decode("ascii")
-        self.headers = head.fields
-        self.scope = {
+        server, client = self._addresses
+        scope = {
             "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.0" if head.is_1_0 else "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,  # type: ignore[typeddict-item]
+            "server": server,
+            "client": client,
+            "scheme": "http",  # TLS ends at a proxy
             "method": head.method,
             "root_path": "",
             "path": unquote(path) if "%" in path else path,
             "raw_path": head.path,
             "query_string": head.query,
             "headers": head.fields,
-            "state": self.app_state.copy(),
+            "state": self._app_state.copy(),
             PEER: self.peer,
         }
-        self.cycle = RequestResponseCycle(
-            scope=self.scope,
-            transport=self.transport,
-            flow=self.flow,
-            logger=self.logger,
-            access_logger=self.access_logger,
-            access_log=self.access_log,
-            default_headers=self.server_state.default_headers,
-            message_event=asyncio.Event(),
-            expect_100_continue=head.expects_continue,
+        self.exchange = exchange = Exchange(
+            scope,
+            self.transport,
+            self.flow,
+            self._answered,
             keep_alive=head.keep_alive,
-            on_response=self.on_response_complete,
+            expects_continue=head.expects_continue,
+            default_headers=self._server_state.default_headers,
         )
         if body is not None:
-            self.cycle.body += body
-            self.cycle.more_body = False
-            self.cycle.message_event.set()
-        self._start_asgi_task(self.cycle, self.app)
+            exchange.arrive(body, ended=True)
+        if is_whole:
+            scope[BODY] = body
+        self._server_state.tasks.add(self.loop.create_task(self._run(exchange)))
+
+    async def _run(self, exchange: Exchange) -> None:
+        try:
+            await exchange.run(self._app)
+        finally:
+            task = asyncio.current_task(self.loop)
+            assert task is not None  # noqa: S101 - this is one
+            self._server_state.tasks.discard(task)
 
     # Asked by the life of the connection.
 
     def _is_between_requests(self) -> bool:
         """Return whether no request is in progress: an answer now cannot be taken for another's."""
-        return self.cycle is None or self.cycle.response_complete
+        return self.exchange is None or self.exchange.is_complete
 
     def _awaits(self) -> Awaited:
         if self._head is not None:
@@ -238,12 +255,11 @@ class HttpConnection(BoundedConnection):
 
     def _refuse(self, refusal: Refusal, head: Head | None = None) -> None:
         self._was_refused = True
-        between = self._is_between_requests()
-        if not between:
+        exchange = self.exchange
+        if exchange is not None and not exchange.is_complete:
             # The app got it before its body had come, and waits for the rest.
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        if between or not self.cycle.response_started:
+            exchange.disconnect()
+        if exchange is None or exchange.is_complete or not exchange.has_begun:
             self.transport.write(self._front.refuse(refusal, head))
         self.transport.close()
 

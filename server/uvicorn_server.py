@@ -59,7 +59,7 @@ def http_config(app: ASGIApp, stop_within_seconds: int = STOP_WITHIN_SECONDS) ->
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",  # `Server` makes the protocol
+        http=HttpConnection,  # which `Server` makes
         ws="none",
         lifespan="on",
         log_config=None,

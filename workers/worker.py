@@ -108,6 +108,7 @@ class BatchWorker(PresentWorker):
         idle_since = time.monotonic()
         while not self._stop_requested:
             try:
+                self._look_around()  # also if every wait ends with a batch
                 batch = self._empty if self._empty is not None else self._take()
                 self._empty = None
                 if batch is None:
@@ -118,7 +119,7 @@ class BatchWorker(PresentWorker):
                 if timeout is None:  # burst
                     return None
                 if max_idle_time is not None and time.monotonic() - idle_since >= max_idle_time:
-                    break
+                    return None
                 batch = self._wait_for_one()
                 if batch is not None:
                     return batch, queue
@@ -127,14 +128,9 @@ class BatchWorker(PresentWorker):
                 self._empty = None
                 self._shown_state = None  # a take whose answer was lost may have set a state
                 time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
-        # A batch in hand is run even when asked to stop.
-        batch = self._withdraw()
-        if batch is None and not self._stop_requested:
-            return None
-        return batch, queue
+        return None, queue
 
     def _take(self) -> Batch | None:
-        self._look_around()
         shows = self._shown_state != WorkerStatus.BUSY
         batch = self._batches.take(time.time(), shows=shows, offers=self._waits)
         if batch is not None and batch.jobs:
@@ -243,7 +239,12 @@ class BatchWorker(PresentWorker):
         self._stop_requested = True
 
     def teardown(self) -> None:
-        """Unregister, and close what `bootstrap` opened."""
+        """Take the offer back, unregister, and close what `bootstrap` opened.
+
+        RQ's loop may end anywhere. What was handed over before is run.
+        """
+        self._chains = False
+        self.execute_job(self._withdraw(), self.queues[0])
         JOB_LOG.sum_up(everything=True)
         self._lease.end()
         self._ledger_connection.close()

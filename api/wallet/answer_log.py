@@ -14,12 +14,13 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
-from api.wallet.calls import BODY, read_object
+from api.shared.json_object import read_object
 from api.wallet.errors import ApiError
 from logs.shown import shown
 from logs.throttle import Throttle
 from models.errors import InvalidRequest
 from models.reason import Reason
+from server.exchange import BODY
 
 _LOG = logging.getLogger("betcore.answers")
 _WINDOW_SECONDS: Final = 10.0

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Send
 
 from api.wallet.answer_log import log_answer_in
 from api.wallet.calls import well_formed_nonce
@@ -17,6 +18,14 @@ from models.money import plain
 from models.outcome import Outcome
 
 JSON = "application/json; charset=utf-8"
+_JSON = JSON.encode()
+
+
+async def send_answer(send: Send, body: bytes) -> None:
+    """Answer with status 200 and this body."""
+    headers = [(b"content-type", _JSON), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def done(names: Sequence[str], outcome: Outcome) -> bytes:

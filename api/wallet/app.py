@@ -1,18 +1,22 @@
 """The wallet as an ASGI app: its routes, error handlers and lifespan."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from api.wallet.answers import render_error, render_http_exception, render_unexpected
-from api.wallet.endpoints import BalanceEndpoint, BetEndpoint, BetStatusEndpoint
+from api.wallet.answers import (
+    render_error,
+    render_http_exception,
+    render_unexpected,
+    send_answer,
+)
+from api.wallet.endpoints import BalanceEndpoint, BetEndpoint, BetStatusEndpoint, SignedEndpoint
 from api.wallet.errors import ApiError
 from api.wallet.health import alive, ready
 from api.wallet.services import GatewayServices, Services
@@ -25,6 +29,9 @@ SESSION_PATH: Final = "/v1/sessions/{session_id}"
 _BEFORE_SESSION = SESSION_PATH.partition("{")[0]
 _AFTER_SESSION = "/bets/"
 _ENCODED_SLASH = b"%2f"
+
+#: Returns the body of the answer to a request, with code 1. Raises ApiError.
+Answer = Callable[[Scope, Receive], Awaitable[bytes]]
 
 BETS: dict[str, type[BetCommand]] = {
     "pay-in": PayIn,
@@ -81,43 +88,42 @@ class ShortcutApp(Starlette):
     it. Its errors are answered as the app's handlers answer them.
     """
 
-    def __init__(self, bets: Mapping[str, ASGIApp], **parts: Any) -> None:
+    def __init__(self, bets: Mapping[str, SignedEndpoint[Any]], **parts: Any) -> None:
         """`bets`: endpoints by name, which also have routes. `parts`: Starlette's arguments."""
         super().__init__(**parts)
-        self._bets = bets
-        self._shortcut = ServerErrorMiddleware(self._answer, handler=render_unexpected)
+        self._bets = {name: endpoint.answer for name, endpoint in bets.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
+        answer = self._shortcut(scope)
+        if answer is None:
+            await super().__call__(scope, receive, send)
+            return
+        scope["app"] = self
+        try:
+            body = await answer(scope, receive)
+        except ApiError as error:
+            await (await render_error(Request(scope), error))(scope, receive, send)
+        except Exception as error:
+            await (await render_unexpected(Request(scope), error))(scope, receive, send)
+            raise  # the server logs it
+        else:
+            await send_answer(send, body)
+
+    def _shortcut(self, scope: Scope) -> Answer | None:
+        """Return what answers the request without Starlette, or None."""
         if _ENCODED_SLASH in (scope.get("raw_path") or b"").lower():
             # An encoded slash is data and separates nothing. None of our paths has a slash as data.
-            scope["app"], scope["endpoint"] = self, _no_such_path
-            await self._shortcut(scope, receive, send)
-            return
-        if scope["type"] == "http" and scope["method"] == "POST" and not scope.get("root_path"):
-            path: str = scope["path"]
-            session_id, found, name = path[len(_BEFORE_SESSION) :].partition(_AFTER_SESSION)
-            if (
-                found
-                and name in self._bets
-                and session_id
-                and "/" not in session_id
-                and path.startswith(_BEFORE_SESSION)
-            ):
-                scope["app"] = self
-                scope["path_params"] = {"session_id": session_id}
-                scope["endpoint"] = self._bets[name]
-                await self._shortcut(scope, receive, send)
-                return
-        await super().__call__(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await scope["endpoint"](scope, receive, send)
-        except ApiError as error:
-            response = await render_error(Request(scope), error)
-            await response(scope, receive, send)
+            return _no_such_path
+        if scope["type"] != "http" or scope["method"] != "POST" or scope.get("root_path"):
+            return None
+        path: str = scope["path"]
+        session_id, found, name = path[len(_BEFORE_SESSION) :].partition(_AFTER_SESSION)
+        if not session_id or "/" in session_id or not path.startswith(_BEFORE_SESSION):
+            return None
+        scope["path_params"] = {"session_id": session_id}
+        return self._bets.get(name) if found else None
 
 
-async def _no_such_path(scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001
+async def _no_such_path(scope: Scope, receive: Receive) -> bytes:  # noqa: ARG001
     raise ApiError(404, Code.INVALID, "Not Found.")

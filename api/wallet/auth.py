@@ -4,7 +4,6 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -12,7 +11,7 @@ from api.wallet.calls import Call
 from api.wallet.coalesced import Coalesced, LookupFailed
 from api.wallet.errors import ApiError, above_rate, try_later, unauthorized
 from api.wallet.provider_rules import Rules, rules_of
-from api.wallet.provider_secrets import ProviderSecrets, Secrets, SecretsLocked
+from api.wallet.provider_secrets import ProviderSecrets, Secrets, SecretsLocked, keyed
 from models.deadline import Deadline
 from models.errors import UnsupportedDatabase
 from models.keys import BadKey, NoKey
@@ -20,7 +19,7 @@ from models.ledger.gateway_reads import GatewayReads, StoredRules
 from server.callers import Address, Callers
 from settings import Settings
 
-_NOBODY: tuple[int, Sequence[bytes]] = (0, (b"nobody's secret: its signature is never accepted",))
+_NOBODY = (0, (keyed("nobody's secret: its signature is never accepted"),))
 # A failed authentication reads newer secrets. This limits what a flood of failures can cost.
 _SPACING_SECONDS = 0.05
 # Errors with our own text. A driver's message may name hosts and users.
@@ -29,8 +28,7 @@ _UNKNOWN: Mapping[str, Any] = MappingProxyType({})  # a scope that does not say 
 _UNREACHABLE = "PostgreSQL cannot be reached or read; the log says why."
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """A call with a good signature."""
 
     provider_id: int
@@ -134,8 +132,9 @@ class Authenticator:
         provider_id, secrets = self._secrets.get(counterparty_id, _NOBODY)
         good = False
         for secret in secrets:
-            expected = hmac.digest(secret, call.message, "sha256").hex().encode()
-            good |= hmac.compare_digest(expected, call.signature)
+            expected = secret.copy()
+            expected.update(call.message)
+            good |= hmac.compare_digest(expected.hexdigest().encode(), call.signature)
         if not good or secrets is _NOBODY[1]:
             return None
         rules = self._rules.get(counterparty_id) if self._rules else None

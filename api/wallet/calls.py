@@ -1,41 +1,31 @@
-"""One call as it came: its four headers, the exact bytes of its body, and the JSON in them."""
+"""One call as it came: its four headers, and the exact bytes of its body."""
 
 import asyncio
-import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from operator import itemgetter
+from typing import NamedTuple
 
 from starlette.types import Receive, Scope
 
 from api.wallet.errors import ApiError, invalid, try_later, unauthorized
 from models.deadline import Deadline
-from models.errors import InvalidRequest
-from models.money import JsonNumber
+from server.exchange import BODY
 
-#: The key in a scope for the body of a refused request. The body names the bet.
-BODY: Final = "betcore.body"
-
-_COUNTERPARTY = re.compile(rb"[!-~]{1,64}")
-_TIMESTAMP = re.compile(rb"[0-9]{1,16}")
-_NONCE = re.compile(rb"[0-9a-fA-F]{32}")
-_SIGNATURE = re.compile(rb"[0-9a-f]{64}")
 _DIGITS_MAX = 18
+_NONCE = re.compile(rb"[0-9a-fA-F]{32}")
+#: The four headers of every call, and the form of each. None may hold the end of a line.
 _FORMS = {
-    b"x-counterparty-id": _COUNTERPARTY,
-    b"x-timestamp": _TIMESTAMP,
+    b"x-counterparty-id": re.compile(rb"[!-~]{1,64}"),
+    b"x-timestamp": re.compile(rb"[0-9]{1,16}"),
     b"x-request-id": _NONCE,
-    b"x-sign": _SIGNATURE,
+    b"x-sign": re.compile(rb"[0-9a-f]{64}"),
 }
-_LEVELS_MAX = 16
-# An unterminated string takes all that is left, and nothing is tried twice (`++`, `*+`). With
-# backtracking, 16 KiB of quotes would keep the gateway busy for half a second.
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_IN_ORDER = itemgetter(*_FORMS)
+_FOUR_LINES = re.compile(b"\n".join([form.pattern for form in _FORMS.values()]))
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request with well-formed headers. Nothing about it is proved yet."""
 
     counterparty_id: bytes
@@ -62,18 +52,14 @@ async def read_call(scope: Scope, receive: Receive, bytes_max: int, deadline: De
     Raises ApiError: 413 for a body over `bytes_max`, 503 for one that does not arrive in time, 401
     for a header that is missing, malformed or there twice.
     """
+    body: bytes | None = scope.get(BODY)
+    if body is None or len(body) > bytes_max:
+        # The log finds the bet in the body of a refused request.
+        body = scope[BODY] = await _body(scope, receive, bytes_max, deadline)
     headers = _headers(scope)
-    body = await _body(scope, receive, bytes_max, deadline)
     if headers is None:
-        scope[BODY] = body
         raise unauthorized(_what_is_wrong(scope))
-    return Call(
-        headers[b"x-counterparty-id"],
-        headers[b"x-timestamp"],
-        headers[b"x-request-id"],
-        headers[b"x-sign"],
-        body,
-    )
+    return Call(*headers, body)
 
 
 def well_formed_nonce(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -84,16 +70,14 @@ def well_formed_nonce(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     return str(nonces[0].decode())
 
 
-def _headers(scope: Scope) -> dict[bytes, bytes] | None:
+def _headers(scope: Scope) -> tuple[bytes, bytes, bytes, bytes] | None:
     """Return the four headers, or None if one is missing, malformed or there twice."""
-    found: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        form = _FORMS.get(name)
-        if form is not None:
-            if name in found or not form.fullmatch(value):
-                return None
-            found[name] = value
-    return found if len(found) == len(_FORMS) else None
+    found = [header for header in scope["headers"] if header[0] in _FORMS]
+    named = dict(found)
+    if len(found) != len(_FORMS) or len(named) != len(_FORMS):
+        return None
+    values: tuple[bytes, bytes, bytes, bytes] = _IN_ORDER(named)
+    return values if _FOUR_LINES.fullmatch(b"\n".join(values)) else None
 
 
 def _what_is_wrong(scope: Scope) -> str:
@@ -137,58 +121,3 @@ def _refuse_announced(scope: Scope, bytes_max: int) -> None:
 
 def _too_large(bytes_max: int) -> ApiError:
     return invalid(f"The body is longer than {bytes_max} bytes.", 413)
-
-
-class _Ambiguous(dict[str, object]):
-    """An object that names a key twice."""
-
-
-def read_object(body: bytes) -> dict[str, object]:
-    """Read a body as a JSON object (PROTOCOL.md, "Types"). Its numbers keep their characters.
-
-    Raises InvalidRequest for a body that is not UTF-8, not JSON, not an object, nested more than 16
-    levels, or names a key twice. Unknown fields may hold anything.
-    """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise InvalidRequest("The body is not UTF-8.") from None
-    if text.count("{") + text.count("[") > _LEVELS_MAX and _levels(text) > _LEVELS_MAX:
-        raise InvalidRequest(f"The body is nested more than {_LEVELS_MAX} levels deep.")
-    try:
-        value = _DECODE(text)
-    except ValueError:
-        raise InvalidRequest("The body is not JSON.") from None
-    if not isinstance(value, dict):
-        raise InvalidRequest("The body is not a JSON object.")
-    if isinstance(value, _Ambiguous):
-        raise InvalidRequest("The body names a key twice.")
-    return value
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    read = dict(pairs)
-    return read if len(read) == len(pairs) else _Ambiguous(read)
-
-
-#: Numbers are not converted before a rule asks for them. A float would not be exact, and a huge
-#: integer in an unknown field must not matter. `NaN` and the like are not numbers to us.
-_DECODE = json.JSONDecoder(
-    parse_float=JsonNumber,
-    parse_int=JsonNumber,
-    parse_constant=lambda name: [name],
-    object_pairs_hook=_object,
-).decode
-
-
-def _levels(text: str) -> int:
-    """Return how deep brackets are nested, not counting those inside strings."""
-    level = deepest = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        character = match[0]
-        if character in "{[":
-            level += 1
-            deepest = max(deepest, level)
-        elif character in "}]":
-            level -= 1
-    return deepest

@@ -50,11 +50,11 @@ class Coalesced(Generic[Key, Value]):
         self._asked.append((key, answer))
         if self._loading is None:
             self._loading = asyncio.create_task(self._keep_loading())
-        await asyncio.wait((answer,), timeout=deadline.seconds_left())
-        if not answer.done():
-            answer.cancel()
-            raise LookupFailed
-        return answer.result()
+        try:
+            async with asyncio.timeout_at(deadline.at):
+                return await answer
+        except TimeoutError:
+            raise LookupFailed from None
 
     async def stop(self) -> None:
         """Stop without waiting. The thread ends after its present load."""

@@ -3,16 +3,17 @@
 Source: PROTOCOL.md, "Calls".
 """
 
-import asyncio
+import time
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from api.wallet.answers import JSON, done, found
+from api.shared.json_object import read_object
+from api.wallet.answers import done, found, send_answer
 from api.wallet.auth import Signed
-from api.wallet.calls import BODY, Call, read_call, read_object
+from api.wallet.calls import Call, read_call
 from api.wallet.errors import ApiError, invalid
 from api.wallet.intake import STRANGERS
 from api.wallet.services import Services
@@ -53,22 +54,21 @@ class SignedEndpoint(ABC, Generic[Question]):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call. Raises ApiError, which the app renders."""
+        await send_answer(send, await self.answer(scope, receive))
+
+    async def answer(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the body of the answer to one call, with code 1. Raises ApiError."""
         services = self.services
         deadline = services.new_deadline()
         call = await read_call(scope, receive, services.settings.body_bytes_max, deadline)
+        signed = await self._authenticate(call, scope, deadline)
+        provider, session_id = call.counterparty_id, self.session_of_bet(scope)
+        services.load_shedder.let_in(provider, session_id, time.monotonic())
         try:
-            signed = await self._authenticate(call, scope, deadline)
-            now = asyncio.get_running_loop().time()
-            session_id = self.session_of_bet(scope)
-            with services.load_shedder.in_progress(call.counterparty_id, session_id, now):
-                question = await self._read(scope, signed, deadline)
-                body = await self.claim_and_answer(signed, question, deadline)
-        except Exception:
-            scope[BODY] = call.body  # in which the log finds the bet
-            raise
-        headers = [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+            question = await self._read(scope, signed, deadline)
+            return await self.claim_and_answer(signed, question, deadline)
+        finally:
+            services.load_shedder.count_out(provider, session_id)
 
     async def _authenticate(self, call: Call, scope: Scope, deadline: Deadline) -> Signed:
         """Wait for the call's turn, then check its signature, and count it."""

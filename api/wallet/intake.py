@@ -33,13 +33,14 @@ class Intake:
 
     async def enter(self, lane: bytes) -> None:
         """Wait for one's turn."""
-        loop = asyncio.get_running_loop()
         if not self._turn_is_due:
             self._turn_is_due = True
+            loop = asyncio.get_running_loop()
             loop.call_soon(self._turn, loop)
         if self._room:  # then nobody waits
             self._room -= 1
             return
+        loop = asyncio.get_running_loop()
         future = loop.create_future()
         waiting = self._lanes.get(lane)
         if waiting is None:

@@ -4,8 +4,7 @@ Every threshold of a refusal is here, with its unit.
 """
 
 import asyncio
-from collections.abc import Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable
 from typing import Final, TypeVar
 
 from api.wallet.errors import OVERLOADED, try_later
@@ -54,16 +53,15 @@ class LoadShedder:
         self._lag = 0.0  # seconds
         self._lag_borne = _LATE[0] * settings.loop_lag_max_seconds
         self._queued = 0.0  # the wait of the queue's first job, as a fraction of the longest wait
-        self._until = float("-inf")  # loop time until which `_queued` is valid
+        self._until = float("-inf")  # loop time until which `_queued` is valid, and above 0
         self._owed = 0.0  # refusals still due, as a fraction of one
         self._in_flight = 0
         self._of_provider: dict[bytes, int] = {}
         # The key names the provider too: the path is not signed, and may name another's session.
         self._of_session: dict[tuple[bytes, str], int] = {}
 
-    @contextmanager
-    def in_progress(self, provider: bytes, session_id: str, now: float) -> Iterator[None]:
-        """Count a signed request as in progress within the context. `session_id` is the bet's, or
+    def let_in(self, provider: bytes, session_id: str, now: float) -> None:
+        """Count a signed request as in progress, until `count_out`. `session_id` is the bet's, or
         "" if it is no bet.
 
         Requests without a signature must not keep out those with one, so counting begins here. A
@@ -75,13 +73,9 @@ class LoadShedder:
         if session_id and self.session_is_full(provider, session_id, now):
             raise try_later(OVERLOADED)
         self.count_in(provider, session_id)
-        try:
-            yield
-        finally:
-            self.count_out(provider, session_id)
 
     def count_in(self, provider: bytes, session_id: str) -> None:
-        """Record that a signed request is in progress. `session_id` is as in `in_progress`."""
+        """Record that a signed request is in progress. `session_id` is as in `let_in`."""
         self._in_flight += 1
         self._of_provider[provider] = self._of_provider.get(provider, 0) + 1
         if session_id:
@@ -114,15 +108,16 @@ class LoadShedder:
         Redis reports it. `now` is loop time.
         """
         self._queued = thousandths / 1000
-        self._until = now + _REMEMBERED_SECONDS
+        self._until = now + _REMEMBERED_SECONDS if thousandths else float("-inf")
 
     def session_is_full(self, provider: bytes, session_id: str, now: float) -> bool:
         """Return whether the session is at its limit of bets in progress. `now` is loop time."""
+        own = self._of_session.get((provider, session_id), 0)
         most = self._settings.bets_of_session_max
+        fewer = max(1, most // _CROWDED_PART)
         # A lane is taken once per queue length: the longer that is, the fewer bets fit in time.
-        if self._share(provider, provider, now) >= _CROWDED_SHARE:
-            most = max(1, most // _CROWDED_PART)
-        return self._of_session.get((provider, session_id), 0) >= most
+        is_crowded = own >= fewer and self._share(provider, provider, now) >= _CROWDED_SHARE
+        return own >= (fewer if is_crowded else most)
 
     def goes_ahead(self, provider: bytes, now: float) -> bool:
         """Return whether a provider's bets go ahead of the queue: others make most of it.
@@ -130,8 +125,7 @@ class LoadShedder:
         A provider that uses as much as any other waits in the queue that it has made. `now` is loop
         time.
         """
-        waits = now < self._until and self._queued > 0
-        return waits and not self._recent_use.is_great(provider)
+        return now < self._until and not self._recent_use.is_great(provider)
 
     def decide_to_shed(
         self, headers: Iterable[tuple[bytes, bytes]], peer: Peer, now: float

@@ -1,5 +1,6 @@
 """Decrypts the secrets of providers, and accepts only those that an operator made."""
 
+import hmac
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,9 @@ from models.keys import BadKey, NoKey, Purpose, require_ring
 from models.secret_cipher import Encrypted, SecretCipher, SecretRow, Undecryptable
 from settings import Settings
 
-#: The provider's id and its active secrets, by `X-Counterparty-Id`.
-Secrets = Mapping[str, tuple[int, Sequence[bytes]]]
+#: The provider's id and its active secrets, by `X-Counterparty-Id`. Each secret is an HMAC with
+#: that key and no message. A copy costs less than a new one.
+Secrets = Mapping[str, tuple[int, Sequence[hmac.HMAC]]]
 #: A row of the database as it is.
 Stored = tuple[SecretRow, Encrypted]
 
@@ -32,7 +34,7 @@ class ProviderSecrets:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._known: dict[Stored, bytes | Undecryptable] = {}
+        self._known: dict[Stored, hmac.HMAC | Undecryptable] = {}
         self._told: set[Stored] = set()
         self._told_at = float("-inf")
         self._refusal: BetcoreError | None = None
@@ -56,9 +58,9 @@ class ProviderSecrets:
         known = {one: self._known.get(one) or self._decrypt(one) for one in stored}
         self._known = known
         self._tell({one: why for one, why in known.items() if isinstance(why, Undecryptable)})
-        found: dict[str, tuple[int, list[bytes]]] = {}
+        found: dict[str, tuple[int, list[hmac.HMAC]]] = {}
         for (row, _), secret in known.items():
-            if isinstance(secret, bytes):
+            if isinstance(secret, hmac.HMAC):
                 of_provider = found.setdefault(row.counterparty_id, (row.provider_id, []))
                 of_provider[1].append(secret)
         self.locked = {
@@ -87,10 +89,10 @@ class ProviderSecrets:
             of_key.setdefault(key, []).append(provider)
         return [_cannot_sign_in(key, of_key[key]) for key in sorted(of_key)[:_TOLD_MAX]]
 
-    def _decrypt(self, stored: Stored) -> bytes | Undecryptable:
+    def _decrypt(self, stored: Stored) -> hmac.HMAC | Undecryptable:
         row, encrypted = stored
         try:
-            return self._cipher.decrypt(encrypted, row).encode()
+            return keyed(self._cipher.decrypt(encrypted, row))
         except Undecryptable as why:
             return why
 
@@ -106,6 +108,11 @@ class ProviderSecrets:
             _LOG.warning("%s is not accepted: %s", who, bad[one])
         if len(fresh) > _TOLD_MAX:
             _LOG.warning("%d more secrets are not accepted", len(fresh) - _TOLD_MAX)
+
+
+def keyed(secret: str) -> hmac.HMAC:
+    """Return a secret as `Secrets` has it."""
+    return hmac.new(secret.encode(), digestmod="sha256")
 
 
 def _cannot_sign_in(key: str, providers: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """Runs a command through the queue: admits it, awaits the worker, then asks the primary."""
 
-import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +48,8 @@ class QueuedCommands:
         self._goes_ahead = goes_ahead
         self._settings = settings
         self._link = link
+        lasts = settings.timestamp_tolerance_seconds + settings.nonce_margin_seconds
+        self._nonce_lasts_ms = int(lasts * 1000)
         self._recorded: Coalesced[Command, Outcome | None] = Coalesced(ledger.recorded)
 
     async def claim_nonce(self, signed: Signed, deadline: Deadline) -> None:
@@ -74,7 +76,7 @@ class QueuedCommands:
             describe(command),
             encode_command(command, token, self._link.stream),
             in_flight_field(command.provider_id, command.bet_id),
-            ahead=self._goes_ahead(signed.call.counterparty_id, asyncio.get_running_loop().time()),
+            ahead=self._goes_ahead(signed.call.counterparty_id, time.monotonic()),
         )
         admission = self._admission(signed, deadline, token, queued)
         result: Any = await self._link.submit(admission)
@@ -97,16 +99,16 @@ class QueuedCommands:
     def _admission(
         self, signed: Signed, deadline: Deadline, token: str, command: NewCommand | None = None
     ) -> Admission:
-        settings, call = self._settings, signed.call
-        nonce_lasts = settings.timestamp_tolerance_seconds + settings.nonce_margin_seconds
+        call = signed.call
+        stamp_ms = call.stamp_ms
         return Admission(
             NonceClaim(
                 nonce_key(signed.provider_id, call.nonce.decode()),
-                expires_ms=call.stamp_ms + int(nonce_lasts * 1000),
-                stamp_ms=call.stamp_ms,
+                expires_ms=stamp_ms + self._nonce_lasts_ms,
+                stamp_ms=stamp_ms,
                 signature=bytes.fromhex(call.signature.decode()),
             ),
-            apply_by=min(Deadline.within(settings.apply_within_seconds), deadline),
+            apply_by=min(Deadline.within(self._settings.apply_within_seconds), deadline),
             answer_by=deadline,
             command=command,
             token=token,

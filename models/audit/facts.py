@@ -1,8 +1,8 @@
 """The facts of the audit log in SQL: what each table says now, and what its entries say.
 
 An entry has the columns that its action set. So the first entry of a row has all its facts, and
-later entries replace some of them. An end is final: of the times at which a session was closed or a
-secret revoked, the first counts.
+later entries replace some of them. An end is final: of the times at which a session was closed, or
+a secret or key revoked, the first counts.
 """
 
 from typing import NamedTuple
@@ -32,6 +32,8 @@ class Subject(NamedTuple):
 
 #: The fact that stands for a revoked secret.
 ERASED = "erased"
+#: Facts that are set once.
+_FINAL = "('closedAt', 'revokedAt')"
 #: The value of a fact that an operator took away again. Its row then has no such fact.
 UNSET = "none"
 #: Facts that somebody turned into another type count as none: no entry may stop the verification.
@@ -116,8 +118,19 @@ SUBJECTS = (
         facts=f"""'provider', t.provider_id::text, 'account', t.account_id::text,
               'minBet', trim_scale(t.min_bet)::text, 'maxBet', trim_scale(t.max_bet)::text,
               'openedAt', {_time("t.opened_at")}, 'expiresAt', {_time("t.expires_at")},
-              'closedAt', {_time("t.closed_at")}""",
+              'closedAt', {_time("t.closed_at")}, 'game', t.game, 'language', t.language,
+              'mode', nullif(t.mode, 'real')""",
         older=f"extract(epoch from t.opened_at) * 1000000 <= {_start('session')}",
+    ),
+    Subject(
+        table="operator_key",
+        named="Operator key",
+        plural="operator keys",
+        adopted=Action.OPERATOR_KEY_ADOPTED,
+        key="t.id::text",
+        facts=f"""'name', t.name, 'scopes', t.scopes, 'sha256', encode(t.hash, 'hex'),
+              'expiresAt', {_time("t.expires_at")}, 'revokedAt', {_time("t.revoked_at")}""",
+        older="false",
     ),
 )
 
@@ -136,7 +149,7 @@ def differing(subject: Subject) -> str:
         ), later as (
             select subject, jsonb_object_agg(
                 fact.key, nullif(fact.value, '"{UNSET}"')
-                order by case when fact.key like '%At' then -id else id end
+                order by case when fact.key in {_FINAL} then -id else id end
             ) as facts
             from audit_log, jsonb_each({_OBJECT}) fact
             where subject_table = '{subject.table}' and action = any(:later)

@@ -1,6 +1,6 @@
 """The audit log: an administrative change and its signed entry are one transaction.
 
-Code that changes a provider, secret, player, account, session or currency does it within
+Code that changes a provider, secret, player, account, session, currency or key does it within
 `operation`, and reports it by `record`. The entries of all operators are one list. The rows of the
 journal that vouch for them are one strand. So a gap in the middle of either is detected.
 """
@@ -84,7 +84,11 @@ class Action(StrEnum):
     ACCOUNT_LIMITS = "account.limits"
     SESSION_OPENED = "session.opened"
     SESSION_ADOPTED = "session.adopted"
+    SESSION_EXTENDED = "session.extended"
     SESSION_CLOSED = "session.closed"
+    OPERATOR_KEY_ADDED = "operator_key.added"
+    OPERATOR_KEY_ADOPTED = "operator_key.adopted"
+    OPERATOR_KEY_REVOKED = "operator_key.revoked"
     QUEUE_SUSPENDED = "queue.suspended"
     QUEUE_RESUMED = "queue.resumed"
     QUEUE_REQUEUED = "queue.requeued"
@@ -114,6 +118,7 @@ _TABLES = {
     "player": "player",
     "account": "account",
     "session": "session",
+    "operator_key": "operator_key",
     "queue": "queue",  # RQ's, in Redis: no table of ours
     "deposit": "account",
     "withdrawal": "account",

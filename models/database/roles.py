@@ -88,8 +88,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         WORKER: _READS,
         OPERATOR: Rights(
             select=ALL,
-            insert="id provider_id account_id min_bet max_bet opened_at expires_at",
-            update="closed_at",
+            insert="id provider_id account_id min_bet max_bet opened_at expires_at game language"
+            " mode",
+            update="expires_at closed_at",
         ),
         READER: _READS,
     },
@@ -130,6 +131,15 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "audit_log": {
         OPERATOR: Rights(select=ALL, insert="id actor action subject_table subject facts note"),
         READER: _READS,
+    },
+    "operator_key": {
+        OPERATOR: Rights(
+            select=ALL, insert="name scopes hash expires_at", update="revoked_at last_used_at"
+        ),
+        READER: _READS,
+    },
+    "idempotent_request": {
+        OPERATOR: Rights(select=ALL, insert="key_id name fingerprint status answer"),
     },
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }

@@ -6,7 +6,7 @@ Batches of bets have transactions of their own (models/database/prepared_connect
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import psycopg
 from psycopg.errors import Diagnostic
@@ -17,12 +17,21 @@ from models.database.engine import engine
 from models.database.query import REPLICATED
 from models.errors import LedgerUnavailable
 
+#: What the functions of `models/directory` and `models/reports` work in.
+Transaction: TypeAlias = DbSession
+
 
 @contextmanager
 def transaction(database_url: str) -> Iterator[DbSession]:
     """One transaction, committed at the end, or rolled back if the body raises."""
     with DbSession(engine(database_url), expire_on_commit=False) as session, session.begin():
         yield session
+
+
+def ping(database_url: str) -> None:
+    """Return if PostgreSQL answers. Raises what SQLAlchemy raises."""
+    with transaction(database_url) as session:
+        session.execute(text("select"))
 
 
 @contextmanager

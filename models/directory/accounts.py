@@ -97,6 +97,28 @@ def request_cash(database: DbSession, command: CashCommand) -> None:
     record(database, action, command.account_id, reference=command.reference, amount=command.amount)
 
 
+def order_cash(
+    database: DbSession,
+    kind: type[CashCommand],
+    external_id: str,
+    currency: str,
+    amount: str,
+    reference: str,
+) -> CashCommand:
+    """The command that moves a player's money, recorded as requested. Send it after the commit.
+
+    A deposit makes a player or account that does not exist yet. Raises InvalidRequest,
+    UnknownCurrency, or NotFound for a withdrawal from an account that does not exist.
+    """
+    if issubclass(kind, Deposit):
+        (account,) = use_accounts(database, [external_id], currency)
+    else:
+        account = find_account(database, external_id, currency)
+    command = kind.read(account.account_id, reference, amount, account.decimals)
+    request_cash(database, command)
+    return command
+
+
 def _find_player(database: DbSession, external_id: str, *, lock: bool = False) -> Player:
     name = read_text(external_id, "player")
     statement = select(Player).where(Player.external_id == name)

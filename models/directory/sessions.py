@@ -1,5 +1,6 @@
 """Sessions. Operators and launches open and close them."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,25 +13,35 @@ from sqlmodel import Session as DbSession
 from sqlmodel import col, select
 
 from models.audit.log import Action, record
+from models.commands import read_text
 from models.directory.accounts import PlayerAccount, use_accounts, use_house
 from models.directory.currencies import use_currency
 from models.directory.providers import find_provider
-from models.errors import InvalidRequest, NotFound
+from models.errors import Ended, InvalidRequest, NotFound
 from models.money import require_decimals
 from models.tables import Session
 
 _ID_BYTES = 16
+_LANGUAGE = re.compile(r"(?=.{2,35}$)[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+
+REAL = "real"
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The properties of a new session. A limit of None means no limit."""
+    """The properties of a new session. A limit of None means no limit.
+
+    `game` and `language` (BCP 47) are for the game's launch. None means that they were not named.
+    """
 
     counterparty_id: str
     currency: str
     min_bet: Decimal | None
     max_bet: Decimal | None
     lasts: timedelta
+    game: str | None = None
+    language: str | None = None
+    mode: str = REAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,7 @@ def open_accounts(
         raise InvalidRequest("The minimum bet is above the maximum bet.")
     if opening.lasts <= timedelta(0):
         raise InvalidRequest("A session must last longer than 0 s.")
+    _require_launch(opening)
     provider = find_provider(database, opening.counterparty_id)
     currency = use_currency(database, opening.currency)
     for limit in limits:
@@ -92,6 +104,9 @@ def open_sessions(
                 "max_bet": opening.max_bet,
                 "opened_at": opened_at,
                 "expires_at": expires_at,
+                "game": opening.game,
+                "language": opening.language,
+                "mode": opening.mode,
             }
         )
         record(
@@ -104,10 +119,34 @@ def open_sessions(
             maxBet=opening.max_bet,
             openedAt=opened_at,
             expiresAt=expires_at,
+            game=opening.game,
+            language=opening.language,
         )
     if rows:
         database.execute(insert(Session), rows)
     return opened
+
+
+def extend_session(database: DbSession, session_id: str, lasts: timedelta) -> datetime:
+    """Let a session that accepts bets last for `lasts` from now. Returns the time of its end.
+
+    It never ends earlier than before. Raises NotFound, and Ended if it was closed or has expired.
+    """
+    statement = select(Session).where(col(Session.id) == session_id)
+    found = database.execute(statement.with_for_update(key_share=True)).first()
+    if found is None:
+        raise NotFound(f"There is no session {session_id!r}.")
+    (session,) = found
+    now = database.execute(select(func.clock_timestamp())).scalar_one()  # after the wait
+    if session.closed_at is not None or session.expires_at <= now:
+        how = "was closed" if session.closed_at is not None else "has expired"
+        raise Ended(f"The session {session_id!r} {how}: open another one.")
+    until: datetime = now + lasts
+    if until > session.expires_at:
+        session.expires_at = until
+        record(database, Action.SESSION_EXTENDED, session_id, expiresAt=until)
+    expires_at: datetime = session.expires_at
+    return expires_at
 
 
 def close_session(database: DbSession, session_id: str) -> datetime:
@@ -123,3 +162,15 @@ def close_session(database: DbSession, session_id: str) -> datetime:
     closed_at: datetime = closed[0]
     record(database, Action.SESSION_CLOSED, session_id, closedAt=closed_at)
     return closed_at
+
+
+def _require_launch(opening: Opening) -> None:
+    """Raise InvalidRequest if the game, language or mode cannot be recorded."""
+    if opening.mode != REAL:
+        raise InvalidRequest(
+            f"mode must be {REAL!r}: demo money cannot be kept apart from real money yet."
+        )
+    if opening.game is not None:
+        read_text(opening.game, "game")
+    if opening.language is not None and not _LANGUAGE.fullmatch(opening.language):
+        raise InvalidRequest("language must be a tag such as 'en' or 'pt-BR'.")

@@ -1,15 +1,14 @@
 """The entries of the audit log, for operators."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, text
 
 from models.errors import InvalidRequest
-from models.reports.paging import pages
+from models.reports.paging import Listing
 from models.reports.statement import ALWAYS, Period
 
 _PAGE = text("""
@@ -37,8 +36,10 @@ SUBJECTS = {
     "player": "player",
     "account": "account",
     "session": "session",
+    "operator_key": "operator_key",
     "queue": "queue",
 }
+_KINDS = {table: kind for kind, table in SUBJECTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class AuditLine:
     note: str | None
 
 
-def list_entries(database_url: str, wanted: Wanted, limit: int | None) -> Iterator[AuditLine]:
+def list_entries(database_url: str, wanted: Wanted) -> Listing[AuditLine]:
     """The entries, the newest first, read as the caller takes them.
 
     Raises InvalidRequest for a subject that is not valid, and what the database raises.
@@ -79,15 +80,12 @@ def list_entries(database_url: str, wanted: Wanted, limit: int | None) -> Iterat
         "kind": kind and SUBJECTS[kind],
         "name": name,
     }
-    found = pages(database_url, _PAGE, values, lambda row: {"before": row[0]})
-    return _lines(islice(found, limit))
+    return Listing(database_url, _PAGE, values, lambda row: {"before": row[0]}, _line)
 
 
-def _lines(found: Iterator[Row[Any]]) -> Iterator[AuditLine]:
-    kinds = {table: kind for kind, table in SUBJECTS.items()}
-    for row in found:
-        id_, at, actor, action, table, key, called, facts, note = tuple(row)
-        yield AuditLine(id_, at, actor, action, kinds.get(table, table), key, called, facts, note)
+def _line(row: Row[Any]) -> AuditLine:
+    id_, at, actor, action, table, key, called, facts, note = tuple(row)
+    return AuditLine(id_, at, actor, action, _KINDS.get(table, table), key, called, facts, note)
 
 
 def _subject(subject: str | None) -> tuple[str | None, str | None]:

@@ -1,17 +1,16 @@
 """Open bets by age: those whose pay-out or refund has not come. They are read in pages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, text
 
 from models.database.transactions import transaction
 from models.directory.providers import find_provider
-from models.reports.paging import pages
+from models.reports.paging import Listing
 
 _UNTIL = text("select now() - cast(:age as interval)")
 
@@ -45,22 +44,19 @@ class OpenBet:
     created_at: datetime
 
 
-def list_open_bets(
-    database_url: str, counterparty_id: str, age: timedelta, limit: int | None = None
-) -> Iterator[OpenBet]:
+def list_open_bets(database_url: str, counterparty_id: str, age: timedelta) -> Listing[OpenBet]:
     """The open bets of a provider that were recorded at least `age` ago, the oldest first.
 
-    There are at most `limit`. They are read as the caller takes them, without an open transaction
-    in between. Each bet was open when its page was read. Raises NotFound.
+    They are read as the caller takes them, without an open transaction in between. Each bet was
+    open when its page was read. Raises NotFound.
     """
     with transaction(database_url) as database:
         provider_id = find_provider(database, counterparty_id).id
         until = database.execute(_UNTIL, {"age": age}).scalar_one()
     first = {"provider": provider_id, "until": until, "after": "-infinity", "after_id": 0}
-    rows = pages(
-        database_url, PAGE, first, lambda row: {"after": row.created_at, "after_id": row[0]}
+    return Listing(
+        database_url, PAGE, first, lambda row: {"after": row.created_at, "after_id": row[0]}, _bet
     )
-    return islice((_bet(row) for row in rows), limit)
 
 
 def _bet(row: Row[Any]) -> OpenBet:

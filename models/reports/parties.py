@@ -1,10 +1,9 @@
 """Who plays, for whom and in which sessions, for operators. Nothing is changed here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -15,7 +14,7 @@ from models.database.transactions import transaction
 from models.directory.provider_rules import ProviderLimits, show_limits
 from models.directory.providers import Secret, find_provider, list_secrets
 from models.errors import NotFound
-from models.reports.paging import pages
+from models.reports.paging import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,25 @@ class ShownSession:
     opened_at: datetime
     expires_at: datetime
     closed_at: datetime | None
+    game: str | None
+    language: str | None
+    mode: str
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """The time from which on it accepted no new bets, or None while it does."""
+        return (
+            None
+            if self.state == "open"
+            else min(self.closed_at or self.expires_at, self.expires_at)
+        )
+
+    @property
+    def end_reason(self) -> str | None:
+        """Why it ended: `closed` by an operator, or `expired`. None while it is open."""
+        if self.state == "open":
+            return None
+        return "closed" if self.closed_at and self.closed_at < self.expires_at else "expired"
 
 
 _PROVIDERS = text("""
@@ -117,7 +135,8 @@ _SESSION = """
     select s.id, case when s.closed_at is not null then 'closed'
                       when s.expires_at <= clock_timestamp() then 'expired' else 'open' end,
            provider.counterparty_id, player.external_id, s.account_id, a.currency,
-           s.min_bet, s.max_bet, s.opened_at, s.expires_at, s.closed_at
+           s.min_bet, s.max_bet, s.opened_at, s.expires_at, s.closed_at,
+           s.game, s.language, s.mode
     from session s
     join provider on provider.id = s.provider_id
     join account a on a.id = s.account_id
@@ -157,13 +176,10 @@ def show_provider(database: DbSession, counterparty_id: str) -> ShownProvider:
     )
 
 
-def list_players(
-    database_url: str, status: str | None = None, limit: int | None = None
-) -> Iterator[ListedPlayer]:
+def list_players(database_url: str, status: str | None = None) -> Listing[ListedPlayer]:
     """Players of one status or all, in the order in which they came, read as they are taken."""
     first = {"status": status, "after": 0}
-    rows = pages(database_url, _PLAYERS, first, lambda row: {"after": row.id})
-    return islice((_player(row) for row in rows), limit)
+    return Listing(database_url, _PLAYERS, first, lambda row: {"after": row.id}, _player)
 
 
 def _player(row: Row[Any]) -> ListedPlayer:
@@ -196,8 +212,7 @@ def list_sessions(
     player: str | None = None,
     counterparty_id: str | None = None,
     open_only: bool = False,
-    limit: int | None = None,
-) -> Iterator[ShownSession]:
+) -> Listing[ShownSession]:
     """Sessions of a player, of a provider, or all, the newest first, read as they are taken.
 
     Raises NotFound or InvalidRequest for a player or provider that does not exist.
@@ -214,13 +229,13 @@ def list_sessions(
         "before": "infinity",
         "before_id": "",
     }
-    rows = pages(
+    return Listing(
         database_url,
         _SESSIONS,
         first,
         lambda row: {"before": row.opened_at, "before_id": row.id},
+        _session,
     )
-    return islice((_session(row) for row in rows), limit)
 
 
 def _session(row: Sequence[Any]) -> ShownSession:

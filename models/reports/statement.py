@@ -15,9 +15,10 @@ from sqlalchemy import text
 from sqlmodel import Session as DbSession
 
 from models.database.transactions import one_moment, stream, transaction
+from models.directory.accounts import find_account
 from models.errors import NotFound
-from models.money import subtract
-from models.reports.paging import pages
+from models.money import plain, subtract
+from models.reports.paging import Listing, Position, pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,18 @@ class Statement:
     opening_balance: Decimal
     closing_balance: Decimal
     lines: Iterator[StatementLine]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPage:
+    """Some lines of a player's statement, the oldest first, and balances of the whole period."""
+
+    account_id: int
+    currency: str
+    opening_balance: Decimal
+    closing_balance: Decimal
+    items: list[StatementLine]
+    next: Position | None
 
 
 _ACCOUNT = text("""
@@ -162,6 +175,38 @@ def read_statement(
 
 
 _Read = tuple[Decimal, Decimal, Iterator[StatementLine]]
+
+
+def statement_page(
+    database_url: str,
+    external_id: str,
+    currency: str,
+    period: Period,
+    rows: int,
+    begin: Position | None = None,
+) -> StatementPage:
+    """One page of the statement of a player's account.
+
+    All pages together equal one reading at the moment of the first one. Raises NotFound or
+    InvalidRequest.
+    """
+    with transaction(database_url) as database:
+        account_id = find_account(database, external_id, currency).account_id
+        values: dict[str, object] = {"account": account_id}
+        if begin is None:
+            bounds = {"since": period.since, "until": period.until, "newest": 2**62}
+            after, last, opening, closing = database.execute(_NUMBERS, values | bounds).one()
+            begin = {"after": after, "last": last}
+            begin |= {"opening": plain(opening), "closing": plain(closing)}
+    page = Listing(
+        database_url,
+        _PLAYER_PAGE,
+        values | dict(begin),
+        lambda row: dict(begin) | {"after": row[-1]},
+        lambda row: _line(row[:-1]),
+    ).page(rows)
+    totals = (Decimal(str(begin["opening"])), Decimal(str(begin["closing"])))
+    return StatementPage(account_id, currency, *totals, page.items, page.next)
 
 
 def _of_player(

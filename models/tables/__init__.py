@@ -4,6 +4,7 @@ Classes with `table=True` do not validate, so untrusted data never reaches them 
 commands and migrations use them. The hot path does not (models/ledger/load.py, write.py).
 """
 
+from models.tables.access import IdempotentRequest, OperatorKey
 from models.tables.audit import AuditLog, AuditStart
 from models.tables.bets import Bet, RefusedOrder, Session, Transfer
 from models.tables.journal import Journal, JournalStart
@@ -15,8 +16,10 @@ __all__ = [
     "AuditStart",
     "Bet",
     "Currency",
+    "IdempotentRequest",
     "Journal",
     "JournalStart",
+    "OperatorKey",
     "Player",
     "Provider",
     "ProviderSecret",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -21,6 +21,12 @@ class AuditLog(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("id > 0", "audit_log_id_from_one"),
         CheckConstraint("jsonb_typeof(facts) = 'object'", "audit_log_facts_named"),
+        # Finds the request of a deposit or withdrawal by its reference.
+        Index(
+            "audit_log_reference",
+            text("(facts ->> 'reference')"),
+            postgresql_where="subject_table = 'account'",
+        ),
     )
 
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))

@@ -14,6 +14,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlmodel import Field, SQLModel
 
@@ -36,6 +37,7 @@ class Session(SQLModel, table=True):
         CheckConstraint("min_bet >= 0 and min_bet <> 'NaN'", "session_min_bet_not_negative"),
         CheckConstraint("max_bet >= 0 and max_bet <> 'NaN'", "session_max_bet_not_negative"),
         CheckConstraint("min_bet <= max_bet", "session_limits_in_order"),
+        CheckConstraint("mode in ('real', 'demo')", "session_mode"),
     )
 
     id: str = Field(sa_column=Column(Text, primary_key=True))
@@ -46,6 +48,12 @@ class Session(SQLModel, table=True):
     opened_at: datetime | None = Field(default=None, sa_column=now_column())
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    game: str | None = Field(default=None, sa_type=Text)
+    language: str | None = Field(default=None, sa_type=Text)
+    #: `real` is played with money.
+    mode: str = Field(
+        default="real", sa_column=Column(Text, server_default=text("'real'"), nullable=False)
+    )
 
 
 class Bet(SQLModel, table=True):

@@ -72,8 +72,8 @@ def statement(
     Each has the balance after it. Name the account by its id, or by --player, --house or --cash
     with --currency. With --limit only the newest transfers are shown.
     """
+    from models.database.failures import database_failures
     from models.reports.statement import Period, read_statement
-    from ops.database import database_failures
 
     require_one_form(as_csv, as_json)
     require_period(since, until)

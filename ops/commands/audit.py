@@ -1,6 +1,7 @@
 """`betcore audit`: who did what, and why."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,15 +68,15 @@ def list_(
     Each entry says who did what, to whom, and why. `betcore ledger verify` proves that no entry
     was edited, deleted or inserted.
     """
+    from models.database.failures import database_failures
     from models.reports.audit_entries import Wanted, list_entries
     from models.reports.statement import Period
-    from ops.database import database_failures
 
     require_one_form(as_csv, as_json)
     require_period(since, until)
     wanted = Wanted(Period(since, until), action, subject)
     with database_failures():
-        found = list_entries(find_settings(data_dir).database_url, wanted, limit)
+        found = islice(list_entries(find_settings(data_dir).database_url, wanted), limit)
         if as_json:
             emit_list({}, "entries", _rows(found), as_json)
             return

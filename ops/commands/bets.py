@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ops.terminal.documents import text
+from models.exact_csv import plain_text
 from ops.terminal.durations import read_duration
 from ops.terminal.options import AsJson, DataDir, Limit, emit_list, emit_lists, find_settings
 
@@ -76,9 +76,9 @@ def list_(
     With only a provider it lists bets that have no pay-out or refund yet, oldest first. A player's
     or session's rejected bets are listed by --state rejected.
     """
+    from models.database.failures import database_failures
     from models.reports.bets import BetFilter, all_bets
     from models.reports.open_bets import list_open_bets
-    from ops.database import database_failures
 
     settings = find_settings(data_dir)
     if provider is None or bet_id or transaction or round_id or player or session:
@@ -91,8 +91,8 @@ def list_(
     if state not in (None, "open"):
         raise typer.BadParameter(f"of a provider alone only open bets are listed, not {state!r}")
     with database_failures():
-        bets = list_open_bets(settings.database_url, provider, older_than or timedelta(0), limit)
-        rows = (_open_row(bet) for bet in bets)
+        bets = list_open_bets(settings.database_url, provider, older_than or timedelta(0))
+        rows = (_open_row(bet) for bet in islice(bets, limit))
         emit_list({"provider": provider, "state": "open"}, "bets", rows, as_json)
 
 
@@ -117,7 +117,9 @@ def life(
     ]
     if not as_json:
         for event, one in zip(events, found.events, strict=True):
-            event["facts"] = ", ".join(f"{name}={text(fact)}" for name, fact in one.facts.items())
+            event["facts"] = ", ".join(
+                f"{name}={plain_text(fact)}" for name, fact in one.facts.items()
+            )
     journal: list[dict[str, object]] = [
         {"createdAt": row.created_at, "strand": str(row.strand), "number": row.number}
         for row in found.journal

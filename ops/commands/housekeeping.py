@@ -13,8 +13,8 @@ def housekeeping(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     Run it daily by a timer, with the login of `betcore migrate`. It never blocks a bet. If another
     one is at work, it does nothing. The exit code is 1 if somebody must act.
     """
+    from models.database.failures import database_failures
     from models.housekeeping import keep_house
-    from ops.database import database_failures
     from ops.urls import readable
 
     configured = readable(configuration(data_dir))

@@ -57,7 +57,7 @@ def verify(
     them.
     """
     from models.audit.verify import verify as verify_ledger
-    from ops.database import database_failures
+    from models.database.failures import database_failures
 
     if without_journal and (seal is not None or unvouched is not None):
         raise typer.BadParameter("--without-journal excludes --seal and --unvouched.")
@@ -87,7 +87,7 @@ def seal(out: Out = None, data_dir: DataDir = None) -> None:
     `betcore ledger verify --seal` then detects whatever is cut off later.
     """
     from models.audit.seal import make_seal, write_seal
-    from ops.database import database_failures
+    from models.database.failures import database_failures
 
     settings, journal, operator = _with_keys(data_dir)
     with database_failures():
@@ -111,8 +111,8 @@ def adopt(
     audit log. They are older than the journal and the audit log, or were made by an older version.
     """
     from models.audit.adopt import adopt as adopt_records
+    from models.database.failures import database_failures
     from ops.author import author_of
-    from ops.database import database_failures
 
     settings, journal, _ = _with_keys(data_dir)
     author = author_of(find_settings(data_dir), note)

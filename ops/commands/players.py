@@ -1,13 +1,12 @@
 """`betcore player`: who may play, and players' deposits and withdrawals."""
 
-from collections.abc import Callable
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from models.errors import InvalidRequest
 from ops.terminal.options import (
     AsJson,
     DataDir,
@@ -20,10 +19,7 @@ from ops.terminal.options import (
 )
 
 if TYPE_CHECKING:
-    from sqlmodel import Session as DbSession
-
     from models.commands import CashCommand
-    from models.directory.accounts import PlayerAccount
     from models.reports.parties import ListedPlayer
 
 app = typer.Typer(help="Players: who may play, and their money.", no_args_is_help=True)
@@ -50,12 +46,12 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List players, oldest first."""
+    from models.database.failures import database_failures
     from models.reports.parties import list_players
-    from ops.database import database_failures
 
     settings = find_settings(data_dir)
     with database_failures():
-        found = list_players(settings.database_url, status, limit)
+        found = islice(list_players(settings.database_url, status), limit)
         emit_list({}, "players", (_row(player) for player in found), as_json)
 
 
@@ -131,12 +127,8 @@ def deposit(
     This happens once per reference. A player or account that does not exist yet is made.
     """
     from models.commands import Deposit
-    from models.directory.accounts import use_accounts
 
-    def account(database: "DbSession") -> "PlayerAccount":
-        return use_accounts(database, [external_id], currency)[0]
-
-    emit(_book(data_dir, note, Deposit, account, amount, reference), as_json)
+    emit(_book(data_dir, note, Deposit, (external_id, currency, amount), reference), as_json)
 
 
 @app.command("withdraw")
@@ -154,12 +146,8 @@ def withdraw(
     This happens once per reference, and only if the balance covers it.
     """
     from models.commands import Withdrawal
-    from models.directory.accounts import find_account
 
-    def account(database: "DbSession") -> "PlayerAccount":
-        return find_account(database, external_id, currency)
-
-    emit(_book(data_dir, note, Withdrawal, account, amount, reference), as_json)
+    emit(_book(data_dir, note, Withdrawal, (external_id, currency, amount), reference), as_json)
 
 
 def _row(player: "ListedPlayer") -> dict[str, object]:
@@ -170,24 +158,22 @@ def _book(
     data_dir: Path | None,
     note: str | None,
     kind: "type[CashCommand]",
-    account: "Callable[[DbSession], PlayerAccount]",
-    amount: str,
+    movement: tuple[str, str, str],
     reference: str | None,
 ) -> dict[str, object]:
-    """Move the money and return the outcome. Nothing is made if any input is invalid."""
-    from models.directory.accounts import request_cash
-    from ops.cash import book
+    """Move the money and return the outcome. Nothing is made if any input is invalid.
+
+    `movement` is the player, the currency and the amount.
+    """
+    from broker.cash import book
+    from models.directory.accounts import order_cash
     from ops.database import changes_of
     from ops.keys import operator_settings
 
     settings = operator_settings(data_dir)
     name = chosen_reference(reference)
     with changes_of(data_dir, note) as database:
-        found = account(database)
-        command = kind.read(found.account_id, name, amount, found.decimals)
-        if not command.amount:
-            raise InvalidRequest("amount must be above 0.")
-        request_cash(database, command)
+        command = order_cash(database, kind, *movement, name)
     (result,) = book(settings, [command])
     return {
         "accountId": str(command.account_id),

@@ -1,4 +1,4 @@
-"""`betcore migrate`, `gateway`, `worker`, `dashboard` and `healthy`, for process managers."""
+"""`betcore migrate`, and the processes: `gateway`, `worker`, `portal`, `dashboard`, `healthy`."""
 
 import logging
 import os
@@ -39,14 +39,17 @@ PrintRoles = Annotated[
     ),
 ]
 RoleName = Annotated[
-    Literal["gateway", "worker", "dashboard"],
-    typer.Argument(metavar="gateway|worker|dashboard", help="Which process to ask."),
+    Literal["gateway", "worker", "portal", "dashboard"],
+    typer.Argument(metavar="gateway|worker|portal|dashboard", help="Which process to ask."),
 ]
 HealthyHost = Annotated[str | None, typer.Option(help="Its address; default: as in the settings.")]
 HealthyPort = Annotated[
     int | None, typer.Option(min=1, max=65535, help="Its port; default: as in the settings.")
 ]
 ReadyFd = Annotated[int | None, typer.Option(min=3, hidden=True)]
+Rooms = Annotated[
+    str | None, typer.Option(help="What to serve, separated by commas; default: operator.")
+]
 LogName = Annotated[str, typer.Option("--name", help="Its name in the log.")]
 Name = Annotated[
     str | None,
@@ -138,6 +141,30 @@ def worker(name: Name = None, data_dir: DataDir = None) -> None:
                 raise BetcoreError(str(error)) from error
 
 
+def portal(
+    rooms: Rooms = None, host: Host = None, port: Port = None, data_dir: DataDir = None
+) -> None:
+    """Serve the operator API until SIGTERM.
+
+    It serves all that is not the wallet. `--rooms` chooses a part of it, so that a public portal
+    and an internal one can run apart.
+    """
+    from models.keys import Purpose
+    from ops.keys import require_keys
+    from ops.process.portal import serve
+    from ops.process.probe import in_url
+    from ops.urls import readable
+    from server.uvicorn_server import listen
+
+    with until_stopped("portal"):
+        found = require_keys(readable(find_settings(data_dir)), Purpose.OPERATOR, Purpose.SECRETS)
+        number = found.portal_port if port is None else port
+        with listen(host or found.portal_host, number) as listener:
+            address, number, *_ = listener.getsockname()
+            _LOG.info("listening at http://%s:%s", in_url(address), number)
+            serve(found, listener, rooms or found.portal_rooms)
+
+
 def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
     """Serve the RQ dashboard until SIGTERM."""
     from ops.dashboard import DashboardError, serve
@@ -171,9 +198,9 @@ def healthy(
 ) -> None:
     """Exit with 0 if a process of this host works.
 
-    Otherwise the exit code is 1, and the cause is one line on stderr. A gateway works if it is
-    ready, and a dashboard if it answers, both at the address in the settings. A worker works if it
-    is registered with RQ. Use this for the health checks of containers.
+    Otherwise the exit code is 1, and the cause is one line on stderr. A gateway or portal
+    works if it is ready, and a dashboard if it answers, at the address in the settings. A worker
+    works if it is registered with RQ. Use this for the health checks of containers.
     """
     from ops.process.health_check import why_unhealthy
 

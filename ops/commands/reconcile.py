@@ -72,7 +72,7 @@ def reconcile(
     """
     from models.audit.reconcile import Scope
     from models.audit.reconcile import reconcile as compare
-    from ops.database import database_failures
+    from models.database.failures import database_failures
     from ops.terminal.bet_list import bet_list
 
     require_one_form(as_csv, as_json)

@@ -71,9 +71,9 @@ def house(
     The result is stakes minus refunds minus wins plus wins taken back. A transfer counts on the day
     on which it was made.
     """
+    from models.database.failures import database_failures
     from models.reports.house import house_result
     from models.reports.statement import Period
-    from ops.database import database_failures
 
     require_one_form(as_csv, as_json)
     require_period(since, until)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,6 +43,8 @@ MaxBet = Annotated[str | None, typer.Option(help="Largest stake; default: no lim
 Minutes = Annotated[
     int, typer.Option("--ttl-minutes", min=1, max=366 * 24 * 60, help="How long it lasts.")
 ]
+Game = Annotated[str | None, typer.Option(help="The game, by the provider's own name.")]
+Language = Annotated[str | None, typer.Option(help="The player's language, such as en or pt-BR.")]
 Count = Annotated[
     int | None,
     typer.Option(
@@ -71,6 +74,8 @@ def open_(
     min_bet: MinBet = None,
     max_bet: MaxBet = None,
     ttl_minutes: Minutes = 240,
+    game: Game = None,
+    language: Language = None,
     count: Count = None,
     note: Note = None,
     data_dir: DataDir = None,
@@ -82,22 +87,18 @@ def open_(
     session is opened. The same command with the same reference deposits nothing twice.
     """
     from models.audit.log import operation
+    from models.database.failures import database_failures
     from models.directory.sessions import Opening, open_sessions
     from ops.author import author_of
-    from ops.database import database_failures
     from ops.keys import operator_settings
 
     if reference is not None and deposit is None:
         raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
     settings = find_settings(data_dir)
     author = author_of(settings, note)
-    opening = Opening(
-        counterparty_id=provider,
-        currency=currency,
-        min_bet=_limit(min_bet, "min-bet"),
-        max_bet=_limit(max_bet, "max-bet"),
-        lasts=timedelta(minutes=ttl_minutes),
-    )
+    limits = (_limit(min_bet, "min-bet"), _limit(max_bet, "max-bet"))
+    lasts = timedelta(minutes=ttl_minutes)
+    opening = Opening(provider, currency, *limits, lasts, game, language)
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
         settings = operator_settings(data_dir)
@@ -122,8 +123,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List sessions, newest first."""
+    from models.database.failures import database_failures
     from models.reports.parties import list_sessions
-    from ops.database import database_failures
 
     settings = find_settings(data_dir)
     with database_failures():
@@ -132,9 +133,9 @@ def list_(
             player=player,
             counterparty_id=provider,
             open_only=open_only,
-            limit=limit,
         )
-        emit_list({}, "sessions", (_session_row(session) for session in found), as_json)
+        rows = (_session_row(session) for session in islice(found, limit))
+        emit_list({}, "sessions", rows, as_json)
 
 
 @app.command("show")
@@ -149,6 +150,24 @@ def show(session_id: SessionId, data_dir: DataDir = None, as_json: AsJson = Fals
     with ledger_of(data_dir) as database:
         found = show_session(database, session_id)
     emit(_session_row(found), as_json)
+
+
+@app.command("extend")
+def extend(
+    session_id: SessionId,
+    ttl_minutes: Minutes = 240,
+    note: Note = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let an open session last for so long from now. It never ends earlier than before."""
+    from models.directory.sessions import extend_session
+    from models.times import utc
+    from ops.database import changes_of
+
+    with changes_of(data_dir, note) as database:
+        expires_at = extend_session(database, session_id, timedelta(minutes=ttl_minutes))
+    emit({"sessionId": session_id, "expiresAt": utc(expires_at)}, as_json)
 
 
 @app.command("close")
@@ -185,12 +204,12 @@ def _deposit(
     references: Sequence[str],
 ) -> None:
     """Make the accounts and the deposits into them. Nothing is made if any input is invalid."""
+    from broker.cash import book
     from models.audit.log import operation
     from models.commands import Deposit, read_text
+    from models.database.failures import database_failures
     from models.directory.accounts import request_cash
     from models.directory.sessions import open_accounts
-    from ops.cash import book
-    from ops.database import database_failures
 
     with database_failures(), operation(settings.database_url, author) as database:
         accounts = open_accounts(database, opening, players)
@@ -230,4 +249,7 @@ def _session_row(session: "ShownSession") -> dict[str, object]:
         "openedAt": session.opened_at,
         "expiresAt": session.expires_at,
         "closedAt": session.closed_at,
+        "game": session.game,
+        "language": session.language,
+        "mode": session.mode,
     }

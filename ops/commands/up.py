@@ -14,6 +14,10 @@ DashboardPort = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="Port of the dashboard; default 9181; 0: any free one."),
 ]
+PortalPort = Annotated[
+    int | None,
+    typer.Option(min=0, max=65535, help="Port of the operator API; default 8090; 0: any free one."),
+]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Number of worker processes.")]
 Gateways = Annotated[int, typer.Option(min=1, max=256, help="Number of gateway processes.")]
 NoDemo = Annotated[bool, typer.Option("--no-demo", help="Make no demo provider; send no bet.")]
@@ -22,6 +26,7 @@ NoDemo = Annotated[bool, typer.Option("--no-demo", help="Make no demo provider; 
 def up(
     port: Port = None,
     dashboard_port: DashboardPort = None,
+    portal_port: PortalPort = None,
     workers: Workers = 2,
     gateways: Gateways = 1,
     no_demo: NoDemo = False,
@@ -29,11 +34,11 @@ def up(
 ) -> None:
     """Run everything here until Ctrl-C, and show one bet.
 
-    This starts PostgreSQL and Valkey, gateways, workers and the dashboard, and restarts any that
-    ends. PostgreSQL and Valkey keep their data in the data folder. If DATABASE_URL or REDIS_URL
-    names a server, that server is used instead.
+    This starts PostgreSQL and Valkey, gateways, workers, the portal and the dashboard, and
+    restarts any that ends. PostgreSQL and Valkey keep their data in the data folder. If
+    DATABASE_URL or REDIS_URL names a server, that server is used instead.
     """
     # Imported here: the children share this command line, and start faster without Alembic.
     from ops.up.up import Wishes, run
 
-    run(Wishes(port, dashboard_port, workers, gateways, not no_demo, data_dir))
+    run(Wishes(port, dashboard_port, portal_port, workers, gateways, not no_demo, data_dir))

@@ -14,12 +14,15 @@ _WITHIN_SECONDS = 2.0
 def why_unhealthy(role: str, configured: Settings) -> str:
     """Return what is wrong with the process of this role, in one line. "": it works.
 
-    A gateway works if it is ready, a dashboard if it answers, both at the address in `configured`.
+    A gateway or portal works if it is ready, a dashboard if it answers, at the address in
+    `configured`.
     A worker works if RQ has a registered worker of this host.
     """
     match role:
         case "gateway":
             return silence(configured.gateway_host, configured.gateway_port, "/readyz")
+        case "portal":
+            return silence(configured.portal_host, configured.portal_port, "/readyz")
         case "worker":
             return _unregistered(configured.redis_url)
         case "dashboard":

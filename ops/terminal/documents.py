@@ -1,19 +1,12 @@
-"""Formats what commands print: JSON with exact numbers, tables for people, and CSV."""
+"""Formats what commands print: JSON with exact numbers, and tables for people."""
 
-import csv
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from itertools import chain, islice
 
+from models.exact_csv import plain_text
 from models.exact_json import exact_json
-from models.money import plain
-from models.times import utc
-
-#: A spreadsheet takes a cell that begins like this for a formula, and runs it.
-_FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r]")
 
 
 def json_pieces(
@@ -28,15 +21,6 @@ def json_pieces(
     yield "]}"
 
 
-def text(value: object) -> str:
-    """Return a value for people: as in `exact_json`, but without quotes. '-' means no value."""
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, datetime):
-        return utc(value)
-    return "-" if value is None else str(value)
-
-
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return rows in columns under their titles. Columns with only numbers are right-aligned."""
     return "\n".join(table_lines(titles, rows, len(rows)))
@@ -48,7 +32,7 @@ def table_lines(
     """Yield the lines of a table that may be long. Its first rows determine the column widths."""
     coming = iter(rows)
     measured = list(islice(coming, measured_rows))
-    cells = [[text(value) for value in row] for row in measured]
+    cells = [[plain_text(value) for value in row] for row in measured]
     numeric = [
         bool(column) and all(isinstance(value, int | Decimal) for value in column)
         for column in (zip(*measured, strict=True) if measured else [()] * len(titles))
@@ -56,37 +40,7 @@ def table_lines(
     widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
     for line in chain((titles,), measured, coming):
         parts = [
-            text(cell).rjust(width) if right else text(cell).ljust(width)
+            plain_text(cell).rjust(width) if right else plain_text(cell).ljust(width)
             for cell, width, right in zip(line, widths, numeric, strict=True)
         ]
         yield "  ".join(parts).rstrip()
-
-
-def csv_lines(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """Yield a table as CSV, line by line, titles first. A cell without a value is empty.
-
-    Text that a spreadsheet would take for a formula gets an apostrophe before it: names and bet ids
-    come from outside. Numbers remain numbers, even below 0.
-    """
-    line = _Line()
-    writer = csv.writer(line, lineterminator="")
-    for row in chain((titles,), rows):
-        writer.writerow([_csv_cell(value) for value in row])
-        yield line.text
-
-
-class _Line:
-    """A file for `csv.writer` that holds only the newest line."""
-
-    text = ""
-
-    def write(self, text: str) -> None:
-        self.text = text
-
-
-def _csv_cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str) and _FORMULA.match(value):
-        return f"'{value}"
-    return text(value)

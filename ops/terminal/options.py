@@ -10,8 +10,9 @@ from uuid import uuid4
 import typer
 
 from models.errors import BetcoreError
+from models.exact_csv import csv_lines, plain_text
 from models.exact_json import exact_json
-from ops.terminal.documents import csv_lines, json_pieces, table_lines, text
+from ops.terminal.documents import json_pieces, table_lines
 from ops.terminal.durations import read_time
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def emit(result: Mapping[str, object], as_json: bool) -> None:
     else:
         width = max((len(name) for name in result), default=0)
         for name, value in result.items():
-            typer.echo(f"{name:<{width}}  {text(value)}")
+            typer.echo(f"{name:<{width}}  {plain_text(value)}")
 
 
 def emit_list(

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlmodel import Session as DbSession
 from sqlmodel import select
 
+from broker.cash import book
 from models.audit.log import operation
 from models.commands import Deposit
 from models.directory.accounts import request_cash
@@ -24,7 +25,6 @@ from models.private_files import read_private, write_private
 from models.secret_cipher import SecretCipher
 from models.tables import Provider, Session
 from ops.author import author_of
-from ops.cash import book
 from settings import Settings
 
 FILE = "demo.json"

@@ -17,7 +17,8 @@ def not_ready(children: Sequence[Child], settings: Settings) -> list[str]:
     """Return the names of the children that do not work yet.
 
     A gateway works if it has reported that it can admit requests, and the port of all gateways
-    answers so. A worker works if it is registered in RQ, and a dashboard if it answers.
+    answers so. A portal works if it is ready. A worker works if it is registered in RQ, and a
+    dashboard if it answers.
     """
     return list(_not_ready(children, settings))
 
@@ -25,7 +26,7 @@ def not_ready(children: Sequence[Child], settings: Settings) -> list[str]:
 def _not_ready(children: Sequence[Child], settings: Settings) -> Iterator[str]:
     by_kind = {
         kind: [child for child in children if child.role.kind == kind]
-        for kind in ("gateway", "worker", "dashboard")
+        for kind in ("gateway", "worker", "portal", "dashboard")
     }
     silent = [child for child in by_kind["gateway"] if not child.reported]
     if not silent and silence(settings.gateway_host, settings.gateway_port, "/readyz"):
@@ -34,6 +35,9 @@ def _not_ready(children: Sequence[Child], settings: Settings) -> Iterator[str]:
 
     registered = _registered(settings)
     yield from (child.role.name for child in by_kind["worker"] if child.run not in registered)
+
+    if silence(settings.portal_host, settings.portal_port, "/readyz"):
+        yield from (child.role.name for child in by_kind["portal"])
 
     if silence(settings.dashboard_host, settings.dashboard_port, "/healthz"):
         yield from (child.role.name for child in by_kind["dashboard"])

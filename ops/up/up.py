@@ -43,7 +43,8 @@ _SAY_EVERY_SECONDS = 15.0  # how often it logs what it waits for
 _ENDS_MAX = 3  # of one child before all are ready: it would keep ending
 _LOOK_EVERY_SECONDS = 0.05
 _CHECK_SERVERS_EVERY_SECONDS = 1.0
-_KINDS = ("gateway", "worker", "dashboard")  # in the order in which they are stopped
+_KINDS = ("gateway", "portal", "worker", "dashboard")  # in the order in which they are stopped
+_LOGINS = ("gateway", "worker", "operator")  # of children, to PostgreSQL
 _PASSWORD_BYTES = 18
 # Variables that only one kind of child may see. For the keys see `_all_keys_but`.
 _DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
@@ -61,6 +62,7 @@ class Wishes:
 
     port: int | None
     dashboard_port: int | None
+    portal_port: int | None
     workers: int
     gateways: int
     demo: bool
@@ -72,7 +74,7 @@ class _Plan:
     """What to run. `settings` name the servers and the addresses to listen at."""
 
     settings: Settings  # an operator's, for the work of this process; `data_dir` is absolute
-    database_urls: Mapping[str, str]  # by the kind of child that uses the login
+    database_urls: Mapping[str, str]  # by the login
     workers: int
     gateways: int
     demo: bool
@@ -98,7 +100,7 @@ def run(wishes: Wishes) -> None:
             with_keys = require_keys(chosen, Purpose.OPERATOR, Purpose.SECRETS)
             plan = _Plan(
                 with_keys,
-                {kind: servers.settings_for(kind).database_url for kind in ("gateway", "worker")},
+                {kind: servers.settings_for(kind).database_url for kind in _LOGINS},
                 wishes.workers,
                 wishes.gateways,
                 wishes.demo,
@@ -121,14 +123,18 @@ def _migrated(servers: Servers, secret_keys: KeyRing) -> str:
 def _with_ports(configured: Settings, wishes: Wishes) -> tuple[Settings, socket.socket]:
     """Return the settings with the ports to use, and the gateways' listening socket."""
     port = configured.gateway_port if wishes.port is None else wishes.port
-    other = configured.dashboard_port if wishes.dashboard_port is None else wishes.dashboard_port
-    # A trial: the dashboard opens its own socket. Both are open at once, so that the ports differ.
-    with _listen(configured.dashboard_host, other, "dashboard-port", configured.data_dir) as tried:
-        listener = _listen(configured.gateway_host, port, "port", configured.data_dir)
-        ports = {
-            "gateway_port": listener.getsockname()[1],
-            "dashboard_port": tried.getsockname()[1],
-        }
+    folder = configured.data_dir
+    # A trial: dashboard and portal open their own sockets. All are open at once, so that the ports
+    # differ.
+    with ExitStack() as tried:
+        ports = {}
+        for kind, wished in (("dashboard", wishes.dashboard_port), ("portal", wishes.portal_port)):
+            host = getattr(configured, f"{kind}_host")
+            number = getattr(configured, f"{kind}_port") if wished is None else wished
+            one = tried.enter_context(_listen(host, number, f"{kind}-port", folder))
+            ports[f"{kind}_port"] = one.getsockname()[1]
+        listener = _listen(configured.gateway_host, port, "port", folder)
+        ports["gateway_port"] = listener.getsockname()[1]
     return configured.model_copy(update=ports), listener
 
 
@@ -193,10 +199,19 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
         )
 
     dashboard = ["dashboard", *port, *data_dir]
+    portal = ["portal", "--port", str(plan.settings.portal_port), *data_dir]
     of_others = _all_keys_but() | _DATABASE
     return [
         *(gateway(f"gateway-{number + 1}") for number in range(plan.gateways)),
         *(worker(f"worker-{number + 1}") for number in range(plan.workers)),
+        Role(
+            "portal",
+            "portal",
+            lambda _: portal,
+            STOP_WITHIN_SECONDS + 3,
+            withheld=_all_keys_but(Purpose.OPERATOR, Purpose.SECRETS) | _OF_DASHBOARD,
+            given={"DATABASE_URL": plan.database_urls["operator"]},
+        ),
         Role("dashboard", "dashboard", lambda _: dashboard, 6, withheld=of_others),
     ]
 
@@ -239,6 +254,9 @@ def _announce(plan: _Plan, new_password: str) -> None:
     host, port = reachable(plan.settings.gateway_host), plan.settings.gateway_port
     url = f"http://{host}:{port}"
     _say(f"ready: {url}")
+    portal = f"{reachable(plan.settings.portal_host)}:{plan.settings.portal_port}"
+    make_key = "betcore operator key add NAME --scope all"
+    _say(f"operator API: http://{portal}/operator/v1  make a key: {make_key}")
     dashboard = f"{reachable(plan.settings.dashboard_host)}:{plan.settings.dashboard_port}"
     if plan.settings.dashboard_password:
         password = "that of BETCORE_DASHBOARD_PASSWORD"  # noqa: S105  # not a password

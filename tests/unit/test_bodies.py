@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.wallet.calls import read_object
+from api.shared.json_object import read_object
 from models.errors import InvalidRequest
 from models.money import JsonNumber
 

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.codec import (
     JOB_BYTES_MAX,
@@ -58,6 +60,22 @@ def test_a_job_is_read_as_it_was_written_compressed_or_not() -> None:
 
     assert works(data) == works(zlib.compress(data))
     assert works(data) == [Work(BET, TOKEN, STREAM), Work(deposit, "f", "")]
+
+
+TEXTS = st.text(min_size=1, max_size=8) | st.text('"\\\x7f\u2028é', min_size=1, max_size=8)
+AMOUNTS = st.none() | st.decimals(0, 10**15, allow_nan=False, places=4)
+
+
+@given(st.sampled_from([PayIn, PayOut, PayInOut, Refund]), TEXTS, st.none() | TEXTS, st.data())
+def test_a_bet_is_written_as_json_writes_it(
+    call: type[BetCommand], text: str, round_id: str | None, data: st.DataObject
+) -> None:
+    stake, win, odd = (data.draw(AMOUNTS) for _ in range(3))
+    bet = call(7, text, 42, text, round_id, stake, win, odd)
+
+    form = [call.function, bet.to_job(), TOKEN, text]
+    as_json = json.dumps(form, separators=(",", ":"), ensure_ascii=False)
+    assert encode_command(bet, TOKEN, text) == as_json
 
 
 def test_a_command_is_refused_however_deep_it_nests() -> None:

@@ -3,7 +3,6 @@
 import json
 import unicodedata
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -76,7 +75,7 @@ def test_a_command_is_the_same_behind_the_queue(
     assert (received.stake, received.win, received.odd) == (stake, win, odd)
 
 
-@given(TEXTS, AMOUNTS)
+@given(TEXTS, AMOUNTS.filter(bool))
 def test_a_deposit_is_the_same_behind_the_queue(reference: str, amount: Decimal) -> None:
     sent = Deposit.read(42, reference, str(amount), 2)
 
@@ -192,7 +191,7 @@ def test_what_the_queue_carries_is_what_the_version_before_reads_and_writes() ->
     }
 
 
-@pytest.mark.parametrize("place", [PLACE, replace(PLACE, currency="FIM", player="17")])
+@pytest.mark.parametrize("place", [PLACE, PLACE._replace(currency="FIM", player="17")])
 def test_a_body_may_claim_what_is_so_and_nothing_else(place: Place) -> None:
     user = JsonNumber("17") if place.player == "17" else "anna"
     true = {"currency": place.currency, "userId": user}

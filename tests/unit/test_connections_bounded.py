@@ -130,8 +130,7 @@ async def test_a_connection_rests_for_seconds_and_for_longer_once_a_signature_wa
 
         now = asyncio.get_running_loop().time()
         left = [
-            one.timeout_keep_alive_task.when() - now if one.timeout_keep_alive_task else None
-            for one in (stranger, known)
+            one.idle_timer.when() - now if one.idle_timer else None for one in (stranger, known)
         ]
 
     assert left[0] is not None

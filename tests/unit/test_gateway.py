@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, cast
 
@@ -60,11 +59,11 @@ async def test_the_protocols_own_signatures_are_good_and_no_other_is(
     counterparty = CLIENT.counterparty_id.encode()
     good = Call(counterparty, STAMP.encode(), NONCE.encode(), signature.encode(), body)
     altered = [
-        replace(good, timestamp=good.timestamp[:-1] + b"7"),
-        replace(good, nonce=good.nonce.upper()),
-        replace(good, signature=good.signature[:-1] + b"0"),
-        replace(good, body=body + b" "),
-        replace(good, counterparty_id=counterparty.upper()),
+        good._replace(timestamp=good.timestamp[:-1] + b"7"),
+        good._replace(nonce=good.nonce.upper()),
+        good._replace(signature=good.signature[:-1] + b"0"),
+        good._replace(body=body + b" "),
+        good._replace(counterparty_id=counterparty.upper()),
     ]
 
     assert (await authenticator.authenticate(good, Deadline.within(5))).provider_id == 7
@@ -232,7 +231,7 @@ def admission(nonce: str, **changed: Any) -> Admission:
     claim = NonceClaim(nonce_key(7, nonce), expires_ms=now_ms + 60_000, stamp_ms=now_ms)
     command = changed.pop("command", None)
     return Admission(
-        replace(claim, **changed),
+        claim._replace(**changed),
         apply_by=Deadline.within(4),
         answer_by=Deadline.within(5),
         command=command,

@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy import text
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 # The defaults are constants, so that no existing row is rewritten.
 COLUMNS = """

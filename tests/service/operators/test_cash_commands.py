@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from broker.cash import CashError, InsufficientFunds, book
 from models.commands import Withdrawal
-from ops.cash import CashError, InsufficientFunds, book
 from tests.service.support.operator_cli import EUR, Operator
 
 MONEY_TABLES = ("currency", "player", "account", "transfer")

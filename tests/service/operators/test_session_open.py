@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
+from broker.cash import CashError, NoAnswer, QueueUnavailable, book
 from models.commands import Deposit
-from ops.cash import CashError, NoAnswer, QueueUnavailable, book
 from tests.service.support.operator_cli import Operator, operator_on, operator_with_worker
 from tests.service.support.patience import SOON
 from tests.service.support.processes import until

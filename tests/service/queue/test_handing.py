@@ -2,12 +2,15 @@
 
 import time
 
+import pytest
+
 from broker.batches import Batches
 from broker.taken import Batch
 from models.deadline import Deadline
 from tests.service.support.processes import until
 from tests.service.support.queue_world import (
     BET_FIELD,
+    HOUR_MS,
     QueueWorld,
     Request,
     admitted,
@@ -47,6 +50,7 @@ def test_a_worker_that_finishes_and_finds_nothing_is_handed_the_next_group(
     queue_world: QueueWorld,
 ) -> None:
     worker = queue_world.worker()
+    worker.prepare()
     queue_world.admit_together(7)
     following = finish_and_offer(worker, take(worker))
     assert following.jobs == ()
@@ -135,6 +139,23 @@ def test_a_batch_that_waited_unread_counts_its_lease_and_deadline_from_the_offer
 
     assert before <= batch.leased_from <= after
     assert after.later(29) < batch.commands[0].deadline <= latest
+
+
+@pytest.mark.parametrize("set_by_ms", [-HOUR_MS, HOUR_MS])
+def test_a_clock_that_is_set_between_offer_and_group_moves_no_deadline(
+    queue_world: QueueWorld, set_by_ms: int
+) -> None:
+    worker = queue_world.worker()
+    before = Deadline.within(0)
+    offer(worker)
+    assert worker._offers._left is not None
+    sent_at, left_ms = worker._offers._left
+    worker._offers.left(sent_at, left_ms - set_by_ms)
+
+    queue_world.admit_together(7, budget_ms=30_000)
+    batch = receive(worker)
+
+    assert before.later(30) <= batch.commands[0].deadline <= Deadline.within(30)
 
 
 def test_a_worker_that_takes_instead_of_waiting_gets_what_was_handed_over(

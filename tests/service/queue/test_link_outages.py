@@ -55,6 +55,28 @@ async def test_a_redis_that_accepts_connections_but_never_answers_is_tried_again
         await link.stop()
 
 
+async def test_a_result_comes_by_another_connection_when_that_of_the_results_falls_silent(
+    queue_world: QueueWorld, quick_settings: Settings, redis_proxy: Proxy
+) -> None:
+    async with running(quick_settings, url_of(redis_proxy)) as link:
+        request, swallowed = admission(link), asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def swallow_one_reply(message: bytes, from_client: bool) -> Fate:
+            if from_client or link.stream.encode() not in message or swallowed.is_set():
+                return Fate.PASS
+            loop.call_soon_threadsafe(swallowed.set)
+            return Fate.SWALLOW
+
+        redis_proxy.judge = swallow_one_reply
+        waiting = link.submit(request)
+        await eventually(lambda: request.admitted)
+        answer_all(queue_world)
+        await asyncio.wait_for(swallowed.wait(), SOON)
+
+        assert await asyncio.wait_for(waiting, SOON) == result_of(id_of(request))
+
+
 async def test_after_script_flush_the_same_requests_are_admitted_once(
     queue_world: QueueWorld, quick_settings: Settings
 ) -> None:

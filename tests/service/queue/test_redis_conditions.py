@@ -15,13 +15,13 @@ from redis import Redis
 
 from broker.admission import Verdict
 from broker.batches import Batches
+from broker.cash import QueueUnavailable, book
 from broker.conditions import UnfitRedis
 from broker.link import Link
 from broker.permissions import WORKER, require_fit
 from broker.scripts import common_arguments, source
 from models.commands import Deposit
 from models.keys import Purpose
-from ops.cash import QueueUnavailable, book
 from settings import Settings
 from tests.service.queue.link_world import admission, eventually, replica, running
 from tests.service.support import keys

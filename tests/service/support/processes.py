@@ -1,6 +1,7 @@
 """Real processes of ours, for tests: started, watched, stopped, killed."""
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -22,6 +23,8 @@ from ops.logins import login_url
 from tests.service.support import keys
 from tests.service.support.http import http_get
 from tests.service.support.patience import SOON, START
+
+_LISTENING = re.compile(r"listening at (http://\S+)")
 
 
 class Process:
@@ -63,6 +66,11 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._process.kill()
+        self.wait()
 
     def wait(self, seconds: float = START) -> int:
         """Wait for its end; the exit code."""
@@ -139,6 +147,35 @@ class BoundedGatewayProcess(GatewayProcess):
     """One as `betcore gateway` serves it, with its own bounds on connections."""
 
     _command = ("ops.cli", "gateway")
+
+
+class PortalProcess(Process):
+    """The portal, as `betcore portal` serves it, on any free port."""
+
+    _login = "operator"
+
+    def __init__(self, urls: Urls, **env: str) -> None:
+        super().__init__(urls, "ops.cli", "portal", "--port", "0", pass_fds=(), **env)
+
+    def wait_ready(self) -> None:
+        """Wait until it can do its work."""
+        until(lambda: self._is_ready(), lambda: f"the portal is not ready: {self.output}", START)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as its log says."""
+        found = _LISTENING.search(self.output)
+        assert found, self.output
+        return found[1]
+
+    def _is_ready(self) -> bool:
+        assert self.alive, self.output
+        if not _LISTENING.search(self.output):
+            return False
+        try:
+            return httpx.get(f"{self.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
 
 
 class WorkerProcess(Process):

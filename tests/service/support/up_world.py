@@ -108,7 +108,7 @@ class Up(Running):
 
     def __init__(self, cwd: Path, *options: str, **env: str) -> None:
         self.data = cwd / "data"
-        free = ("--port", "0", "--dashboard-port", "0", "--data-dir", "data")
+        free = ("--port", "0", "--dashboard-port", "0", "--portal-port", "0", "--data-dir", "data")
         super().__init__(cwd, "up", *free, *options, **_LONG_TIMEOUTS | env)
 
     @property

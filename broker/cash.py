@@ -1,6 +1,7 @@
 """Deposits and withdrawals by operators. They go through the queue, as all money does.
 
-Many can be in flight at once.
+Many can be in flight at once. A command opens a link to the queue for its work (`book`). A process
+that goes on keeps one (`Cashier`).
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from models.money import plain
 from settings import Settings
 
 _IN_FLIGHT_MAX = 256
+_WITHIN_SECONDS = 30.0  # of each command, unless the caller says otherwise
 # An operator's order protects its job (broker/orders.py). Stamp and nonce protect nothing here. The
 # stamp is ahead, so that the job is admitted even if our clock is somewhat behind Redis's.
 _NONCE_SECONDS = 300
@@ -54,6 +56,8 @@ class ReferenceConflict(CashError):  # noqa: N818
 class InsufficientFunds(CashError):  # noqa: N818
     """The account does not hold the amount to withdraw. Nothing is recorded."""
 
+    balance = ""  # as a decimal string
+
 
 class OrderRefused(CashError):  # noqa: N818
     """A worker does not accept this as an operator's order."""
@@ -68,7 +72,7 @@ class QueueUnavailable(CashError):  # noqa: N818
 
 
 def book(
-    settings: Settings, commands: Sequence[CashCommand], within_seconds: float = 30
+    settings: Settings, commands: Sequence[CashCommand], within_seconds: float = _WITHIN_SECONDS
 ) -> list[Result]:
     """Make deposits and withdrawals, each once per reference.
 
@@ -105,16 +109,30 @@ def _require_redis(settings: Settings) -> None:
         raise QueueUnavailable(str(error)) from error
 
 
+class Cashier:
+    """Makes deposits and withdrawals over one link to the queue, which its owner keeps."""
+
+    def __init__(self, settings: Settings, orders: Orders, link: Link) -> None:
+        self._settings = settings
+        self._orders = orders
+        self._link = link
+
+    async def book(self, command: CashCommand, within_seconds: float) -> Result:
+        """Make one movement, as `book` makes several."""
+        return await _book(self._link, self._settings, self._orders, command, within_seconds)
+
+
 async def _book_all(
     settings: Settings, orders: Orders, commands: Sequence[CashCommand], within_seconds: float
 ) -> list[Result]:
     link = Link(settings)
+    cashier = Cashier(settings, orders, link)
     results: list[Result] = [{}] * len(commands)
     waiting = iter(enumerate(commands))
 
     async def take_turns() -> None:
         for index, command in waiting:
-            results[index] = await _book(link, settings, orders, command, within_seconds)
+            results[index] = await cashier.book(command, within_seconds)
 
     await link.start()
     in_flight = min(_IN_FLIGHT_MAX, len(commands))
@@ -153,11 +171,13 @@ async def _book(
             "of its own."
         )
     if result["code"] == Code.INSUFFICIENT_FUNDS:
-        raise InsufficientFunds(
+        error = InsufficientFunds(
             f"The account holds {result['balance']}, which does not cover {_named(command)} of "
             f"{plain(command.amount)}: this moved nothing. To try again, use the same reference: "
             f"--reference {command.reference!r}."
         )
+        error.balance = result["balance"]
+        raise error
     if result["code"] != Code.DONE:
         raise CashError(f"Code {result['code']} to {_named(command)}.")
     return result
@@ -204,3 +224,13 @@ def _admission(link: Link, settings: Settings, orders: Orders, command: CashComm
 def _named(command: CashCommand) -> str:
     """Return a phrase such as: the deposit 'my reference'."""
     return f"the {type(command).__name__.lower()} {command.reference!r}"
+
+
+def certain_after_seconds(settings: Settings) -> float:
+    """How long after its request a movement that is not committed never will be.
+
+    By then whoever requested it has sent the last order, and workers accept none of them any more.
+    """
+    sends_for = max(_WITHIN_SECONDS, settings.portal_cash_within_seconds)
+    runs_for = settings.apply_within_seconds + settings.timestamp_tolerance_seconds
+    return sends_for + runs_for + COMMIT_GRACE_SECONDS

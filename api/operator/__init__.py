@@ -1,0 +1,1 @@
+"""The operator API: sessions, players, money, providers and reports (docs/OPERATOR-API.md)."""

@@ -1,0 +1,331 @@
+"""What is answered, as pydantic models. Each is read from a result of `models/`, by its names.
+
+Amounts are decimal strings, ids are text, times are RFC 3339 in UTC.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import WithJsonSchema
+
+from models.money import plain
+from models.times import utc
+
+Amount = Annotated[
+    Decimal,
+    PlainSerializer(plain, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["12.5"]}),
+]
+Moment = Annotated[
+    datetime,
+    PlainSerializer(utc, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+RowId = Annotated[
+    int,
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^[0-9]+$"}),
+]
+
+
+#: The cursor of the next page, or null after the last one.
+NEXT: Any = Field(description="The cursor of the next page, or null after the last one.")
+
+
+class Answer(BaseModel):
+    """The fields of one answer."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(serialization_alias=to_camel),
+        from_attributes=True,
+        frozen=True,
+    )
+
+
+class OpenedSession(Answer):
+    """A session that was opened."""
+
+    session_id: str
+    player: str
+    account_id: RowId
+    expires_at: Moment
+    balance: Amount
+
+
+class Session(Answer):
+    """A session. `state` is open, expired or closed; `endReason` is closed or expired."""
+
+    session_id: str
+    state: str
+    provider_id: str = Field(validation_alias="provider")
+    player: str
+    account_id: RowId
+    currency: str
+    game: str | None
+    language: str | None
+    mode: str
+    min_bet: Amount | None
+    max_bet: Amount | None
+    opened_at: Moment
+    expires_at: Moment
+    closed_at: Moment | None
+    ended_at: Moment | None
+    end_reason: str | None
+
+
+class SessionPage(Answer):
+    """Sessions, the newest first."""
+
+    items: list[Session]
+    next: str | None = NEXT
+
+
+class Account(Answer):
+    """An account of a player."""
+
+    account_id: RowId
+    currency: str
+    balance: Amount
+
+
+class AccountList(Answer):
+    """The accounts of a player, by currency."""
+
+    items: list[Account]
+
+
+class ListedPlayer(Answer):
+    """A player."""
+
+    player: str
+    status: str
+    created_at: Moment
+
+
+class Player(ListedPlayer):
+    """A player with its accounts."""
+
+    accounts: list[Account]
+
+
+class PlayerPage(Answer):
+    """Players, the oldest first."""
+
+    items: list[ListedPlayer]
+    next: str | None = NEXT
+
+
+class StatementLine(Answer):
+    """One transfer. The amount is below 0 when the account paid."""
+
+    created_at: Moment
+    kind: str
+    amount: Amount
+    balance_after: Amount
+    bet_id: str | None
+    reference: str | None
+    provider_id: str | None = Field(validation_alias="provider")
+    transfer_id: RowId
+
+
+class Statement(Answer):
+    """Lines of an account, the oldest first. The balances are those of the whole period."""
+
+    account_id: RowId
+    currency: str
+    opening_balance: Amount
+    closing_balance: Amount
+    items: list[StatementLine]
+    next: str | None = NEXT
+
+
+class Movement(Answer):
+    """A deposit or withdrawal. `status` is committed, pending or not_committed.
+
+    `transferId` and `balance` are null unless it is committed.
+    """
+
+    status: str
+    player: str
+    currency: str
+    amount: Amount
+    reference: str
+    account_id: RowId
+    transfer_id: RowId | None
+    balance: Amount | None
+
+
+class Transfer(Answer):
+    """One movement of money of a bet."""
+
+    transfer_id: RowId
+    kind: str
+    amount: Amount
+    debit_account: RowId
+    credit_account: RowId
+    balance_after: Amount
+    created_at: Moment
+
+
+class Bet(Answer):
+    """A bet with its transfers. What does not apply is null."""
+
+    bet_id: str
+    provider_id: str = Field(validation_alias="provider")
+    state: str
+    opened_by: str
+    stake: Amount | None = Field(serialization_alias="betAmount")
+    win: Amount | None = Field(serialization_alias="winAmount")
+    odd: Amount | None = Field(serialization_alias="winOdd")
+    round_id: str | None = Field(serialization_alias="gameRoundId")
+    currency: str
+    account_id: RowId
+    session_id: str
+    refused_with: int | None
+    reason: str | None
+    created_at: Moment
+    updated_at: Moment
+    transfers: list[Transfer]
+
+
+class BetPage(Answer):
+    """Bets."""
+
+    items: list[Bet]
+    next: str | None = NEXT
+
+
+class OpenBet(Answer):
+    """A stake that was taken, and whose outcome is not known yet."""
+
+    created_at: Moment
+    bet_id: str
+    round_id: str | None = Field(serialization_alias="gameRoundId")
+    stake: Amount = Field(serialization_alias="betAmount")
+    currency: str
+    player: str
+    account_id: RowId
+    session_id: str
+
+
+class OpenBetPage(Answer):
+    """Open bets, the oldest first."""
+
+    items: list[OpenBet]
+    next: str | None = NEXT
+
+
+class HouseDay(Answer):
+    """One provider's bets in one currency on one day (UTC). `result` is what the house won."""
+
+    day: date
+    provider_id: str = Field(validation_alias="provider")
+    name: str
+    currency: str
+    bets: int
+    stakes: Amount
+    refunds: Amount
+    wins: Amount
+    win_reversals: Amount
+    result: Amount
+
+
+class HouseResult(Answer):
+    """The result by day, provider and currency."""
+
+    items: list[HouseDay]
+
+
+class ListedProvider(Answer):
+    """A provider, and with how many secrets it may sign now."""
+
+    counterparty_id: str = Field(serialization_alias="providerId")
+    name: str
+    status: str
+    active_secrets: int
+    created_at: Moment
+
+
+class ProviderList(Answer):
+    """All providers, the oldest first."""
+
+    items: list[ListedProvider]
+
+
+class Secret(Answer):
+    """What may be shown about a secret."""
+
+    secret_id: RowId
+    created_at: Moment
+    revoked_at: Moment | None
+
+
+class SecretList(Answer):
+    """All secrets of a provider, the oldest first."""
+
+    items: list[Secret]
+
+
+class NewSecret(Secret):
+    """A secret that was just made. It is shown only this once."""
+
+    secret: str
+
+
+class HouseAccount(Answer):
+    """A house account of a provider."""
+
+    account_id: RowId
+    currency: str
+
+
+class Provider(ListedProvider):
+    """A provider with its secrets and house accounts."""
+
+    secrets: list[Secret]
+    accounts: list[HouseAccount]
+
+
+class AuditEntry(Answer):
+    """Who did what, to whom, and why. `facts` are the columns that were set."""
+
+    id: RowId
+    created_at: Moment
+    actor: str
+    action: str
+    kind: str
+    key: str
+    name: str
+    facts: Mapping[str, Any]
+    note: str | None
+
+
+class AuditPage(Answer):
+    """Entries of the audit log, the newest first."""
+
+    items: list[AuditEntry]
+    next: str | None = NEXT
+
+
+class Fault(Answer):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """An error (RFC 9457). `code` is a stable word; other fields depend on it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[Fault] = []

@@ -1,0 +1,1 @@
+"""The portal: everything that is served by HTTP and is not the wallet."""

@@ -1,0 +1,76 @@
+"""Answers to creations, by `Idempotency-Key`: a repeat gets the first answer, and makes nothing.
+
+The answer is recorded in the transaction of what was made. So one never exists without the other.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlmodel import Session as DbSession
+
+from models.errors import BetcoreError
+from models.tables import IdempotentRequest
+
+_CLAIM = text("select pg_try_advisory_xact_lock(:lock)")
+
+
+class Reused(BetcoreError):  # noqa: N818
+    """The Idempotency-Key already stands for another request."""
+
+
+class InProgress(BetcoreError):  # noqa: N818
+    """A request with this Idempotency-Key is in progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A request with an `Idempotency-Key`, of one operator key."""
+
+    key_id: int
+    name: str
+    fingerprint: bytes
+
+    @property
+    def lock(self) -> int:
+        """A number for the advisory lock, of 64 bits. Two claims hardly ever share one."""
+        digest = hashlib.sha256(f"{self.key_id} {self.name}".encode()).digest()
+        return int.from_bytes(digest[:8], "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The first answer. Both are None if the request itself may be repeated."""
+
+    status: int | None
+    answer: str | None
+
+
+def find_answer(database: DbSession, claim: Claim) -> Answered | None:
+    """The answer to this request if it was made before, otherwise None.
+
+    Until the transaction ends, others with the same claim are refused. Raises Reused if the
+    name stands for another request, and InProgress while another transaction has the claim.
+    """
+    if not database.execute(_CLAIM, {"lock": claim.lock}).scalar_one():
+        raise InProgress
+    # A separate statement: it sees what the last holder of the lock has committed.
+    found = database.get(IdempotentRequest, (claim.key_id, claim.name))
+    if found is None:
+        return None
+    if found.fingerprint != claim.fingerprint:
+        raise Reused
+    return Answered(found.status, found.answer)
+
+
+def keep_answer(database: DbSession, claim: Claim, answered: Answered) -> None:
+    """Record the answer. It is committed with what the transaction makes."""
+    database.add(
+        IdempotentRequest(
+            key_id=claim.key_id,
+            name=claim.name,
+            fingerprint=claim.fingerprint,
+            status=answered.status,
+            answer=answered.answer,
+        )
+    )

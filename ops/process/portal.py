@@ -1,0 +1,19 @@
+"""Serves the portal: everything that is not the wallet."""
+
+import socket
+
+from api.portal.app import create_app, read_rooms
+from api.portal.front import PortalFront
+from api.shared.services import PortalServices
+from server.bounds import bounds_of
+from server.uvicorn_server import serve_http
+from settings import Settings
+
+
+def serve(settings: Settings, listener: socket.socket, rooms: str) -> None:
+    """Serve these rooms until SIGTERM or SIGINT. Then answer what has arrived, for at most 6 s.
+
+    Raises NoSuchRoom and TooFewFiles, and NoKey or BadKey without the keys.
+    """
+    app = create_app(PortalServices(settings), read_rooms(rooms))
+    serve_http(app, listener, bounds_of(settings), front=PortalFront())

@@ -1,0 +1,1 @@
+"""The portal and its operator API, over HTTP."""
