@@ -1,5 +1,6 @@
 """deploy/kubernetes: each object is valid, safe, and fits the others. Needs no cluster."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -186,6 +187,26 @@ def test_every_pod_reads_its_secrets_from_files(name: str) -> None:
             assert one["value"].startswith(mounts["secrets"] + "/")
         else:
             assert not any(word in one["name"] for word in ("KEY", "PASSWORD"))
+
+
+def test_the_documented_secrets_are_those_that_pods_read() -> None:
+    text = (ROOT / "docs" / "OPERATIONS.md").read_text()
+    table = text.partition("| Secret | keys |")[2].partition("```")[0]
+    rows = [re.findall(r"`([a-z-]+)`", line) for line in table.splitlines() if "`" in line]
+    documented = {name: set(keys) - {"replication"} for name, *keys in rows}
+
+    read: dict[str, set[str]] = {}
+    for template in pods().values():
+        spec = template["spec"]
+        (of_pod,) = [one["secret"]["secretName"] for one in spec["volumes"] if "secret" in one]
+        for variable in spec["containers"][0]["env"]:
+            if variable["name"].endswith("_FILE"):
+                read.setdefault(of_pod, set()).add(Path(variable["value"]).name)
+            elif "valueFrom" in variable:
+                other = variable["valueFrom"]["secretKeyRef"]
+                read.setdefault(other["name"], set()).add(other["key"])
+
+    assert documented == read
 
 
 def test_every_claim_and_every_generated_map_exists() -> None:
