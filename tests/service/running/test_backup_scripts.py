@@ -1,4 +1,4 @@
-"""The scripts of deploy/jobs that copy and restore the PostgreSQL of docker-compose.yml."""
+"""The scripts that copy, restore and follow the PostgreSQL of docker-compose.yml."""
 
 import os
 import shutil
@@ -7,24 +7,33 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from embedded import temporary_servers
 from embedded.binaries import find_postgres, for_account
 from embedded.places import postgres_account
 from models.migrate import migrate
+from tests.service.support.patience import START
 from tests.service.support.processes import until
 from tests.source import ROOT
 
-JOBS = ROOT / "deploy" / "jobs"
+SCRIPTS = [
+    *(ROOT / "deploy" / "jobs").glob("*.sh"),
+    ROOT / "deploy" / "postgres" / "standby.sh",
+]
 STREAMED = """
     select count(*) = 1 from pg_stat_replication
     where application_name = 'pg_receivewal' and flush_lsn >= pg_current_wal_insert_lsn()
+"""
+FOLLOWED = """
+    select count(*) = 1 and bool_and(application_name = 'standby' and sync_state = 'sync')
+    from pg_stat_replication where state = 'streaming'
 """
 
 
@@ -85,7 +94,7 @@ class Scripts:
             process.communicate()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def scripts() -> Iterator[tuple[Scripts, str]]:
     """A server with our tables, the scripts, and the URL of the server."""
     folder = Path(tempfile.mkdtemp(prefix="betcore-", dir="/tmp"))  # others pass it
@@ -94,7 +103,7 @@ def scripts() -> Iterator[tuple[Scripts, str]]:
             migrate(urls.database)
             login = conninfo_to_dict(urls.database)
             (folder / "password").write_text(f"{login['password']}\n")
-            for script in JOBS.glob("*.sh"):
+            for script in SCRIPTS:
                 shutil.copy(script, folder)
             if account := postgres_account(folder):
                 for path in (folder, *folder.iterdir()):
@@ -141,6 +150,39 @@ def test_a_backup_of_the_container_is_restored_to_a_moment_and_old_ones_are_remo
         assert len(run.copies()) == 1
         assert first not in run.copies()
         assert not list(run.backups.glob("*.unfinished"))
+
+
+def test_a_standby_fills_itself_counts_only_when_it_is_whole_and_goes_on_after_a_restart(
+    scripts: tuple[Scripts, str],
+) -> None:
+    run, url = scripts
+    sockets = run.folder / "sockets"
+    sockets.mkdir(mode=0o777)
+    sockets.chmod(0o777)
+    told = {"PGDATA": str(run.folder / "standby"), "PGPASSFILE": str(run.folder / "pgpass")}
+    options = [f"unix_socket_directories={sockets}", "listen_addresses=", "port=5432"]
+    words = [word for option in options for word in ("-c", option)]
+    there = make_conninfo(url, host=str(sockets))
+    copies = set[int]()
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute("alter system set synchronous_standby_names = 'standby'")
+        database.execute("select pg_reload_conf()")
+        database.execute("set synchronous_commit = on")
+        for table in ("first", "second"):
+            standby = run.start("standby.sh", *words, **told)
+            try:
+                until(lambda: one(database, FOLLOWED), seconds=START)
+                database.execute(f"create table {table} ()".encode())  # waits for the standby
+                with psycopg.connect(there, autocommit=True) as reader:
+                    until(partial(one, reader, f"select to_regclass('{table}') is not null"))
+            finally:
+                standby.terminate()
+                standby.communicate()
+            copies.add((run.folder / "standby").stat().st_ino)
+        database.execute("alter system reset synchronous_standby_names")
+        database.execute("select pg_reload_conf()")
+
+    assert len(copies) == 1  # the second start went on with what was there
 
 
 def one(database: psycopg.Connection[Any], question: str) -> Any:

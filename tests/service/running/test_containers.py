@@ -95,7 +95,7 @@ def test_redis_keeps_what_it_accepted_and_forgets_nothing_to_make_room(
 ) -> None:
     command = compose["services"]["redis"]["command"]
 
-    options = dict(zip(command[1::2], command[2::2], strict=True))
+    options = dict(zip(command[::2], command[1::2], strict=True))
 
     assert options["--appendonly"] == "yes"
     assert options["--maxmemory-policy"] == "noeviction"
@@ -238,7 +238,8 @@ def redis_users(folder: Path, urls: Urls, admin: Any) -> dict[str, str]:
     server.write_text("#!/bin/sh\nexit 0\n")
     server.chmod(0o755)
     made = folder / "made.acl"
-    told = {"SECRETS": folder, "USERS": USERS, "ACL_FILE": made, "PATH": f"{folder}:/usr/bin:/bin"}
+    told = {"SECRETS": f"{folder}", "USERS": f"{USERS}", "ACL_FILE": f"{made}"}
+    told["PATH"] = f"{folder}:/usr/bin:/bin"  # its own valkey-server first
     subprocess.run(["sh", DEPLOY / "redis" / "start.sh"], env=told, check=True)
     for line in made.read_text().splitlines():
         _, user, *rules = line.split()
