@@ -34,6 +34,7 @@ NOT_RUN = {
     "python -m bench": "it writes into a document; its options are looked at",
     "honcho start": "it goes on; test_procfile.py runs it",
     "docker": "there is none; test_containers.py runs what is in the files",
+    "kubectl": "there is no cluster; test_kubernetes.py reads what is applied",
     "systemctl": "it is of the machine",
     "apt": "it is of the machine",
     "pg_dump": "it is of another server",
