@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -52,7 +53,7 @@ def test_honcho_start_brings_everything_up_on_an_empty_database_and_nothing_ends
             until(lambda: _is_ok(f"http://127.0.0.1:{port}/readyz"), log.read_text, START)
             for other in (dashboard_port, portal_port):
                 url = f"http://127.0.0.1:{other}/healthz"
-                until(lambda url=url: _is_ok(url), log.read_text, START)
+                until(partial(_is_ok, url), log.read_text, START)
             until(lambda: "taking jobs of queue bets" in log.read_text(), log.read_text, START)
             assert started.poll() is None, log.read_text()
         finally:
