@@ -231,7 +231,7 @@ def test_sigterm_leaves_no_process_and_a_second_start_goes_on_with_demo_and_mone
     with Up(own_folder, "--no-demo") as second:
         assert answers(second) == balance  # sent as soon as it says that it is ready
         assert (second.data / "demo.json").read_text() == demo
-        until(lambda: len(second.out.splitlines()) == 2)
+        until(lambda: "dashboard: " in second.out)
         assert second.dashboard[2] == f"in {second.data}/dashboard-password"
         tree = second.tree()
 
