@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -32,7 +32,8 @@ _PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")  # the value of BET
 _MAY_BE_0 = frozenset(
     (
         *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
-        *("gateway_port", "dashboard_port", "portal_port"),
+        *("gateway_port", "dashboard_port", "portal_port", "metrics_port"),
+        "log_successes_per_thousand",
         *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
     )
 )
@@ -230,6 +231,18 @@ class Settings(BaseSettings):
     operator_key_failures_per_minute: int = 20
     """Requests with a wrong key, per address and portal. Above it: 429."""
 
+    # Metrics and logs.
+    metrics_host: str = "127.0.0.1"
+    """The address at which gateway, worker and portal serve their metrics."""
+    metrics_port: int = Field(0, le=65_535)
+    """The port at which this process serves its metrics to Prometheus. 0: it serves none."""
+    log_format: Literal["auto", "text", "json"] = "auto"
+    """The form of log lines: text or json. auto: text on a terminal, otherwise json."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important log lines that are written. debug: one line per batch, too."""
+    log_successes_per_thousand: int = Field(0, le=1000)
+    """How many of a thousand successful answers a gateway logs."""
+
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"
     """The address at which the dashboard listens."""
@@ -260,12 +273,12 @@ def settings() -> Settings:
 
 
 def texts() -> Settings:
-    """Only the settings that are texts, unchecked: for checks that go on after BadSettings."""
+    """Only the settings that are texts, unchecked: for what comes before or after BadSettings."""
     given, _ = _from_files(os.environ)
     found = {
         field: os.environ.get(variable(field), "")
         for field, about in Settings.model_fields.items()
-        if about.annotation is str
+        if about.annotation is str or get_origin(about.annotation) is Literal
     }
     return Settings.model_construct(
         **({name: text for name, text in found.items() if text} | given)

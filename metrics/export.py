@@ -55,9 +55,7 @@ def _family(metric: Metric) -> Family:
 
 
 @contextmanager
-def serving(
-    host: str, port: int, metrics: Callable[[], Iterable[Metric]]
-) -> Iterator[int]:
+def serving(host: str, port: int, metrics: Callable[[], Iterable[Metric]]) -> Iterator[int]:
     """Serve these metrics, and those of the process itself, while the body runs.
 
     Yields the port. `port` 0: nothing is served. Raises CannotServeMetrics.

@@ -5,21 +5,26 @@ Source: PROTOCOL.md, "Calls".
 
 import time
 from abc import ABC, abstractmethod
+from random import random
 from typing import Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
 from api.shared.json_object import read_object
+from api.wallet.answer_counts import count_done
+from api.wallet.answer_log import log_success_in
 from api.wallet.answers import done, found, send_answer
 from api.wallet.auth import Signed
 from api.wallet.calls import Call, read_call
 from api.wallet.errors import ApiError, invalid
 from api.wallet.intake import STRANGERS
 from api.wallet.services import Services
+from metrics.measured import AUTHENTICATE
 from models.commands import BetCommand, Place, read_text
 from models.deadline import Deadline
 from models.errors import InvalidRequest
+from server.exchange import ARRIVED
 from server.peer import peer_of
 
 Question = TypeVar("Question")
@@ -34,6 +39,7 @@ class SignedEndpoint(ABC, Generic[Question]):
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self._sampled = services.settings.log_successes_per_thousand / 1000
 
     @abstractmethod
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:
@@ -60,13 +66,19 @@ class SignedEndpoint(ABC, Generic[Question]):
         """Return the body of the answer to one call, with code 1. Raises ApiError."""
         services = self.services
         deadline = services.new_deadline()
+        arrived = scope.get(ARRIVED) or time.perf_counter()
         call = await read_call(scope, receive, services.settings.body_bytes_max, deadline)
         signed = await self._authenticate(call, scope, deadline)
         provider, session_id = call.counterparty_id, self.session_of_bet(scope)
         services.load_shedder.let_in(provider, session_id, time.monotonic())
         try:
+            AUTHENTICATE.observe(signed.at - arrived)
             question = await self._read(scope, signed, deadline)
-            return await self.claim_and_answer(signed, question, deadline)
+            body = await self.claim_and_answer(signed, question, deadline)
+            count_done(scope["path"], provider)
+            if self._sampled and random() < self._sampled:  # noqa: S311
+                log_success_in(scope)
+            return body
         finally:
             services.load_shedder.count_out(provider, session_id)
 

@@ -5,6 +5,7 @@ import socket
 from api.portal.app import create_app, read_rooms
 from api.portal.front import PortalFront
 from api.shared.services import PortalServices
+from ops.process.metrics import portal_metrics
 from server.bounds import bounds_of
 from server.uvicorn_server import serve_http
 from settings import Settings
@@ -13,7 +14,9 @@ from settings import Settings
 def serve(settings: Settings, listener: socket.socket, rooms: str) -> None:
     """Serve these rooms until SIGTERM or SIGINT. Then answer what has arrived, for at most 6 s.
 
-    Raises NoSuchRoom and TooFewFiles, and NoKey or BadKey without the keys.
+    Raises NoSuchRoom, TooFewFiles and CannotServeMetrics, and NoKey or BadKey without the keys.
     """
-    app = create_app(PortalServices(settings), read_rooms(rooms))
-    serve_http(app, listener, bounds_of(settings), front=PortalFront())
+    services = PortalServices(settings)
+    app = create_app(services, read_rooms(rooms))
+    with portal_metrics(settings, services):
+        serve_http(app, listener, bounds_of(settings), front=PortalFront())
