@@ -22,22 +22,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 _LOG = logging.getLogger("betcore.settings")
 _PREFIX = "BETCORE_"
-# Kubernetes sets these in every container for each Service, such as one named `betcore-gateway`.
-# Docker's old links do the same.
+# Kubernetes, and Docker's old links, set these for each Service, such as `betcore-gateway`.
 _OF_A_SERVICE = re.compile(
     r"BETCORE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
 _PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")  # the value of BETCORE_…_PORT
-# Every other number must be above 0.
-_MAY_BE_0 = frozenset(
-    (
-        *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
-        *("gateway_port", "dashboard_port", "portal_port", "metrics_port"),
-        "log_successes_per_thousand",
-        *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
-    )
-)
-
+_MAY_BE_0 = {  # every other number must be above 0
+    *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
+    *("gateway_port", "dashboard_port", "portal_port", "metrics_port", "log_successes"),
+    *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
+}
 
 FILE = "_FILE"  # after the name of a variable: a file has its value, such as a Docker secret
 
@@ -47,10 +41,7 @@ class BadSettings(Exception):  # noqa: N818  # the name reads as the fact it sta
 
 
 class Settings(BaseSettings):
-    """The settings of one process. They are frozen, so that no code can change them.
-
-    `repr=False` marks a secret: its value is never shown.
-    """
+    """The settings of one process, frozen. `repr=False` marks a secret, which is never shown."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX,
@@ -240,7 +231,7 @@ class Settings(BaseSettings):
     """The form of log lines: text or json. auto: text on a terminal, otherwise json."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important log lines that are written. debug: one line per batch, too."""
-    log_successes_per_thousand: int = Field(0, le=1000)
+    log_successes: int = Field(0, le=1000)
     """How many of a thousand successful answers a gateway logs."""
 
     # RQ dashboard.

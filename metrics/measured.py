@@ -14,7 +14,7 @@ ADMIT: Final = Histogram(SECONDS)
 QUEUE: Final = Histogram(SECONDS)
 LOAD: Final = Histogram(SECONDS)
 DECIDE: Final = Histogram(SECONDS)
-COMMIT: Final = Histogram(SECONDS)
+COMMITTED: Final = Histogram(SECONDS)
 FINISH: Final = Histogram(SECONDS)
 REPLY: Final = Histogram(SECONDS)
 

@@ -5,7 +5,7 @@ Nothing is locked. One thread adds, and the thread that answers a scrape only re
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 #: Upper bounds of buckets, in seconds. The last bucket is for everything above them.
@@ -103,9 +103,7 @@ def histogram(name: str, meaning: str, meter: Histogram) -> Metric:
     return Metric("histogram", name, meaning, (), lambda: {(): meter})
 
 
-def by_label(
-    name: str, meaning: str, label: str, meters: Iterable[tuple[str, Histogram]]
-) -> Metric:
+def by_label(name: str, meaning: str, label: str, **meters: Histogram) -> Metric:
     """A histogram for each value of one label."""
-    found: Values = {(value,): meter for value, meter in meters}
+    found: Values = {(value,): meter for value, meter in meters.items()}
     return Metric("histogram", name, meaning, (label,), lambda: found)

@@ -39,7 +39,7 @@ class SignedEndpoint(ABC, Generic[Question]):
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        self._sampled = services.settings.log_successes_per_thousand / 1000
+        self._sampled = services.settings.log_successes / 1000
 
     @abstractmethod
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:

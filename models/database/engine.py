@@ -57,4 +57,4 @@ def pool_states(database_url: str, pool: str) -> dict[tuple[str, ...], float]:
     if not isinstance(found, QueuePool):
         return {}
     busy, idle = found.checkedout(), found.checkedin()
-    return {(pool, "busy"): float(busy), (pool, "idle"): float(idle)}
+    return {(pool, "busy"): busy, (pool, "idle"): idle}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
-from metrics.measured import BATCH, COMMIT, DECIDE, LOAD
+from metrics.measured import BATCH, COMMITTED, DECIDE, LOAD
 from models.audit import journal
 from models.audit.journal import Strand
 from models.codes import Code
@@ -93,7 +93,7 @@ class Ledger:
         self._strand.committed()
         LOAD.observe(loaded - began)
         DECIDE.observe(decided - loaded)
-        COMMIT.observe(perf_counter() - decided)
+        COMMITTED.observe(perf_counter() - decided)
         BATCH.observe(len(commands))
         return outcomes
 

@@ -14,19 +14,6 @@ from ops.process.installation import Installation
 from server.open_connections import connections_open
 from settings import Settings
 
-_STEPS_OF_GATEWAY = (
-    ("accept", of.ACCEPT),
-    ("authenticate", of.AUTHENTICATE),
-    ("admit", of.ADMIT),
-    ("reply", of.REPLY),
-)
-_STEPS_OF_WORKER = (
-    ("queue", of.QUEUE),
-    ("load", of.LOAD),
-    ("decide", of.DECIDE),
-    ("commit", of.COMMIT),
-    ("finish", of.FINISH),
-)
 _STEPS = "betcore_step_seconds", "How long one step took.", "step"
 _CONNECTIONS = "betcore_postgres_connections", "Connections to PostgreSQL.", ("pool", "state")
 _HTTP = gauge("betcore_open_connections", "Open HTTP connections.", connections_open)
@@ -37,7 +24,13 @@ _OF_GATEWAY = (
         ("call", "code", "reason", "provider"),
         answer_counts.requests,
     ),
-    by_label(*_STEPS, _STEPS_OF_GATEWAY),
+    by_label(
+        *_STEPS,
+        accept=of.ACCEPT,
+        authenticate=of.AUTHENTICATE,
+        admit=of.ADMIT,
+        reply=of.REPLY,
+    ),
     histogram("betcore_group_commands", "Commands in one job.", of.GROUP),
     labelled(
         "betcore_replays_total",
@@ -62,7 +55,14 @@ _OF_GATEWAY = (
     Metric("gauge", *_CONNECTIONS, connection_states),
 )
 _OF_WORKER = (
-    by_label(*_STEPS, _STEPS_OF_WORKER),
+    by_label(
+        *_STEPS,
+        queue=of.QUEUE,
+        load=of.LOAD,
+        decide=of.DECIDE,
+        commit=of.COMMITTED,
+        finish=of.FINISH,
+    ),
     histogram("betcore_batch_commands", "Commands in one transaction.", of.BATCH),
     counter("betcore_expired_total", "Commands that were too late to apply.", of.EXPIRED),
     counter("betcore_leases_lost_total", "Batches that another worker took over.", of.LEASES_LOST),
