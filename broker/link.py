@@ -153,8 +153,8 @@ class Link:
         error = None if answer.cancelled() else answer.exception()
         if error is None:
             letters, crowded = answer.result()
-            self._on_crowded(crowded, time.monotonic())
-            now, admitted = time.perf_counter(), letters.count(_ADMITTED)
+            now, admitted = time.monotonic(), letters.count(_ADMITTED)
+            self._on_crowded(crowded, now)
             if admitted:
                 GROUP.observe(admitted)
             for admission, letter in zip(batch, letters, strict=True):

@@ -57,7 +57,7 @@ def read_batch(id_: str, now: float, sent_at: Deadline, taken: Any) -> Batch:
     """The batch that a script took at `now` (Unix time), once it was sent at `sent_at`."""
     now_ms, rows = taken
     first = _TIMES.match(rows[0][3].decode(errors="replace")) if rows else None
-    waited = (now_ms - int(first[1])) / 1000 if first else 0.0
+    waited = max(0.0, (now_ms - int(first[1])) / 1000) if first else 0.0
     return Batch(id_, now, tuple([_job(row, sent_at, now_ms) for row in rows]), sent_at, waited)
 
 

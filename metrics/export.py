@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from metrics.measured import HISTOGRAMS
 from metrics.meters import Histogram, Metric
 
+_FOLD_EVERY_SECONDS = 1.0
 _LOG = logging.getLogger("betcore.metrics")
 
 
@@ -54,6 +57,13 @@ def _family(metric: Metric) -> Family:
     return histograms
 
 
+def _fold(histograms: Iterable[Histogram], ends: Event) -> None:
+    """Empty the queues of histograms every second, also if nobody scrapes."""
+    while not ends.wait(_FOLD_EVERY_SECONDS):
+        for one in histograms:
+            one.fold()
+
+
 @contextmanager
 def serving(host: str, port: int, metrics: Callable[[], Iterable[Metric]]) -> Iterator[int]:
     """Serve these metrics, and those of the process itself, while the body runs.
@@ -74,9 +84,14 @@ def serving(host: str, port: int, metrics: Callable[[], Iterable[Metric]]) -> It
             "BETCORE_METRICS_PORT of its own, or 0 for no metrics."
         ) from error
     _LOG.info("metrics at http://%s:%d/metrics", f"[{host}]" if ":" in host else host, port)
+    ends = Event()
+    folder = Thread(target=_fold, args=(HISTOGRAMS, ends), daemon=True)
+    folder.start()
     try:
         yield port
     finally:
+        ends.set()
+        folder.join()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -21,10 +21,16 @@ REPLY: Final = Histogram(SECONDS)
 GROUP: Final = Histogram(COMMANDS)  # commands in one job
 BATCH: Final = Histogram(COMMANDS)  # commands in one transaction
 
+HISTOGRAMS: Final = (
+    *(ACCEPT, AUTHENTICATE, ADMIT, QUEUE, LOAD, DECIDE, COMMITTED, FINISH, REPLY),
+    *(GROUP, BATCH),
+)
+
 EXPIRED: Final = Counter()
 LEASES_LOST: Final = Counter()
 SWEPT: Final = Counter()
 SHED: Final = Counter()
 
-#: Answers of this gateway: call, code, reason, provider, and the cause that only the log knows.
+#: Answers of this gateway that are not success: call, code, reason, provider, and the cause that
+#: only the log knows.
 ANSWERS: Final = LabelledCounter()

@@ -15,7 +15,7 @@ from server.front import PLAIN_TEXT, response
 
 #: The key in a request's scope where our server puts its body, if that has arrived as a whole.
 BODY: Final = "betcore.body"
-#: The same for the moment when the whole request had arrived, by `time.perf_counter()`.
+#: The same for the moment when the whole request had arrived, by `time.monotonic()`.
 ARRIVED: Final = "betcore.arrived"
 
 _LOG = logging.getLogger("betcore.exchange")

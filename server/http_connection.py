@@ -5,7 +5,7 @@ the app for each one (`server/exchange.py`).
 """
 
 import asyncio
-from time import perf_counter
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -65,7 +65,7 @@ class HttpConnection(BoundedConnection):
         self._was_refused = False
         self._has_surplus = False  # a body is too long: its end is not looked for
         self._ahead_left: int | None = None  # how many requests sent ahead are still answered
-        self._first_byte_at = 0.0  # of the request that arrives now, by `perf_counter`
+        self._first_byte_at = 0.0  # of the request that arrives now, by `monotonic`
 
     # Called by asyncio.
 
@@ -78,7 +78,7 @@ class HttpConnection(BoundedConnection):
         """Called by asyncio."""
         if not self.transport.is_closing() and not self._has_surplus:
             if not self._first_byte_at:
-                self._first_byte_at = perf_counter()
+                self._first_byte_at = monotonic()
             self._reader.feed(data)
             self._advance()
 
@@ -143,7 +143,7 @@ class HttpConnection(BoundedConnection):
     def _begin(self, head: Head) -> None:
         """Begin a request. Its body may not have arrived yet."""
         self._head, self._body, self._handed_over = head, b"", False
-        head.begun_at, self._first_byte_at = self._first_byte_at or perf_counter(), 0.0
+        head.begun_at, self._first_byte_at = self._first_byte_at or monotonic(), 0.0
         self._work_begins()
         self._expect_nothing()  # the body has its own time limit
         if head.length is not None and head.length > self._bounds.body_bytes_max:
@@ -184,7 +184,7 @@ class HttpConnection(BoundedConnection):
         """Give a whole request to the app, unless the app's front refuses it."""
         # A refusal here costs a tenth of one by the app. Refusals must be cheap, otherwise they
         # leave no time for other requests.
-        head.arrived_at = perf_counter()
+        head.arrived_at = monotonic()
         refused = self._front.refuse_early(head, self.peer, self.loop.time())
         if refused is None:
             self._hand_over(head, self._body, is_whole=True)

@@ -61,7 +61,7 @@ class Head:
         self.query = query
         self.is_1_0 = is_1_0
         self.fields: Fields = []  # names in lower case, values without surrounding space
-        # When its first byte, and all of it, had arrived, by `time.perf_counter()`; 0: not yet.
+        # When its first byte, and all of it, had arrived, by `time.monotonic()`; 0: not yet.
         self.begun_at = self.arrived_at = 0.0
         # These are valid after `judge`.
         self.length: int | None = 0  # length of the body in bytes; None: it is chunked

@@ -1,6 +1,6 @@
 """Counts every answer of this gateway, and what follows from these counts (docs/METRICS.md)."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -17,9 +17,11 @@ _CALLS: Final = {
     "balance": "balance",
     "bets": "bet_status",
 }
+#: Where the paths of all calls begin.
+CALLS: Final = b"/v1/"
 _HEALTH: Final = frozenset({"/healthz", "/readyz"})
 _WINS: Final = (str(Reason.WIN_ABOVE_LIMIT), str(Reason.WIN_ABOVE_DAILY_LIMIT))
-_DONE: Final = str(int(Code.DONE))
+_DONE: Final[defaultdict[str, defaultdict[bytes, int]]] = defaultdict(lambda: defaultdict(int))
 
 Labels = tuple[str, ...]
 
@@ -56,9 +58,9 @@ def call_of(path: str | bytes) -> str:
     return _CALLS.get(text.rpartition("/")[2], "") if text.startswith("/v1/") else ""
 
 
-def count_done(path: str, provider: bytes) -> None:
-    """Count a success. The provider has signed the request."""
-    ANSWERS.counts[call_of(path), _DONE, "", provider.decode(), ""] += 1
+def done_of(call: str) -> defaultdict[bytes, int]:
+    """Where to count the successes of a call: `done[provider] += 1`, once it has signed."""
+    return _DONE[call]
 
 
 def count_error(
@@ -76,6 +78,9 @@ def requests() -> dict[Labels, float]:
     found: Counter[Labels] = Counter()
     for (*labels, _), count in dict(ANSWERS.counts).items():
         found[tuple(labels)] += count
+    for call, by_provider in dict(_DONE).items():
+        for provider, count in dict(by_provider).items():
+            found[call, str(int(Code.DONE)), "", provider.decode()] += count
     return dict(found)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from time import perf_counter
+from time import monotonic
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -105,7 +105,7 @@ class ShortcutApp(Starlette):
         else:
             await self._answer(answer, scope, receive, send)
         if (arrived := scope.get(ARRIVED)) and scope["path"].startswith(_CALLS):
-            REPLY.observe(perf_counter() - arrived)
+            REPLY.observe(monotonic() - arrived)
 
     async def _answer(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self

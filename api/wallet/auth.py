@@ -34,7 +34,7 @@ class Signed(NamedTuple):
 
     provider_id: int
     call: Call
-    at: float = 0.0  # time.perf_counter() when that was known
+    at: float = 0.0  # time.monotonic() when that was known
 
 
 class _Newest(NamedTuple):
@@ -102,7 +102,7 @@ class Authenticator:
             provider_id = self._signer(call, caller)
         if provider_id is None:
             raise self._badly_signed(call, caller)
-        return Signed(provider_id, call, time.perf_counter())
+        return Signed(provider_id, call, time.monotonic())
 
     def count(self, signed: Signed) -> None:
         """Count a signed call. Raises ApiError 99 if its provider sends more than it may."""

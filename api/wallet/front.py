@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from api.wallet.answer_counts import CALLS
 from api.wallet.answer_log import log_answer
 from api.wallet.answers import JSON, error_body
 from api.wallet.calls import well_formed_nonce
@@ -39,7 +40,8 @@ class WalletFront:
 
     def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:
         """Return the answer to a bet that is shed, or None for any other request."""
-        ACCEPT.observe(head.arrived_at - head.begun_at)
+        if head.path.startswith(CALLS):
+            ACCEPT.observe(head.arrived_at - head.begun_at)
         # Every POST of the wallet is a bet.
         if head.method != "POST" or not self._load_shedder.decide_to_shed(head.fields, peer, now):
             return None
