@@ -21,7 +21,7 @@ from tests.service.support.processes import until
 from tests.service.support.up_world import Up, betcore
 from tests.source import ROOT
 
-_ROW = re.compile(r"^\| `(betcore_\w+)` \| (\w+) \| [^|]+ \| ([^|]*) \|", re.MULTILINE)
+_ROW = re.compile(r"^\| `(betcore_\w+)` \| (\w+) \|[^|]+\|([^|]*)\|", re.MULTILINE)
 _STEP = re.compile(r"^\| `(\w+)` \| (gateway|worker) \|", re.MULTILINE)
 Samples = Counter[tuple[str, tuple[tuple[str, str], ...]]]
 
