@@ -131,8 +131,7 @@ class Settings(BaseSettings):
 
     # Who calls.
     trusted_proxies: str = ""
-    """Networks of reverse proxies, such as `10.0.0.0/8,fd00::/8`. Only they are believed when they
-    name the caller's address in `X-Forwarded-For`. Empty: nobody is."""
+    """Reverse proxies, such as `10.0.0.0/8,fd00::/8`: only their `X-Forwarded-For` is believed."""
     rate_gateways: int = 1
     """How many gateway processes share a provider's limit of requests per second."""
 
@@ -217,6 +216,8 @@ class Settings(BaseSettings):
     """What the portal serves, by name; commas separate several."""
     portal_cash_within_seconds: float = 5
     """How long the portal waits for a deposit or withdrawal; later the answer is 202."""
+    portal_upload_bytes_max: int = 64 * 1024 * 1024
+    """A longer list to reconcile is refused with 413."""
     operator_requests_per_second: float = 50
     """Per key and portal, on average; twice as many may come at once. Above it: 429."""
     operator_key_failures_per_minute: int = 20
@@ -247,10 +248,7 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once. It logs each `BETCORE_` variable that is no setting.
-
-    Raises BadSettings, which names every variable that cannot be read.
-    """
+    """The settings, read once. Logs variables that are no setting. Raises BadSettings."""
     for line in misspelt(os.environ):
         _LOG.warning("%s", line)
     given, faults = _from_files(os.environ)
@@ -337,8 +335,10 @@ def _is_unknown(name: str, value: str) -> bool:
 
 
 def _unknown(name: str) -> str:
-    short = {known.removeprefix(_PREFIX): known for known in variables()}
-    nearest = difflib.get_close_matches(name.upper().removeprefix(_PREFIX), short, 1, cutoff=0.5)
+    short = {variable(one).removeprefix(_PREFIX): variable(one) for one in Settings.model_fields}
+    typed = name.upper().removeprefix(_PREFIX)
+    nearest = [known for known in short if known.endswith(f"_{typed}")]  # the first is used most
+    nearest = nearest or difflib.get_close_matches(typed, short, 1, cutoff=0.5)
     return f"{name} is not a setting{f'; did you mean {short[nearest[0]]}?' if nearest else '.'}"
 
 

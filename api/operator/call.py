@@ -9,6 +9,8 @@ from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
 from api.operator.answers import Answer
+from api.shared.bodies import Upload
+from api.shared.problems import Problem
 from api.shared.services import PortalServices
 from models.audit.log import Author, operation
 from models.database.failures import unavailable
@@ -49,6 +51,7 @@ class Call:
     path: Mapping[str, str]
     list_name: str  # names the list and its filter, for cursors
     claim: Claim | None  # of the `Idempotency-Key`
+    upload: Upload | None  # the body of a route that takes one
 
     @property
     def database_url(self) -> str:
@@ -84,6 +87,13 @@ class Call:
             if self.claim is not None:
                 keep_answer(database, self.claim, Answered(CREATED, reply.json))
         return reply
+
+    def row_id(self, name: str, what: str, end: int = 2**63) -> int:
+        """The id in the path, a number below `end`. Raises Problem: there is no such `what`."""
+        text = self.path[name]
+        if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < end:
+            return int(text)
+        raise Problem(404, "not_found", f"There is no {what} {text!r}.")
 
     def position(self, cursor: str | None) -> Position | None:
         """Where a page begins. Raises InvalidRequest for a cursor that is not of this list."""

@@ -20,15 +20,23 @@ _THREADS = 12
 
 
 class Room(NamedTuple):
-    """Where a room is served, and the function that builds it from `PortalServices`."""
+    """Where a room is served, and the function that builds it from `PortalServices`.
+
+    `streamed` are the paths in it whose bodies are long: the server passes them on as they arrive.
+    """
 
     path: str
     module: str
     function: str
+    streamed: tuple[str, ...] = ()
 
 
 #: The rooms by name. A room's module is imported only if the room is served.
-ROOMS = {"operator": Room("/operator/v1", "api.operator.app", "create_room")}
+ROOMS = {
+    "operator": Room(
+        "/operator/v1", "api.operator.app", "create_room", ("/reports/reconciliation",)
+    )
+}
 
 
 class NoSuchRoom(BetcoreError):  # noqa: N818
@@ -46,12 +54,19 @@ def read_rooms(text: str) -> list[str]:
     return names
 
 
+def streamed_paths(rooms: Sequence[str]) -> frozenset[bytes]:
+    """The paths of these rooms whose bodies the server passes on as they arrive."""
+    chosen = [ROOMS[name] for name in rooms]
+    return frozenset([f"{room.path}{path}".encode() for room in chosen for path in room.streamed])
+
+
 def create_app(services: PortalServices, rooms: Sequence[str]) -> Starlette:
     """The app with these rooms. Its lifespan starts the services, and stops them."""
     mounts = []
     for name in rooms:
-        path, module, function = ROOMS[name]
-        mounts.append(Mount(path, getattr(import_module(module), function)(services)))
+        room = ROOMS[name]
+        build = getattr(import_module(room.module), room.function)
+        mounts.append(Mount(room.path, build(services)))
     app = Starlette(
         routes=[
             Route("/healthz", _alive, methods=["GET"]),

@@ -1,8 +1,9 @@
 """Serves the portal: everything that is not the wallet."""
 
 import socket
+from dataclasses import replace
 
-from api.portal.app import create_app, read_rooms
+from api.portal.app import create_app, read_rooms, streamed_paths
 from api.portal.front import PortalFront
 from api.shared.services import PortalServices
 from ops.process.metrics import portal_metrics
@@ -16,7 +17,9 @@ def serve(settings: Settings, listener: socket.socket, rooms: str) -> None:
 
     Raises NoSuchRoom, TooFewFiles and CannotServeMetrics, and NoKey or BadKey without the keys.
     """
+    names = read_rooms(rooms)
     services = PortalServices(settings)
-    app = create_app(services, read_rooms(rooms))
+    app = create_app(services, names)
+    bounds = replace(bounds_of(settings), streamed=streamed_paths(names))
     with portal_metrics(settings, services):
-        serve_http(app, listener, bounds_of(settings), front=PortalFront())
+        serve_http(app, listener, bounds, front=PortalFront())

@@ -123,6 +123,8 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("audit_log", "audit_log_id_from_one", {"id": 0}),
     ("audit_log", "audit_log_facts_named", {"facts": "[]"}),
     ("audit_start", "audit_start_key", {"kind": "player"}),
+    ("last_done", "last_done_key", {"chore": "seal"}),
+    ("last_done", "last_done_chore", {"chore": "dinner"}),
 ]
 
 CHANGES = {
@@ -166,6 +168,7 @@ class Ground:
             "refused_order": {"id": "new"},
             "audit_log": {"id": 10**9, "actor": "a", "action": "b", "subject_table": "player"},
             "audit_start": {"kind": "new", "until": 1},
+            "last_done": {"chore": "backup"},
             "win_day": {"account_id": ":house", "day": "2026-01-01"},
         }
         rows["journal"] |= {"fingerprints": b"", "hmac": bytes(32)}
@@ -230,6 +233,7 @@ def known(ledger_world: World) -> Row:
     known = dict(zip(names, row, strict=True))
     counted = "insert into win_day (account_id, day) values (%s, '2026-01-03')"
     ledger_world.execute(counted, known["house"])
+    ledger_world.execute("insert into last_done (chore) values ('seal') on conflict do nothing")
     return known | {
         "provider": player.provider_id,
         "account": player.account_id,
