@@ -15,28 +15,23 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_origin
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 _LOG = logging.getLogger("betcore.settings")
 _PREFIX = "BETCORE_"
-# Kubernetes sets these in every container for each Service, such as one named `betcore-gateway`.
-# Docker's old links do the same.
+# Kubernetes, and Docker's old links, set these for each Service, such as `betcore-gateway`.
 _OF_A_SERVICE = re.compile(
     r"BETCORE_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)"
 )
 _PORT_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://\S+:\d+")  # the value of BETCORE_…_PORT
-# Every other number must be above 0.
-_MAY_BE_0 = frozenset(
-    (
-        *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
-        *("gateway_port", "dashboard_port", "portal_port"),
-        *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
-    )
-)
-
+_MAY_BE_0 = {  # every other number must be above 0
+    *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
+    *("gateway_port", "dashboard_port", "portal_port", "metrics_port", "log_successes"),
+    *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
+}
 
 FILE = "_FILE"  # after the name of a variable: a file has its value, such as a Docker secret
 
@@ -46,10 +41,7 @@ class BadSettings(Exception):  # noqa: N818  # the name reads as the fact it sta
 
 
 class Settings(BaseSettings):
-    """The settings of one process. They are frozen, so that no code can change them.
-
-    `repr=False` marks a secret: its value is never shown.
-    """
+    """The settings of one process, frozen. `repr=False` marks a secret, which is never shown."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX,
@@ -139,8 +131,7 @@ class Settings(BaseSettings):
 
     # Who calls.
     trusted_proxies: str = ""
-    """Networks of reverse proxies, such as `10.0.0.0/8,fd00::/8`. Only they are believed when they
-    name the caller's address in `X-Forwarded-For`. Empty: nobody is."""
+    """Reverse proxies, such as `10.0.0.0/8,fd00::/8`: only their `X-Forwarded-For` is believed."""
     rate_gateways: int = 1
     """How many gateway processes share a provider's limit of requests per second."""
 
@@ -232,6 +223,18 @@ class Settings(BaseSettings):
     operator_key_failures_per_minute: int = 20
     """Requests with a wrong key, per address and portal. Above it: 429."""
 
+    # Metrics and logs.
+    metrics_host: str = "127.0.0.1"
+    """The address at which gateway, worker and portal serve their metrics."""
+    metrics_port: int = Field(0, le=65_535)
+    """The port at which this process serves its metrics to Prometheus. 0: it serves none."""
+    log_format: Literal["auto", "text", "json"] = "auto"
+    """The form of log lines: text or json. auto: text on a terminal, otherwise json."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important log lines that are written. debug: one line per batch, too."""
+    log_successes: int = Field(0, le=1000)
+    """How many of a thousand successful answers a gateway logs."""
+
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"
     """The address at which the dashboard listens."""
@@ -245,10 +248,7 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """The settings of this process, read once. It logs each `BETCORE_` variable that is no setting.
-
-    Raises BadSettings, which names every variable that cannot be read.
-    """
+    """The settings, read once. Logs variables that are no setting. Raises BadSettings."""
     for line in misspelt(os.environ):
         _LOG.warning("%s", line)
     given, faults = _from_files(os.environ)
@@ -262,12 +262,12 @@ def settings() -> Settings:
 
 
 def texts() -> Settings:
-    """Only the settings that are texts, unchecked: for checks that go on after BadSettings."""
+    """Only the settings that are texts, unchecked: for what comes before or after BadSettings."""
     given, _ = _from_files(os.environ)
     found = {
         field: os.environ.get(variable(field), "")
         for field, about in Settings.model_fields.items()
-        if about.annotation is str
+        if about.annotation is str or get_origin(about.annotation) is Literal
     }
     return Settings.model_construct(
         **({name: text for name, text in found.items() if text} | given)

@@ -66,6 +66,7 @@ class Admission:
     answer_by: Deadline
     command: NewCommand | None = None
     token: str = field(default_factory=new_token)
+    signed_at: float = 0.0  # when the signature was known to be good, by `monotonic`; 0: unknown
     sent: bool = False  # it was sent in a script that may have run
     unanswered: bool = False  # the answer to such a script was lost: it may have admitted this
     admitted: bool = False  # Redis confirmed it, so the nonce belongs to this request

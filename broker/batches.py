@@ -53,6 +53,7 @@ class Batches:
         queue = settings.queue_name
         self._offers = Offers(connection, queue, worker, self._lease_ms, _STARTED_TTL_SECONDS)
         self._counts = Counts()
+        self.redis_ready = True  # whether the last call was answered
         self._streams_expire: dict[str, float] = {}  # until when they need no new ttl
 
     def prepare(self) -> None:
@@ -218,8 +219,10 @@ class Batches:
         try:
             yield
         except RedisError:
+            self.redis_ready = False
             self._offers.reset()
             raise
+        self.redis_ready = True
 
     def _common(self) -> list[str | bytes | int]:
         return [*common_arguments(self._settings.queue_name)]

@@ -24,6 +24,7 @@ from broker.scripts import common_arguments, job_arguments, source
 from broker.watch import Watch
 from broker.wire import Answer, Wire, connect, patience_seconds
 from logs.warning_throttle import WarningThrottle
+from metrics.measured import ADMIT, GROUP
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.link")
@@ -152,11 +153,16 @@ class Link:
         error = None if answer.cancelled() else answer.exception()
         if error is None:
             letters, crowded = answer.result()
-            self._on_crowded(crowded, time.monotonic())
+            now, admitted = time.monotonic(), letters.count(_ADMITTED)
+            self._on_crowded(crowded, now)
+            if admitted:
+                GROUP.observe(admitted)
             for admission, letter in zip(batch, letters, strict=True):
                 admission.admitted = letter == _ADMITTED
                 if not admission.admitted:
                     self._refuse_one(admission, _LETTERS[letter])
+                elif admission.signed_at:
+                    ADMIT.observe(now - admission.signed_at)
         elif isinstance(error, redis_errors.ResponseError):
             self._script_failed(wire, batch, str(error))
         else:

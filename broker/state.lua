@@ -5,7 +5,9 @@
 -- - jobs queued, and requeued jobs whose player is held,
 -- - commands that wait for their player,
 -- - jobs started, finished, failed,
--- - how many ms the oldest job or command has waited (-1: none waits).
+-- - how many ms the oldest job or command has waited (-1: none waits),
+-- - commands in the jobs on the queue; an estimate by the first thousand jobs of each list,
+-- - players of whom a command is in progress.
 
 local oldest = -1
 local function note_wait(since)
@@ -20,10 +22,22 @@ for _, list in ipairs({RETURNED, QUEUED}) do
   if first then note_wait((fields_of(first, 'queued_ms'))) end
 end
 
-local waiting = 0
+local COUNTED_MAX = 1000
+local commands = answer('SCARD', PARKED) or 0
+for _, list in ipairs({RETURNED, QUEUED}) do
+  local ids, found = call('LRANGE', list, 0, COUNTED_MAX - 1), 0
+  for _, id in ipairs(ids) do
+    local _, spaces = string.gsub(fields_of(id, 'accounts') or '', ' ', '')
+    found = found + spaces + 1
+  end
+  if #ids > 0 then commands = commands + math.floor(found * call('LLEN', list) / #ids + 0.5) end
+end
+
+local waiting, held = 0, 0
 local in_flight = answer('HGETALL', IN_FLIGHT) or {}
 for i = 1, #in_flight, 2 do
   local account, holder = in_flight[i], in_flight[i + 1]
+  if not string.find(account, ':', 1, true) then held = held + 1 end
   if string.sub(holder, -1) == '+' and not string.find(account, ':', 1, true) then
     waiting = waiting + (answer('LLEN', waiting_key(account)) or 0)
     note_wait(string.match(answer('LINDEX', waiting_key(account), 0) or '', '^%d+'))
@@ -33,5 +47,5 @@ return {
   call('PTTL', RQ .. ':suspended'),
   call('LLEN', QUEUED) + call('LLEN', RETURNED) + (answer('SCARD', PARKED) or 0), waiting,
   call('ZCARD', STARTED), call('ZCOUNT', FINISHED, NOW_S, '+inf'),
-  call('ZCOUNT', FAILED, NOW_S, '+inf'), oldest,
+  call('ZCOUNT', FAILED, NOW_S, '+inf'), oldest, commands, held,
 }

@@ -45,6 +45,7 @@ class Batch:
     started_at: float  # Unix time
     jobs: tuple[TakenJob, ...] = ()
     leased_from: Deadline = _NEVER  # a moment before the lease began
+    waited_seconds: float = 0.0  # from the admission of its first command to the take
 
     @property
     def commands(self) -> list[TakenCommand]:
@@ -55,7 +56,9 @@ class Batch:
 def read_batch(id_: str, now: float, sent_at: Deadline, taken: Any) -> Batch:
     """The batch that a script took at `now` (Unix time), once it was sent at `sent_at`."""
     now_ms, rows = taken
-    return Batch(id_, now, tuple([_job(row, sent_at, now_ms) for row in rows]), sent_at)
+    first = _TIMES.match(rows[0][3].decode(errors="replace")) if rows else None
+    waited = max(0.0, (now_ms - int(first[1])) / 1000) if first else 0.0
+    return Batch(id_, now, tuple([_job(row, sent_at, now_ms) for row in rows]), sent_at, waited)
 
 
 def _job(row: Sequence[bytes], sent_at: Deadline, now_ms: int) -> TakenJob:

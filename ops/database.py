@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
 from sqlmodel import Session as DbSession
 
 from models.audit.log import operation
 from models.database.failures import database_failures
 from models.database.transactions import transaction
+from models.errors import BetcoreError
+from models.reports.vitals import Chore, record_done
 from ops.author import author_of
 from ops.terminal.options import find_settings
 
@@ -33,3 +36,14 @@ def changes_of(data_dir: Path | None, note: str | None) -> Iterator[DbSession]:
     author = author_of(settings, note)
     with database_failures(), operation(settings.database_url, author) as database:
         yield database
+
+
+def note_done(database_url: str, chore: Chore) -> None:
+    """Record for the metrics that a chore was just done.
+
+    It is done even if that cannot be recorded, as on a standby. Then a line on stderr says so.
+    """
+    try:
+        record_done(database_url, chore)
+    except BetcoreError as error:
+        typer.echo(f"betcore: the metrics do not learn of this {chore}: {error}", err=True)

@@ -4,7 +4,7 @@ RQ's own command line loads jobs and workers for this, and reads what it finds a
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -55,6 +55,19 @@ class State:
     warnings: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The queue and its Redis in numbers, as docs/METRICS.md describes them."""
+
+    commands: int  # in the jobs on the queue
+    oldest_seconds: float
+    waiting: int  # commands behind others of their player, in no job yet
+    held: int  # players
+    workers: Mapping[str, int]  # by RQ's state
+    memory_bytes: int
+    evicts: bool
+
+
 class RqQueue:
     """One queue in one Redis. Every method raises RedisError if Redis does not answer."""
 
@@ -64,7 +77,7 @@ class RqQueue:
 
     def state(self) -> State:
         """Return the queue's state: counts, workers, and what is wrong."""
-        until_ms, queued, waiting, started, finished, failed, oldest_ms = self._run("state")
+        until_ms, queued, waiting, started, finished, failed, oldest_ms, *_ = self._run("state")
         attendance = read_attendance(self._run("workers"))
         trouble, warnings = "", []
         try:
@@ -87,6 +100,21 @@ class RqQueue:
             attendance=attendance,
             trouble=trouble,
             warnings=warnings,
+        )
+
+    def figures(self) -> Figures:
+        """Return what metrics tell of the queue and its Redis."""
+        _, _, waiting, _, _, _, oldest_ms, commands, held = self._run("state")
+        memory = self._redis.info("memory")
+        states = Counter(worker.state for worker in read_attendance(self._run("workers")).workers)
+        return Figures(
+            commands=commands,
+            oldest_seconds=max(0.0, oldest_ms / 1000),
+            waiting=waiting,
+            held=held,
+            workers=states,
+            memory_bytes=int(memory["used_memory"]),
+            evicts=bool(memory["maxmemory"]) and memory["maxmemory_policy"] != "noeviction",
         )
 
     def suspend(self, seconds: int | None) -> None:

@@ -81,6 +81,7 @@ class BoundedConnection(asyncio.Protocol, ABC):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by asyncio."""
         self.connections.add(self)
+        self._open_connections.count += 1
         lingering = LingeringTransport(transport, on_close=self._closes)
         self.transport = cast("asyncio.Transport", lingering)
         self.flow = FlowControl(self.transport)
@@ -99,6 +100,7 @@ class BoundedConnection(asyncio.Protocol, ABC):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Called by asyncio."""
         self.connections.discard(self)
+        self._open_connections.count -= 1
         self._work_begins()
         self._open_connections.refused.discard(self)
         if self.exchange is not None:

@@ -15,6 +15,8 @@ from server.front import PLAIN_TEXT, response
 
 #: The key in a request's scope where our server puts its body, if that has arrived as a whole.
 BODY: Final = "betcore.body"
+#: The same for the moment when the whole request had arrived, by `time.monotonic()`.
+ARRIVED: Final = "betcore.arrived"
 
 _LOG = logging.getLogger("betcore.exchange")
 _BAD_NAME = re.compile(rb"[^!#$%&'*+\-.^_`|~0-9A-Za-z]|\A\Z")

@@ -5,6 +5,7 @@ the app for each one (`server/exchange.py`).
 """
 
 import asyncio
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -14,7 +15,7 @@ from uvicorn.server import ServerState
 
 from server.bounded_connection import Awaited, BoundedConnection
 from server.bounds import Bounds
-from server.exchange import BODY, Exchange
+from server.exchange import ARRIVED, BODY, Exchange
 from server.front import Front, Refusal
 from server.http_head import Head, Refused
 from server.http_reader import BODY_BYTES_MAX, RequestReader
@@ -68,6 +69,7 @@ class HttpConnection(BoundedConnection):
         self._was_refused = False
         self._has_surplus = False  # a body is too long: its end is not looked for
         self._ahead_left: int | None = None  # how many requests sent ahead are still answered
+        self._first_byte_at = 0.0  # of the request that arrives now, by `monotonic`
 
     # Called by asyncio.
 
@@ -79,6 +81,8 @@ class HttpConnection(BoundedConnection):
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
         if not self.transport.is_closing() and not self._has_surplus:
+            if not self._first_byte_at:
+                self._first_byte_at = monotonic()
             self._reader.feed(data)
             self._advance()
 
@@ -143,6 +147,7 @@ class HttpConnection(BoundedConnection):
     def _begin(self, head: Head) -> None:
         """Begin a request. Its body may not have arrived yet."""
         self._head, self._body, self._handed_over = head, b"", False
+        head.begun_at, self._first_byte_at = self._first_byte_at or monotonic(), 0.0
         self._streams = head.path in self._bounds.streamed
         self._work_begins()
         self._expect_nothing()  # the body has its own time limit
@@ -199,6 +204,7 @@ class HttpConnection(BoundedConnection):
         """Give a whole request to the app, unless the app's front refuses it."""
         # A refusal here costs a tenth of one by the app. Refusals must be cheap, otherwise they
         # leave no time for other requests.
+        head.arrived_at = monotonic()
         refused = self._front.refuse_early(head, self.peer, self.loop.time())
         if refused is None:
             self._hand_over(head, self._body, is_whole=True)
@@ -217,7 +223,7 @@ class HttpConnection(BoundedConnection):
         self._handed_over = True
         path = head.path.decode("ascii")
         server, client = self._addresses
-        scope = {
+        scope: dict[str, Any] = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.0" if head.is_1_0 else "1.1",
@@ -246,6 +252,7 @@ class HttpConnection(BoundedConnection):
             exchange.arrive(body, ended=True)
         if is_whole:
             scope[BODY] = body
+            scope[ARRIVED] = head.arrived_at
         self._server_state.tasks.add(self.loop.create_task(self._run(exchange)))
 
     async def _run(self, exchange: Exchange) -> None:

@@ -52,7 +52,7 @@ class Head:
 
     __slots__ = (
         *("method", "path", "query", "is_1_0", "fields"),
-        *("length", "keep_alive", "expects_continue"),
+        *("length", "keep_alive", "expects_continue", "begun_at", "arrived_at"),
     )
 
     def __init__(self, method: bytes, path: bytes, query: bytes, is_1_0: bool) -> None:
@@ -61,6 +61,8 @@ class Head:
         self.query = query
         self.is_1_0 = is_1_0
         self.fields: Fields = []  # names in lower case, values without surrounding space
+        # When its first byte, and all of it, had arrived, by `time.monotonic()`; 0: not yet.
+        self.begun_at = self.arrived_at = 0.0
         # These are valid after `judge`.
         self.length: int | None = 0  # length of the body in bytes; None: it is chunked
         self.keep_alive = not is_1_0

@@ -2,6 +2,14 @@
 
 from collections import OrderedDict
 from typing import Protocol
+from weakref import WeakSet
+
+_servers: "WeakSet[OpenConnections]" = WeakSet()
+
+
+def connections_open() -> int:
+    """How many HTTP connections are open in this process. Any thread may ask."""
+    return sum(server.count for server in list(_servers))
 
 
 class Evictable(Protocol):
@@ -18,6 +26,8 @@ class OpenConnections:
     """
 
     def __init__(self) -> None:
+        _servers.add(self)
+        self.count = 0  # of all open connections
         #: Connections that were refused for lack of room, and linger.
         self.refused: set[Evictable] = set()
         # The key: was a signature ever good there? The values are in the order of becoming idle.

@@ -10,6 +10,7 @@ OURS = (
     "betcore_launcher",
     "settings",
     "logs",
+    "metrics",
     "models",
     "broker",
     "workers",

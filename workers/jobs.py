@@ -15,6 +15,7 @@ from broker.ended import FinishedCommand
 from broker.orders import BadOrder, Orders
 from broker.taken import TakenCommand
 from logs.warning_throttle import WarningThrottle
+from metrics import measured
 from models.codes import Code
 from models.commands import CashCommand
 from models.deadline import COMMIT_GRACE_SECONDS, Deadline
@@ -143,6 +144,7 @@ def _apply_once(
 def _expired(task: _Task) -> FinishedCommand:
     id_, reply_to = task.taken.id, task.work.reply_to
     JOB_LOG.expired(id_, task.work)
+    measured.EXPIRED.count += 1
     return FinishedCommand(id_, reply_to, None, EXPIRED, expired=True, landed=not task.tried)
 
 

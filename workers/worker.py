@@ -19,6 +19,7 @@ from broker.orders import Orders
 from broker.permissions import WORKER, require_fit
 from broker.taken import Batch
 from logs.warning_throttle import WarningThrottle
+from metrics.measured import FINISH, LEASES_LOST, QUEUE, SWEPT
 from models.deadline import COMMIT_GRACE_SECONDS
 from models.errors import BetcoreError
 from models.keys import Purpose, require_distinct, require_ring
@@ -74,6 +75,7 @@ class BatchWorker(PresentWorker):
             self.settings.database_url,
             wait_seconds=self.settings.statement_wait_seconds,
             connect_seconds=self.settings.connect_timeout_seconds,
+            pool="worker",
         )
         self._ledger_connection.check()
         queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
@@ -86,6 +88,11 @@ class BatchWorker(PresentWorker):
         self._lease = LeaseKeeper(self._renew, every, self.settings.lease_seconds)
         self._lease.start()
         self._surroundings = Surroundings(self.connection, self._batches, self.queues[0].name)
+
+    @property
+    def redis_ready(self) -> bool:
+        """Whether the last call of Redis was answered. Any thread may ask."""
+        return "_batches" in vars(self) and self._batches.redis_ready
 
     def work(self, *args: Any, max_jobs: int | None = None, **kwargs: Any) -> bool:
         """Run RQ's loop. It counts batches for `max_jobs`, so each of them then is one turn."""
@@ -188,14 +195,20 @@ class BatchWorker(PresentWorker):
 
     def _execute(self, batch: Batch, *, take: bool) -> Batch | None:
         commands = batch.commands
+        QUEUE.observe(batch.waited_seconds)
         self._state = WorkerStatus.BUSY
         self._lease.taken(batch.leased_from)
         last = max(command.deadline for command in commands)
         self._lease.hold(batch, last.later(COMMIT_GRACE_SECONDS))
         try:
             ends = run(self._ledger, commands, self._lease.is_held, self._orders)
-            return self._finish(batch, ends, take=take)
+            began = time.perf_counter()
+            following = self._finish(batch, ends, take=take)
+            FINISH.observe(time.perf_counter() - began)
+            JOB_LOG.done(batch, ends)
+            return following
         except LeaseLost:
+            LEASES_LOST.count += 1
             _LOG.warning(
                 "batch %s was taken over by another worker before it was applied", batch.id
             )
@@ -221,6 +234,7 @@ class BatchWorker(PresentWorker):
                 time.sleep(_REDIS_AGAIN_AFTER_SECONDS)
                 continue
             if following is None:
+                LEASES_LOST.count += 1
                 _LOG.warning("batch %s was taken over by another worker", batch.id)
                 return None
             return following
@@ -229,6 +243,7 @@ class BatchWorker(PresentWorker):
         if self._is_due("sweep", self.settings.sweep_seconds):
             queued = self._batches.sweep()
             if queued:
+                SWEPT.count += queued
                 _LOG.warning("%d jobs or players stood still, and go on", queued)
 
     # Beginning and end.

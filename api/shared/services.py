@@ -48,6 +48,11 @@ class PortalServices:
         """Why money cannot move now, in one line; "" if it can."""
         return self._link.trouble
 
+    @property
+    def redis_ready(self) -> bool:
+        """Whether money can be sent to the queue now. Any thread may ask."""
+        return self._link.ready
+
     async def trouble(self) -> str:
         """Why the portal cannot do its work now, in one line; "" if it can."""
         try:

@@ -1,13 +1,12 @@
 """Logs one line for each answer that is not success: which request it was, and why.
 
 Per ten seconds only the first few lines of one kind are written, and then how many more there were.
-The others are not even formatted, so that a flood costs next to nothing. Successful answers are
-never logged here.
+The others are not even formatted, so that a flood costs next to nothing. Of the successful
+answers it logs only those of the sample.
 """
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
@@ -15,7 +14,9 @@ from urllib.parse import parse_qsl
 from starlette.types import Scope
 
 from api.shared.json_object import read_object
+from api.wallet.answer_counts import count_error
 from api.wallet.errors import ApiError
+from logs.fields import fields
 from logs.shown import shown
 from logs.throttle import Throttle
 from models.errors import InvalidRequest
@@ -41,8 +42,6 @@ class _Kind(NamedTuple):
 
 
 _throttle: Throttle[_Kind] = Throttle(_WINDOW_SECONDS)
-#: How many answers of each kind this process has given, also those without a line, for metrics.
-counts: Counter[_Kind] = Counter()
 
 
 def log_answer(
@@ -52,19 +51,21 @@ def log_answer(
     query: bytes = b"",
     body: bytes = b"",
 ) -> None:
-    """Record that a request was answered with this error.
+    """Record that a request was answered with this error: count it, and perhaps log it.
 
     Call it once for each such answer, wherever the answer is made. `headers` are the request's,
     with names in lower case. `path` may have a query. Leave out what is not known.
     """
     cause, *detail = error.why or (error.reason or error.message,)
     kind = _Kind(error.status, error.code, str(cause))
-    counts[kind] += 1
+    headers = list(headers)
+    count_error(error, kind.cause, headers, path)
     is_usual = _is_usual(kind)
     if not _throttle.lets(kind, _USUAL_MOST if is_usual else _UNUSUAL_MOST):
         return
     reason = f"{cause}: {str(detail[0]) % tuple(detail[1:])}" if detail else cause
-    found = dict(reversed(list(headers)))  # if a header is there twice, the first one counts
+    found = dict(reversed(headers))  # if a header is there twice, the first one counts
+    bet = _bet_in(body) if body else _bet_asked(query)
     _LOG.log(
         _level(kind),
         "answer status=%d code=%d reason=%s request=%s provider=%s session=%s bet=%s",
@@ -74,8 +75,31 @@ def log_answer(
         shown(found.get(b"x-request-id")),
         shown(found.get(b"x-counterparty-id")),
         shown(_session_in(path)),
-        shown(_bet_in(body) if body else _bet_asked(query)),
+        shown(bet),
+        extra=fields(
+            status=error.status,
+            code=int(error.code),
+            reason=str(reason),
+            request=found.get(b"x-request-id"),
+            provider=found.get(b"x-counterparty-id"),
+            session=_session_in(path),
+            bet=bet,
+        ),
     )
+
+
+def log_success_in(scope: Scope) -> None:
+    """Log one of the sampled answers with code 1."""
+    found = dict(scope["headers"])
+    body = scope.get(BODY, b"")
+    about = {
+        "request": found.get(b"x-request-id"),
+        "provider": found.get(b"x-counterparty-id"),
+        "session": _session_in(scope["path"]),
+        "bet": _bet_in(body) if body else _bet_asked(scope.get("query_string", b"")),
+    }
+    told = " ".join(f"{name}={shown(value)}" for name, value in about.items())
+    _LOG.info("answer status=200 code=1 %s", told, extra=fields(status=200, code=1, **about))
 
 
 def log_answer_in(scope: Scope, error: ApiError) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -20,14 +21,17 @@ from api.wallet.endpoints import BalanceEndpoint, BetEndpoint, BetStatusEndpoint
 from api.wallet.errors import ApiError
 from api.wallet.health import alive, ready
 from api.wallet.services import GatewayServices, Services
+from metrics.measured import REPLY
 from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
+from server.exchange import ARRIVED
 from settings import settings
 
 #: The place of a session's id in a path.
 SESSION_PATH: Final = "/v1/sessions/{session_id}"
 _BEFORE_SESSION = SESSION_PATH.partition("{")[0]
 _AFTER_SESSION = "/bets/"
+_CALLS = "/v1/"  # where the paths of all calls begin
 _ENCODED_SLASH = b"%2f"
 
 #: Returns the body of the answer to a request, with code 1. Raises ApiError.
@@ -98,7 +102,12 @@ class ShortcutApp(Starlette):
         answer = self._shortcut(scope)
         if answer is None:
             await super().__call__(scope, receive, send)
-            return
+        else:
+            await self._answer(answer, scope, receive, send)
+        if (arrived := scope.get(ARRIVED)) and scope["path"].startswith(_CALLS):
+            REPLY.observe(monotonic() - arrived)
+
+    async def _answer(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         try:
             body = await answer(scope, receive)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from api.wallet.answer_counts import KNOWN
 from api.wallet.calls import Call
 from api.wallet.coalesced import Coalesced, LookupFailed
-from api.wallet.errors import ApiError, above_rate, try_later, unauthorized
+from api.wallet.errors import UNSIGNED, ApiError, above_rate, try_later, unauthorized
 from api.wallet.provider_rules import Rules, rules_of
 from api.wallet.provider_secrets import ProviderSecrets, Secrets, SecretsLocked, keyed
 from models.deadline import Deadline
@@ -33,6 +34,7 @@ class Signed(NamedTuple):
 
     provider_id: int
     call: Call
+    at: float = 0.0  # time.monotonic() when that was known
 
 
 class _Newest(NamedTuple):
@@ -100,7 +102,7 @@ class Authenticator:
             provider_id = self._signer(call, caller)
         if provider_id is None:
             raise self._badly_signed(call, caller)
-        return Signed(provider_id, call)
+        return Signed(provider_id, call, time.monotonic())
 
     def count(self, signed: Signed) -> None:
         """Count a signed call. Raises ApiError 99 if its provider sends more than it may."""
@@ -154,7 +156,7 @@ class Authenticator:
             detail = "no secret of the provider matches it"
         elif counterparty_id in self._provider_secrets.locked:
             detail = "the gateway does not have the key of its secrets"
-        return unauthorized("the signature is not good", detail)
+        return unauthorized(UNSIGNED, detail)
 
     async def _refresh(self, deadline: Deadline) -> None:
         try:
@@ -173,6 +175,7 @@ class Authenticator:
         self._read_at, self._secrets, rules = newest
         gateways = self._settings.rate_gateways
         self._rules = rules_of(rules, self._rules, gateways, time.monotonic())
+        KNOWN.replace({*self._secrets, *self._provider_secrets.locked, *self._rules})
 
     async def _keep_fresh(self) -> None:
         while True:

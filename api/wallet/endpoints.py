@@ -5,21 +5,26 @@ Source: PROTOCOL.md, "Calls".
 
 import time
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from random import random
+from typing import ClassVar, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
 from api.shared.json_object import read_object
+from api.wallet.answer_counts import done_of
+from api.wallet.answer_log import log_success_in
 from api.wallet.answers import done, found, send_answer
 from api.wallet.auth import Signed
 from api.wallet.calls import Call, read_call
 from api.wallet.errors import ApiError, invalid
 from api.wallet.intake import STRANGERS
 from api.wallet.services import Services
+from metrics.measured import AUTHENTICATE
 from models.commands import BetCommand, Place, read_text
 from models.deadline import Deadline
 from models.errors import InvalidRequest
+from server.exchange import ARRIVED
 from server.peer import peer_of
 
 Question = TypeVar("Question")
@@ -32,8 +37,14 @@ class SignedEndpoint(ABC, Generic[Question]):
     gateway's time (docs/adr/0005).
     """
 
-    def __init__(self, services: Services) -> None:
+    #: Its name in the metrics.
+    call: ClassVar[str] = ""
+
+    def __init__(self, services: Services, call: str = "") -> None:
+        """`call` is its name in the metrics; "": that of the class."""
         self.services = services
+        self._done = done_of(call or self.call)  # by provider
+        self._sampled = services.settings.log_successes / 1000
 
     @abstractmethod
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Question:
@@ -60,13 +71,19 @@ class SignedEndpoint(ABC, Generic[Question]):
         """Return the body of the answer to one call, with code 1. Raises ApiError."""
         services = self.services
         deadline = services.new_deadline()
+        arrived = scope.get(ARRIVED) or time.monotonic()
         call = await read_call(scope, receive, services.settings.body_bytes_max, deadline)
         signed = await self._authenticate(call, scope, deadline)
         provider, session_id = call.counterparty_id, self.session_of_bet(scope)
-        services.load_shedder.let_in(provider, session_id, time.monotonic())
+        services.load_shedder.let_in(provider, session_id, signed.at)
         try:
+            AUTHENTICATE.observe(signed.at - arrived)
             question = await self._read(scope, signed, deadline)
-            return await self.claim_and_answer(signed, question, deadline)
+            body = await self.claim_and_answer(signed, question, deadline)
+            self._done[provider] += 1
+            if self._sampled and random() < self._sampled:  # noqa: S311
+                log_success_in(scope)
+            return body
         finally:
             services.load_shedder.count_out(provider, session_id)
 
@@ -95,7 +112,7 @@ class BetEndpoint(SignedEndpoint[BetCommand]):
     """The endpoint of one call about a bet, such as pay-in-out."""
 
     def __init__(self, services: Services, command_type: type[BetCommand]) -> None:
-        super().__init__(services)
+        super().__init__(services, command_type.function.rpartition(".")[2])
         self._command_type = command_type
 
     def session_of_bet(self, scope: Scope) -> str:
@@ -139,6 +156,8 @@ class QuestionEndpoint(SignedEndpoint[Question]):
 class BalanceEndpoint(QuestionEndpoint[Place]):
     """GET balance: the balance of a session's player, also after the session ended."""
 
+    call = "balance"
+
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> Place:
         """Return the place whose balance is asked."""
         session_id: str = scope["path_params"]["session_id"]
@@ -152,6 +171,8 @@ class BalanceEndpoint(QuestionEndpoint[Place]):
 
 class BetStatusEndpoint(QuestionEndpoint[str]):
     """GET bets?betId=…: the state of a bet of the provider that asks."""
+
+    call = "bet_status"
 
     async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> str:  # noqa: ARG002
         """Return the `betId` of the query, which must have exactly one."""

@@ -49,6 +49,11 @@ CAUSES: Final[dict[Reason | None, str]] = {
     ),
 }
 
+#: Causes of some refusals, for the log. Metrics are counted by them.
+UNSIGNED: Final = "the signature is not good"
+REUSED: Final = "the X-Request-Id was used before, with another signature"
+REPLAYED: Final = "This very request was received before: repeat it with a new X-Request-Id."
+
 #: The message for a request that would wait too long.
 OVERLOADED: Final = "More bets wait than can be worked on in time."
 
@@ -131,8 +136,4 @@ def unknown_outcome() -> ApiError:
 
 def sent_again() -> ApiError:
     """A request with the same nonce and signature was received before."""
-    return ApiError(
-        409,
-        Code.UNKNOWN,
-        "This very request was received before: repeat it with a new X-Request-Id.",
-    )
+    return ApiError(409, Code.UNKNOWN, REPLAYED)

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from typing import Final
 
+from api.wallet.answer_counts import CALLS
 from api.wallet.answer_log import log_answer
 from api.wallet.answers import JSON, error_body
 from api.wallet.calls import well_formed_nonce
 from api.wallet.errors import OVERLOADED, ApiError, invalid, try_later
 from api.wallet.load_shedding import LoadShedder
+from metrics.measured import ACCEPT, SHED
 from models.codes import Code
 from server.front import Refusal, has_body, response
 from server.http_head import Head
@@ -38,9 +40,12 @@ class WalletFront:
 
     def refuse_early(self, head: Head, peer: Peer, now: float) -> bytes | None:
         """Return the answer to a bet that is shed, or None for any other request."""
+        if head.path.startswith(CALLS):
+            ACCEPT.observe(head.arrived_at - head.begun_at)
         # Every POST of the wallet is a bet.
         if head.method != "POST" or not self._load_shedder.decide_to_shed(head.fields, peer, now):
             return None
+        SHED.count += 1
         log_answer(_OVERLOADED, head.fields, head.path)
         nonce = well_formed_nonce(head.fields)
         made = self._shed[nonce is not None, head.keep_alive]

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from api.wallet.errors import OVERLOADED, try_later
 from api.wallet.intake import STRANGERS, Intake
 from api.wallet.recent_use import RecentUse
+from metrics.measured import SHED
 from server.peer import Peer
 from settings import Settings
 
@@ -69,8 +70,10 @@ class LoadShedder:
         loop time. Raises ApiError 99 if the request may not be processed.
         """
         if self.is_full(provider):
+            SHED.count += 1
             raise try_later("Too many requests are in progress.")
         if session_id and self.session_is_full(provider, session_id, now):
+            SHED.count += 1
             raise try_later(OVERLOADED)
         self.count_in(provider, session_id)
 

@@ -8,6 +8,7 @@ from api.wallet.auth import Signed
 from api.wallet.coalesced import Coalesced, LookupFailed
 from api.wallet.errors import (
     OVERLOADED,
+    REUSED,
     ApiError,
     refused,
     sent_again,
@@ -112,6 +113,7 @@ class QueuedCommands:
             answer_by=deadline,
             command=command,
             token=token,
+            signed_at=signed.at,
         )
 
     async def _ask_primary(self, command: Command, deadline: Deadline) -> Outcome:
@@ -129,7 +131,7 @@ class QueuedCommands:
 def _refusal(verdict: Verdict) -> ApiError:
     match verdict:
         case Verdict.REUSED:
-            return unauthorized("the X-Request-Id was used before, with another signature")
+            return unauthorized(REUSED)
         case Verdict.DUPLICATE:
             return sent_again()
         case _:

@@ -126,19 +126,25 @@ class GatewayServices(Services):
             settings.database_url,
             wait_seconds=settings.ask_primary_within_seconds,
             connect_seconds=settings.connect_timeout_seconds,
+            pool="ledger",
         )
         ledger = Ledger(self._ledger_connection)
-        replica = gateway_reads_of(settings, settings.database_read_url)
+        replica = gateway_reads_of(settings, "balances", settings.database_read_url)
         super().__init__(
             settings,
             load_shedder,
-            Authenticator(settings, gateway_reads_of(settings)),
-            Sessions(settings, gateway_reads_of(settings)),
+            Authenticator(settings, gateway_reads_of(settings, "directory")),
+            Sessions(settings, gateway_reads_of(settings, "sessions")),
             QueuedCommands(settings, link, ledger, load_shedder.goes_ahead),
-            Questions(settings, link, gateway_reads_of(settings), replica),
+            Questions(settings, link, gateway_reads_of(settings, "reads"), replica),
             needed=[link],
         )
         self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def redis_ready(self) -> bool:
+        """Whether requests can be admitted to Redis now. Any thread may ask."""
+        return self._link.ready
 
     async def start(self) -> None:
         """Begin to connect. A server that cannot be reached is tried again until it answers."""
@@ -156,11 +162,15 @@ class GatewayServices(Services):
         self._ledger_connection.close()
 
 
-def gateway_reads_of(settings: Settings, replica_url: str = "") -> GatewayReads:
-    """Make the reads of the primary, or of a replica. Each part needs its own."""
+def gateway_reads_of(settings: Settings, pool: str = "", replica_url: str = "") -> GatewayReads:
+    """Make the reads of the primary, or of a replica. Each part needs its own.
+
+    `pool` is its name in the metrics.
+    """
     return GatewayReads(
         replica_url or settings.database_url,
         may_be_replica=bool(replica_url),
         connect_seconds=settings.connect_timeout_seconds,
         answer_seconds=settings.directory_max_age_seconds,
+        pool=pool,
     )

@@ -33,6 +33,10 @@ copy() {
     sync
     mv "$part" "$BACKUPS/$name"
     echo "copied to $BACKUPS/$name"
+    # For metrics and alerts (docs/METRICS.md).
+    ask "insert into last_done (chore) values ('backup')
+         on conflict (chore) do update set done_at = now()" ||
+        echo "the metrics do not learn of this copy" >&2
     remove_old
 }
 

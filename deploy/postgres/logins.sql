@@ -19,6 +19,8 @@ grant betcore_owner to migrator;
 grant betcore_gateway to gateway;
 grant betcore_worker to worker;
 grant betcore_operator to operator;
+grant pg_monitor to operator; -- the portal tells how far the standby is behind
+grant betcore_reader to replication; -- the backups tell when they were made
 alter database betcore owner to betcore_owner;
 select format('alter %s owner to betcore_owner', thing) from (
     select case relkind when 'S' then 'sequence ' else 'table ' end || oid::regclass, relowner

@@ -49,3 +49,12 @@ def engine(database_url: str, use: Use = Use.OPERATE) -> Engine:
     made = create_engine("postgresql+psycopg://", poolclass=pool, pool_pre_ping=True)
     event.listen(made, "do_connect", connected)
     return made
+
+
+def pool_states(database_url: str, pool: str) -> dict[tuple[str, ...], float]:
+    """How many connections the engine of a URL has, as `connection_states` tells of others."""
+    found = engine(database_url).pool
+    if not isinstance(found, QueuePool):
+        return {}
+    busy, idle = found.checkedout(), found.checkedin()
+    return {(pool, "busy"): busy, (pool, "idle"): idle}

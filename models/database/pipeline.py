@@ -80,6 +80,11 @@ class Pipeline:
         """Whether the connection is alive, as far as this process knows."""
         return bool(self._pgconn.status == pq.ConnStatus.OK)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a statement runs or a transaction is open. Any thread may ask."""
+        return bool(self._pgconn.transaction_status != pq.TransactionStatus.IDLE)
+
     def close(self) -> None:
         """Close the connection. That rolls back an open transaction."""
         self._connection.close()

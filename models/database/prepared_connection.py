@@ -5,8 +5,10 @@ silent costs the connection.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from weakref import WeakSet
 
 import psycopg
 
@@ -37,6 +39,16 @@ _PLANS = {
     "max_parallel_workers_per_gather": "0",
 }
 
+#: Connections are tried again all the time. One that was not is not needed now.
+_TRIED_LATELY_SECONDS = 15.0
+_POOLS: "WeakSet[PreparedConnection]" = WeakSet()
+
+
+def connection_states() -> dict[tuple[str, ...], float]:
+    """How many connections of this process there are, by what they are for and their state."""
+    states = ((connection.pool, connection.state) for connection in list(_POOLS))
+    return dict(Counter(one for one in states if one[1]))
+
 
 class PreparedConnection:
     """One connection for one thread. Call `pipeline`, `transaction` or `snapshot` for each use."""
@@ -50,8 +62,16 @@ class PreparedConnection:
         connect_seconds: int,
         settings: Mapping[str, str] | None = None,
         use: Use = Use.SERVE,
+        pool: str = "",
     ) -> None:
-        """`wait_seconds` is the longest wait for an answer. Then the connection is closed."""
+        """`wait_seconds` is the longest wait for an answer. Then the connection is closed.
+
+        `pool` says what it is for, in the metrics. "": they do not show it.
+        """
+        self.pool = pool
+        self._failed_at = float("-inf")  # the last try to connect, by `time.monotonic`
+        if pool:
+            _POOLS.add(self)
         self._url = database_url
         self._queries = queries
         self._wait_seconds = wait_seconds
@@ -106,6 +126,18 @@ class PreparedConnection:
             self._pipeline.close()
             self._pipeline = None
 
+    @property
+    def state(self) -> str:
+        """`idle`, `busy`, or `connecting` if it cannot connect; "" before its first use.
+
+        Any thread may ask.
+        """
+        pipeline = self._pipeline
+        if pipeline is not None and pipeline.usable:
+            return "busy" if pipeline.busy else "idle"
+        recent = time.monotonic() - self._failed_at < _TRIED_LATELY_SECONDS
+        return "connecting" if recent else ""
+
     def _connect(self) -> Pipeline:
         connection = None
         try:
@@ -119,6 +151,7 @@ class PreparedConnection:
             pipeline = Pipeline(connection, self._wait_seconds)
             pipeline.prepare(self._queries)
         except BaseException as error:
+            self._failed_at = time.monotonic()
             if connection is not None:
                 connection.close()
             if isinstance(error, LedgerUnavailable):

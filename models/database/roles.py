@@ -141,6 +141,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "idempotent_request": {
         OPERATOR: Rights(select=ALL, insert="key_id name fingerprint status answer"),
     },
+    "last_done": dict.fromkeys(
+        (OPERATOR, READER), Rights(select=ALL, insert="chore", update="done_at")
+    ),
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }
 

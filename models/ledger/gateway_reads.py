@@ -156,8 +156,9 @@ class GatewayReads:
         connect_seconds: int,
         answer_seconds: float,
         may_be_replica: bool = False,
+        pool: str = "",
     ) -> None:
-        """`answer_seconds` is the time limit of a read."""
+        """`answer_seconds` is the time limit of a read. `pool`: as in PreparedConnection."""
         self._connection = PreparedConnection(
             database_url,
             (*GATEWAY_READS, REPLICATED),
@@ -166,6 +167,7 @@ class GatewayReads:
             # The lock of a row is itself a write. Nobody needs it on a disk, or on a standby.
             settings={"lock_timeout": str(_LOCK_WITHIN_MS), "synchronous_commit": "off"},
             use=Use.READ if may_be_replica else Use.SERVE,
+            pool=pool,
         )
 
     def directory(self) -> Directory:

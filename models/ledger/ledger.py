@@ -1,7 +1,9 @@
 """The ledger: load -> decide -> write, for a whole batch of commands in one transaction."""
 
 from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
 
+from metrics.measured import BATCH, COMMITTED, DECIDE, LOAD
 from models.audit import journal
 from models.audit.journal import Strand
 from models.codes import Code
@@ -27,10 +29,19 @@ HOT_PATH = (*TRANSACTION, *load.STATEMENTS, *write.STATEMENTS, *journal.STATEMEN
 class LedgerConnection(PreparedConnection):
     """A connection on which the statements of the ledger are prepared."""
 
-    def __init__(self, database_url: str, *, wait_seconds: float, connect_seconds: int) -> None:
-        """`wait_seconds` is the longest wait for an answer. Then the connection is closed."""
+    def __init__(
+        self, database_url: str, *, wait_seconds: float, connect_seconds: int, pool: str = ""
+    ) -> None:
+        """`wait_seconds` is the longest wait for an answer. Then the connection is closed.
+
+        `pool`: as in PreparedConnection.
+        """
         super().__init__(
-            database_url, HOT_PATH, wait_seconds=wait_seconds, connect_seconds=connect_seconds
+            database_url,
+            HOT_PATH,
+            wait_seconds=wait_seconds,
+            connect_seconds=connect_seconds,
+            pool=pool,
         )
 
 
@@ -62,13 +73,16 @@ class Ledger:
         """
         if self._strand is None:
             raise ValueError("a ledger without a key for the journal does not write")
+        began = perf_counter()
         try:
             with self._connection.transaction(seconds_max) as transaction:
                 state = self._load(transaction, commands)
+                loaded = perf_counter()
                 outcomes = [
                     advance(state, command, _decide(state, command)) if in_time(index) else None
                     for index, command in enumerate(commands)
                 ]
+                decided = perf_counter()
                 transaction.commit(*writes(state), *self.journal_rows(self._strand, state))
         except BaseException:
             # The block was drawn by a transaction that did not commit. A restarted server, or its
@@ -77,6 +91,10 @@ class Ledger:
             self._strand.failed()
             raise
         self._strand.committed()
+        LOAD.observe(loaded - began)
+        DECIDE.observe(decided - loaded)
+        COMMITTED.observe(perf_counter() - decided)
+        BATCH.observe(len(commands))
         return outcomes
 
     def journal_rows(self, strand: Strand, state: State) -> list[Statement]:

@@ -56,6 +56,7 @@ def backup(
     """
     from embedded.backup import WAL, copy_wal, following_wal, make_backup, remove_old
     from embedded.locks import is_held
+    from ops.database import note_done
 
     if wal + follow + (keep is not None) > 1:
         raise typer.BadParameter("--wal, --follow and --keep exclude each other: choose one")
@@ -70,6 +71,7 @@ def backup(
         emit({"folder": str(to), "until": copy_wal(url, to)}, as_json)
     else:
         made = make_backup(url, to)
+        note_done(url, "backup")
         if not is_held(to / WAL):  # otherwise `--follow` copies the changes
             copy_wal(url, to)
         removed = [] if keep is None else remove_old(to, keep)

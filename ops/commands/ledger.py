@@ -58,6 +58,7 @@ def verify(
     """
     from models.audit.verify import verify as verify_ledger
     from models.database.failures import database_failures
+    from ops.database import note_done
 
     if without_journal and (seal is not None or unvouched is not None):
         raise typer.BadParameter("--without-journal excludes --seal and --unvouched.")
@@ -78,6 +79,8 @@ def verify(
             typer.echo(f"  … and {report.more} more.")
     if not report.ok:
         raise typer.Exit(1)
+    if asked is not None:
+        note_done(settings.database_url, "verify")
 
 
 @app.command("seal")
@@ -88,6 +91,7 @@ def seal(out: Out = None, data_dir: DataDir = None) -> None:
     """
     from models.audit.seal import make_seal, write_seal
     from models.database.failures import database_failures
+    from ops.database import note_done
 
     settings, journal, operator = _with_keys(data_dir)
     with database_failures():
@@ -96,6 +100,7 @@ def seal(out: Out = None, data_dir: DataDir = None) -> None:
         typer.echo(document, nl=False)
     else:
         out.write_text(document)
+    note_done(settings.database_url, "seal")
 
 
 @app.command("adopt")

@@ -129,6 +129,7 @@ def worker(name: Name = None, data_dir: DataDir = None) -> None:
         found = require_keys(
             readable(find_settings(data_dir, "worker")), Purpose.JOURNAL, Purpose.OPERATOR
         )
+        from ops.process.metrics import worker_metrics
         from workers.worker import BatchWorker
 
         with connect_redis(found.redis_url) as redis:
@@ -136,7 +137,8 @@ def worker(name: Name = None, data_dir: DataDir = None) -> None:
             take_signals(made.request_stop)
             _LOG.info("taking jobs of queue %s as %s", found.queue_name, made.name)
             try:
-                made.work(logging_level="WARNING")
+                with worker_metrics(found, lambda: made.redis_ready):
+                    made.work(logging_level="WARNING")
             except ValueError as error:  # RQ raises it if another worker has the name
                 raise BetcoreError(str(error)) from error
 

@@ -18,6 +18,15 @@ PortalPort = Annotated[
     int | None,
     typer.Option(min=0, max=65535, help="Port of the operator API; default 8090; 0: any free one."),
 ]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65535,
+        help="Port of the first process' metrics; the others have the next ones; default 9100; 0:"
+        " any free ones.",
+    ),
+]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Number of worker processes.")]
 Gateways = Annotated[int, typer.Option(min=1, max=256, help="Number of gateway processes.")]
 NoDemo = Annotated[bool, typer.Option("--no-demo", help="Make no demo provider; send no bet.")]
@@ -27,6 +36,7 @@ def up(
     port: Port = None,
     dashboard_port: DashboardPort = None,
     portal_port: PortalPort = None,
+    metrics_port: MetricsPort = None,
     workers: Workers = 2,
     gateways: Gateways = 1,
     no_demo: NoDemo = False,
@@ -41,4 +51,5 @@ def up(
     # Imported here: the children share this command line, and start faster without Alembic.
     from ops.up.up import Wishes, run
 
-    run(Wishes(port, dashboard_port, portal_port, workers, gateways, not no_demo, data_dir))
+    ports = (port, dashboard_port, portal_port, metrics_port)
+    run(Wishes(*ports, workers, gateways, not no_demo, data_dir))

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from api.wallet.app import create_app
 from api.wallet.front import WalletFront
 from api.wallet.services import GatewayServices, Services
+from ops.process.metrics import gateway_metrics
 from server.bounds import bounds_of
 from server.uvicorn_server import serve_http
 from settings import Settings
@@ -26,7 +27,7 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
 
     Connections are accepted when requests can be admitted, or 2 s after the start at the latest. So
     a gateway that restarts beside others accepts none that it would have to refuse. `on_ready` is
-    called when requests can be admitted. Raises TooFewFiles.
+    called when requests can be admitted. Raises TooFewFiles and CannotServeMetrics.
     """
     bounds = bounds_of(settings)
     services = GatewayServices(settings)
@@ -44,12 +45,13 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
                 waiter.cancel()
 
     app.router.lifespan_context = lifespan
-    serve_http(
-        app,
-        listener,
-        bounds,
-        front=WalletFront(services.load_shedder, settings.retry_after_seconds),
-    )
+    with gateway_metrics(settings, lambda: services.redis_ready):
+        serve_http(
+            app,
+            listener,
+            bounds,
+            front=WalletFront(services.load_shedder, settings.retry_after_seconds),
+        )
 
 
 async def _report_ready(services: Services, on_ready: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from api.portal.app import create_app, read_rooms, streamed_paths
 from api.portal.front import PortalFront
 from api.shared.services import PortalServices
+from ops.process.metrics import portal_metrics
 from server.bounds import bounds_of
 from server.uvicorn_server import serve_http
 from settings import Settings
@@ -14,9 +15,11 @@ from settings import Settings
 def serve(settings: Settings, listener: socket.socket, rooms: str) -> None:
     """Serve these rooms until SIGTERM or SIGINT. Then answer what has arrived, for at most 6 s.
 
-    Raises NoSuchRoom and TooFewFiles, and NoKey or BadKey without the keys.
+    Raises NoSuchRoom, TooFewFiles and CannotServeMetrics, and NoKey or BadKey without the keys.
     """
     names = read_rooms(rooms)
-    app = create_app(PortalServices(settings), names)
+    services = PortalServices(settings)
+    app = create_app(services, names)
     bounds = replace(bounds_of(settings), streamed=streamed_paths(names))
-    serve_http(app, listener, bounds, front=PortalFront())
+    with portal_metrics(settings, services):
+        serve_http(app, listener, bounds, front=PortalFront())

@@ -6,10 +6,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from logs.setup import log_as
+from logs.setup import FORMS, LEVELS, log_as
 from server.stopping import ASKING, take_signals
+from settings import texts
 
 _LOG = logging.getLogger("betcore.serve")
+
+
+def log_as_set(who: str) -> None:
+    """Log as `who`, in the form and from the level that the settings name.
+
+    A wrong value counts as the default here. Whoever reads the settings reports it.
+    """
+    told = texts()
+    form = told.log_format if told.log_format in FORMS else "auto"
+    level = told.log_level if told.log_level in LEVELS else "info"
+    log_as(who, form, level)
 
 
 @contextmanager
@@ -18,7 +30,7 @@ def until_stopped(who: str) -> Iterator[None]:
 
     During the start the exit is immediate. After a call of `take_signals` the server decides.
     """
-    log_as(who)
+    log_as_set(who)
     take_signals(lambda *_: sys.exit(0))
     try:
         yield

@@ -16,7 +16,6 @@ import typer
 
 from embedded import FolderInUse, running
 from embedded.places import private_folder
-from logs.setup import log_as
 from models.database.engine import engine
 from models.errors import BetcoreError
 from models.keys import KeyRing, Purpose, require_ring
@@ -27,11 +26,13 @@ from ops.keys import make_keys, require_keys
 from ops.process.probe import reachable
 from ops.process.signals import Signals, StopRequested
 from ops.process.supervisor import Role, Supervisor
+from ops.process.until_stopped import log_as_set
 from ops.terminal.failures import failures, in_one_line
 from ops.terminal.options import configuration
 from ops.up import demo as demos
 from ops.up.readiness import not_ready
 from ops.up.servers import Servers
+from ops.up.targets import metrics_ports, write_targets
 from ops.urls import readable
 from server.errors import CannotListen
 from server.uvicorn_server import STOP_WITHIN_SECONDS, listen
@@ -46,6 +47,7 @@ _CHECK_SERVERS_EVERY_SECONDS = 1.0
 _KINDS = ("gateway", "portal", "worker", "dashboard")  # in the order in which they are stopped
 _LOGINS = ("gateway", "worker", "operator")  # of children, to PostgreSQL
 _PASSWORD_BYTES = 18
+_METRICS_PORT = 9100  # the first of a range
 # Variables that only one kind of child may see. For the keys see `_all_keys_but`.
 _DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
 _OF_DASHBOARD = frozenset({"BETCORE_DASHBOARD_PASSWORD"})
@@ -58,11 +60,15 @@ class NotReady(BetcoreError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user asked for. A port of None is that of the settings; 0 is any free one."""
+    """What the user asked for. A port of None is that of the settings; 0 is any free one.
+
+    `metrics_port` is the first of a range.
+    """
 
     port: int | None
     dashboard_port: int | None
     portal_port: int | None
+    metrics_port: int | None
     workers: int
     gateways: int
     demo: bool
@@ -78,6 +84,12 @@ class _Plan:
     workers: int
     gateways: int
     demo: bool
+    metrics_ports: Mapping[str, int]  # by the name of the child
+
+    def given(self, login: str, name: str) -> dict[str, str]:
+        """The environment variables of one child."""
+        port = str(self.metrics_ports[name])
+        return {"DATABASE_URL": self.database_urls[login], "BETCORE_METRICS_PORT": port}
 
 
 def run(wishes: Wishes) -> None:
@@ -85,7 +97,7 @@ def run(wishes: Wishes) -> None:
 
     Raises NotReady, CannotListen, and the errors of servers and migrations.
     """
-    log_as("up")
+    log_as_set("up")
     with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
         with signals.droppable():
             found = configuration(wishes.data_dir)
@@ -104,6 +116,7 @@ def run(wishes: Wishes) -> None:
                 wishes.workers,
                 wishes.gateways,
                 wishes.demo,
+                _metrics_ports(configured, wishes),
             )
             secret_keys = require_ring(with_keys, Purpose.SECRETS)
             _LOG.info("the database is at revision %s", _migrated(servers, secret_keys))
@@ -136,6 +149,19 @@ def _with_ports(configured: Settings, wishes: Wishes) -> tuple[Settings, socket.
         listener = _listen(configured.gateway_host, port, "port", folder)
         ports["gateway_port"] = listener.getsockname()[1]
     return configured.model_copy(update=ports), listener
+
+
+def _metrics_ports(configured: Settings, wishes: Wishes) -> dict[str, int]:
+    """Return a port for the metrics of each child that has some."""
+    first = wishes.metrics_port
+    if first is None:
+        first = configured.metrics_port or _METRICS_PORT
+    names = [*_names("gateway", wishes.gateways), *_names("worker", wishes.workers), "portal"]
+    return metrics_ports(configured.metrics_host, first, names)
+
+
+def _names(kind: str, count: int) -> list[str]:
+    return [f"{kind}-{number + 1}" for number in range(count)]
 
 
 def _listen(host: str, port: int, option: str, folder: Path) -> socket.socket:
@@ -182,7 +208,7 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
             STOP_WITHIN_SECONDS + 3,
             (listener,),
             _all_keys_but(Purpose.SECRETS) | _OF_DASHBOARD,
-            {"DATABASE_URL": plan.database_urls["gateway"]},
+            plan.given("gateway", name),
             reports=True,
         )
 
@@ -195,22 +221,22 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
             lambda run: ["worker", "--name", run, *data_dir],
             seconds,
             withheld=_all_keys_but(Purpose.JOURNAL, Purpose.OPERATOR) | _OF_DASHBOARD,
-            given={"DATABASE_URL": plan.database_urls["worker"]},
+            given=plan.given("worker", name),
         )
 
     dashboard = ["dashboard", *port, *data_dir]
     portal = ["portal", "--port", str(plan.settings.portal_port), *data_dir]
-    of_others = _all_keys_but() | _DATABASE
+    of_others = _all_keys_but() | _DATABASE | {"BETCORE_METRICS_PORT"}
     return [
-        *(gateway(f"gateway-{number + 1}") for number in range(plan.gateways)),
-        *(worker(f"worker-{number + 1}") for number in range(plan.workers)),
+        *map(gateway, _names("gateway", plan.gateways)),
+        *map(worker, _names("worker", plan.workers)),
         Role(
             "portal",
             "portal",
             lambda _: portal,
             STOP_WITHIN_SECONDS + 3,
             withheld=_all_keys_but(Purpose.OPERATOR, Purpose.SECRETS) | _OF_DASHBOARD,
-            given={"DATABASE_URL": plan.database_urls["operator"]},
+            given=plan.given("operator", "portal"),
         ),
         Role("dashboard", "dashboard", lambda _: dashboard, 6, withheld=of_others),
     ]
@@ -263,6 +289,8 @@ def _announce(plan: _Plan, new_password: str) -> None:
     else:
         password = new_password or f"in {plan.settings.data_dir / PASSWORD_FILE}"
     user = plan.settings.dashboard_user
+    file = write_targets(plan.settings.data_dir, plan.settings.metrics_host, plan.metrics_ports)
+    _say(f"metrics: {file} names the ports, for Prometheus")
     _say(f"dashboard: http://{dashboard}  user: {user}  password: {password}")
     if plan.demo:
         try:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from api.wallet.answer_log import counts, sum_up
+from api.wallet.answer_log import sum_up
 from broker.admission import Result, Verdict
+from metrics.measured import ANSWERS
 from models.codes import Code
 from models.ledger.gateway_reads import Directory
 from models.outcome import Outcome
@@ -305,7 +306,7 @@ async def test_a_win_above_a_limit_is_a_warning_that_names_the_amount_and_is_cou
     gateway: GatewayParts, caplog: pytest.LogCaptureFixture, reason: Reason
 ) -> None:
     gateway.link.becomes = Outcome(Code.NOT_ALLOWED, Decimal(5), (), reason).to_json
-    before = counts.total()
+    before = sum(ANSWERS.counts.values())
 
     answer = await gateway.post(BODY)
 
@@ -314,4 +315,4 @@ async def test_a_win_above_a_limit_is_a_warning_that_names_the_amount_and_is_cou
     assert level == logging.WARNING
     assert f"reason='{reason}: winAmount=" in said
     assert "bet=" in said
-    assert counts.total() == before + 1
+    assert sum(ANSWERS.counts.values()) == before + 1

@@ -128,6 +128,8 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("operator_key", "operator_key_name_once", {"name": "known"}),
     ("operator_key", "operator_key_hash_is_sha256", {"hash": b"short"}),
     ("idempotent_request", "idempotent_request_key", {"name": "known"}),
+    ("last_done", "last_done_key", {"chore": "seal"}),
+    ("last_done", "last_done_chore", {"chore": "dinner"}),
 ]
 
 CHANGES = {
@@ -171,6 +173,7 @@ class Ground:
             "refused_order": {"id": "new"},
             "audit_log": {"id": 10**9, "actor": "a", "action": "b", "subject_table": "player"},
             "audit_start": {"kind": "new", "until": 1},
+            "last_done": {"chore": "backup"},
             "win_day": {"account_id": ":house", "day": "2026-01-01"},
             "operator_key": {"name": "new", "scopes": "all", "hash": bytes(32)},
             "idempotent_request": {"key_id": ":operator_key", "name": "new", "fingerprint": b""},
@@ -245,6 +248,7 @@ def known(ledger_world: World) -> Row:
         "insert into idempotent_request (key_id, name, fingerprint) values (%s, 'known', '')"
     )
     ledger_world.execute(asked_once, operator_key)
+    ledger_world.execute("insert into last_done (chore) values ('seal') on conflict do nothing")
     return known | {
         "operator_key": operator_key,
         "provider": player.provider_id,

@@ -106,7 +106,7 @@ def common_environment(urls: Urls, login: str) -> dict[str, str]:
     patience = dict.fromkeys(
         ("BETCORE_QUEUE_WAIT_MAX_SECONDS", "BETCORE_LOOP_LAG_MAX_SECONDS"), "3600"
     )
-    return servers | patience | keys.ENVIRONMENT
+    return servers | patience | keys.ENVIRONMENT | {"BETCORE_LOG_FORMAT": "text"}
 
 
 class GatewayProcess(Process):

@@ -23,7 +23,8 @@ _DASHBOARD = re.compile(r"^dashboard: (\S+)  user: (\S+)  password: (.+)$", re.M
 def environment(**added: str) -> dict[str, str]:
     """Ours without what the shell of a developer may set for betcore."""
     ours = ("DATABASE_URL", "REDIS_URL", "BETCORE_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | added
+    others = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return others | {"BETCORE_LOG_FORMAT": "text"} | added
 
 
 def betcore(*arguments: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -108,7 +109,8 @@ class Up(Running):
 
     def __init__(self, cwd: Path, *options: str, **env: str) -> None:
         self.data = cwd / "data"
-        free = ("--port", "0", "--dashboard-port", "0", "--portal-port", "0", "--data-dir", "data")
+        kinds = ("port", "dashboard-port", "portal-port", "metrics-port")
+        free = (*(part for kind in kinds for part in (f"--{kind}", "0")), "--data-dir", "data")
         super().__init__(cwd, "up", *free, *options, **_LONG_TIMEOUTS | env)
 
     @property
