@@ -206,7 +206,13 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def known(ledger_world: World) -> Row:
+def sealed(ledger_world: World) -> None:
+    """The ledger was sealed once."""
+    ledger_world.execute("insert into last_done (chore) values ('seal') on conflict do nothing")
+
+
+@pytest.fixture(scope="module")
+def known(ledger_world: World, sealed: None) -> Row:  # noqa: ARG001 - it makes a row
     """A provider and a player with a bet and a deposit: their ids, names and the like."""
     ledger_world.currency("USD", 2)
     [player] = new_players(ledger_world, "10")
@@ -248,7 +254,6 @@ def known(ledger_world: World) -> Row:
         "insert into idempotent_request (key_id, name, fingerprint) values (%s, 'known', '')"
     )
     ledger_world.execute(asked_once, operator_key)
-    ledger_world.execute("insert into last_done (chore) values ('seal') on conflict do nothing")
     return known | {
         "operator_key": operator_key,
         "provider": player.provider_id,
