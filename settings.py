@@ -221,7 +221,7 @@ class Settings(BaseSettings):
     """The address at which the portal listens."""
     portal_port: int = Field(8090, le=65_535)
     """The port at which the portal listens; 0: any free one."""
-    portal_rooms: str = "operator"
+    portal_rooms: str = "operator,console"
     """What the portal serves, by name; commas separate several."""
     portal_cash_within_seconds: float = 5
     """How long the portal waits for a deposit or withdrawal; later the answer is 202."""
@@ -229,6 +229,16 @@ class Settings(BaseSettings):
     """Per key and portal, on average; twice as many may come at once. Above it: 429."""
     operator_key_failures_per_minute: int = 20
     """Requests with a wrong key, per address and portal. Above it: 429."""
+
+    # Portal: the console.
+    console_session_hours: float = Field(12, gt=0)
+    """A user of the console logs in again after this, however busy."""
+    console_idle_minutes: float = Field(30, gt=0)
+    """A user of the console who does nothing for so long logs in again."""
+    console_login_failures_per_minute: int = Field(10, ge=1)
+    """Wrong logins, per address and per name, and per portal. Above it: 429."""
+    dashboard_url: str = ""
+    """The RQ dashboard's address for a browser. The console links to it. Empty: no link."""
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"

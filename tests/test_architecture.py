@@ -48,6 +48,8 @@ USERS = {
     "sqlalchemy": SQL,
     "sqlmodel": SQL,
     "alembic": ("models",),
+    "argon2": ("models/directory/console_users.py",),
+    "jinja2": ("api/console",),
 }
 # Who else may begin, commit or roll back.
 TRANSACTIONS = {

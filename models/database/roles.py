@@ -141,6 +141,15 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "idempotent_request": {
         OPERATOR: Rights(select=ALL, insert="key_id name fingerprint status answer"),
     },
+    "console_user": {
+        OPERATOR: Rights(select=ALL, insert="name role hash", update="role hash revoked_at"),
+        READER: Rights(select="id name role created_at revoked_at"),
+    },
+    "console_session": {
+        OPERATOR: Rights(
+            select=ALL, insert="hash user_id expires_at", update="seen_at ended_at"
+        ),
+    },
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }
 

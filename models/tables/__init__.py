@@ -7,6 +7,7 @@ commands and migrations use them. The hot path does not (models/ledger/load.py, 
 from models.tables.access import IdempotentRequest, OperatorKey
 from models.tables.audit import AuditLog, AuditStart
 from models.tables.bets import Bet, RefusedOrder, Session, Transfer
+from models.tables.console import ConsoleSession, ConsoleUser
 from models.tables.journal import Journal, JournalStart
 from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret, WinDay
 
@@ -15,6 +16,8 @@ __all__ = [
     "AuditLog",
     "AuditStart",
     "Bet",
+    "ConsoleSession",
+    "ConsoleUser",
     "Currency",
     "IdempotentRequest",
     "Journal",

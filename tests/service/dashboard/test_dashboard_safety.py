@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from ops.cli import app
 from ops.dashboard.app import DashboardApp
 from ops.dashboard.reading import connect
-from ops.queue import NothingRequeued
+from broker.rq_queue import NothingRequeued
 from settings import settings
 from tests.service.support.dashboard_world import (
     LOGIN,

@@ -10,7 +10,7 @@ import pytest
 
 from broker.codec import BadJob, decode_job, encode_command
 from models.commands import Command, Deposit, PayInOut
-from ops.queue import RqQueue
+from broker.rq_queue import RqQueue
 from tests.service.support.queue_world import (
     QueueWorld,
     Request,

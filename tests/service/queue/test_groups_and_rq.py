@@ -12,7 +12,7 @@ from rq.registry import FailedJobRegistry, StartedJobRegistry
 
 from broker.batches import Batches
 from models.ledger.ledger import Ledger, LedgerConnection
-from ops.queue import RqQueue
+from broker.rq_queue import RqQueue
 from tests.service.support.patience import COMMAND
 from tests.service.support.queue_world import (
     QueueWorld,
