@@ -43,6 +43,7 @@ class State:
     """The state of the queue at one moment."""
 
     queued: int  # jobs, each with one command or many
+    commands: int  # in the queued jobs; of very many jobs, only in the first 1,000
     waiting: int  # commands behind others of their player, in no job yet
     started: int
     finished: int  # kept for some seconds
@@ -64,7 +65,8 @@ class RqQueue:
 
     def state(self) -> State:
         """Return the queue's state: counts, workers, and what is wrong."""
-        until_ms, queued, waiting, started, finished, failed, oldest_ms = self._run("state")
+        answer = self._run("state")
+        until_ms, queued, waiting, started, finished, failed, commands, oldest_ms = answer
         attendance = read_attendance(self._run("workers"))
         trouble, warnings = "", []
         try:
@@ -77,6 +79,7 @@ class RqQueue:
             warnings.append(foreign)
         return State(
             queued=queued,
+            commands=commands,
             waiting=waiting,
             started=started,
             finished=finished,
@@ -96,6 +99,14 @@ class RqQueue:
     def resume(self) -> bool:
         """Continue. Returns False if the queue was not suspended."""
         return bool(self._redis.delete(_SUSPENDED))
+
+    def failed(self, jobs_max: int) -> list[str]:
+        """The ids of failed jobs, the ones that are kept longest last. Any text may be among them.
+
+        RQ forgets the others first.
+        """
+        ids = self._redis.zrange(f"{RQ}:failed:{self.name}", 0, jobs_max - 1)
+        return [printable(one) for one in cast("list[bytes]", ids)]
 
     def requeue(self, job_id: str) -> None:
         """Put one failed job back on the queue. Raises NothingRequeued, with the reason."""

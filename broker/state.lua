@@ -5,6 +5,7 @@
 -- - jobs queued, and requeued jobs whose player is held,
 -- - commands that wait for their player,
 -- - jobs started, finished, failed,
+-- - commands in the queued jobs, of which at most 1,000 per list are looked at,
 -- - how many ms the oldest job or command has waited (-1: none waits).
 
 local oldest = -1
@@ -20,6 +21,13 @@ for _, list in ipairs({RETURNED, QUEUED}) do
   if first then note_wait((fields_of(first, 'queued_ms'))) end
 end
 
+local commands = 0
+for _, list in ipairs({RETURNED, QUEUED}) do
+  for _, id in ipairs(call('LRANGE', list, 0, 999)) do
+    commands = commands + #words((fields_of(id, 'accounts')))
+  end
+end
+
 local waiting = 0
 local in_flight = answer('HGETALL', IN_FLIGHT) or {}
 for i = 1, #in_flight, 2 do
@@ -33,5 +41,5 @@ return {
   call('PTTL', RQ .. ':suspended'),
   call('LLEN', QUEUED) + call('LLEN', RETURNED) + (answer('SCARD', PARKED) or 0), waiting,
   call('ZCARD', STARTED), call('ZCOUNT', FINISHED, NOW_S, '+inf'),
-  call('ZCOUNT', FAILED, NOW_S, '+inf'), oldest,
+  call('ZCOUNT', FAILED, NOW_S, '+inf'), commands, oldest,
 }

@@ -23,7 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "housekeeping": ("ops.commands.housekeeping:housekeeping", "Do what is to be done regularly."),
     "gateway": ("ops.commands.processes:gateway", "Serve the HTTP API until SIGTERM."),
     "worker": ("ops.commands.processes:worker", "Process bets from the queue until SIGTERM."),
-    "portal": ("ops.commands.processes:portal", "Serve the operator API and the console until SIGTERM."),
+    "portal": (
+        "ops.commands.processes:portal",
+        "Serve the operator API and the console until SIGTERM.",
+    ),
     "dashboard": ("ops.commands.processes:dashboard", "Serve the RQ dashboard until SIGTERM."),
     "healthy": ("ops.commands.processes:healthy", "Exit with 0 if a process of this host works."),
     "reconcile": (

@@ -100,6 +100,7 @@ class Endpoint:
             raise _unknown_query(query)
         call = Call(
             services=self._services,
+            who=f"key:{key.name}",
             key=key,
             address=self._services.caller(request.scope),
             base=request.scope.get("root_path", ""),

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 
 from api.shared.problems import HANDLERS, Problem
 from api.shared.services import PortalServices
@@ -25,10 +25,14 @@ class Room(NamedTuple):
     path: str
     module: str
     function: str
+    has_pages: bool = False  # for people, who may leave out the slash at the end
 
 
 #: The rooms by name. A room's module is imported only if the room is served.
-ROOMS = {"operator": Room("/operator/v1", "api.operator.app", "create_room")}
+ROOMS = {
+    "operator": Room("/operator/v1", "api.operator.app", "create_room"),
+    "console": Room("/console", "api.console.app", "create_room", has_pages=True),
+}
 
 
 class NoSuchRoom(BetcoreError):  # noqa: N818
@@ -48,10 +52,12 @@ def read_rooms(text: str) -> list[str]:
 
 def create_app(services: PortalServices, rooms: Sequence[str]) -> Starlette:
     """The app with these rooms. Its lifespan starts the services, and stops them."""
-    mounts = []
-    for name in rooms:
-        path, module, function = ROOMS[name]
-        mounts.append(Mount(path, getattr(import_module(module), function)(services)))
+    mounts: list[BaseRoute] = []
+    for room in (ROOMS[name] for name in rooms):
+        build = getattr(import_module(room.module), room.function)
+        if room.has_pages:
+            mounts.append(Route(room.path, RedirectResponse(f"{room.path}/")))
+        mounts.append(Mount(room.path, build(services)))
     app = Starlette(
         routes=[
             Route("/healthz", _alive, methods=["GET"]),

@@ -146,9 +146,7 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: Rights(select="id name role created_at revoked_at"),
     },
     "console_session": {
-        OPERATOR: Rights(
-            select=ALL, insert="hash user_id expires_at", update="seen_at ended_at"
-        ),
+        OPERATOR: Rights(select=ALL, insert="hash user_id expires_at", update="seen_at ended_at"),
     },
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }

@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -30,8 +31,6 @@ _PASSWORD_MAX = 256  # of what somebody types
 _TOKEN_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HASHER = PasswordHasher()
-#: The hash of a password that nobody has. A login with an unknown name takes as long as another.
-_NOBODY = _HASHER.hash(secrets.token_urlsafe(_PASSWORD_BYTES))
 
 _SEEN = text("""
     update console_session set seen_at = clock_timestamp()
@@ -151,7 +150,7 @@ def check_password(database_url: str, name: str, password: str) -> ShownUser:
     with transaction(database_url) as database:
         wanted = select(ConsoleUser).where(ConsoleUser.name == name) if _known(name) else None
         user = None if wanted is None else database.exec(wanted).one_or_none()
-    hashed = _NOBODY if user is None or user.revoked_at is not None else user.hash
+    hashed = _of_nobody() if user is None or user.revoked_at is not None else user.hash
     try:
         _HASHER.verify(hashed, password[:_PASSWORD_MAX])
     except (VerificationError, InvalidHashError):
@@ -215,6 +214,12 @@ def _role(role: str) -> str:
     if role not in set(UserRole):
         raise InvalidRequest(f"A role is one of {', '.join(UserRole)}.")
     return str(role)
+
+
+@cache
+def _of_nobody() -> str:
+    """The hash of a password that nobody has, so that unknown names take as long as others."""
+    return _new_password()[1]
 
 
 def _new_password() -> tuple[str, str]:

@@ -2,7 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+)
 from sqlmodel import Field, SQLModel
 
 from models.tables.columns import identity_column, now_column, reference_column
@@ -30,9 +38,7 @@ class ConsoleSession(SQLModel, table=True):
     """A login of a user. The token is in the user's cookie; the table has an HMAC of it."""
 
     __tablename__ = "console_session"
-    __table_args__ = (
-        CheckConstraint("octet_length(hash) = 32", "console_session_hash_is_sha256"),
-    )
+    __table_args__ = (CheckConstraint("octet_length(hash) = 32", "console_session_hash_is_sha256"),)
 
     hash: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
     user_id: int = Field(sa_column=reference_column("console_user.id"))
