@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("ops.commands.processes:worker", "Process bets from the queue until SIGTERM."),
     "portal": (
         "ops.commands.processes:portal",
-        "Serve the operator API and the console until SIGTERM.",
+        "Serve operator API and console until SIGTERM.",
     ),
     "dashboard": ("ops.commands.processes:dashboard", "Serve the RQ dashboard until SIGTERM."),
     "healthy": ("ops.commands.processes:healthy", "Exit with 0 if a process of this host works."),

@@ -24,6 +24,7 @@ from models.errors import BetcoreError
 
 SUPPORT, OPERATOR, ADMIN = UserRole
 _SEE_OTHER = 303
+_FAILURES = (Problem, BetcoreError, HTTPException, Exception)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self';"
     " script-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
@@ -93,9 +94,7 @@ def create_room(services: PortalServices) -> ASGIApp:
             Route("/static/{version}/{name}", console.file, methods=["GET"]),
             *[Route(at.path, console.endpoint(at), methods=[at.method]) for at in PLACES],
         ],
-        exception_handlers=dict.fromkeys(
-            (Problem, BetcoreError, HTTPException, Exception), console.failed
-        ),
+        exception_handlers=dict.fromkeys(_FAILURES, console.failed),
     )
     app.router.redirect_slashes = False
     return WithHeaders(app)

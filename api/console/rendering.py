@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from models.money import plain
 
+NOTHING = "\N{EN DASH}"
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -54,7 +55,7 @@ class Templates:
 def shown(value: object) -> object:
     """A value as people read it: amounts without exponents, times in UTC, a dash for nothing."""
     if value is None or value == "":
-        return "–"
+        return NOTHING
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, datetime):
@@ -71,7 +72,7 @@ def query(fields: Mapping[str, object]) -> str:
 def lasting(value: timedelta | Decimal | int | None) -> str:
     """A time that passed, such as `3 min`."""
     if value is None:
-        return "–"
+        return NOTHING
     seconds = int(value.total_seconds()) if isinstance(value, timedelta) else int(value)
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if abs(seconds) >= 2 * size:

@@ -1,5 +1,6 @@
 """Finds anything by one text: a player, a session, or bets by any of their ids."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -49,10 +50,8 @@ def search(database_url: str, said: str, rows: int = 50) -> Found:
             return Found(None, None, (), False)
         except NotFound:
             pass
-        try:
+        with suppress(NotFound):
             session = show_session(database, said)
-        except NotFound:
-            pass
         wanted = {"bet_id": said, "rows": rows + 1}
         providers = [row[0] for row in database.execute(_PROVIDERS_OF_BET, wanted)]
     filters = [BetFilter(provider=provider, bet_id=said) for provider in providers]

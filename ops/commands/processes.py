@@ -144,7 +144,7 @@ def worker(name: Name = None, data_dir: DataDir = None) -> None:
 def portal(
     rooms: Rooms = None, host: Host = None, port: Port = None, data_dir: DataDir = None
 ) -> None:
-    """Serve the operator API and the console until SIGTERM.
+    """Serve operator API and console until SIGTERM.
 
     It serves all that is not the wallet. `--rooms` chooses a part of it, so that a public portal
     and an internal one can run apart.
