@@ -164,7 +164,8 @@ def begin_session(database: DbSession, user: ShownUser, key: bytes, lasts: timed
     """Log a user in. Returns the token, which is new for each login."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     values = {"hash": _token_hash(key, token), "user_id": user.id}
-    database.execute(insert(ConsoleSession), values | {"expires_at": func.now() + lasts})
+    added = insert(ConsoleSession).values(**values, expires_at=func.now() + lasts)
+    database.execute(added)
     record(database, Action.LOGIN_ACCEPTED, user.name, role=user.role)
     return token
 
