@@ -1,4 +1,4 @@
-"""The pages of the console: anything is found, what is shown is recorded, what is done is logged."""
+"""The pages of the console: anything is found, and what is done there is in the audit log."""
 
 import uuid
 from collections.abc import Iterator
@@ -226,7 +226,7 @@ def hostile(world: World) -> PlayerSession:
     return player
 
 
-def test_no_stored_text_becomes_markup(world: World, admin: Person, hostile: PlayerSession) -> None:
+def test_no_stored_text_becomes_markup(admin: Person, hostile: PlayerSession) -> None:
     provider = hostile.client.counterparty_id
     blocked = admin.page("/player", id=HOSTILE)
     goes_to(admin.submit(blocked, "/player/block", note=HOSTILE))
