@@ -1,6 +1,7 @@
 """Makes pages from templates. Every text is escaped, and a name that is not given is an error."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from markupsafe import Markup
 
 from models.money import plain
 
+_CAPITAL = re.compile("[A-Z]")
 NOTHING = "\N{EN DASH}"
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -44,6 +46,7 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.filters |= {"shown": shown, "lasting": lasting, "query": query}
+        self._environment.filters["worded"] = worded
         parts = self._environment.get_template("parts.html").module
         self._environment.globals["parts"] = parts
 
@@ -67,6 +70,11 @@ def shown(value: object) -> object:
 def query(fields: Mapping[str, object]) -> str:
     """The query of an address, without empty fields."""
     return urlencode({name: value for name, value in fields.items() if value not in (None, "")})
+
+
+def worded(name: str) -> str:
+    """A name of the API in words, such as `balance after`."""
+    return _CAPITAL.sub(lambda found: f" {found[0].lower()}", name)
 
 
 def lasting(value: timedelta | Decimal | int | None) -> str:

@@ -9,7 +9,11 @@ from decimal import Decimal
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from models.audit.log import operation
+from models.directory.providers import add_provider
 from tests.service.portal.person import Person
+from tests.service.support import keys
+from tests.service.support.client import ProviderClient
 from tests.service.support.world import PlayerSession, World
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -65,7 +69,11 @@ def desk(
 
 def play(world: World) -> PlayerSession:
     """A player with bets of several kinds, of which one is named `round-7-bet-3`."""
-    player = world.open_session(world.provider(), player=f"ann-{uuid.uuid4().hex[:8]}")
+    with operation(world.operator_url, keys.AUTHOR) as database:
+        made = add_provider(database, f"Lucky Games {uuid.uuid4().hex[:4]}", keys.CIPHER)
+    client = ProviderClient(world.gateways[0].url, made.counterparty_id, made.secret)
+    world.processes.callback(client.http.close)
+    player = world.open_session(client, player=f"ann-{uuid.uuid4().hex[:8]}")
     for stake, win in (("5", "0"), ("2.50", "4"), ("10", "0")):
         player.pay_in_out(Decimal(stake), Decimal(win))
     named = {"gameRoundId": "round-7"}

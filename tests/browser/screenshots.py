@@ -32,7 +32,7 @@ def take(folder: Path, shots: list[tuple[str, int, str]]) -> None:
         with (
             PortalProcess(world.urls) as portal,
             chromium() as browser,
-            person(world, "", "admin") as someone,
+            person(world, "", "admin", name="maria") as someone,
         ):
             portal.wait_ready()
             someone.url = portal.url

@@ -90,9 +90,11 @@ class Person:
 
 
 @contextmanager
-def person(world: World, url: str, role: str, address: str = "") -> Iterator[Person]:
+def person(
+    world: World, url: str, role: str, address: str = "", name: str = ""
+) -> Iterator[Person]:
     """Somebody new with this role, who is not logged in."""
-    name = f"user-{uuid.uuid4().hex}"
+    name = name or f"user-{uuid.uuid4().hex}"
     with operation(world.operator_url, keys.AUTHOR) as database:
         _, password = add_user(database, name, role)
     one = Person(url, name, password, address)

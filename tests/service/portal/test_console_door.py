@@ -82,7 +82,7 @@ def test_a_login_takes_no_session_that_somebody_else_chose(
     world: World, portal: PortalProcess
 ) -> None:
     with person(world, portal.url, "support") as one:
-        one.http.cookies.set("betcore-session", "chosen", path="/console")
+        one.http.cookies.set("betcore-session", "chosen", "127.0.0.1", "/console")
         assert one.log_in().status_code == 303
         given = one.cookies["betcore-session"]
         assert given != "chosen"
@@ -126,7 +126,8 @@ def test_a_user_who_is_revoked_or_gets_a_new_password_is_out_at_once(
         assert one.get("/").status_code == 303
         assert one.log_in().status_code == 401
         assert "revoked" in operator.refusal("console", "user", "password", one.name)
-        listed = {row["name"]: row for row in operator.documents("console", "user", "list")}
+        (found,) = operator.documents("console", "user", "list")
+        listed = {row["name"]: row for row in found["users"]}
         assert listed[one.name]["revokedAt"]
         assert not [row for row in listed.values() if "password" in row or "hash" in row]
 
@@ -167,7 +168,7 @@ def test_a_form_without_the_token_of_this_login_changes_nothing(
                 refused = admin.post(place.path, id="x", name="x", role="admin", **fields)
                 assert refused.status_code == 403, place
                 assert "not from this login" in Page(refused.text).text
-    assert admin.post("/logout").status_code == 403
+    assert admin.post("/logout", csrf="").status_code == 403
     assert admin.get("/").status_code == 200
     login = httpx.post(f"{portal.url}/console/login", data={"name": "a", "password": "b"})
     assert login.status_code == 403
@@ -271,7 +272,7 @@ def test_every_answer_has_the_headers_that_protect_it(support: Person) -> None:
         support.get("/nothing"),
         support.get("/bet"),
         support.get("/users"),
-        support.post("/login"),
+        support.post("/login", name="x"),
         httpx.get(f"{support.url}/console/login"),
         support.http.get(f"{support.url}{static}"),
     ]

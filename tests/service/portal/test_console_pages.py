@@ -68,7 +68,7 @@ def test_anything_is_found_by_its_id(world: World, operator: Person, player: Pla
     assert done.code == 1
 
     shown = operator.page("/bet", **query)
-    for told in ("stake", "win", "balanceAfter", name, round_id, "journal strand"):
+    for told in ("stake", "win", "balance after", name, round_id, "journal strand"):
         assert told in shown.text
     player.call("pay-in", second := uuid.uuid4().hex, betAmount=1, gameRoundId=round_id)
     both = operator.page("/search", q=round_id).text
