@@ -225,6 +225,8 @@ class Settings(BaseSettings):
     """What the portal serves, by name; commas separate several."""
     portal_cash_within_seconds: float = 5
     """How long the portal waits for a deposit or withdrawal; later the answer is 202."""
+    portal_upload_bytes_max: int = 64 * 1024 * 1024
+    """A longer list to reconcile is refused with 413."""
     operator_requests_per_second: float = 50
     """Per key and portal, on average; twice as many may come at once. Above it: 429."""
     operator_key_failures_per_minute: int = 20
@@ -343,8 +345,10 @@ def _is_unknown(name: str, value: str) -> bool:
 
 
 def _unknown(name: str) -> str:
-    short = {known.removeprefix(_PREFIX): known for known in variables()}
-    nearest = difflib.get_close_matches(name.upper().removeprefix(_PREFIX), short, 1, cutoff=0.5)
+    short = {variable(one).removeprefix(_PREFIX): variable(one) for one in Settings.model_fields}
+    typed = name.upper().removeprefix(_PREFIX)
+    nearest = [known for known in short if known.endswith(f"_{typed}")]  # the first is used most
+    nearest = nearest or difflib.get_close_matches(typed, short, 1, cutoff=0.5)
     return f"{name} is not a setting{f'; did you mean {short[nearest[0]]}?' if nearest else '.'}"
 
 

@@ -12,5 +12,8 @@
 local worker, worker_key, id, room, lease_ms, started_ttl, shows, back, offer = unpack(ARGV, 8, 16)
 if back ~= '' and answer('LREM', IDLE, 0, back) == 0 then return 0 end
 if offer ~= '' and call('EXISTS', RQ .. ':suspended') == 1 then return false end
-return take_batch({worker = worker, worker_key = worker_key, id = id, room = tonumber(room),
+local taken = take_batch({worker = worker, worker_key = worker_key, id = id, room = tonumber(room),
   lease_ms = lease_ms, started_ttl = started_ttl, shows = shows == '1', offer = offer})
+-- Idle workers come here twice per second. Without them, the offers of the dead are not kept.
+if offer ~= '' then call('EXPIRE', IDLE, WORKER_TTL) end
+return taken

@@ -5,6 +5,7 @@ BetcoreError
 ├── UnknownCurrency       the currency does not exist here
 ├── NotFound              the named provider, session, player, account or bet does not exist
 ├── AlreadyExists         the name is taken
+├── ProviderSuspended, ProviderLocked, PlayerBlocked   an operator allows no new bets
 ├── Ended                 it has ended, or was ended by somebody else
 └── LedgerError
     ├── LedgerUnavailable PostgreSQL cannot be reached, or ended our transaction
@@ -35,6 +36,18 @@ class NotFound(BetcoreError):  # noqa: N818
 
 class AlreadyExists(BetcoreError):  # noqa: N818
     """The name is taken."""
+
+
+class ProviderSuspended(BetcoreError):  # noqa: N818
+    """The provider is suspended."""
+
+
+class ProviderLocked(BetcoreError):  # noqa: N818
+    """The provider is locked."""
+
+
+class PlayerBlocked(BetcoreError):  # noqa: N818
+    """The player is blocked."""
 
 
 class Ended(BetcoreError):  # noqa: N818

@@ -30,6 +30,15 @@ _INVALID = text("""
 _AGE = text("select age(datfrozenxid) from pg_database where datname = current_database()")
 #: PostgreSQL stops to write at 2.1 billion, and freezes rows long before that.
 _AGE_MAX = 1_000_000_000
+#: The operator API promises 24 hours (docs/OPERATOR-API.md).
+ANSWERS_KEPT_HOURS = 48
+# A row that somebody locks is left for next time. The key is in the index of the table.
+_OLD_ANSWERS = text(f"""
+    delete from idempotent_request where (key_id, name) in (
+        select key_id, name from idempotent_request
+        where created_at < now() - interval '{ANSWERS_KEPT_HOURS} h'
+        limit 10000 for update skip locked)
+""")  # noqa: S608 - the only thing put in is a constant
 _READERS = text("""
     select slot_name, coalesce(wal_status, ''), active,
            coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint
@@ -74,6 +83,14 @@ def keep_house(database_url: str) -> Iterator[Done]:
             connection.execute(text(statement))
         for chore in CHORES:
             yield chore(connection)
+
+
+def _answers(connection: Connection) -> Done:
+    """Delete the answers to old requests with an `Idempotency-Key`, some at a time."""
+    deleted = 0
+    while (of_this_time := connection.execute(_OLD_ANSWERS).rowcount) > 0:
+        deleted += of_this_time
+    return Done("answers", f"{deleted} to requests of more than {ANSWERS_KEPT_HOURS} h ago deleted")
 
 
 def _vacuum(connection: Connection) -> Done:
@@ -124,5 +141,5 @@ def _sizes(connection: Connection) -> Done:
 
 #: Every chore, in this order. A chore that deletes rows which expired belongs here too.
 CHORES: tuple[Callable[[Connection], Done], ...] = (
-    *(_vacuum, _indexes, _transaction_ids, _readers, _sizes),
+    *(_answers, _vacuum, _indexes, _transaction_ids, _readers, _sizes),
 )

@@ -36,6 +36,8 @@ class Bounds:
     body_arrives_within_seconds: float = 4.5
     #: A longer body is not kept for the app. The app refuses it.
     body_bytes_max: int = 16 * 1024
+    #: Paths whose bodies go to the app as they arrive, however long. The app limits them.
+    streamed: frozenset[bytes] = frozenset()
     #: How long a connection may be idle before any good signature.
     keep_alive_seconds: float = 5.0
     #: How long it may be idle afterwards. That is longer than clients and proxies keep connections

@@ -84,6 +84,10 @@ class Exchange:
         self._more_follows = not ended
         self._tell()
 
+    def holds_more_than(self, number: int) -> bool:
+        """Return whether more bytes of the body than `number` wait for the app."""
+        return len(self._arrived) > number
+
     def disconnect(self) -> None:
         """Tell the app that the client has gone. What the app still answers is dropped."""
         self._is_disconnected = True

@@ -23,6 +23,8 @@ from server.peer import PEER
 
 #: Requests that may wait behind one in progress. No provider's client pipelines requests.
 PIPELINED_MAX: Final = 32
+#: How much of a streamed body may wait for the app. Then the client waits too.
+STREAMED_BYTES_HELD: Final = 256 * 1024
 _TOO_MANY_AHEAD: Final = Refusal(
     429, f"More than {PIPELINED_MAX} requests were sent without waiting for answers."
 )
@@ -33,7 +35,8 @@ class HttpConnection(BoundedConnection):
     """A protocol for uvicorn's server, with requests that we read ourselves.
 
     The app gets a request when its body has arrived, or is known to be too long. A client may wait
-    for the order to continue; its request goes to the app before the body. One request is in
+    for the order to continue; its request goes to the app before the body. So does one to a path
+    whose bodies are streamed. One request is in
     progress at a time. Later ones wait in the reader, and then in the client's system. So an
     invalid request is answered after the requests sent before it.
     """
@@ -61,6 +64,7 @@ class HttpConnection(BoundedConnection):
         self._head: Head | None = None  # the head of the request whose body arrives
         self._body = b""
         self._handed_over = False  # whether the app already has that request
+        self._streams = False  # whether its body goes to the app as it arrives
         self._was_refused = False
         self._has_surplus = False  # a body is too long: its end is not looked for
         self._ahead_left: int | None = None  # how many requests sent ahead are still answered
@@ -139,9 +143,15 @@ class HttpConnection(BoundedConnection):
     def _begin(self, head: Head) -> None:
         """Begin a request. Its body may not have arrived yet."""
         self._head, self._body, self._handed_over = head, b"", False
+        self._streams = head.path in self._bounds.streamed
         self._work_begins()
         self._expect_nothing()  # the body has its own time limit
-        if head.length is not None and head.length > self._bounds.body_bytes_max:
+        if self._streams:
+            # The app may answer before the end of the body. The connection then closes.
+            head.keep_alive = False
+            self._reader.stream_body()
+            self._hand_over(head, None)
+        elif head.length is not None and head.length > self._bounds.body_bytes_max:
             # The app refuses it by its announced length. The body is read and dropped, so that the
             # next request can come. A body above BODY_BYTES_MAX is not read.
             head.expects_continue = False
@@ -163,8 +173,8 @@ class HttpConnection(BoundedConnection):
                 head.keep_alive, self._head, self._has_surplus = False, None, True
                 self._hand_over(head, self._body)
                 return False
-        elif head.expects_continue and self.exchange is not None:
-            self.exchange.arrive(part, ended=ended)
+        elif head.expects_continue or self._streams:
+            self._pass_on(part, ended=ended)
         if ended:
             self._head = None
             if not self._handed_over:
@@ -174,6 +184,16 @@ class HttpConnection(BoundedConnection):
         elif not self._handed_over:
             self._expect_soon(self._bounds.body_arrives_within_seconds)
         return ended
+
+    def _pass_on(self, part: bytes, *, ended: bool) -> None:
+        """Give a part of the body to the app, which has the request already."""
+        if self.exchange is None:
+            return
+        self.exchange.arrive(part, ended=ended)
+        if self._streams:
+            self._expect_nothing()  # each part has the time limit for itself
+            if self.exchange.holds_more_than(STREAMED_BYTES_HELD):
+                self.flow.pause_reading()
 
     def _arrived(self, head: Head) -> None:
         """Give a whole request to the app, unless the app's front refuses it."""

@@ -5,6 +5,7 @@ Every rule is applied at the first byte that breaks it, in the order of the byte
 
 import re
 from enum import Enum, auto
+from math import inf
 from typing import Final
 
 from server.http_head import Head, Refused, begin_head, read_field, read_usual
@@ -81,6 +82,11 @@ class RequestReader:
             else:
                 self._left = head.length
         return head
+
+    def stream_body(self) -> None:
+        """Let the next body be of any length: who takes its parts limits it."""
+        if self._chunks is not None:
+            self._chunks.bytes_max = inf
 
     def body(self) -> tuple[bytes, bool]:
         """Return the bytes of the body that arrived since the last call, and whether it has ended.
@@ -190,6 +196,7 @@ class _Chunks:
     def __init__(self) -> None:
         self.next = _Next.SIZE
         self.left = 0  # bytes left of the present chunk
+        self.bytes_max: float = BODY_BYTES_MAX
         self._bytes = self._extension_bytes = self._trailer_bytes = self._trailers = 0
 
     def next_line(self) -> tuple[int, int, str]:
@@ -244,5 +251,5 @@ class _Chunks:
 
     def _count(self, count: int) -> None:
         self._bytes += count
-        if self._bytes > BODY_BYTES_MAX:
+        if self._bytes > self.bytes_max:
             raise Refused(413, "The body is too long.")

@@ -26,7 +26,7 @@ Documented = Function | ast.ClassDef
 Found = Iterator[str]
 
 # Whatever else lies in the root was made here, or is the user's own.
-_FOLDERS = (*OURS, "tests", "docs", ".ci", ".github")
+_FOLDERS = (*OURS, "tests", "docs", "deploy", ".ci", ".github")
 _NOT_OURS = {".env", ".git"}
 
 

@@ -4,7 +4,7 @@ Amounts are decimal strings, ids are text, times are RFC 3339 in UTC.
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -84,6 +84,16 @@ class SessionPage(Answer):
     next: str | None = NEXT
 
 
+class ShownAccount(Answer):
+    """An account. `owner` is the player's id, or the provider's. Only a player's has a balance."""
+
+    account_id: RowId
+    kind: str
+    owner: str | None
+    currency: str
+    balance: Amount | None
+
+
 class Account(Answer):
     """An account of a player."""
 
@@ -96,6 +106,19 @@ class AccountList(Answer):
     """The accounts of a player, by currency."""
 
     items: list[Account]
+
+
+class Currency(Answer):
+    """A currency, and how many decimals its amounts have."""
+
+    code: str
+    decimals: int
+
+
+class CurrencyList(Answer):
+    """The currencies that were used or added so far, by code."""
+
+    items: list[Currency]
 
 
 class ListedPlayer(Answer):
@@ -157,137 +180,6 @@ class Movement(Answer):
     account_id: RowId
     transfer_id: RowId | None
     balance: Amount | None
-
-
-class Transfer(Answer):
-    """One movement of money of a bet."""
-
-    transfer_id: RowId
-    kind: str
-    amount: Amount
-    debit_account: RowId
-    credit_account: RowId
-    balance_after: Amount
-    created_at: Moment
-
-
-class Bet(Answer):
-    """A bet with its transfers. What does not apply is null."""
-
-    bet_id: str
-    provider_id: str = Field(validation_alias="provider")
-    state: str
-    opened_by: str
-    stake: Amount | None = Field(serialization_alias="betAmount")
-    win: Amount | None = Field(serialization_alias="winAmount")
-    odd: Amount | None = Field(serialization_alias="winOdd")
-    round_id: str | None = Field(serialization_alias="gameRoundId")
-    currency: str
-    account_id: RowId
-    session_id: str
-    refused_with: int | None
-    reason: str | None
-    created_at: Moment
-    updated_at: Moment
-    transfers: list[Transfer]
-
-
-class BetPage(Answer):
-    """Bets."""
-
-    items: list[Bet]
-    next: str | None = NEXT
-
-
-class OpenBet(Answer):
-    """A stake that was taken, and whose outcome is not known yet."""
-
-    created_at: Moment
-    bet_id: str
-    round_id: str | None = Field(serialization_alias="gameRoundId")
-    stake: Amount = Field(serialization_alias="betAmount")
-    currency: str
-    player: str
-    account_id: RowId
-    session_id: str
-
-
-class OpenBetPage(Answer):
-    """Open bets, the oldest first."""
-
-    items: list[OpenBet]
-    next: str | None = NEXT
-
-
-class HouseDay(Answer):
-    """One provider's bets in one currency on one day (UTC). `result` is what the house won."""
-
-    day: date
-    provider_id: str = Field(validation_alias="provider")
-    name: str
-    currency: str
-    bets: int
-    stakes: Amount
-    refunds: Amount
-    wins: Amount
-    win_reversals: Amount
-    result: Amount
-
-
-class HouseResult(Answer):
-    """The result by day, provider and currency."""
-
-    items: list[HouseDay]
-
-
-class ListedProvider(Answer):
-    """A provider, and with how many secrets it may sign now."""
-
-    counterparty_id: str = Field(serialization_alias="providerId")
-    name: str
-    status: str
-    active_secrets: int
-    created_at: Moment
-
-
-class ProviderList(Answer):
-    """All providers, the oldest first."""
-
-    items: list[ListedProvider]
-
-
-class Secret(Answer):
-    """What may be shown about a secret."""
-
-    secret_id: RowId
-    created_at: Moment
-    revoked_at: Moment | None
-
-
-class SecretList(Answer):
-    """All secrets of a provider, the oldest first."""
-
-    items: list[Secret]
-
-
-class NewSecret(Secret):
-    """A secret that was just made. It is shown only this once."""
-
-    secret: str
-
-
-class HouseAccount(Answer):
-    """A house account of a provider."""
-
-    account_id: RowId
-    currency: str
-
-
-class Provider(ListedProvider):
-    """A provider with its secrets and house accounts."""
-
-    secrets: list[Secret]
-    accounts: list[HouseAccount]
 
 
 class AuditEntry(Answer):

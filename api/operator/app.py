@@ -20,7 +20,7 @@ from api.operator.door import Door
 from api.operator.forms import read_form
 from api.operator.openapi import document
 from api.operator.routes import ROUTES, Route
-from api.shared.bodies import read_body
+from api.shared.bodies import media_type_of, read_body, read_upload
 from api.shared.json_object import read_object
 from api.shared.problems import HANDLERS, Problem
 from api.shared.services import PortalServices
@@ -91,13 +91,15 @@ class Endpoint:
         """The response. Raises Problem, and errors of ours that `HANDLERS` answer."""
         route = self._route
         key = await self._door.enter(request, route.scope, change=route.changes)
-        body = b""
+        settings, body, upload = self._services.settings, b"", None
         if route.changes:
-            body = await read_body(request, self._services.settings.body_bytes_max)
+            body = await read_body(request, settings.body_bytes_max)
         query = _query(request)
         form = read_form(route.form, _object(request, body) if route.changes else query)
         if route.changes and query:
             raise _unknown_query(query)
+        if route.upload:
+            upload = await read_upload(request, route.upload, settings.portal_upload_bytes_max)
         call = Call(
             services=self._services,
             who=f"key:{key.name}",
@@ -107,6 +109,7 @@ class Endpoint:
             path={name: _decoded(value) for name, value in request.path_params.items()},
             list_name=_list_name(request.scope["path"], query),
             claim=self._claim(request, key.id, body),
+            upload=upload,
         )
         if inspect.iscoroutinefunction(route.handler):
             reply = await route.handler(call, form)
@@ -148,8 +151,7 @@ def _object(request: Request, body: bytes) -> Mapping[str, object]:
     """The object in the body. No body is an empty object. Raises Problem."""
     if not body:
         return {}
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if media_type_of(request) != "application/json":
         raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
     try:
         return read_object(body)

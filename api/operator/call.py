@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
 from api.operator.answers import Answer
+from api.shared.bodies import Upload
+from api.shared.problems import Problem
 from api.shared.work import Work
 from models.database.failures import unavailable
 from models.database.transactions import Transaction
@@ -42,6 +44,7 @@ class Call(Work):
     base: str  # the path under which the room is served
     path: Mapping[str, str]
     claim: Claim | None  # of the `Idempotency-Key`
+    upload: Upload | None  # the body of a route that takes one
 
     def create(self, note: str | None, make: Callable[[Transaction], Answer]) -> Reply:
         """Make something once per `Idempotency-Key`. A repeat gets the first answer.
@@ -56,6 +59,13 @@ class Call(Work):
             if self.claim is not None:
                 keep_answer(database, self.claim, Answered(CREATED, reply.json))
         return reply
+
+    def row_id(self, name: str, what: str, end: int = 2**63) -> int:
+        """The id in the path, a number below `end`. Raises Problem: there is no such `what`."""
+        text = self.path[name]
+        if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < end:
+            return int(text)
+        raise Problem(404, "not_found", f"There is no {what} {text!r}.")
 
 
 def csv_response(model: type[Answer], rows: Iterable[object], name: str) -> Response:

@@ -13,11 +13,13 @@ from pydantic.alias_generators import to_camel
 
 from api.shared.problems import Problem
 from models.commands import is_readable
-from models.money import JsonNumber
+from models.directory.provider_rules import NETWORKS_MAX, RATE_MAX
+from models.money import DECIMALS_MAX, JsonNumber
 
 MINUTES_MAX = 366 * 24 * 60
 ROWS = 50
 ROWS_MAX = 500
+DIFFERENCES_MAX = 10_000
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]")
 
 
@@ -90,7 +92,16 @@ Moment = Annotated[
 Cursor = Annotated[
     str | None, Field(description="The `next` of the page before.", max_length=2_000)
 ]
-Age = Annotated[int, BeforeValidator(_digits), Field(ge=0, le=10 * MINUTES_MAX)]
+Age = Annotated[
+    str,
+    Field(
+        pattern="^[0-9]{1,9}[smhd]$",
+        description="Only bets recorded at least this long ago: a number with s, m, h or d.",
+        examples=["15m"],
+    ),
+]
+Id = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=2**63 - 1)]
+Format = Literal["json", "csv"]
 Rows = Annotated[
     int, BeforeValidator(_digits), Field(ge=1, le=ROWS_MAX, description="At most so many items.")
 ]
@@ -136,6 +147,42 @@ class MoveMoney(Change):
     reference: Text
 
 
+class AddProvider(Change):
+    """A provider with a name that no other one has."""
+
+    name: Text
+
+
+class SetAllowList(Change):
+    """The networks from which the provider may call. An empty list: from anywhere."""
+
+    networks: list[Text] = Field(max_length=NETWORKS_MAX, examples=[["192.0.2.0/24"]])
+
+
+class SetWinLimits(Form):
+    """Largest wins in a currency. Null takes a limit away. PATCH keeps what is left out."""
+
+    currency: Currency
+    max_win: Amount | None = None
+    max_daily_win: Amount | None = None
+
+
+class SetLimits(Change):
+    """Limits of a provider. Null takes the rate away. PATCH keeps what is left out."""
+
+    rate: Annotated[int, BeforeValidator(_whole), Field(ge=1, le=RATE_MAX)] | None = Field(
+        None, description="Requests per second."
+    )
+    wins: list[SetWinLimits] = Field([], max_length=200)
+
+
+class AddCurrency(Change):
+    """A currency that ISO 4217 does not have. Its number of decimals never changes."""
+
+    code: Currency
+    decimals: Annotated[int, BeforeValidator(_whole), Field(ge=0, le=DECIMALS_MAX)]
+
+
 class Paged(Form):
     """One page of a list."""
 
@@ -168,30 +215,70 @@ class Statement(Paged, Period):
     """Which lines of an account. CSV has all lines of the period, and no pages."""
 
     currency: str
-    format: Literal["json", "csv"] = "json"
+    format: Format = "json"
 
 
-class FindBets(Form):
+class AccountStatement(Paged, Period):
+    """Which lines. CSV has all lines of the period, and no pages."""
+
+    format: Format = "json"
+
+
+class FindBets(Paged):
+    """Which bets. Name at least a transaction, a session, a round or a player, or a provider with
+    `betId` or with `state` open.
+    """
+
+    provider_id: str | None = None
+    bet_id: Text | None = None
+    transaction_id: Id | None = Field(None, description="The id of any transfer of the bet.")
+    game_round_id: Text | None = None
+    player: Text | None = None
+    session_id: str | None = None
+    state: Literal["open", "settled", "refunded", "rejected", "cancelled"] | None = None
+    older_than: Age | None = None
+
+
+class OneBet(Form):
     """The bet of a provider."""
 
     provider_id: str
-    bet_id: str
+    bet_id: Text
 
 
 class HouseReport(Period):
     """Of which bets to show the result of the house."""
 
     provider_id: str | None = None
+    game: str | None = None
     currency: str | None = None
-    format: Literal["json", "csv"] = "json"
+    format: Format = "json"
 
 
 class OpenBets(Paged):
     """Bets of a provider whose pay-out or refund has not come. CSV has all of them."""
 
     provider_id: str
-    older_than_minutes: Age = 0
-    format: Literal["json", "csv"] = "json"
+    older_than: Age = "0s"
+    format: Format = "json"
+
+
+class OpenAges(Form):
+    """Whose open bets to count."""
+
+    provider_id: str | None = None
+    format: Format = "json"
+
+
+class Reconcile(Period):
+    """Whose list the body is. The period applies to bets that the list does not have.
+
+    JSON shows the first differences, at most `limit`. CSV has all of them, without the counts.
+    """
+
+    provider_id: str
+    limit: Annotated[int, BeforeValidator(_digits), Field(ge=1, le=DIFFERENCES_MAX)] = 1_000
+    format: Format = "json"
 
 
 class ListAudit(Paged, Period):
@@ -208,7 +295,7 @@ class Nothing(Form):
 def read_form(form: type[Read], values: Mapping[str, object]) -> Read:
     """The form with these values. Raises Problem: 422, which names every wrong field."""
     for name, value in values.items():
-        if isinstance(value, str) and not is_readable(value):
+        if not _is_readable(value):
             fault = {"field": name, "message": "it has control characters or lone surrogates"}
             raise Problem(422, "invalid_request", f"{name}: {fault['message']}.", errors=[fault])
     try:
@@ -222,6 +309,14 @@ def read_form(form: type[Read], values: Mapping[str, object]) -> Read:
         fault = {"field": "since", "message": "it is later than until"}
         raise Problem(422, "invalid_request", "since is later than until.", errors=[fault])
     return read
+
+
+def _is_readable(value: object) -> bool:
+    """Whether all text in a JSON value can be recorded."""
+    if isinstance(value, str):
+        return is_readable(value)
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(map(_is_readable, inner))
 
 
 def _fault(error: Any) -> dict[str, str]:

@@ -17,6 +17,7 @@ _PATH_PARAMETERS = {
     "player": "The player's id in your own system, percent-encoded.",
     "sessionId": "The session's id.",
     "providerId": "The provider's counterparty id.",
+    "accountId": "The account's id.",
     "secretId": "The id of a secret of the provider.",
     "reference": "The reference of the deposit or withdrawal, percent-encoded.",
 }
@@ -35,6 +36,17 @@ _PROBLEMS = {
     "503": "It cannot be done now: repeat the same request after `Retry-After`.",
 }
 _OF_CHANGES = {"409", "413", "415"}
+_AMOUNT = {"type": ["string", "number", "null"], "description": "Zero or more. Null is 0."}
+_LISTED = {
+    "type": "object",
+    "required": ["betId"],
+    "properties": {
+        "betId": {"type": "string"},
+        "stake": _AMOUNT,
+        "win": _AMOUNT,
+        "state": {"type": ["string", "null"]},
+    },
+}
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -78,6 +90,10 @@ def _operation(route: Route) -> dict[str, Any]:
         found["parameters"] = parameters
     if route.idempotent:
         found["parameters"] = [*parameters, _IDEMPOTENCY_KEY]
+    if route.upload:
+        content: dict[str, Any] = {kind: {"schema": {"type": "string"}} for kind in route.upload}
+        content["application/json"] = {"schema": {"type": "array", "items": _LISTED}}
+        found["requestBody"] = {"required": True, "content": content}
     if route.changes:
         needed = any(field.is_required() for field in route.form.model_fields.values())
         found["requestBody"] = {
@@ -132,7 +148,7 @@ def _responses(route: Route) -> dict[str, Any]:
             "content": answer,
         }
     for status in _PROBLEMS:
-        if route.changes or status not in _OF_CHANGES:
+        if route.changes or status not in _OF_CHANGES or (route.upload and status != "409"):
             found[status] = {"$ref": f"#/components/responses/{status}"}
     return found
 

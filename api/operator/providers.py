@@ -1,17 +1,36 @@
-"""Providers: list, show, suspend, resume, and their secrets."""
+"""Providers: add, list, show, suspend, lock, secrets, allow-lists and limits."""
 
-from api.operator import answers, forms
+from decimal import Decimal
+
+from pydantic.alias_generators import to_camel
+
+from api.operator import forms
+from api.operator import provider_answers as answers
 from api.operator.call import CREATED, Call, Reply
 from api.shared.problems import Problem
 from models.database.transactions import Transaction
+from models.directory import provider_rules
+from models.directory.provider_rules import LimitChange, ProviderLimits, WinLimits
 from models.directory.providers import (
     ProviderStatus,
+    add_provider,
     add_secret,
     list_secrets,
     revoke_secret,
     set_provider_status,
 )
+from models.money import read_amount
 from models.reports.parties import list_providers, show_provider
+
+_SECRET_IDS_END = 2**31
+
+
+def add(call: Call, form: forms.AddProvider) -> Reply:
+    """Add a provider with its first secret."""
+    with call.changing(form.note) as database:
+        made = add_provider(database, form.name, call.services.cipher)
+    shown = {"counterparty_id": made.counterparty_id, "secret": made.secret}
+    return Reply(answers.NewProvider(name=form.name, **shown), CREATED)
 
 
 def list_(call: Call, form: forms.Nothing) -> Reply:  # noqa: ARG001
@@ -38,6 +57,61 @@ def resume(call: Call, form: forms.Change) -> Reply:
     return _set_status(call, form, "active")
 
 
+def lock(call: Call, form: forms.Change) -> Reply:
+    """Accept no call of a provider at all."""
+    return _set_lock(call, form, locked=True)
+
+
+def unlock(call: Call, form: forms.Change) -> Reply:
+    """Accept calls of a locked provider again."""
+    return _set_lock(call, form, locked=False)
+
+
+def show_allow_list(call: Call, form: forms.Nothing) -> Reply:  # noqa: ARG001
+    """Show the networks from which a provider may call."""
+    with call.reading() as database:
+        found = show_provider(database, call.path["providerId"]).networks
+    return Reply(answers.AllowList(networks=list(found)))
+
+
+def set_allow_list(call: Call, form: forms.SetAllowList) -> Reply:
+    """Accept calls of a provider only from these networks, or from anywhere if there are none."""
+    with call.changing(form.note) as database:
+        found = provider_rules.set_allow_list(database, call.path["providerId"], form.networks)
+    return Reply(answers.AllowList(networks=list(found)))
+
+
+def show_limits(call: Call, form: forms.Nothing) -> Reply:  # noqa: ARG001
+    """Show the limits of a provider."""
+    with call.reading() as database:
+        found = provider_rules.show_limits(database, call.path["providerId"])
+    return Reply(answers.Limits.model_validate(found))
+
+
+def change_limits(call: Call, form: forms.SetLimits) -> Reply:
+    """Change the limits that are named. The others remain."""
+    change = LimitChange(
+        rate_max=form.rate,
+        without_rate=form.rate is None and "rate" in form.model_fields_set,
+        max_win=_wins(form, "max_win"),
+        max_daily_win=_wins(form, "max_daily_win"),
+    )
+    with call.changing(form.note) as database:
+        found = provider_rules.set_limits(database, call.path["providerId"], change)
+        return Reply(answers.Limits.model_validate(found))
+
+
+def replace_limits(call: Call, form: forms.SetLimits) -> Reply:
+    """Set exactly these limits, and take all others away."""
+    daily = _wins(form, "max_daily_win")
+    most = _wins(form, "max_win")
+    wins = [WinLimits(one, most.get(one), daily.get(one)) for one in {**most, **daily}]
+    limits = ProviderLimits(form.rate, tuple(wins))
+    with call.changing(form.note) as database:
+        found = provider_rules.replace_limits(database, call.path["providerId"], limits)
+        return Reply(answers.Limits.model_validate(found))
+
+
 def show_secrets(call: Call, form: forms.Nothing) -> Reply:  # noqa: ARG001
     """List the secrets of a provider without their values."""
     with call.reading() as database:
@@ -55,11 +129,9 @@ def new_secret(call: Call, form: forms.Change) -> Reply:
 
 def end_secret(call: Call, form: forms.Change) -> Reply:
     """Revoke a secret for good."""
-    provider, secret_id = call.path["providerId"], call.path["secretId"]
-    if not (secret_id.isascii() and secret_id.isdigit() and len(secret_id) < 10):
-        raise Problem(404, "not_found", f"The provider has no secret {secret_id!r}.")
+    secret_id = call.row_id("secretId", "secret", _SECRET_IDS_END)
     with call.changing(form.note) as database:
-        revoked = revoke_secret(database, provider, int(secret_id))
+        revoked = revoke_secret(database, call.path["providerId"], secret_id)
     return Reply(answers.Secret.model_validate(revoked))
 
 
@@ -70,6 +142,27 @@ def _set_status(call: Call, form: forms.Change, status: ProviderStatus) -> Reply
         return _shown(database, call.path["providerId"])
 
 
+def _set_lock(call: Call, form: forms.Change, *, locked: bool) -> Reply:
+    with call.changing(form.note) as database:
+        provider_rules.set_lock(database, call.path["providerId"], locked=locked)
+        database.flush()
+        return _shown(database, call.path["providerId"])
+
+
+def _wins(form: forms.SetLimits, field: str) -> dict[str, Decimal | None]:
+    """What the form says of one kind of limit, by currency. Raises Problem or InvalidRequest."""
+    found: dict[str, Decimal | None] = {}
+    if len({one.currency for one in form.wins}) < len(form.wins):
+        fault = {"field": "wins", "message": "it names a currency twice"}
+        raise Problem(422, "invalid_request", "wins names a currency twice.", errors=[fault])
+    for one in form.wins:
+        if field in one.model_fields_set:
+            amount = getattr(one, field)
+            name = f"wins.{one.currency}.{to_camel(field)}"
+            found[one.currency] = None if amount is None else read_amount(amount, name)
+    return found
+
+
 def _shown(database: Transaction, provider_id: str) -> Reply:
     found = show_provider(database, provider_id)
     listed = answers.ListedProvider.model_validate(found.provider)
@@ -78,5 +171,7 @@ def _shown(database: Transaction, provider_id: str) -> Reply:
             **listed.model_dump(),
             secrets=[answers.Secret.model_validate(one) for one in found.secrets],
             accounts=[answers.HouseAccount.model_validate(one) for one in found.accounts],
+            networks=list(found.networks),
+            limits=answers.Limits.model_validate(found.limits),
         )
     )

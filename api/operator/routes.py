@@ -5,7 +5,17 @@ from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
-from api.operator import answers, forms, money, players, providers, reports, sessions
+from api.operator import (
+    answers,
+    bet_answers,
+    forms,
+    money,
+    players,
+    provider_answers,
+    providers,
+    reports,
+    sessions,
+)
 from api.operator.answers import Answer
 from api.operator.call import Call, Reply
 from api.operator.forms import Form, Nothing
@@ -17,7 +27,7 @@ Handler = Callable[[Call, Any], Reply | Response | Awaitable[Reply]]
 
 
 class Route(NamedTuple):
-    """One call. GET reads its form from the query, POST from the body."""
+    """One call. A change reads its form from the body, the others from the query."""
 
     method: str
     path: str
@@ -30,18 +40,21 @@ class Route(NamedTuple):
     idempotent: bool = False  # whether it takes an `Idempotency-Key`
     later: bool = False  # whether it may answer 202
     csv: bool = False  # whether the answer may be CSV
+    upload: tuple[str, ...] = ()  # the media types of a long body; the form is then in the query
     location: str = ""  # where the new thing is, with fields of the answer
 
     @property
     def changes(self) -> bool:
         """Whether it changes something."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.upload
 
 
 _SESSION = "/sessions/{sessionId}"
 _PLAYER = "/players/{player}"
 _PROVIDER = "/providers/{providerId}"
 _SECRETS = f"{_PROVIDER}/secrets"
+_ALLOW_LIST = f"{_PROVIDER}/allow-list"
+_LIMITS = f"{_PROVIDER}/limits"
 _S, _P, _M, _V, _R = Scope.SESSIONS, Scope.PLAYERS, Scope.MONEY, Scope.PROVIDERS, Scope.REPORTS
 
 # fmt: off
@@ -77,6 +90,19 @@ ROUTES = (
     Route("GET", f"{_PLAYER}/statement", _P, players.statement,
           "Show the transfers of an account in a period, the oldest first.",
           answers.Statement, forms.Statement, csv=True),
+    Route("GET", "/accounts/{accountId}", _P, players.show_account,
+          "Show any account: of a player, of a provider, or the cash account of a currency.",
+          answers.ShownAccount),
+    Route("GET", "/accounts/{accountId}/statement", _P, players.account_statement,
+          "Show the transfers of any account, the oldest first. That of a house or cash account"
+          " has no pages: ask for CSV.",
+          answers.Statement, forms.AccountStatement, csv=True),
+    Route("GET", "/currencies", _P, players.list_currencies,
+          "List the currencies that were used or added so far. All of ISO 4217 can be used.",
+          answers.CurrencyList),
+    Route("POST", "/currencies", _P, players.add_currency,
+          "Add a currency that ISO 4217 does not have. One that exists is answered as it is.",
+          answers.Currency, forms.AddCurrency, 201, idempotent=True),
     Route("POST", f"{_PLAYER}/deposits", _M, money.deposit,
           "Put money into an account, once per reference.",
           answers.Movement, forms.MoveMoney, idempotent=True, later=True),
@@ -88,29 +114,64 @@ ROUTES = (
     Route("GET", f"{_PLAYER}/withdrawals/{{reference}}", _M, money.show_withdrawal,
           "Tell what has become of a withdrawal.", answers.Movement),
     Route("GET", "/providers", _V, providers.list_, "List all providers, the oldest first.",
-          answers.ProviderList),
+          provider_answers.ProviderList),
+    Route("POST", "/providers", _V, providers.add,
+          "Add a provider. Its signing secret is shown only this once.",
+          provider_answers.NewProvider, forms.AddProvider, 201, location=_PROVIDER),
     Route("GET", _PROVIDER, _V, providers.show,
-          "Show a provider with the ages of its secrets, but no secret.", answers.Provider),
+          "Show a provider with the ages of its secrets, but no secret.",
+          provider_answers.Provider),
     Route("POST", f"{_PROVIDER}/suspend", _V, providers.suspend,
           "Refuse new bets of a provider. Open bets are still settled and refunded.",
-          answers.Provider, forms.Change),
+          provider_answers.Provider, forms.Change),
     Route("POST", f"{_PROVIDER}/resume", _V, providers.resume,
-          "Accept bets of a suspended provider again.", answers.Provider, forms.Change),
+          "Accept bets of a suspended provider again.", provider_answers.Provider, forms.Change),
+    Route("POST", f"{_PROVIDER}/lock", _V, providers.lock,
+          "Accept no call of a provider at all, within 2 seconds, for a secret that leaked.",
+          provider_answers.Provider, forms.Change),
+    Route("POST", f"{_PROVIDER}/unlock", _V, providers.unlock,
+          "Accept calls of a locked provider again.", provider_answers.Provider, forms.Change),
+    Route("GET", _ALLOW_LIST, _V, providers.show_allow_list,
+          "Show the networks from which a provider may call.", provider_answers.AllowList),
+    Route("PUT", _ALLOW_LIST, _V, providers.set_allow_list,
+          "Accept calls of a provider only from these networks. An empty list: from anywhere.",
+          provider_answers.AllowList, forms.SetAllowList),
+    Route("GET", _LIMITS, _V, providers.show_limits, "Show the limits of a provider.",
+          provider_answers.Limits),
+    Route("PUT", _LIMITS, _V, providers.replace_limits,
+          "Set exactly these limits, and take all others away.",
+          provider_answers.Limits, forms.SetLimits),
+    Route("PATCH", _LIMITS, _V, providers.change_limits,
+          "Change the limits that are named. The others remain.",
+          provider_answers.Limits, forms.SetLimits),
     Route("GET", _SECRETS, _V, providers.show_secrets,
-          "List the secrets of a provider without their values.", answers.SecretList),
+          "List the secrets of a provider without their values.", provider_answers.SecretList),
     Route("POST", _SECRETS, _V, providers.new_secret,
           "Add a secret. The others remain valid. It is shown only this once.",
-          answers.NewSecret, forms.Change, 201),
+          provider_answers.NewSecret, forms.Change, 201),
     Route("POST", f"{_SECRETS}/{{secretId}}/revoke", _V, providers.end_secret,
-          "Revoke a secret for good, within 2 seconds.", answers.Secret, forms.Change),
-    Route("GET", "/bets", _R, reports.find_bets, "Show a bet of a provider with its transfers.",
-          answers.BetPage, forms.FindBets),
+          "Revoke a secret for good, within 2 seconds.", provider_answers.Secret, forms.Change),
+    Route("GET", "/bets", _R, reports.find_bets,
+          "Search bets, with their transfers. Bets of a player or session come the newest first,"
+          " others the oldest first.",
+          bet_answers.BetPage, forms.FindBets),
+    Route("GET", "/bets/life", _R, reports.show_life,
+          "Show what happened to a bet, in the order of time, and what vouches for it.",
+          bet_answers.BetLife, forms.OneBet),
     Route("GET", "/reports/house", _R, reports.house,
-          "Show the result of the house by day (UTC), provider and currency.",
-          answers.HouseResult, forms.HouseReport, csv=True),
+          "Show the result of the house by day (UTC), provider, game and currency.",
+          bet_answers.HouseResult, forms.HouseReport, csv=True),
     Route("GET", "/reports/open-bets", _R, reports.open_bets,
           "List bets of a provider that have no pay-out or refund yet, the oldest first.",
-          answers.OpenBetPage, forms.OpenBets, csv=True),
+          bet_answers.OpenBetPage, forms.OpenBets, csv=True),
+    Route("GET", "/reports/open-bets/ages", _R, reports.open_ages,
+          "Show how many bets are open now, by provider, currency and age.",
+          bet_answers.OpenAges, forms.OpenAges, csv=True),
+    Route("POST", "/reports/reconciliation", _R, reports.reconcile,
+          "Compare a provider's own list of its bets with ours. The list is the body: CSV whose"
+          " first line has the titles betId and any of stake, win, state; or a JSON array of"
+          " objects with these fields.",
+          bet_answers.Reconciliation, forms.Reconcile, csv=True, upload=tuple(reports.LISTS)),
     Route("GET", "/audit", _R, reports.audit, "List what operators have done, the newest first.",
           answers.AuditPage, forms.ListAudit),
 )

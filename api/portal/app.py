@@ -20,18 +20,31 @@ _THREADS = 12
 
 
 class Room(NamedTuple):
-    """Where a room is served, and the function that builds it from `PortalServices`."""
+    """Where a room is served, and the function that builds it from `PortalServices`.
+
+    `streamed` are the paths in it whose bodies are long: the server passes them on as they arrive.
+    """
 
     path: str
     module: str
     function: str
+<<<<<<< HEAD
     has_pages: bool = False  # for people, who may leave out the slash at the end
+=======
+    streamed: tuple[str, ...] = ()
+>>>>>>> main
 
 
 #: The rooms by name. A room's module is imported only if the room is served.
 ROOMS = {
+<<<<<<< HEAD
     "operator": Room("/operator/v1", "api.operator.app", "create_room"),
     "console": Room("/console", "api.console.app", "create_room", has_pages=True),
+=======
+    "operator": Room(
+        "/operator/v1", "api.operator.app", "create_room", ("/reports/reconciliation",)
+    )
+>>>>>>> main
 }
 
 
@@ -50,13 +63,26 @@ def read_rooms(text: str) -> list[str]:
     return names
 
 
+def streamed_paths(rooms: Sequence[str]) -> frozenset[bytes]:
+    """The paths of these rooms whose bodies the server passes on as they arrive."""
+    chosen = [ROOMS[name] for name in rooms]
+    return frozenset([f"{room.path}{path}".encode() for room in chosen for path in room.streamed])
+
+
 def create_app(services: PortalServices, rooms: Sequence[str]) -> Starlette:
     """The app with these rooms. Its lifespan starts the services, and stops them."""
+<<<<<<< HEAD
     mounts: list[BaseRoute] = []
     for room in (ROOMS[name] for name in rooms):
         build = getattr(import_module(room.module), room.function)
         if room.has_pages:
             mounts.append(Route(room.path, RedirectResponse(f"{room.path}/")))
+=======
+    mounts = []
+    for name in rooms:
+        room = ROOMS[name]
+        build = getattr(import_module(room.module), room.function)
+>>>>>>> main
         mounts.append(Mount(room.path, build(services)))
     app = Starlette(
         routes=[

@@ -24,5 +24,5 @@ class PortalFront:
         body = json.dumps(Problem(status, code, message).document).encode()
         more = [f"retry-after: {RETRY_AFTER_SECONDS}"] if status in _LATER else []
         if status == 405:
-            more.append("allow: GET, HEAD, POST")
+            more.append("allow: GET, HEAD, PATCH, POST, PUT")
         return response(status, body, MEDIA_TYPE, more, keep=False, with_body=has_body(head))

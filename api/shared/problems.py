@@ -18,6 +18,9 @@ from models.errors import (
     InvalidRequest,
     LedgerUnavailable,
     NotFound,
+    PlayerBlocked,
+    ProviderLocked,
+    ProviderSuspended,
     UnknownCurrency,
 )
 
@@ -31,6 +34,9 @@ _ANSWERS: tuple[tuple[type[BetcoreError], int, str], ...] = (
     (NotFound, 404, "not_found"),
     (AlreadyExists, 409, "already_exists"),
     (Ended, 409, "ended"),
+    (ProviderSuspended, 409, "provider_suspended"),
+    (ProviderLocked, 409, "provider_locked"),
+    (PlayerBlocked, 409, "player_blocked"),
     (Reused, 422, "idempotency_key_reused"),
     (InProgress, 409, "idempotency_key_in_progress"),
     (ReferenceConflict, 409, "reference_conflict"),

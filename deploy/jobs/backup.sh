@@ -21,6 +21,7 @@ copy() {
     name=$(date -u +%Y%m%dT%H%M%S.000000Z)
     part=$BACKUPS/$name.unfinished
     mkdir "$part"
+    rm -f "$BACKUPS/copy-needed"
     pg_basebackup --pgdata="$part/base" --checkpoint=fast --wal-method=stream --no-password
     pg_verifybackup --quiet "$part/base"
     # As the copy ended at this moment, it can be restored to any later one.
@@ -60,9 +61,11 @@ follow() {
                  where slot_name = 'betcore_backup'")" = lost ]; then
         ask "select pg_drop_replication_slot('betcore_backup')" > /dev/null
         mv "$BACKUPS/wal" "$BACKUPS/wal-before-$(date -u +%Y%m%dT%H%M%SZ)"
-        echo "the log has a gap: run backup.sh copy" >&2
+        echo "the log has a gap: a new copy is needed" >&2
     fi
     mkdir -p "$BACKUPS/wal"
+    # The log can be used only with a copy that was made after its beginning.
+    [ -n "$(ls -A "$BACKUPS/wal")" ] || touch "$BACKUPS/copy-needed"
     pg_receivewal --slot=betcore_backup --create-slot --if-not-exists --no-password
     exec pg_receivewal --directory="$BACKUPS/wal" --slot=betcore_backup --synchronous \
         --status-interval=1 --no-password
@@ -73,10 +76,12 @@ case ${1:-} in
     follow) follow ;;
     daily)
         while :; do
-            # A failure is not the end: the health check and an alert tell of a copy that is old.
-            # It is a process of its own, because `set -e` is not obeyed on the left of `||`.
-            [ -n "$(find "$BACKUPS" -path '*Z/backup.json' -mmin -1440)" ] ||
+            if [ -e "$BACKUPS/copy-needed" ] ||
+                [ -z "$(find "$BACKUPS" -path '*Z/backup.json' -mmin -1440)" ]; then
+                # A failure is not the end: the health check and an alert tell of an old copy.
+                # It is a process of its own, because `set -e` is not obeyed on the left of `||`.
                 sh "$0" copy || echo "the copy failed; the next try is in ten minutes" >&2
+            fi
             sleep 600 &
             wait $!
         done

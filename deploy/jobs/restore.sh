@@ -15,11 +15,11 @@ fail() {
 
 # The newest copy that ended before the moment.
 chosen=
-moment=${1:+$(date -u -d "$1" +%s)}
+moment=${1:+$(date -u -d "$1" +%s%N)}
 for about in "$BACKUPS"/*Z/backup.json; do
     [ -e "$about" ] || fail "$BACKUPS has no finished backup"
     ended=$(sed -n 's/.*"finished_at" *: *"\([^"]*\)".*/\1/p' "$about" | tr -d '\n')
-    if [ -z "$moment" ] || [ "$(date -u -d "$ended" +%s)" -lt "$moment" ]; then
+    if [ -z "$moment" ] || [ "$(date -u -d "$ended" +%s%N)" -lt "$moment" ]; then
         chosen=$(dirname "$about")
     fi
 done
@@ -68,8 +68,9 @@ until psql --host "$sockets" --username "${PGUSER:-betcore}" --dbname betcore --
 END
 do
     if [ ! -e "$part/postmaster.pid" ] || grep -q 'ERROR' "$part/psql.log"; then
-        pg_ctl stop --silent --mode fast --pgdata "$part" || true
-        fail "PostgreSQL did not finish the restore: $(tail -n 3 "$part/restore.log" "$part/psql.log")"
+        pg_ctl stop --silent --mode fast --pgdata "$part" 2> /dev/null || true
+        fail "PostgreSQL did not finish the restore: $(grep -h -e FATAL -e PANIC -e ERROR \
+            "$part/restore.log" "$part/psql.log" | grep -v 'not accepting connections')"
     fi
     sleep 1
 done

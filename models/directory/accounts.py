@@ -76,6 +76,15 @@ def find_account(database: DbSession, external_id: str, currency: str) -> Player
     return PlayerAccount(account.id or 0, account.balance or ZERO, decimals)
 
 
+def find_blocked(database: DbSession, external_ids: Sequence[str]) -> str | None:
+    """One of these players that is blocked, or None. Raises InvalidRequest for an invalid id."""
+    for names in _chunks([read_text(external_id, "player") for external_id in external_ids]):
+        blocked = select(Player.external_id).where(Player.status == "blocked")
+        if found := database.exec(blocked.where(col(Player.external_id).in_(names))).first():
+            return found
+    return None
+
+
 def set_player_status(database: DbSession, external_id: str, status: PlayerStatus) -> None:
     """Block a player, or unblock it, from the next bet on. A repeat is harmless.
 

@@ -116,6 +116,24 @@ def set_limits(database: DbSession, counterparty_id: str, change: LimitChange) -
     return show_limits(database, counterparty_id)
 
 
+def replace_limits(
+    database: DbSession, counterparty_id: str, limits: ProviderLimits
+) -> ProviderLimits:
+    """Set exactly these limits, and take all others away. A repeat is harmless.
+
+    Raises NotFound, UnknownCurrency or InvalidRequest.
+    """
+    find_provider(database, counterparty_id, lock=True)
+    before = dict.fromkeys([one.currency for one in show_limits(database, counterparty_id).wins])
+    change = LimitChange(
+        limits.rate_max,
+        limits.rate_max is None,
+        before | {one.currency: one.max_win for one in limits.wins},
+        before | {one.currency: one.max_daily_win for one in limits.wins},
+    )
+    return set_limits(database, counterparty_id, change)
+
+
 def _limit_wins(database: DbSession, house_id: int, change: LimitChange) -> None:
     """Set the limits of wins on the house account that pays them."""
     locked = select(Account).where(Account.id == house_id).with_for_update(key_share=True)

@@ -14,12 +14,19 @@ from sqlmodel import col, select
 
 from models.audit.log import Action, record
 from models.commands import read_text
-from models.directory.accounts import PlayerAccount, use_accounts, use_house
+from models.directory.accounts import PlayerAccount, find_blocked, use_accounts, use_house
 from models.directory.currencies import use_currency
 from models.directory.providers import find_provider
-from models.errors import Ended, InvalidRequest, NotFound
+from models.errors import (
+    Ended,
+    InvalidRequest,
+    NotFound,
+    PlayerBlocked,
+    ProviderLocked,
+    ProviderSuspended,
+)
 from models.money import require_decimals
-from models.tables import Session
+from models.tables import Provider, Session
 
 _ID_BYTES = 16
 _LANGUAGE = re.compile(r"(?=.{2,35}$)[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
@@ -70,11 +77,24 @@ def open_accounts(
         raise InvalidRequest("A session must last longer than 0 s.")
     _require_launch(opening)
     provider = find_provider(database, opening.counterparty_id)
+    _require_may_play(database, provider, external_ids)
     currency = use_currency(database, opening.currency)
     for limit in limits:
         require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
     use_house(database, provider.id or 0, currency.code)
     return use_accounts(database, external_ids, currency.code)
+
+
+def _require_may_play(database: DbSession, provider: Provider, external_ids: Sequence[str]) -> None:
+    if provider.locked:
+        raise ProviderLocked(f"The provider {provider.counterparty_id!r} is locked: unlock it.")
+    if provider.status != "active":
+        raise ProviderSuspended(
+            f"The provider {provider.counterparty_id!r} is suspended: resume it."
+        )
+    blocked = find_blocked(database, external_ids)
+    if blocked is not None:
+        raise PlayerBlocked(f"The player {blocked!r} is blocked: unblock it.")
 
 
 def open_sessions(
@@ -83,7 +103,8 @@ def open_sessions(
     """Open one session per player, within the caller's transaction.
 
     It makes missing players and accounts. The same player and currency give the same account again.
-    Raises NotFound, UnknownCurrency or InvalidRequest.
+    Raises NotFound, UnknownCurrency or InvalidRequest, and ProviderSuspended, ProviderLocked or
+    PlayerBlocked, because every bet would be refused.
     """
     accounts = open_accounts(database, opening, external_ids)
     provider = find_provider(database, opening.counterparty_id)

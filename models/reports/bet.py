@@ -1,5 +1,6 @@
 """A bet as it is recorded, with its transfers, for an operator."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from sqlmodel import col, select
 from models.commands import read_text
 from models.directory.providers import find_provider
 from models.errors import NotFound
-from models.tables import Account, Bet, Transfer
+from models.tables import Account, Bet, Player, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class ShownBet:
     round_id: str | None
     currency: str
     account_id: int
+    player: str  # its id in the operator's own system
     session_id: str
     refused_with: int | None
     reason: str | None  # the cause of a 5
@@ -53,15 +55,16 @@ def show_bet(session: DbSession, counterparty_id: str, bet_id: str) -> ShownBet:
     provider = find_provider(session, counterparty_id)
     # One statement, so that a bet and its transfers are always of the same moment.
     found = session.exec(
-        select(Bet, Account.currency, Transfer)
+        select(Bet, Account.currency, Player.external_id, Transfer)
         .join(Account, col(Account.id) == col(Bet.account_id))
+        .join(Player, col(Player.id) == col(Account.player_id))
         .outerjoin(Transfer, col(Transfer.bet) == col(Bet.id))
         .where(Bet.provider_id == provider.id, Bet.bet_id == read_text(bet_id, "betId"))
         .order_by(col(Transfer.account_seq))
     ).all()
     if not found:
         raise NotFound(f"The provider {counterparty_id!r} has no bet {bet_id!r}.")
-    bet, currency, _ = found[0]
+    bet, currency, player, _ = found[0]
     return ShownBet(
         bet_id=bet.bet_id,
         provider=provider.counterparty_id,
@@ -73,13 +76,26 @@ def show_bet(session: DbSession, counterparty_id: str, bet_id: str) -> ShownBet:
         round_id=bet.round_id,
         currency=currency,
         account_id=bet.account_id,
+        player=player,
         session_id=bet.session_id,
         refused_with=bet.refused_with,
         reason=bet.reason,
         created_at=_recorded(bet.created_at),
         updated_at=_recorded(bet.updated_at),
-        transfers=tuple([_shown(transfer) for _, _, transfer in found if transfer is not None]),
+        transfers=tuple([_shown(transfer) for *_, transfer in found if transfer is not None]),
     )
+
+
+def bet_transfers(session: DbSession, ids: Sequence[int]) -> dict[int, list[ShownTransfer]]:
+    """The transfers of these rows of bets, in the order in which they were made.
+
+    A bet without transfers is not in it.
+    """
+    found: dict[int, list[ShownTransfer]] = {}
+    wanted = select(Transfer).where(col(Transfer.bet).in_(ids))
+    for transfer in session.exec(wanted.order_by(col(Transfer.account_seq))):
+        found.setdefault(transfer.bet or 0, []).append(_shown(transfer))
+    return found
 
 
 def _shown(transfer: Transfer) -> ShownTransfer:

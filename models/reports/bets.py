@@ -5,7 +5,7 @@ log of answers names the request ids of refusals, with the bet.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -14,10 +14,11 @@ from sqlalchemy import TextClause, text
 from sqlmodel import Session as DbSession
 
 from models.commands import read_text
-from models.database.transactions import transaction
+from models.database.transactions import one_moment, transaction
 from models.directory.providers import find_provider
 from models.errors import InvalidRequest
 from models.ledger.state import BetState
+from models.reports.bet import ShownTransfer, bet_transfers
 from models.reports.paging import PAGE_ROWS
 from models.reports.parties import show_player, show_session
 
@@ -66,6 +67,8 @@ class ListedBet:
     reason: str | None
     created_at: datetime
     updated_at: datetime
+    id: int  # its row, which its transfers name
+    transfers: tuple[ShownTransfer, ...] = ()  # only of `find_whole_bets`
 
     def row(self) -> dict[str, object]:
         """The fields with the names of the API."""
@@ -116,6 +119,9 @@ _FILTERS = """
     and (cast(:state as text) is null or bet.state = :state)
     and (cast(:age as interval) is null or bet.created_at <= now() - cast(:age as interval))
 """
+
+#: Those of `_query` that make a `ListedBet`; the transfers are read apart.
+_COLUMNS = len(ListedBet.__slots__) - 1
 
 # The ids of bets are drawn in blocks, so that they are not in the order of time.
 _OLDEST_FIRST = _Way(
@@ -172,11 +178,26 @@ def find_bets(
     Raises NotFound, or InvalidRequest when nothing is named that an index can find.
     """
     with transaction(database_url) as database:
-        way, values = _way(database, wanted)
-        found = database.execute(
-            _query(way), values | dict(begin or way.first) | {"rows": rows + 1}
-        ).all()
-    items = tuple([ListedBet(*row[: len(ListedBet.__slots__)]) for row in found[:rows]])
+        return _page(database, wanted, rows, begin)
+
+
+def find_whole_bets(
+    database_url: str, wanted: BetFilter, rows: int, begin: Position | None = None
+) -> BetPage:
+    """As `find_bets`, with the transfers of each bet, all as of one moment."""
+    with one_moment(database_url) as database:
+        page = _page(database, wanted, rows, begin)
+        of = bet_transfers(database, [bet.id for bet in page.items])
+    items = [replace(bet, transfers=tuple(of.get(bet.id, ()))) for bet in page.items]
+    return BetPage(tuple(items), page.next)
+
+
+def _page(database: DbSession, wanted: BetFilter, rows: int, begin: Position | None) -> BetPage:
+    way, values = _way(database, wanted)
+    found = database.execute(
+        _query(way), values | dict(begin or way.first) | {"rows": rows + 1}
+    ).all()
+    items = tuple([ListedBet(*row[:_COLUMNS]) for row in found[:rows]])
     if len(found) <= rows:
         return BetPage(items, None)
     last = found[rows - 1]._mapping
@@ -248,7 +269,8 @@ def _query(way: _Way) -> TextClause:
     return text(f"""
         select bet.bet_id, provider.counterparty_id, bet.state, bet.opened_by, bet.stake, bet.win,
                bet.odd, bet.round_id, account.currency, bet.account_id, player.external_id,
-               bet.session_id, bet.refused_with, bet.reason, bet.created_at, bet.updated_at{places}
+               bet.session_id, bet.refused_with, bet.reason, bet.created_at, bet.updated_at,
+               bet.id{places}
         from (
             select bet.* from {way.source} where {way.where} and {_FILTERS}
             order by {_qualified(way.order)} limit :rows

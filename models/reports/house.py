@@ -1,4 +1,4 @@
-"""The house's result of bets: stakes and wins of a provider, by currency and day."""
+"""The house's result of bets: stakes and wins of a provider, by game, currency and day."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from models.reports.statement import ALWAYS, Period
 #: A transfer of a bet counts on the day on which it was made. So a refund does not change the day
 #: of its stake.
 _RESULT = text("""
-    select provider.counterparty_id, provider.name, a.currency,
+    select provider.counterparty_id, provider.name, session.game, a.currency,
            cast(t.created_at at time zone 'UTC' as date) as day,
            count(*) filter (where t.kind = 'stake'),
            coalesce(sum(t.amount) filter (where t.kind = 'stake'), 0),
@@ -24,23 +24,26 @@ _RESULT = text("""
            sum(case when t.debit_account = t.account then t.amount else -t.amount end)
     from transfer t
     join bet on bet.id = t.bet
+    join session on session.id = bet.session_id
     join provider on provider.id = bet.provider_id
     join account a on a.id = t.account
     where (cast(:provider as text) is null or provider.counterparty_id = :provider)
       and (cast(:currency as text) is null or a.currency = :currency)
+      and (cast(:game as text) is null or session.game = :game)
       and t.created_at >= coalesce(cast(:since as timestamptz), '-infinity')
       and t.created_at < coalesce(cast(:until as timestamptz), 'infinity')
-    group by provider.id, a.currency, day
-    order by day, provider.id, a.currency
+    group by provider.id, session.game, a.currency, day
+    order by day, provider.id, session.game nulls first, a.currency
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class HouseDay:
-    """One provider's bets in one currency on one day (UTC)."""
+    """Bets of one provider, game and currency on one day (UTC)."""
 
     provider: str  # its `X-Counterparty-Id`
     name: str
+    game: str | None  # for which the session was opened; None: it names none
     currency: str
     day: date
     bets: int  # stakes taken, including those of 0
@@ -56,8 +59,9 @@ def house_result(
     period: Period = ALWAYS,
     counterparty_id: str | None = None,
     currency: str | None = None,
+    game: str | None = None,
 ) -> Iterator[HouseDay]:
-    """The result by day, provider and currency, as it is at one moment. Raises NotFound.
+    """The result by day, provider, game and currency, as it is at one moment. Raises NotFound.
 
     It reads every transfer, so its time grows with the ledger.
     """
@@ -67,6 +71,7 @@ def house_result(
     values: dict[str, object] = {
         "provider": counterparty_id,
         "currency": currency,
+        "game": game,
         "since": period.since,
         "until": period.until,
     }

@@ -27,6 +27,17 @@ class OwnedAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownAccount:
+    """An account of a player or a provider, or the cash account of a currency."""
+
+    account_id: int
+    kind: str  # player, house or cash
+    owner: str | None  # the player's own id, or the provider's `X-Counterparty-Id`
+    currency: str
+    balance: Decimal | None  # only of a player's account; that of another is the sum of transfers
+
+
+@dataclass(frozen=True, slots=True)
 class ListedProvider:
     """A provider, and the number of secrets with which it may sign now."""
 
@@ -131,6 +142,15 @@ _ACCOUNTS = text("""
     where player.external_id = :player order by a.currency
 """)
 
+_ACCOUNT = text("""
+    select a.id, a.kind, coalesce(player.external_id, provider.counterparty_id), a.currency,
+           case when a.kind = 'player' then a.balance end
+    from account a
+    left join player on player.id = a.player_id
+    left join provider on provider.id = a.provider_id
+    where a.id = :account
+""")
+
 _SESSION = """
     select s.id, case when s.closed_at is not null then 'closed'
                       when s.expires_at <= clock_timestamp() then 'expired' else 'open' end,
@@ -196,6 +216,14 @@ def show_player(database: DbSession, external_id: str) -> ShownPlayer:
     return ShownPlayer(
         ListedPlayer(*found), tuple([OwnedAccount(*account) for account in accounts])
     )
+
+
+def show_account(database: DbSession, account_id: int) -> ShownAccount:
+    """An account. Raises NotFound."""
+    found = database.execute(_ACCOUNT, {"account": account_id}).one_or_none()
+    if found is None:
+        raise NotFound(f"There is no account {account_id}.")
+    return ShownAccount(*found)
 
 
 def show_session(database: DbSession, session_id: str) -> ShownSession:

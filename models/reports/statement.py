@@ -15,10 +15,10 @@ from sqlalchemy import text
 from sqlmodel import Session as DbSession
 
 from models.database.transactions import one_moment, stream, transaction
-from models.directory.accounts import find_account
-from models.errors import NotFound
+from models.errors import InvalidRequest
 from models.money import plain, subtract
 from models.reports.paging import Listing, Position, pages
+from models.reports.parties import show_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +74,6 @@ class StatementPage:
     items: list[StatementLine]
     next: Position | None
 
-
-_ACCOUNT = text("""
-    select a.kind, coalesce(player.external_id, provider.counterparty_id), a.currency
-    from account a
-    left join player on player.id = a.player_id
-    left join provider on provider.id = a.provider_id
-    where a.id = :account
-""")
 
 # A player's transfers of a period are those between two numbers. So the statement of a period
 # begins where the previous one ended. Times alone would not suffice: a transaction that began
@@ -163,15 +155,13 @@ def read_statement(
     those. Raises NotFound.
     """
     with transaction(database_url) as database:
-        found = database.execute(_ACCOUNT, {"account": account_id}).one_or_none()
-        if found is None:
-            raise NotFound(f"There is no account {account_id}.")
-        kind, owner, currency = found
-        if kind == "player":
+        account = show_account(database, account_id)
+        if account.kind == "player":
             opening, closing, lines = _of_player(database, database_url, account_id, period, limit)
         else:
             opening, closing, lines = _of_other(database_url, account_id, period, limit)
-    return Statement(account_id, kind, owner, currency, opening, closing, lines)
+    of = (account.kind, account.owner, account.currency)
+    return Statement(account_id, *of, opening, closing, lines)
 
 
 _Read = tuple[Decimal, Decimal, Iterator[StatementLine]]
@@ -179,19 +169,22 @@ _Read = tuple[Decimal, Decimal, Iterator[StatementLine]]
 
 def statement_page(
     database_url: str,
-    external_id: str,
-    currency: str,
+    account_id: int,
     period: Period,
     rows: int,
     begin: Position | None = None,
 ) -> StatementPage:
     """One page of the statement of a player's account.
 
-    All pages together equal one reading at the moment of the first one. Raises NotFound or
-    InvalidRequest.
+    All pages together equal one reading at the moment of the first one. Raises NotFound, or
+    InvalidRequest for an account that is not a player's.
     """
     with transaction(database_url) as database:
-        account_id = find_account(database, external_id, currency).account_id
+        account = show_account(database, account_id)
+        if account.kind != "player":
+            raise InvalidRequest(
+                f"The statement of a {account.kind} account has no pages: ask for format=csv."
+            )
         values: dict[str, object] = {"account": account_id}
         if begin is None:
             bounds = {"since": period.since, "until": period.until, "newest": 2**62}
@@ -206,7 +199,7 @@ def statement_page(
         lambda row: _line(row[:-1]),
     ).page(rows)
     totals = (Decimal(str(begin["opening"])), Decimal(str(begin["closing"])))
-    return StatementPage(account_id, currency, *totals, page.items, page.next)
+    return StatementPage(account_id, account.currency, *totals, page.items, page.next)
 
 
 def _of_player(

@@ -70,10 +70,10 @@ def reconcile(
     The exit code is 1 if they differ. A column that the list does not have is not compared. An
     empty amount means 0. A line that cannot be read is a difference too.
     """
+    from models.audit.bet_list import bet_list
     from models.audit.reconcile import Scope
     from models.audit.reconcile import reconcile as compare
     from models.database.failures import database_failures
-    from ops.terminal.bet_list import bet_list
 
     require_one_form(as_csv, as_json)
     require_period(since, until)

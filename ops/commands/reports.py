@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Reports: totals over all bets.", no_args_is_help=True)
 
 _TITLES = (
-    *("day", "provider", "name", "currency", "bets", "stakes", "refunds", "wins"),
+    *("day", "provider", "name", "game", "currency", "bets", "stakes", "refunds", "wins"),
     *("winReversals", "result"),
 )
 
 Provider = Annotated[str | None, typer.Option(help="Only this provider, by its counterparty id.")]
 Currency = Annotated[str | None, typer.Option(help="Only this currency, such as EUR.")]
+Game = Annotated[str | None, typer.Option(help="Only this game, as the session names it.")]
 
 
 @app.callback()
@@ -60,13 +61,14 @@ def open_bets(
 def house(
     provider: Provider = None,
     currency: Currency = None,
+    game: Game = None,
     since: Since = None,
     until: Until = None,
     as_csv: AsCsv = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the house's result by day (UTC), provider and currency.
+    """Show the house's result by day (UTC), provider, game and currency.
 
     The result is stakes minus refunds minus wins plus wins taken back. A transfer counts on the day
     on which it was made.
@@ -79,7 +81,8 @@ def house(
     require_period(since, until)
     settings = find_settings(data_dir)
     with database_failures():
-        days = house_result(settings.database_url, Period(since, until), provider, currency)
+        period = Period(since, until)
+        days = house_result(settings.database_url, period, provider, currency, game)
         rows = (_row(day) for day in days)
         if as_csv:
             emit_csv(_TITLES, rows)
@@ -89,7 +92,7 @@ def house(
 
 def _row(day: "HouseDay") -> dict[str, object]:
     cells = (
-        *(day.day, day.provider, day.name, day.currency, day.bets, day.stakes, day.refunds),
-        *(day.wins, day.win_reversals, day.result),
+        *(day.day, day.provider, day.name, day.game, day.currency, day.bets, day.stakes),
+        *(day.refunds, day.wins, day.win_reversals, day.result),
     )
     return dict(zip(_TITLES, cells, strict=True))

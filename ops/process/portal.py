@@ -1,8 +1,9 @@
 """Serves the portal: everything that is not the wallet."""
 
 import socket
+from dataclasses import replace
 
-from api.portal.app import create_app, read_rooms
+from api.portal.app import create_app, read_rooms, streamed_paths
 from api.portal.front import PortalFront
 from api.shared.services import PortalServices
 from server.bounds import bounds_of
@@ -15,5 +16,7 @@ def serve(settings: Settings, listener: socket.socket, rooms: str) -> None:
 
     Raises NoSuchRoom and TooFewFiles, and NoKey or BadKey without the keys.
     """
-    app = create_app(PortalServices(settings), read_rooms(rooms))
-    serve_http(app, listener, bounds_of(settings), front=PortalFront())
+    names = read_rooms(rooms)
+    app = create_app(PortalServices(settings), names)
+    bounds = replace(bounds_of(settings), streamed=streamed_paths(names))
+    serve_http(app, listener, bounds, front=PortalFront())

@@ -122,6 +122,7 @@ def test_a_secret_is_not_repeated_when_it_is_wrong(monkeypatch: pytest.MonkeyPat
         ("BETCORE_DATABASE_URL", "; did you mean DATABASE_URL?"),
         ("BETCORE_DATADIR", "; did you mean BETCORE_DATA_DIR?"),
         ("BETCORE_GATE_PORT", "; did you mean BETCORE_GATEWAY_PORT?"),
+        ("BETCORE_PORT", "; did you mean BETCORE_GATEWAY_PORT?"),
         ("BETCORE_XYZ", "."),
     ],
 )

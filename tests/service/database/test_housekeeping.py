@@ -49,6 +49,32 @@ def test_all_chores_are_done_beside_open_transactions_and_bets(
     assert ledger_world.rows(f"{vacuumed} and relname in ('bet', 'transfer')") == [(2,)]
 
 
+def test_answers_are_deleted_once_nobody_may_ask_for_them_again(
+    ledger_world: World, migrator: str
+) -> None:
+    answer = (
+        "insert into idempotent_request (key_id, name, fingerprint, status, answer, created_at)"
+        " values (1, %s, '', 201, '{}', now() - %s::interval)"
+    )
+    ages = {
+        "new": "0 s",
+        "a day": "25 h",
+        "almost": "47 h 59 min",
+        "old": "48 h 1 s",
+        "older": "9 d",
+    }
+    for name, age in ages.items():
+        ledger_world.execute(answer, name, age)
+
+    done = run(migrator)
+
+    assert done.exit_code == 0, done.output
+    left = ledger_world.rows("select name from idempotent_request where key_id = 1 order by name")
+    assert left == [("a day",), ("almost",), ("new",)]
+    told = {one["chore"]: one["did"] for one in json.loads(done.stdout)["chores"]}
+    assert told["answers"].startswith("2 ")
+
+
 def test_a_second_one_at_the_same_time_does_nothing(ledger_world: World, migrator: str) -> None:
     with psycopg.connect(ledger_world.urls.database) as first:
         first.execute("select pg_advisory_lock(5318009)")

@@ -1,5 +1,6 @@
 """Every command that README and the documents show is run here, or read by its parser."""
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from rq.cli.cli import main as rq_commands
 from tests.service.operators.documented import DOCUMENTS, STAND_INS, Shown, fault, filled, shown_in
 from tests.service.support.client import ProviderClient
 from tests.service.support.operator_cli import Operator, operator_with_worker
+from tests.service.support.processes import PortalProcess
 from tests.source import ROOT
 
 #: Commands that are not run here, by how they begin. Those of `betcore`, `make` and `rq` are read
@@ -32,6 +34,7 @@ NOT_RUN = {
     "python -m bench": "it writes into a document; its options are looked at",
     "honcho start": "it goes on; test_procfile.py runs it",
     "docker": "there is none; test_containers.py runs what is in the files",
+    "kubectl": "there is no cluster; test_kubernetes.py reads what is applied",
     "systemctl": "it is of the machine",
     "apt": "it is of the machine",
     "pg_dump": "it is of another server",
@@ -51,6 +54,10 @@ UNDONE_BY = {
 OUTSIDE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 
 
+#: Where the documents say that a gateway and a portal listen.
+GATEWAY, PORTAL = "http://127.0.0.1:8000", "http://127.0.0.1:8090"
+
+
 @dataclass(frozen=True)
 class Installation:
     """Where the commands run, and what stands for a document's placeholders there."""
@@ -63,6 +70,12 @@ class Installation:
         """Run a program at the root of the project, without the variables of an outer make."""
         done = self.operator.run(*filled(words, self.places))
         return "" if done.exit_code == 0 else f"{done.exception!r}: {' '.join(done.stderr.split())}"
+
+    def type(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run a script of a shell, with what stands for the values of its variables."""
+        names = "COUNTERPARTY_ID|SECRET|SESSION_ID|THE_KEY"
+        typed = re.sub(rf"(?<==)({names})\b", lambda found: self.places[found[0]], script)
+        return run("bash", "-c", typed)
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +92,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                 *("session", "open", *player, "--currency", "EUR", "--deposit", "1000")
             )
             (added,) = operator.documents("provider", "secret", "add", operator.provider)
+            (key,) = operator.documents("operator", "key", "add", "typed", "--scope", "all")
             assert operator.run("ledger", "seal", "--out", "seal").exit_code == 0
             (folder / "bets.csv").write_text("betId\n")
             yield Installation(
@@ -89,6 +103,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
                     "PROVIDER": operator.provider,
                     "COUNTERPARTY_ID": client.counterparty_id,
                     "SECRET": client.secret,
+                    "THE_KEY": key["key"],
                     "SESSION_ID": session["sessionId"],
                     **STAND_INS,
                     "NUMBER": str(added["secretId"]),
@@ -178,16 +193,27 @@ def test_every_command_that_a_document_shows_can_be_read_by_its_program(
 def test_the_signed_request_that_a_document_shows_is_answered(
     documented: list[Shown], installation: Installation
 ) -> None:
-    scripts = [shown for shown in documented if shown.is_script]
+    scripts = [shown for shown in documented if shown.is_script and PORTAL not in shown.text]
 
     for shown in scripts:
-        typed = re.sub(
-            r"(?<==)(COUNTERPARTY_ID|SECRET|SESSION_ID)\b",
-            lambda found: installation.places[found[0]],
-            shown.text,
-        ).replace("http://127.0.0.1:8000", installation.client.url)
-        answered = run("bash", "-c", typed)
+        answered = installation.type(shown.text.replace(GATEWAY, installation.client.url))
         assert answered.stdout.endswith('"_responseCode":1}'), (shown.where, answered)
+
+    assert scripts
+
+
+def test_the_calls_of_the_operator_api_that_a_document_shows_do_what_it_says(
+    documented: list[Shown], installation: Installation
+) -> None:
+    scripts = [shown for shown in documented if shown.is_script and PORTAL in shown.text]
+    with PortalProcess(installation.operator.world.urls) as portal:
+        portal.wait_ready()
+        for shown in scripts:
+            answered = installation.type(shown.text.replace(PORTAL, portal.url))
+            answers = [json.loads(line) for line in answered.stdout.splitlines()]
+            calls = re.findall(r"(?:^|\| )call ", shown.text, re.MULTILINE)
+            assert len(answers) == len(calls) > 0, (shown.where, answered)
+            assert [one for one in answers if "code" in one] == [], shown.where
 
     assert scripts
 

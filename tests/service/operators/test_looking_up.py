@@ -187,6 +187,29 @@ def test_the_houses_result_counts_each_transfer_on_its_day(
     assert operator.refusal("report", "house", "--provider", "nobody").startswith("There is no")
 
 
+def test_the_houses_result_tells_games_apart(world: World, operator: Operator, name: str) -> None:
+    client = world.provider()
+    of = ("--provider", client.counterparty_id)
+    for stake, game in ((1, ("--game", "book")), (2, ("--game", "=reel")), (4, ()), (8, ())):
+        arguments = ("--player", name, "--currency", "EUR", *game)
+        deposit = () if stake > 1 else ("--deposit", "100")
+        (opened,) = operator.documents("session", "open", *of, *arguments, *deposit)
+        bet = {"betId": uuid.uuid4().hex, "betAmount": stake, "winAmount": 0}
+        assert client.pay_in_out(opened["sessionId"], **bet).code == 1
+
+    (report,) = operator.documents("report", "house", *of)
+
+    assert [(day["game"], day["bets"], day["stakes"]) for day in report["days"]] == [
+        (None, 2, 12),
+        ("=reel", 1, 2),
+        ("book", 1, 1),
+    ]
+    (book,) = operator.documents("report", "house", *of, "--game", "book")
+    assert [day["result"] for day in book["days"]] == [1]
+    rows = list(csv.DictReader(io.StringIO(operator.run("report", "house", *of, "--csv").stdout)))
+    assert [row["game"] for row in rows] == ["", "'=reel", "book"]
+
+
 def test_csv_is_safe_against_formulas_and_its_numbers_stay_numbers(
     world: World, operator: Operator
 ) -> None:

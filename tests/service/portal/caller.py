@@ -36,10 +36,20 @@ class Caller:
         """Change something, with a JSON body of these fields."""
         return self.send(path, json.dumps(body).encode(), headers)
 
-    def send(self, path: str, body: bytes, headers: dict[str, str] | None = None) -> httpx.Response:
-        """Send these very bytes."""
+    def put(self, path: str, **body: Any) -> httpx.Response:
+        """Replace something by these fields."""
+        return self.send(path, json.dumps(body).encode(), method="PUT")
+
+    def patch(self, path: str, **body: Any) -> httpx.Response:
+        """Change these fields of something."""
+        return self.send(path, json.dumps(body).encode(), method="PATCH")
+
+    def send(
+        self, path: str, body: Any, headers: dict[str, str] | None = None, method: str = "POST"
+    ) -> httpx.Response:
+        """Send these very bytes, or parts of bytes."""
         chosen = self._headers() | {"Content-Type": JSON} | (headers or {})
-        return self.http.post(self._at(path), content=body, headers=chosen)
+        return self.http.request(method, self._at(path), content=body, headers=chosen)
 
     def done(self, response: httpx.Response, status: int = 200) -> Any:
         """The JSON of an answer with this status."""

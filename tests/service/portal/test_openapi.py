@@ -1,9 +1,12 @@
 """The OpenAPI document: valid, and true of every answer that generated requests get."""
 
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import requests
 import schemathesis
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -49,6 +52,22 @@ def known(api: Caller, provider_id: str) -> dict[str, str]:
     return {**names, **of_session, "player": player, "reference": reference, "amount": "1.5"}
 
 
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    """Keeps its connections."""
+    with requests.Session() as opened:
+        yield opened
+
+
+def arrived(case: Any, url: str) -> bool:
+    """Whether the URL has every parameter of the query. One whose value is empty may be left out.
+
+    Such a request may be right although its case was wrong.
+    """
+    sent = parse_qs(urlsplit(url).query, keep_blank_values=True)
+    return set(case.query or ()) <= sent.keys()
+
+
 def test_the_document_is_open_and_valid(portal: PortalProcess) -> None:
     served = httpx.get(f"{portal.url}/operator/v1/openapi.json")
 
@@ -61,12 +80,12 @@ def test_the_document_is_open_and_valid(portal: PortalProcess) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_generated_requests_get_what_the_document_says(
-    api: Caller, known: dict[str, str], label: str, mode: str
+    api: Caller, session: requests.Session, known: dict[str, str], label: str, mode: str
 ) -> None:
     generation, wanted = MODES[mode]
     operation: Any = OPERATIONS[label]
 
-    @settings(examples(3), phases=[Phase.generate])
+    @settings(examples(2), phases=[Phase.generate])
     @given(st.data())
     def asks(data: st.DataObject) -> None:
         case = data.draw(operation.as_strategy(generation))
@@ -76,10 +95,11 @@ def test_generated_requests_get_what_the_document_says(
                     values.update({name: known[name] for name in values if name in known})
         response = case.call(
             base_url=f"{api.url}/operator/v1",
-            session=None,
+            session=session,
             headers={"Authorization": f"Bearer {api.key}"},
         )
-        case.validate_response(response, checks=wanted)
+        checked = wanted if arrived(case, response.request.url) else ALWAYS
+        case.validate_response(response, checks=checked)
         assert mode == "negative" or response.status_code not in (401, 403, 429)
 
     asks()
@@ -87,6 +107,7 @@ def test_generated_requests_get_what_the_document_says(
 
 
 def test_every_route_asks_for_a_key(portal: PortalProcess) -> None:
-    for route in ROUTES:
-        url = f"{portal.url}/operator/v1{route.path.replace('{', '').replace('}', '')}"
-        assert httpx.request(route.method, url).status_code == 401
+    with httpx.Client(base_url=f"{portal.url}/operator/v1") as nobody:
+        for route in ROUTES:
+            path = route.path.replace("{", "").replace("}", "")
+            assert nobody.request(route.method, path).status_code == 401

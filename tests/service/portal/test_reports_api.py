@@ -97,6 +97,7 @@ def test_the_result_of_the_house_and_its_open_bets(
     player, session = played
     asked = {"providerId": client.counterparty_id}
     (day,) = api.done(api.get("/reports/house", **asked))["items"]
+    assert day["game"] is None
     assert (day["bets"], day["stakes"], day["wins"], day["result"]) == (3, "3.5", "7", "-3.5")
     rows = list(csv.DictReader(io.StringIO(api.get("/reports/house", format="csv", **asked).text)))
     assert [row["result"] for row in rows] == ["-3.5"]
@@ -110,7 +111,7 @@ def test_the_result_of_the_house_and_its_open_bets(
     assert {one["player"] for one in rest["items"]} == {player}
     text = api.get("/reports/open-bets", format="csv", **asked).text
     assert [row["betId"] for row in csv.DictReader(io.StringIO(text))] == ids
-    older = api.done(api.get("/reports/open-bets", olderThanMinutes=5, **asked))
+    older = api.done(api.get("/reports/open-bets", olderThan="5m", **asked))
     assert older == {"items": [], "next": None}
 
 

@@ -73,7 +73,17 @@ def test_a_session_is_opened_and_played_in(
         ({"minBet": "-0"}, 422, "invalid_request", "minBet"),
         ({"maxBet": "0.001"}, 422, "invalid_request", "2 decimals"),
         ({"maxBet": 1.5}, 422, "invalid_request", "maxBet"),
+        ({"minBet": ""}, 422, "invalid_request", "minBet"),
+        ({"minBet": "1e999"}, 422, "invalid_request", "minBet"),
+        ({"minBet": "-1"}, 422, "invalid_request", "minBet"),
+        ({"maxBet": "1000000000000000"}, 422, "invalid_request", "below 10^15"),
+        ({"maxBet": "NaN"}, 422, "invalid_request", "maxBet"),
+        ({"currency": "JPY", "maxBet": "0.5"}, 422, "invalid_request", "0 decimals"),
+        ({"currency": "eur"}, 422, "unknown_currency", "eur"),
         ({"ttlMinutes": 0}, 422, "invalid_request", "ttlMinutes"),
+        ({"ttlMinutes": -1}, 422, "invalid_request", "ttlMinutes"),
+        ({"ttlMinutes": 527041}, 422, "invalid_request", "ttlMinutes"),
+        ({"ttlMinutes": 10**30}, 422, "invalid_request", "ttlMinutes"),
         ({"ttlMinutes": 1.0}, 422, "invalid_request", "ttlMinutes"),
         ({"ttlMinutes": "5"}, 422, "invalid_request", "ttlMinutes"),
         ({"ttlMinutes": True}, 422, "invalid_request", "ttlMinutes"),
@@ -102,6 +112,32 @@ def test_what_cannot_be_opened_names_the_field_and_leaves_nothing(
 
     assert says in refused["detail"]
     assert world.rows("select count(*) from player") == before
+
+
+def test_no_session_is_opened_in_which_every_bet_would_be_refused(
+    api: Caller, world: World, asked: dict[str, Any]
+) -> None:
+    asked |= {"providerId": world.provider().counterparty_id}
+    once = {"Idempotency-Key": uuid.uuid4().hex}
+    provider = f"/providers/{asked['providerId']}"
+    for does, undoes, code in (
+        (f"{provider}/suspend", f"{provider}/resume", "provider_suspended"),
+        (f"{provider}/lock", f"{provider}/unlock", "provider_locked"),
+    ):
+        api.done(api.post(does))
+        problem(api.post("/sessions", once, **asked), 409, code)
+        api.done(api.post(undoes))
+    problem(api.get(f"/players/{asked['player']}"), 404, "not_found")
+    api.done(api.post("/sessions", **asked), 201)
+    api.done(api.post(f"/players/{asked['player']}/block"))
+
+    problem(api.post("/sessions", once, **asked), 409, "player_blocked")
+
+    api.done(api.post(f"/players/{asked['player']}/unblock"))
+    longest = {"ttlMinutes": 527040, "minBet": "0", "maxBet": "999999999999999.99"}
+    opened = api.done(api.post("/sessions", once, **asked, **longest), 201)
+    shown = api.done(api.get(f"/sessions/{opened['sessionId']}"))
+    assert (shown["minBet"], shown["maxBet"]) == ("0", "999999999999999.99")
 
 
 def test_the_same_idempotency_key_gets_the_first_answer_again(

@@ -201,6 +201,7 @@ def test_an_idle_worker_leaves_one_offer_however_often_it_looks(queue_world: Que
         assert worker.wait(0) is None
 
     assert len(queue_world.offers()) == 1
+    assert 0 < queue_world.redis.ttl("betcore:idle:bets") <= 30  # if no worker is left
     assert ids(admitted(queue_world, worker)) != []
 
 

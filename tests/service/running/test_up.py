@@ -68,12 +68,14 @@ def answers(up: Up) -> Decimal:
 
 
 def test_the_first_start_shows_a_signed_bet_and_nothing_else_on_stdout(up: Up) -> None:
-    ready, dashboard, _, title, *demo = up.out.splitlines()
+    addresses, _, text = up.out.partition(
+        "\n\nThis signed PayInOut was just sent as the demo provider:\n"
+    )
 
-    assert ready == f"ready: {up.url}"
-    assert dashboard.startswith("dashboard: http://127.0.0.1:")
-    assert title == "This signed PayInOut was just sent as the demo provider:"
-    text = "\n".join(demo)
+    at = dict(line.split(": ", 1) for line in addresses.splitlines())
+    assert at["ready"] == up.url
+    assert at["operator API"].startswith("http://127.0.0.1:")
+    assert at["dashboard"].startswith("http://127.0.0.1:")
     assert re.search(r"^  POST /v1/sessions/[0-9a-f]{32}/bets/pay-in-out HTTP/1.1$", text, re.M)
     assert re.search(r"^  X-Sign: [0-9a-f]{64}$", text, re.M)
     assert re.search(r'^  {"betId":"demo-.*","betAmount":"10.5","winAmount":"55.25"}$', text, re.M)

@@ -1,0 +1,87 @@
+"""What is answered about providers: secrets, what a provider may do, house accounts."""
+
+from pydantic import Field
+
+from api.operator.answers import Amount, Answer, Moment, RowId
+
+
+class ListedProvider(Answer):
+    """A provider, and with how many secrets it may sign now. If locked, all calls are refused."""
+
+    counterparty_id: str = Field(serialization_alias="providerId")
+    name: str
+    status: str
+    locked: bool
+    active_secrets: int
+    created_at: Moment
+
+
+class ProviderList(Answer):
+    """All providers, the oldest first."""
+
+    items: list[ListedProvider]
+
+
+class NewProvider(Answer):
+    """A provider that was just added. The secret is shown only this once."""
+
+    counterparty_id: str = Field(serialization_alias="providerId")
+    name: str
+    secret: str
+
+
+class Secret(Answer):
+    """What may be shown about a secret."""
+
+    secret_id: RowId
+    created_at: Moment
+    revoked_at: Moment | None
+
+
+class SecretList(Answer):
+    """All secrets of a provider, the oldest first."""
+
+    items: list[Secret]
+
+
+class NewSecret(Secret):
+    """A secret that was just made. It is shown only this once."""
+
+    secret: str
+
+
+class HouseAccount(Answer):
+    """A house account of a provider."""
+
+    account_id: RowId
+    currency: str
+
+
+class AllowList(Answer):
+    """The networks from which a provider may call. None: it may call from anywhere."""
+
+    networks: list[str]
+
+
+class WinLimits(Answer):
+    """The largest win of one bet, and of all bets of a day (UTC). Null means no limit."""
+
+    currency: str
+    max_win: Amount | None
+    max_daily_win: Amount | None
+
+
+class Limits(Answer):
+    """The limits of a provider. `rate` is requests per second; null means no limit."""
+
+    rate_max: int | None = Field(serialization_alias="rate")
+    wins: list[WinLimits]
+
+
+class Provider(ListedProvider):
+    """A provider with its secrets, its house accounts and what it may do."""
+
+    secrets: list[Secret]
+    accounts: list[HouseAccount]
+    networks: list[str]
+    limits: Limits
