@@ -139,8 +139,7 @@ class Settings(BaseSettings):
 
     # Who calls.
     trusted_proxies: str = ""
-    """Networks of reverse proxies, such as `10.0.0.0/8,fd00::/8`. Only they are believed when they
-    name the caller's address in `X-Forwarded-For`. Empty: nobody is."""
+    """Networks of reverse proxies, such as `10.0.0.0/8`, whose `X-Forwarded-` headers count."""
     rate_gateways: int = 1
     """How many gateway processes share a provider's limit of requests per second."""
 
@@ -157,8 +156,7 @@ class Settings(BaseSettings):
     """The address at which a gateway listens."""
     gateway_port: int = Field(8000, le=65_535)
     """The port at which a gateway listens. 0: any free one."""
-    # Workers do not read larger jobs than of 300 requests with the longest texts.
-    admissions_per_script_max: int = Field(32, ge=1, le=300)
+    admissions_per_script_max: int = Field(32, ge=1, le=300)  # workers read no larger jobs
     """Requests per script, and let in per turn of the loop. Those of one script become one job."""
     loop_lag_max_seconds: float = Field(0.5, gt=0)
     """At this lag of the loop or of the intake every bet gets 99; from half of it, a share."""
@@ -216,7 +214,7 @@ class Settings(BaseSettings):
     actor: str = ""
     """Who runs commands, as the audit log names it. Empty: user and host."""
 
-    # Portal: the operator API.
+    # Portal: the operator API and the console.
     portal_host: str = "127.0.0.1"
     """The address at which the portal listens."""
     portal_port: int = Field(8090, le=65_535)
@@ -230,17 +228,7 @@ class Settings(BaseSettings):
     operator_requests_per_second: float = 50
     """Per key and portal, on average; twice as many may come at once. Above it: 429."""
     operator_key_failures_per_minute: int = 20
-    """Requests with a wrong key, per address and portal. Above it: 429."""
-
-    # Portal: the console.
-    console_session_hours: float = Field(12, gt=0)
-    """A user of the console logs in again after this, however busy."""
-    console_idle_minutes: float = Field(30, gt=0)
-    """A user of the console who does nothing for so long logs in again."""
-    console_login_failures_per_minute: int = Field(10, ge=1)
-    """Wrong logins, per address and per name, and per portal. Above it: 429."""
-    dashboard_url: str = ""
-    """The RQ dashboard's address for a browser. The console links to it. Empty: no link."""
+    """Wrong keys per address, and wrong logins per address and name, per portal. Above it: 429."""
 
     # RQ dashboard.
     dashboard_host: str = "127.0.0.1"
@@ -249,6 +237,8 @@ class Settings(BaseSettings):
     """The port at which the dashboard listens. 0: any free one."""
     dashboard_user: str = "operator"
     """The name for the dashboard's login."""
+    dashboard_url: str = ""
+    """The dashboard's address for a browser, to which the console links. Empty: no link."""
     dashboard_password: str = Field("", repr=False)
     """The password for the dashboard's login. Empty: the first `betcore up` makes one."""
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from broker.bounded import BoundedParser
+from broker.cash import QueueUnavailable
 from broker.conditions import UnfitRedis
 from broker.keys import RQ
 from broker.permissions import require_fit
@@ -146,6 +148,16 @@ class RqQueue:
     def _run(self, script: str, *arguments: bytes | str) -> Sequence[Any]:
         common = common_arguments(self.name)
         return cast("Sequence[Any]", self._redis.eval(source(script), 0, *common, *arguments))
+
+
+@contextmanager
+def reachable_queue(settings: Settings) -> Iterator[RqQueue]:
+    """Like `queue_of`, for a process that goes on. Raises QueueUnavailable if Redis is away."""
+    try:
+        with queue_of(settings) as queue:
+            yield queue
+    except RedisError as error:
+        raise QueueUnavailable(f"Redis cannot be asked: {error}") from error
 
 
 @contextmanager

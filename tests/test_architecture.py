@@ -49,7 +49,7 @@ USERS = {
     "sqlmodel": SQL,
     "alembic": ("models",),
     "argon2": ("models/directory/console_users.py",),
-    "jinja2": ("api/console",),
+    "jinja2": ("api/console", "ops/dashboard"),
 }
 # Who else may begin, commit or roll back.
 TRANSACTIONS = {

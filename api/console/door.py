@@ -31,6 +31,8 @@ from server.callers import site_of
 SESSION = "session"
 LOGIN = "login"
 CSRF = "csrf"
+_LASTS = timedelta(hours=12)  # however busy a user is
+_IDLE = timedelta(minutes=30)
 _HASHES_AT_ONCE = 2  # each takes 64 MiB
 _GOOD_MAX = 10_000
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")  # visible ASCII without a backslash
@@ -41,12 +43,9 @@ class Door:
     """Logs users in and out, and knows them by their cookies."""
 
     def __init__(self, services: PortalServices) -> None:
-        settings = services.settings
-        failures = settings.console_login_failures_per_minute
+        failures = services.settings.operator_key_failures_per_minute
         self._services = services
         self._key = services.derive("console sessions 1")
-        self._lasts = timedelta(hours=settings.console_session_hours)
-        self._idle = timedelta(minutes=settings.console_idle_minutes)
         self._failures = Buckets(failures / 60, failures)
         self._hashing = anyio.CapacityLimiter(_HASHES_AT_ONCE)
         # Whoever guesses a user's password elsewhere cannot shut this user out here.
@@ -114,7 +113,7 @@ class Door:
 
     def _find(self, token: str) -> ShownUser | None:
         with unavailable():
-            return find_session(self._services.database_url, self._key, token, self._idle)
+            return find_session(self._services.database_url, self._key, token, _IDLE)
 
     def _begin(self, address: str, name: str, password: str) -> str:
         url = self._services.database_url
@@ -122,7 +121,7 @@ class Door:
             user = check_password(url, name, password)
             author = self._services.author(f"user:{user.name}", address, None)
             with operation(url, author) as database:
-                return begin_session(database, user, self._key, self._lasts)
+                return begin_session(database, user, self._key, _LASTS)
 
     def _end(self, address: str, user: ShownUser, token: str) -> None:
         author = self._services.author(f"user:{user.name}", address, None)

@@ -1,13 +1,9 @@
 """The queue: what waits, who works, what failed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from redis.exceptions import RedisError
-
 from api.console.visit import Go, View, Visit
 from api.shared.problems import Problem
-from broker.rq_queue import NothingRequeued, RqQueue, State, queue_of
+from broker.cash import QueueUnavailable
+from broker.rq_queue import NothingRequeued, RqQueue, State, reachable_queue
 from models.audit.log import Action, record
 
 _FAILED_SHOWN = 50
@@ -17,15 +13,15 @@ _SECONDS_MAX = 7 * 24 * 3600
 def now(visit: Visit) -> State | None:
     """The state of the queue, or None if Redis cannot be asked."""
     try:
-        with queue_of(visit.services.settings) as found:
+        with reachable_queue(visit.services.settings) as found:
             return found.state()
-    except RedisError:
+    except QueueUnavailable:
         return None
 
 
 def queue(visit: Visit) -> View:
     """The state of the queue, its workers, and its failed jobs."""
-    with _queue(visit) as found:
+    with reachable_queue(visit.services.settings) as found:
         state, failed = found.state(), found.failed(_FAILED_SHOWN)
         return View("queue", {"name": found.name, "state": state, "failed": failed})
 
@@ -33,7 +29,7 @@ def queue(visit: Visit) -> View:
 def suspend(visit: Visit) -> Go:
     """Admit and process nothing, for a time or until it is resumed."""
     seconds = visit.whole("seconds", _SECONDS_MAX) if visit.option("seconds") else None
-    with _queue(visit) as found:
+    with reachable_queue(visit.services.settings) as found:
         _record(visit, Action.QUEUE_SUSPENDED, found, forSeconds=seconds)
         found.suspend(seconds)
     return Go("/queue", done="queue-suspended")
@@ -41,7 +37,7 @@ def suspend(visit: Visit) -> Go:
 
 def resume(visit: Visit) -> Go:
     """Admit and process bets again."""
-    with _queue(visit) as found:
+    with reachable_queue(visit.services.settings) as found:
         _record(visit, Action.QUEUE_RESUMED, found)
         found.resume()
     return Go("/queue", done="queue-resumed")
@@ -50,7 +46,7 @@ def resume(visit: Visit) -> Go:
 def requeue(visit: Visit) -> Go:
     """Put one failed job back on the queue, or all that can still be applied."""
     job = visit.option("job")
-    with _queue(visit) as found:
+    with reachable_queue(visit.services.settings) as found:
         _record(visit, Action.QUEUE_REQUEUED, found, job=job or "all that failed")
         try:
             found.requeue(job) if job else found.requeue_all()
@@ -63,13 +59,3 @@ def _record(visit: Visit, action: Action, found: RqQueue, **facts: str | int | N
     """Record the action before it is done, as the command line does."""
     with visit.changing(visit.note) as database:
         record(database, action, found.name, **facts)
-
-
-@contextmanager
-def _queue(visit: Visit) -> Iterator[RqQueue]:
-    """The queue. Raises Problem if Redis cannot be asked."""
-    try:
-        with queue_of(visit.services.settings) as found:
-            yield found
-    except RedisError as error:
-        raise Problem(503, "unavailable", f"Redis cannot be asked: {error}") from error

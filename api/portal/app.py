@@ -28,23 +28,16 @@ class Room(NamedTuple):
     path: str
     module: str
     function: str
-<<<<<<< HEAD
-    has_pages: bool = False  # for people, who may leave out the slash at the end
-=======
     streamed: tuple[str, ...] = ()
->>>>>>> main
+    has_pages: bool = False  # for people, who may leave out the slash at the end
 
 
 #: The rooms by name. A room's module is imported only if the room is served.
 ROOMS = {
-<<<<<<< HEAD
-    "operator": Room("/operator/v1", "api.operator.app", "create_room"),
-    "console": Room("/console", "api.console.app", "create_room", has_pages=True),
-=======
     "operator": Room(
         "/operator/v1", "api.operator.app", "create_room", ("/reports/reconciliation",)
-    )
->>>>>>> main
+    ),
+    "console": Room("/console", "api.console.app", "create_room", has_pages=True),
 }
 
 
@@ -71,18 +64,11 @@ def streamed_paths(rooms: Sequence[str]) -> frozenset[bytes]:
 
 def create_app(services: PortalServices, rooms: Sequence[str]) -> Starlette:
     """The app with these rooms. Its lifespan starts the services, and stops them."""
-<<<<<<< HEAD
     mounts: list[BaseRoute] = []
     for room in (ROOMS[name] for name in rooms):
         build = getattr(import_module(room.module), room.function)
         if room.has_pages:
             mounts.append(Route(room.path, RedirectResponse(f"{room.path}/")))
-=======
-    mounts = []
-    for name in rooms:
-        room = ROOMS[name]
-        build = getattr(import_module(room.module), room.function)
->>>>>>> main
         mounts.append(Mount(room.path, build(services)))
     app = Starlette(
         routes=[

@@ -289,7 +289,7 @@ def test_every_answer_has_the_headers_that_protect_it(support: Person) -> None:
 
 def test_whoever_guesses_passwords_is_slowed_down(world: World) -> None:
     limits = {
-        "BETCORE_CONSOLE_LOGIN_FAILURES_PER_MINUTE": "3",
+        "BETCORE_OPERATOR_KEY_FAILURES_PER_MINUTE": "3",
         "BETCORE_TRUSTED_PROXIES": "127.0.0.1",
     }
     with PortalProcess(world.urls, **limits) as strict:
