@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from api.console.visit import ROWS, Go, View, Visit
 from models.database.failures import unavailable
-from models.directory.accounts import PlayerStatus, set_player_status
+from models.directory.accounts import PlayerStatus, find_account, set_player_status
 from models.directory.sessions import close_session, extend_session
 from models.reports.bets import BetFilter, find_bets
 from models.reports.parties import list_players, list_sessions, show_player, show_session
@@ -47,11 +47,11 @@ def statement(visit: Visit) -> View:
     name, currency = visit.text("id"), visit.text("currency")
     since, last = visit.day("since"), visit.day("until")
     period = Period(since, last and last + timedelta(days=1))
+    with visit.reading() as database:
+        account_id = find_account(database, name, currency).account_id
+    begin = visit.position(visit.option("cursor"))
     with unavailable():
-        page = statement_page(
-            *(visit.database_url, name, currency, period),
-            *(ROWS, visit.position(visit.option("cursor"))),
-        )
+        page = statement_page(visit.database_url, account_id, period, ROWS, begin)
     asked = {key: visit.fields.get(key, "") for key in ("since", "until")}
     return View("statement", {"name": name, "page": page, "next": visit.cursor(page.next)} | asked)
 

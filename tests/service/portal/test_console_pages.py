@@ -130,8 +130,8 @@ def test_what_is_done_holds_and_the_audit_log_has_it(
         done = goes_to(operator.submit(operator.page(page, **query), action, **fields))
         assert done.startswith(f"{to}?")
         assert 'role="status"' in operator.get(done).text
-    query = "select action, note from audit_log where actor = %s order by id"
-    rows = world.rows(query, f"user:{operator.name}@127.0.0.1")
+    done_by = "select action, note from audit_log where actor = %s order by id"
+    rows = world.rows(done_by, f"user:{operator.name}@127.0.0.1")
     assert [row[0] for row in rows][-8:] == [
         *("player.blocked", "player.unblocked", "session.extended", "session.closed"),
         *("provider.suspended", "provider.resumed", "provider.locked", "provider.unlocked"),
