@@ -35,6 +35,7 @@ _LASTS = timedelta(hours=12)  # however busy a user is
 _IDLE = timedelta(minutes=30)
 _HASHES_AT_ONCE = 2  # each takes 64 MiB
 _GOOD_MAX = 10_000
+_NAME_MAX = 64  # no user has a longer name
 _LOCAL = re.compile(r"/(?![/\\])[!-\[\]-~]*")  # visible ASCII without a backslash
 _BAD = "The name or the password is wrong."
 
@@ -62,7 +63,7 @@ class Door:
         site = site_of(address)
         counted = [f"address {site}"]
         if (name, site) not in self._good:
-            counted.append(f"name {name}")
+            counted.append(f"name {name[:_NAME_MAX]}")
         async with self._hashing:
             if wait := max(map(self._failures.wait_seconds, counted)):
                 raise too_many(wait, "Too many wrong logins. Wait, then try again.")
