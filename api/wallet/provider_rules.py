@@ -8,7 +8,7 @@ from logs.warning_throttle import WarningThrottle
 from models.ledger.gateway_reads import StoredRules
 from server.callers import Address, is_within, read_networks
 
-_LOG = logging.getLogger("betcore.directory")
+_LOG = logging.getLogger("betcore.provider_rules")
 _LOG.addFilter(WarningThrottle())
 
 LOCKED: Final = "the provider is locked"

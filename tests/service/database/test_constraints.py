@@ -123,6 +123,11 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("audit_log", "audit_log_id_from_one", {"id": 0}),
     ("audit_log", "audit_log_facts_named", {"facts": "[]"}),
     ("audit_start", "audit_start_key", {"kind": "player"}),
+    ("session", "session_mode", {"mode": "fun"}),
+    ("operator_key", "operator_key_key", {"id": ":operator_key"}),
+    ("operator_key", "operator_key_name_once", {"name": "known"}),
+    ("operator_key", "operator_key_hash_is_sha256", {"hash": b"short"}),
+    ("idempotent_request", "idempotent_request_key", {"name": "known"}),
 ]
 
 CHANGES = {
@@ -167,6 +172,8 @@ class Ground:
             "audit_log": {"id": 10**9, "actor": "a", "action": "b", "subject_table": "player"},
             "audit_start": {"kind": "new", "until": 1},
             "win_day": {"account_id": ":house", "day": "2026-01-01"},
+            "operator_key": {"name": "new", "scopes": "all", "hash": bytes(32)},
+            "idempotent_request": {"key_id": ":operator_key", "name": "new", "fingerprint": b""},
         }
         rows["journal"] |= {"fingerprints": b"", "hmac": bytes(32)}
         rows["audit_log"] |= {"subject": "1", "facts": "{}"}
@@ -230,7 +237,16 @@ def known(ledger_world: World) -> Row:
     known = dict(zip(names, row, strict=True))
     counted = "insert into win_day (account_id, day) values (%s, '2026-01-03')"
     ledger_world.execute(counted, known["house"])
+    [(operator_key,)] = ledger_world.rows(
+        "insert into operator_key (name, scopes, hash) values ('known', 'all', %s) returning id",
+        bytes(32),
+    )
+    asked_once = (
+        "insert into idempotent_request (key_id, name, fingerprint) values (%s, 'known', '')"
+    )
+    ledger_world.execute(asked_once, operator_key)
     return known | {
+        "operator_key": operator_key,
         "provider": player.provider_id,
         "account": player.account_id,
         "session": player.session_id,

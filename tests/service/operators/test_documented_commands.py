@@ -25,6 +25,7 @@ NOT_RUN = {
     "betcore gateway": "it goes on; test_cli.py runs it",
     "betcore worker": "it goes on; test_cli.py runs it",
     "betcore dashboard": "it goes on; test_cli.py runs it",
+    "betcore portal": "it goes on; test_portal_process.py runs it",
     "betcore healthy": "it asks a process at its usual port; test_containers.py runs it",
     "betcore queue info --watch": "it goes on; test_queue_commands.py runs it",
     "betcore backup": "it copies an embedded server; test_backup.py runs it",

@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -25,12 +27,13 @@ def test_honcho_start_brings_everything_up_on_an_empty_database_and_nothing_ends
     tmp_path: Path,
 ) -> None:
     shutil.copy(ROOT / "Procfile", tmp_path)
-    port, dashboard_port = _free_ports()
+    port, dashboard_port, portal_port = _free_ports(3)
     with temporary_servers() as urls:
         # As .env.example has it: honcho reads `.env` of the folder where it is typed.
         values = {name: secrets.token_hex(32) for name in KEYS} | {
             "BETCORE_DASHBOARD_PASSWORD": "secret",
             "BETCORE_DASHBOARD_PORT": str(dashboard_port),
+            "BETCORE_PORTAL_PORT": str(portal_port),
             "DATABASE_URL": urls.database,
             "REDIS_URL": urls.redis,
         }
@@ -48,23 +51,23 @@ def test_honcho_start_brings_everything_up_on_an_empty_database_and_nothing_ends
             )
         try:
             until(lambda: _is_ok(f"http://127.0.0.1:{port}/readyz"), log.read_text, START)
-            until(
-                lambda: _is_ok(f"http://127.0.0.1:{dashboard_port}/healthz"), log.read_text, START
-            )
+            for other in (dashboard_port, portal_port):
+                url = f"http://127.0.0.1:{other}/healthz"
+                until(partial(_is_ok, url), log.read_text, START)
             until(lambda: "taking jobs of queue bets" in log.read_text(), log.read_text, START)
             assert started.poll() is None, log.read_text()
         finally:
             started.send_signal(signal.SIGTERM)
             started.wait()
-    assert log.read_text().count(" stopped\n") == 3, log.read_text()
+    assert log.read_text().count(" stopped\n") == 4, log.read_text()
 
 
-def _free_ports() -> tuple[int, int]:
-    with (
-        socket.create_server(("127.0.0.1", 0)) as one,
-        socket.create_server(("127.0.0.1", 0)) as other,
-    ):
-        return one.getsockname()[1], other.getsockname()[1]
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as open_:
+        return [
+            open_.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1]
+            for _ in range(count)
+        ]
 
 
 def _is_ok(url: str) -> bool:
