@@ -94,7 +94,7 @@ def test_the_password_that_is_printed_opens_the_dashboard(up: Up) -> None:
 def test_the_password_that_is_printed_opens_the_console(up: Up) -> None:
     printed = re.search(r"^console: (\S+)/console/  user: (\S+)  password: (\S+)$", up.out, re.M)
     assert printed
-    admin = Person(*printed.groups())
+    admin = Person(printed[1].removesuffix("/console"), printed[2], printed[3])
     with admin.http:
         assert admin.log_in().status_code == 303
         assert up.dashboard[0] in admin.get("/queue").text
