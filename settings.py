@@ -131,7 +131,7 @@ class Settings(BaseSettings):
 
     # Who calls.
     trusted_proxies: str = ""
-    """Reverse proxies, such as `10.0.0.0/8,fd00::/8`: only their `X-Forwarded-For` is believed."""
+    """Reverse proxies, such as `10.0.0.0/8`: only their `X-Forwarded-` headers are believed."""
     rate_gateways: int = 1
     """How many gateway processes share a provider's limit of requests per second."""
 
@@ -148,8 +148,7 @@ class Settings(BaseSettings):
     """The address at which a gateway listens."""
     gateway_port: int = Field(8000, le=65_535)
     """The port at which a gateway listens. 0: any free one."""
-    # Workers do not read larger jobs than of 300 requests with the longest texts.
-    admissions_per_script_max: int = Field(32, ge=1, le=300)
+    admissions_per_script_max: int = Field(32, ge=1, le=300)  # workers read no larger jobs
     """Requests per script, and let in per turn of the loop. Those of one script become one job."""
     loop_lag_max_seconds: float = Field(0.5, gt=0)
     """At this lag of the loop or of the intake every bet gets 99; from half of it, a share."""
@@ -207,12 +206,12 @@ class Settings(BaseSettings):
     actor: str = ""
     """Who runs commands, as the audit log names it. Empty: user and host."""
 
-    # Portal: the operator API.
+    # Portal: the operator API and the console.
     portal_host: str = "127.0.0.1"
     """The address at which the portal listens."""
     portal_port: int = Field(8090, le=65_535)
     """The port at which the portal listens; 0: any free one."""
-    portal_rooms: str = "operator"
+    portal_rooms: str = "operator,console"
     """What the portal serves, by name; commas separate several."""
     portal_cash_within_seconds: float = 5
     """How long the portal waits for a deposit or withdrawal; later the answer is 202."""
@@ -221,7 +220,7 @@ class Settings(BaseSettings):
     operator_requests_per_second: float = 50
     """Per key and portal, on average; twice as many may come at once. Above it: 429."""
     operator_key_failures_per_minute: int = 20
-    """Requests with a wrong key, per address and portal. Above it: 429."""
+    """Wrong keys per address, and wrong logins per address and name, per portal. Above it: 429."""
 
     # Metrics and logs.
     metrics_host: str = "127.0.0.1"
@@ -242,6 +241,8 @@ class Settings(BaseSettings):
     """The port at which the dashboard listens. 0: any free one."""
     dashboard_user: str = "operator"
     """The name for the dashboard's login."""
+    dashboard_url: str = ""
+    """The dashboard's address for a browser, to which the console links. Empty: no link."""
     dashboard_password: str = Field("", repr=False)
     """The password for the dashboard's login. Empty: the first `betcore up` makes one."""
 

@@ -23,7 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "housekeeping": ("ops.commands.housekeeping:housekeeping", "Do what is to be done regularly."),
     "gateway": ("ops.commands.processes:gateway", "Serve the HTTP API until SIGTERM."),
     "worker": ("ops.commands.processes:worker", "Process bets from the queue until SIGTERM."),
-    "portal": ("ops.commands.processes:portal", "Serve the operator API until SIGTERM."),
+    "portal": (
+        "ops.commands.processes:portal",
+        "Serve operator API and console until SIGTERM.",
+    ),
     "dashboard": ("ops.commands.processes:dashboard", "Serve the RQ dashboard until SIGTERM."),
     "healthy": ("ops.commands.processes:healthy", "Exit with 0 if a process of this host works."),
     "reconcile": (
@@ -41,6 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Currencies: add any that ISO 4217 does not have.",
     ),
     "operator": ("ops.commands.operators:app", "The operator API: its keys."),
+    "console": ("ops.commands.console:app", "The console: its users."),
     "queue": ("ops.commands.queue:app", "RQ's queue: show its state, suspend, resume, requeue."),
     "audit": ("ops.commands.audit:app", "The audit log: everything that operators have done."),
     "report": ("ops.commands.reports:app", "Reports: totals over all bets."),

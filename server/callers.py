@@ -43,6 +43,16 @@ class Callers:
                 return address
         return address
 
+    def is_https(self, scope: Any) -> bool:
+        """Return whether the caller used HTTPS, as the nearest trusted proxy says."""
+        client = scope.get("client")
+        address = _read(client[0]) if client else None
+        if address is not None and is_within(address, self._trusted):
+            said = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
+            if said:
+                return bool(said[-1].rpartition(b",")[2].strip().lower() == b"https")
+        return bool(scope.get("scheme") == "https")
+
 
 def read_networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """The networks that these texts name. Empty texts are left out. Raises ValueError."""

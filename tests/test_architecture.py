@@ -60,6 +60,8 @@ USERS = {
     "sqlmodel": SQL,
     "alembic": ("models",),
     "prometheus_client": ("metrics/export.py",),  # its locks are too slow for a bet
+    "argon2": ("models/directory/console_users.py",),
+    "jinja2": ("api/console", "ops/dashboard"),
 }
 # Who else may begin, commit or roll back.
 TRANSACTIONS = {

@@ -102,6 +102,7 @@ class Endpoint:
             upload = await read_upload(request, route.upload, settings.portal_upload_bytes_max)
         call = Call(
             services=self._services,
+            who=f"key:{key.name}",
             key=key,
             address=self._services.caller(request.scope),
             base=request.scope.get("root_path", ""),

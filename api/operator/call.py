@@ -1,7 +1,6 @@
 """One call of the operator API: what every handler gets, and how it answers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 
@@ -11,15 +10,12 @@ from starlette.responses import Response, StreamingResponse
 from api.operator.answers import Answer
 from api.shared.bodies import Upload
 from api.shared.problems import Problem
-from api.shared.services import PortalServices
-from models.audit.log import Author, operation
+from api.shared.work import Work
 from models.database.failures import unavailable
-from models.database.transactions import Transaction, transaction
+from models.database.transactions import Transaction
 from models.directory.idempotency import Answered, Claim, find_answer, keep_answer
 from models.directory.operator_keys import ShownKey
 from models.exact_csv import csv_lines
-from models.reports.paging import Item, Listing, Position
-from models.reports.paging import Page as Found
 
 CREATED = 201
 
@@ -41,38 +37,14 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(Work):
     """A request that may enter. `path` has the decoded parameters of the path."""
 
-    services: PortalServices
     key: ShownKey
-    address: str
     base: str  # the path under which the room is served
     path: Mapping[str, str]
-    list_name: str  # names the list and its filter, for cursors
     claim: Claim | None  # of the `Idempotency-Key`
     upload: Upload | None  # the body of a route that takes one
-
-    @property
-    def database_url(self) -> str:
-        """The operator's login to PostgreSQL."""
-        return self.services.database_url
-
-    def author(self, note: str | None) -> Author:
-        """Who answers for a change. Raises InvalidRequest for a note that cannot be recorded."""
-        return self.services.author(f"key:{self.key.name}", self.address, note)
-
-    @contextmanager
-    def reading(self) -> Iterator[Transaction]:
-        """A transaction that changes nothing. Raises LedgerUnavailable."""
-        with unavailable(), transaction(self.database_url) as database:
-            yield database
-
-    @contextmanager
-    def changing(self, note: str | None) -> Iterator[Transaction]:
-        """A transaction for a change, which the audit log records. Raises LedgerUnavailable."""
-        with unavailable(), operation(self.database_url, self.author(note)) as database:
-            yield database
 
     def create(self, note: str | None, make: Callable[[Transaction], Answer]) -> Reply:
         """Make something once per `Idempotency-Key`. A repeat gets the first answer.
@@ -94,19 +66,6 @@ class Call:
         if text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < end:
             return int(text)
         raise Problem(404, "not_found", f"There is no {what} {text!r}.")
-
-    def position(self, cursor: str | None) -> Position | None:
-        """Where a page begins. Raises InvalidRequest for a cursor that is not of this list."""
-        return None if cursor is None else self.services.cursors.read(self.list_name, cursor)
-
-    def cursor(self, position: Position | None) -> str | None:
-        """The cursor of the next page, or None after the last one."""
-        return None if position is None else self.services.cursors.write(self.list_name, position)
-
-    def page(self, listing: Listing[Item], limit: int, cursor: str | None) -> Found[Item]:
-        """One page of a list. Raises LedgerUnavailable and InvalidRequest."""
-        with unavailable():
-            return listing.page(limit, self.position(cursor))
 
 
 def csv_response(model: type[Answer], rows: Iterable[object], name: str) -> Response:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 
 from api.shared.problems import HANDLERS, Problem
 from api.shared.services import PortalServices
@@ -29,13 +29,15 @@ class Room(NamedTuple):
     module: str
     function: str
     streamed: tuple[str, ...] = ()
+    has_pages: bool = False  # for people, who may leave out the slash at the end
 
 
 #: The rooms by name. A room's module is imported only if the room is served.
 ROOMS = {
     "operator": Room(
         "/operator/v1", "api.operator.app", "create_room", ("/reports/reconciliation",)
-    )
+    ),
+    "console": Room("/console", "api.console.app", "create_room", has_pages=True),
 }
 
 
@@ -62,10 +64,11 @@ def streamed_paths(rooms: Sequence[str]) -> frozenset[bytes]:
 
 def create_app(services: PortalServices, rooms: Sequence[str]) -> Starlette:
     """The app with these rooms. Its lifespan starts the services, and stops them."""
-    mounts = []
-    for name in rooms:
-        room = ROOMS[name]
+    mounts: list[BaseRoute] = []
+    for room in (ROOMS[name] for name in rooms):
         build = getattr(import_module(room.module), room.function)
+        if room.has_pages:
+            mounts.append(Route(room.path, RedirectResponse(f"{room.path}/")))
         mounts.append(Mount(room.path, build(services)))
     app = Starlette(
         routes=[

@@ -89,34 +89,41 @@ async def render_problem(request: Request, error: Exception) -> Response:  # noq
     return Response(body, error.status, error.headers, MEDIA_TYPE)
 
 
-async def render_error(request: Request, error: Exception) -> Response:
-    """The response to an error of ours. What is no fault of the caller is answered with 503."""
+def problem_of(error: Exception) -> Problem:
+    """How an error of ours or of Starlette is answered. Others are raised again.
+
+    What is no fault of the caller is answered with 503.
+    """
+    if isinstance(error, Problem):
+        return error
     for kind, status, code in _ANSWERS:
         if isinstance(error, kind):
-            return await render_problem(request, Problem(status, code, str(error)))
-    raise error
-
-
-async def render_http_exception(request: Request, error: Exception) -> Response:
-    """The response to what Starlette refuses, such as an unknown path."""
+            return Problem(status, code, str(error))
     if not isinstance(error, HTTPException):
         raise error
     code = _CODES.get(error.status_code, "refused")
     detail = "There is nothing at this path." if error.status_code == 404 else error.detail
-    problem = Problem(error.status_code, code, f"{detail.rstrip('.')}.", error.headers)
-    return await render_problem(request, problem)
+    return Problem(error.status_code, code, f"{detail.rstrip('.')}.", error.headers)
+
+
+async def render_error(request: Request, error: Exception) -> Response:
+    """The response to an error of ours, or to what Starlette refuses, such as an unknown path."""
+    return await render_problem(request, problem_of(error))
+
+
+#: The answer to a fault of ours. The log has its traceback.
+FAULT = Problem(500, "fault", "The portal has a fault; its log has the details.")
 
 
 async def render_unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    """The response to a fault of ours. The log has its traceback."""
-    detail = "The portal has a fault; its log has the details."
-    return await render_problem(request, Problem(500, "fault", detail))
+    """The response to a fault of ours."""
+    return await render_problem(request, FAULT)
 
 
 #: For Starlette, the same in every room.
 HANDLERS = {
     Problem: render_problem,
     BetcoreError: render_error,
-    HTTPException: render_http_exception,
+    HTTPException: render_error,
     Exception: render_unexpected,
 }

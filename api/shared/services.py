@@ -36,6 +36,14 @@ class PortalServices:
         """The address of who sent a request, or "unknown"."""
         return str(self._callers.address_of(scope) or "unknown")
 
+    def is_https(self, scope: Scope) -> bool:
+        """Whether a request came by HTTPS, to us or to a proxy that is trusted."""
+        return self._callers.is_https(scope)
+
+    def derive(self, label: str) -> bytes:
+        """A secret of 32 bytes for one use, the same in every portal with the same operator key."""
+        return self._key.derive(label)
+
     def author(self, who: str, address: str, note: str | None) -> Author:
         """Who answers for a change, such as `key:platform` at an address.
 

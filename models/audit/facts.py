@@ -132,6 +132,17 @@ SUBJECTS = (
               'expiresAt', {_time("t.expires_at")}, 'revokedAt', {_time("t.revoked_at")}""",
         older="false",
     ),
+    Subject(
+        table="console_user",
+        named="Console user",
+        plural="console users",
+        adopted=Action.USER_ADOPTED,
+        key="t.id::text",
+        facts=f"""'name', t.name, 'role', t.role,
+              'sha256', encode(sha256(convert_to(t.hash, 'UTF8')), 'hex'),
+              'revokedAt', {_time("t.revoked_at")}""",
+        older="false",
+    ),
 )
 
 

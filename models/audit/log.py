@@ -1,6 +1,6 @@
 """The audit log: an administrative change and its signed entry are one transaction.
 
-Code that changes a provider, secret, player, account, session, currency or key does it within
+Code that changes a provider, secret, player, account, session, currency, key or user does it within
 `operation`, and reports it by `record`. The entries of all operators are one list. The rows of the
 journal that vouch for them are one strand. So a gap in the middle of either is detected.
 """
@@ -89,6 +89,14 @@ class Action(StrEnum):
     OPERATOR_KEY_ADDED = "operator_key.added"
     OPERATOR_KEY_ADOPTED = "operator_key.adopted"
     OPERATOR_KEY_REVOKED = "operator_key.revoked"
+    USER_ADDED = "console_user.added"
+    USER_ADOPTED = "console_user.adopted"
+    USER_PASSWORD = "console_user.password"  # noqa: S105
+    USER_ROLE = "console_user.role"
+    USER_REVOKED = "console_user.revoked"
+    LOGIN_ACCEPTED = "login.accepted"
+    LOGIN_REFUSED = "login.refused"
+    LOGIN_ENDED = "login.ended"
     QUEUE_SUSPENDED = "queue.suspended"
     QUEUE_RESUMED = "queue.resumed"
     QUEUE_REQUEUED = "queue.requeued"
@@ -119,6 +127,8 @@ _TABLES = {
     "account": "account",
     "session": "session",
     "operator_key": "operator_key",
+    "console_user": "console_user",
+    "login": "login",  # of a name, which may be no user's
     "queue": "queue",  # RQ's, in Redis: no table of ours
     "deposit": "account",
     "withdrawal": "account",

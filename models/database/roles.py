@@ -144,6 +144,13 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "last_done": dict.fromkeys(
         (OPERATOR, READER), Rights(select=ALL, insert="chore", update="done_at")
     ),
+    "console_user": {
+        OPERATOR: Rights(select=ALL, insert="name role hash", update="role hash revoked_at"),
+        READER: Rights(select="id name role created_at revoked_at"),
+    },
+    "console_session": {
+        OPERATOR: Rights(select=ALL, insert="hash user_id expires_at", update="seen_at ended_at"),
+    },
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }
 

@@ -37,6 +37,8 @@ SUBJECTS = {
     "account": "account",
     "session": "session",
     "operator_key": "operator_key",
+    "console_user": "console_user",
+    "login": "login",
     "queue": "queue",
 }
 _KINDS = {table: kind for kind, table in SUBJECTS.items()}

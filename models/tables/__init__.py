@@ -8,6 +8,7 @@ from models.tables.access import IdempotentRequest, OperatorKey
 from models.tables.audit import AuditLog, AuditStart
 from models.tables.bets import Bet, RefusedOrder, Session, Transfer
 from models.tables.chores import LastDone
+from models.tables.console import ConsoleSession, ConsoleUser
 from models.tables.journal import Journal, JournalStart
 from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret, WinDay
 
@@ -16,6 +17,8 @@ __all__ = [
     "AuditLog",
     "AuditStart",
     "Bet",
+    "ConsoleSession",
+    "ConsoleUser",
     "Currency",
     "IdempotentRequest",
     "Journal",

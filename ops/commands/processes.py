@@ -48,7 +48,7 @@ HealthyPort = Annotated[
 ]
 ReadyFd = Annotated[int | None, typer.Option(min=3, hidden=True)]
 Rooms = Annotated[
-    str | None, typer.Option(help="What to serve, separated by commas; default: operator.")
+    str | None, typer.Option(help="What to serve, separated by commas; default: all rooms.")
 ]
 LogName = Annotated[str, typer.Option("--name", help="Its name in the log.")]
 Name = Annotated[
@@ -146,7 +146,7 @@ def worker(name: Name = None, data_dir: DataDir = None) -> None:
 def portal(
     rooms: Rooms = None, host: Host = None, port: Port = None, data_dir: DataDir = None
 ) -> None:
-    """Serve the operator API until SIGTERM.
+    """Serve operator API and console until SIGTERM.
 
     It serves all that is not the wallet. `--rooms` chooses a part of it, so that a public portal
     and an internal one can run apart.

@@ -22,7 +22,7 @@ from ops.terminal.options import (
 
 if TYPE_CHECKING:
     from broker.registered import Registered
-    from ops.queue import RqQueue, State
+    from broker.rq_queue import RqQueue, State
     from settings import Settings
 
 app = typer.Typer(
@@ -47,7 +47,7 @@ def info(watch: Watch = False, data_dir: DataDir = None, as_json: AsJson = False
 
     A job carries the bets that came together. Bets also wait for their player, in no job yet.
     """
-    from ops.queue import queue_of
+    from broker.rq_queue import queue_of
 
     with queue_of(_settings(data_dir)) as queue:
         if not watch:
@@ -70,7 +70,7 @@ def suspend(
 
     Every bet is refused with code 99. This holds for every queue in this Redis.
     """
-    from ops.queue import queue_of
+    from broker.rq_queue import queue_of
 
     with queue_of(_settings(data_dir)) as queue:
         _record(data_dir, note, "queue.suspended", queue, forSeconds=seconds)
@@ -81,7 +81,7 @@ def suspend(
 @app.command("resume")
 def resume(note: Note = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Admit and process bets again."""
-    from ops.queue import queue_of
+    from broker.rq_queue import queue_of
 
     with queue_of(_settings(data_dir)) as queue:
         _record(data_dir, note, "queue.resumed", queue)
@@ -102,7 +102,7 @@ def requeue(
     It runs once its player has no other bet under way. A bet is only applied within its deadline,
     some seconds after it came. After that its provider repeats it, which is safe at any time.
     """
-    from ops.queue import queue_of
+    from broker.rq_queue import queue_of
 
     if (job_id is None) != every:
         raise InvalidRequest("Name one failed job, or give --all.")

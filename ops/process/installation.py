@@ -11,11 +11,11 @@ from threading import Lock
 
 from redis.exceptions import RedisError
 
+from broker.rq_queue import Figures, RqQueue, queue_of
 from logs.warning_throttle import WarningThrottle
 from metrics.meters import Metric, Values
 from models.errors import BetcoreError
 from models.reports.vitals import Vitals, read_vitals
-from ops.queue import Figures, RqQueue, queue_of
 from settings import Settings
 
 _LOG = logging.getLogger("betcore.metrics")

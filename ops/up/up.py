@@ -17,10 +17,13 @@ import typer
 from embedded import FolderInUse, running
 from embedded.places import private_folder
 from models.database.engine import engine
+from models.database.failures import database_failures
+from models.directory.console_users import add_first_user
 from models.errors import BetcoreError
 from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate
 from models.private_files import write_private
+from ops.author import author_of
 from ops.commands.processes import PASSWORD_FILE, dashboard_password
 from ops.keys import make_keys, require_keys
 from ops.process.probe import reachable
@@ -48,6 +51,7 @@ _KINDS = ("gateway", "portal", "worker", "dashboard")  # in the order in which t
 _LOGINS = ("gateway", "worker", "operator")  # of children, to PostgreSQL
 _PASSWORD_BYTES = 18
 _METRICS_PORT = 9100  # the first of a range
+_FIRST_USER = "admin"  # of the console
 # Variables that only one kind of child may see. For the keys see `_all_keys_but`.
 _DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
 _OF_DASHBOARD = frozenset({"BETCORE_DASHBOARD_PASSWORD"})
@@ -245,7 +249,8 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
             lambda _: portal,
             STOP_WITHIN_SECONDS + 3,
             withheld=_all_keys_but(Purpose.OPERATOR, Purpose.SECRETS) | _OF_DASHBOARD,
-            given=plan.given("operator", "portal"),
+            given=plan.given("operator", "portal")
+            | {"BETCORE_DASHBOARD_URL": plan.settings.dashboard_url or _dashboard(plan.settings)},
         ),
         Role("dashboard", "dashboard", lambda _: dashboard, 6, withheld=of_others),
     ]
@@ -292,7 +297,8 @@ def _announce(plan: _Plan, new_password: str) -> None:
     portal = f"{reachable(plan.settings.portal_host)}:{plan.settings.portal_port}"
     make_key = "betcore operator key add NAME --scope all"
     _say(f"operator API: http://{portal}/operator/v1  make a key: {make_key}")
-    dashboard = f"{reachable(plan.settings.dashboard_host)}:{plan.settings.dashboard_port}"
+    _say(f"console: http://{portal}/console/  {_first_user(plan)}")
+    dashboard = _dashboard(plan.settings)
     if plan.settings.dashboard_password:
         password = "that of BETCORE_DASHBOARD_PASSWORD"  # noqa: S105  # not a password
     else:
@@ -300,7 +306,7 @@ def _announce(plan: _Plan, new_password: str) -> None:
     user = plan.settings.dashboard_user
     file = write_targets(plan.settings.data_dir, plan.settings.metrics_host, plan.metrics_ports)
     _say(f"metrics: {file} names the ports, for Prometheus")
-    _say(f"dashboard: http://{dashboard}  user: {user}  password: {password}")
+    _say(f"dashboard: {dashboard}  user: {user}  password: {password}")
     if plan.demo:
         try:
             demo = demos.prepare(plan.settings)
@@ -314,6 +320,21 @@ def _announce(plan: _Plan, new_password: str) -> None:
             _say(demos.snippet(demo, url))
     engine(plan.settings.database_url).dispose()  # nothing here needs it any more
     _LOG.info("serving; Ctrl-C stops everything")
+
+
+def _first_user(plan: _Plan) -> str:
+    """Make the console's first user, unless there was one. Says how to log in."""
+    author = author_of(plan.settings, None)
+    with database_failures():
+        made = add_first_user(plan.settings.database_url, author, _FIRST_USER)
+    if made is None:
+        return "a new password: betcore console user password NAME"
+    return f"user: {_FIRST_USER}  password: {made}"
+
+
+def _dashboard(configured: Settings) -> str:
+    """The RQ dashboard's address for a browser on this machine."""
+    return f"http://{reachable(configured.dashboard_host)}:{configured.dashboard_port}"
 
 
 def _say(text: str) -> None:

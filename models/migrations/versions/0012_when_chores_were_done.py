@@ -6,7 +6,7 @@ This is no evidence. Everybody who may verify or copy may write it, also a reade
 from alembic import op
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 
 LAST_DONE = """
 CREATE TABLE last_done (

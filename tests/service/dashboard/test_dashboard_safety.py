@@ -15,10 +15,10 @@ import pytest
 from rq.queue import Queue
 from typer.testing import CliRunner
 
+from broker.rq_queue import NothingRequeued
 from ops.cli import app
 from ops.dashboard.app import DashboardApp
 from ops.dashboard.reading import connect
-from ops.queue import NothingRequeued
 from settings import settings
 from tests.service.support.dashboard_world import (
     LOGIN,

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from rq import Queue
 from typer.testing import CliRunner, Result
 
+from broker.rq_queue import NothingRequeued
 from ops.cli import app
-from ops.queue import NothingRequeued
 from settings import settings
 from tests.service.support.processes import until
 from tests.service.support.queue_world import QueueWorld, Request, finish, ids, take

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.service.portal.caller import Caller, fresh, new_key, problem
+from tests.service.portal.person import logged_in
 from tests.service.support.faults import fault_world
 from tests.service.support.processes import PortalProcess, common_environment, until
 from tests.service.support.up_world import betcore
@@ -31,6 +32,10 @@ def test_servers_that_are_away_give_503_and_nothing_half_done() -> None:
             "select count(*) from player where external_id = %s", asked["player"]
         ) == [(0,)]
         assert caller.post("/sessions", **asked).status_code == 201
+        with logged_in(world, portal.url, "support") as someone:
+            assert "Redis cannot be asked" in someone.page("/").text
+            away = someone.get("/queue")
+            assert (away.status_code, away.headers["retry-after"]) == (503, "1")
         world.start_redis()
         until(lambda: caller.post(path, **deposit).status_code == 200)
 
@@ -41,6 +46,9 @@ def test_servers_that_are_away_give_503_and_nothing_half_done() -> None:
         assert (
             "PostgreSQL" in problem(httpx.get(f"{portal.url}/readyz"), 503, "unavailable")["detail"]
         )
+        page = httpx.get(f"{portal.url}/console/", cookies={"betcore-session": "any"})
+        assert (page.status_code, page.headers["retry-after"]) == (503, "1")
+        assert "<h1>" in page.text
         assert httpx.get(f"{portal.url}/healthz").json() == {"status": "alive"}
         world.start_postgres()
         until(lambda: httpx.get(f"{portal.url}/readyz").status_code == 200)

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from broker.codec import BadJob, decode_job, encode_command
+from broker.rq_queue import RqQueue
 from models.commands import Command, Deposit, PayInOut
-from ops.queue import RqQueue
 from tests.service.support.queue_world import (
     QueueWorld,
     Request,

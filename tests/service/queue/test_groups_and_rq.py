@@ -11,8 +11,8 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 
 from broker.batches import Batches
+from broker.rq_queue import RqQueue
 from models.ledger.ledger import Ledger, LedgerConnection
-from ops.queue import RqQueue
 from tests.service.support.patience import COMMAND
 from tests.service.support.queue_world import (
     QueueWorld,

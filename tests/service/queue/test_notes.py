@@ -5,7 +5,7 @@ import time
 import pytest
 
 from broker.ended import FinishedCommand
-from ops.queue import RqQueue
+from broker.rq_queue import RqQueue
 from tests.service.support.queue_world import (
     BET_FIELD,
     QueueWorld,

@@ -7,7 +7,7 @@ import pytest
 
 from broker.codec import BadJob
 from broker.ended import FinishedCommand
-from ops.queue import RqQueue
+from broker.rq_queue import RqQueue
 from tests.service.support.queue_world import ANSWER, QueueWorld, finish, ids, take
 
 STREAMS = ("betcore:replies:one", "betcore:replies:two")

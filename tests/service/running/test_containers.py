@@ -19,6 +19,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from typer.main import get_group
 
 from broker.permissions import GATEWAY
+from broker.rq_queue import NothingRequeued, queue_of
 from embedded import Urls, temporary_servers
 from embedded.binaries import find_postgres
 from models.audit.log import operation
@@ -152,6 +153,13 @@ def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(tmp_path:
             with Redis.from_url(as_role["gateway"]) as gateway:
                 gateway.hdel("betcore:in_flight", "1:what it does unseen")
             assert not why_unhealthy("worker", Settings(redis_url=as_role["worker"]))
+            with queue_of(Settings(redis_url=as_role["portal"])) as queue:  # as the console does
+                queue.suspend(60)
+                assert queue.state().suspended
+                assert queue.resume()
+                assert queue.failed(10) == []
+                with pytest.raises(NothingRequeued):
+                    queue.requeue("nothing")
             for role in ("gateway", "worker", "portal", "dashboard"):
                 with Redis.from_url(as_role[role]) as redis:
                     for forbidden in ("FLUSHALL", "CONFIG GET dir", "ACL LIST", "SHUTDOWN"):

@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from embedded import running
+from tests.service.portal.person import Person
 from tests.service.support.http import http_get
 from tests.service.support.processes import until
 from tests.service.support.up_world import Up, betcore, environment, gone
@@ -88,6 +89,15 @@ def test_the_password_that_is_printed_opens_the_dashboard(up: Up) -> None:
 
     assert http_get(url).status_code == 401
     assert http_get(url, auth=(user, password), follow_redirects=True).status_code == 200
+
+
+def test_the_password_that_is_printed_opens_the_console(up: Up) -> None:
+    printed = re.search(r"^console: (\S+)/console/  user: (\S+)  password: (\S+)$", up.out, re.M)
+    assert printed
+    admin = Person(printed[1].removesuffix("/console"), printed[2], printed[3])
+    with admin.http:
+        assert admin.log_in().status_code == 303
+        assert up.dashboard[0] in admin.get("/queue").text
 
 
 def test_secrets_in_the_data_folder_are_for_its_owner_only(up: Up) -> None:

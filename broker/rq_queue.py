@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from broker.bounded import BoundedParser
+from broker.cash import QueueUnavailable
 from broker.conditions import UnfitRedis
 from broker.keys import RQ
 from broker.permissions import require_fit
@@ -43,6 +45,7 @@ class State:
     """The state of the queue at one moment."""
 
     queued: int  # jobs, each with one command or many
+    commands: int  # in the queued jobs; an estimate if there are very many
     waiting: int  # commands behind others of their player, in no job yet
     started: int
     finished: int  # kept for some seconds
@@ -77,7 +80,8 @@ class RqQueue:
 
     def state(self) -> State:
         """Return the queue's state: counts, workers, and what is wrong."""
-        until_ms, queued, waiting, started, finished, failed, oldest_ms, *_ = self._run("state")
+        answer = self._run("state")
+        until_ms, queued, waiting, started, finished, failed, oldest_ms, commands, _ = answer
         attendance = read_attendance(self._run("workers"))
         trouble, warnings = "", []
         try:
@@ -90,6 +94,7 @@ class RqQueue:
             warnings.append(foreign)
         return State(
             queued=queued,
+            commands=commands,
             waiting=waiting,
             started=started,
             finished=finished,
@@ -124,6 +129,14 @@ class RqQueue:
     def resume(self) -> bool:
         """Continue. Returns False if the queue was not suspended."""
         return bool(self._redis.delete(_SUSPENDED))
+
+    def failed(self, jobs_max: int) -> list[str]:
+        """The ids of failed jobs, the ones that are kept longest last. Any text may be among them.
+
+        RQ forgets the others first.
+        """
+        ids = self._redis.zrange(f"{RQ}:failed:{self.name}", 0, jobs_max - 1)
+        return [printable(one) for one in cast("list[bytes]", ids)]
 
     def requeue(self, job_id: str) -> None:
         """Put one failed job back on the queue. Raises NothingRequeued, with the reason."""
@@ -163,6 +176,16 @@ class RqQueue:
     def _run(self, script: str, *arguments: bytes | str) -> Sequence[Any]:
         common = common_arguments(self.name)
         return cast("Sequence[Any]", self._redis.eval(source(script), 0, *common, *arguments))
+
+
+@contextmanager
+def reachable_queue(settings: Settings) -> Iterator[RqQueue]:
+    """Like `queue_of`, for a process that goes on. Raises QueueUnavailable if Redis is away."""
+    try:
+        with queue_of(settings) as queue:
+            yield queue
+    except RedisError as error:
+        raise QueueUnavailable(f"Redis cannot be asked: {error}") from error
 
 
 @contextmanager
