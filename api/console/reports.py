@@ -1,6 +1,7 @@
 """What the house won, what operators did, and whether the books were verified."""
 
 from datetime import UTC, datetime, time, timedelta
+from typing import get_args
 
 from api.console.chart import Bar, Chart, bars_of
 from api.console.visit import View, Visit
@@ -10,6 +11,7 @@ from models.reports.audit_entries import SUBJECTS, Wanted, list_entries
 from models.reports.house import HouseDay, house_result
 from models.reports.parties import list_providers
 from models.reports.statement import Period
+from models.reports.vitals import Chore, read_vitals
 
 _DAYS = 14
 _DAYS_MAX = 400
@@ -57,9 +59,11 @@ def audit(visit: Visit) -> View:
     )
 
 
-def ledger(visit: Visit) -> View:  # noqa: ARG001
-    """How to verify the ledger: it takes minutes, and the console does not do it."""
-    return View("ledger")
+def ledger(visit: Visit) -> View:
+    """When the ledger was last verified, sealed and copied, and how that is done."""
+    ages = read_vitals(visit.database_url).ages
+    known = {chore: int(ages[chore]) if chore in ages else None for chore in get_args(Chore)}
+    return View("ledger", {"ages": known})
 
 
 def _charts(days: list[HouseDay], since: datetime, last: datetime) -> list[Chart]:

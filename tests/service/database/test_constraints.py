@@ -128,6 +128,12 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("operator_key", "operator_key_name_once", {"name": "known"}),
     ("operator_key", "operator_key_hash_is_sha256", {"hash": b"short"}),
     ("idempotent_request", "idempotent_request_key", {"name": "known"}),
+    ("console_user", "console_user_key", {"id": ":user"}),
+    ("console_user", "console_user_name_once", {"name": "known"}),
+    ("console_user", "console_user_role", {"role": "root"}),
+    ("console_session", "console_session_key", {"hash": bytes(32)}),
+    ("console_session", "console_session_user_id_exists", {"user_id": 0}),
+    ("console_session", "console_session_hash_is_sha256", {"hash": b"short"}),
     ("last_done", "last_done_key", {"chore": "seal"}),
     ("last_done", "last_done_chore", {"chore": "dinner"}),
 ]
@@ -177,6 +183,8 @@ class Ground:
             "win_day": {"account_id": ":house", "day": "2026-01-01"},
             "operator_key": {"name": "new", "scopes": "all", "hash": bytes(32)},
             "idempotent_request": {"key_id": ":operator_key", "name": "new", "fingerprint": b""},
+            "console_user": {"name": "new", "role": "admin", "hash": ""},
+            "console_session": {"hash": bytes(31) + b"1", "user_id": ":user", "expires_at": "now"},
         }
         rows["journal"] |= {"fingerprints": b"", "hmac": bytes(32)}
         rows["audit_log"] |= {"subject": "1", "facts": "{}"}
@@ -205,14 +213,26 @@ class Ground:
         return self.known[value[1:]] if isinstance(value, str) and value[:1] == ":" else value
 
 
-@pytest.fixture(scope="module")
-def sealed(ledger_world: World) -> None:
-    """The ledger was sealed once."""
-    ledger_world.execute("insert into last_done (chore) values ('seal') on conflict do nothing")
+def who_may_enter(world: World) -> Row:
+    """A key of the operator API with a request, and a user of the console with a session."""
+    [(operator_key,)] = world.rows(
+        "insert into operator_key (name, scopes, hash) values ('known', 'all', %s) returning id",
+        bytes(32),
+    )
+    asked_once = (
+        "insert into idempotent_request (key_id, name, fingerprint) values (%s, 'known', '')"
+    )
+    world.execute(asked_once, operator_key)
+    [(user,)] = world.rows(
+        "insert into console_user (name, role, hash) values ('known', 'admin', '') returning id"
+    )
+    entered = "insert into console_session (hash, user_id, expires_at) values (%s, %s, now())"
+    world.execute(entered, bytes(32), user)
+    return {"operator_key": operator_key, "user": user}
 
 
 @pytest.fixture(scope="module")
-def known(ledger_world: World, sealed: None) -> Row:  # noqa: ARG001 - it makes a row
+def known(ledger_world: World) -> Row:
     """A provider and a player with a bet and a deposit: their ids, names and the like."""
     ledger_world.currency("USD", 2)
     [player] = new_players(ledger_world, "10")
@@ -237,16 +257,9 @@ def known(ledger_world: World, sealed: None) -> Row:  # noqa: ARG001 - it makes 
     known = dict(zip((*names, "strand"), row, strict=True))
     counted = "insert into win_day (account_id, day) values (%s, '2026-01-03')"
     ledger_world.execute(counted, known["house"])
-    [(operator_key,)] = ledger_world.rows(
-        "insert into operator_key (name, scopes, hash) values ('known', 'all', %s) returning id",
-        bytes(32),
-    )
-    asked_once = (
-        "insert into idempotent_request (key_id, name, fingerprint) values (%s, 'known', '')"
-    )
-    ledger_world.execute(asked_once, operator_key)
+    ledger_world.execute("insert into last_done (chore) values ('seal') on conflict do nothing")
     return known | {
-        "operator_key": operator_key,
+        **who_may_enter(ledger_world),
         "provider": player.provider_id,
         "account": player.account_id,
         "session": player.session_id,

@@ -1,5 +1,6 @@
 """The pages of the console: anything is found, and what is done there is in the audit log."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,6 +10,7 @@ import pytest
 
 from models.audit.log import operation
 from models.directory.providers import add_provider
+from models.reports.vitals import record_done
 from tests.service.portal.person import Page, Person, logged_in
 from tests.service.support import keys
 from tests.service.support.processes import PortalProcess
@@ -213,6 +215,12 @@ def test_the_result_of_the_house_is_a_table_and_a_chart(
     assert [bar["class"] for bar in bars if int(bar["height"]) > 0] == ["gain"]
     assert operator.get("/house", since="2026-01-02", until="2026-01-01").status_code == 422
     assert operator.get("/house", since="1000-01-02").status_code == 422
+
+
+def test_the_ledgers_page_tells_when_it_was_last_verified(world: World, operator: Person) -> None:
+    record_done(world.operator_url, "verify")
+
+    assert re.search(r"Last verified \d+ s ago", operator.page("/ledger").text)
 
 
 @pytest.fixture(scope="module")
