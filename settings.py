@@ -233,7 +233,6 @@ class Settings(BaseSettings):
     log_successes: int = Field(0, le=1000)
     """How many of a thousand successful answers a gateway logs."""
 
-    # RQ dashboard.
     dashboard_host: str = "127.0.0.1"
     """The address at which the dashboard listens."""
     dashboard_port: int = Field(9181, le=65_535)

@@ -10,8 +10,24 @@ from models.private_files import write_private
 from ops.process.probe import reachable
 from server.errors import CannotListen
 from server.uvicorn_server import listen
+from settings import Settings
 
 FILE = "metrics-targets.json"
+_FIRST_PORT = 9100
+
+
+def names_of(kind: str, count: int) -> list[str]:
+    """The names of the children of a kind."""
+    return [f"{kind}-{number + 1}" for number in range(count)]
+
+
+def ports_for(
+    settings: Settings, wished: int | None, gateways: int, workers: int
+) -> dict[str, int]:
+    """A port for the metrics of each child. Raises as `metrics_ports`."""
+    first = (settings.metrics_port or _FIRST_PORT) if wished is None else wished
+    names = [*names_of("gateway", gateways), *names_of("worker", workers), "portal"]
+    return metrics_ports(settings.metrics_host, first, names)
 
 
 def metrics_ports(host: str, first: int, names: Sequence[str]) -> dict[str, int]:

@@ -35,7 +35,7 @@ from ops.terminal.options import configuration
 from ops.up import demo as demos
 from ops.up.readiness import not_ready
 from ops.up.servers import Servers
-from ops.up.targets import metrics_ports, write_targets
+from ops.up.targets import names_of, ports_for, write_targets
 from ops.urls import readable
 from server.errors import CannotListen
 from server.uvicorn_server import STOP_WITHIN_SECONDS, listen
@@ -50,7 +50,6 @@ _CHECK_SERVERS_EVERY_SECONDS = 1.0
 _KINDS = ("gateway", "portal", "worker", "dashboard")  # in the order in which they are stopped
 _LOGINS = ("gateway", "worker", "operator")  # of children, to PostgreSQL
 _PASSWORD_BYTES = 18
-_METRICS_PORT = 9100  # the first of a range
 _FIRST_USER = "admin"  # of the console
 # Variables that only one kind of child may see. For the keys see `_all_keys_but`.
 _DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
@@ -157,24 +156,11 @@ def _with_ports(
         listener = _listen(configured.gateway_host, port, "port", folder)
         ports["gateway_port"] = listener.getsockname()[1]
         try:
-            of_metrics = _metrics_ports(configured, wishes)
+            of_metrics = ports_for(configured, wishes.metrics_port, wishes.gateways, wishes.workers)
         except CannotListen:
             listener.close()
             raise
     return configured.model_copy(update=ports), listener, of_metrics
-
-
-def _metrics_ports(configured: Settings, wishes: Wishes) -> dict[str, int]:
-    """Return a port for the metrics of each child that has some."""
-    first = wishes.metrics_port
-    if first is None:
-        first = configured.metrics_port or _METRICS_PORT
-    names = [*_names("gateway", wishes.gateways), *_names("worker", wishes.workers), "portal"]
-    return metrics_ports(configured.metrics_host, first, names)
-
-
-def _names(kind: str, count: int) -> list[str]:
-    return [f"{kind}-{number + 1}" for number in range(count)]
 
 
 def _listen(host: str, port: int, option: str, folder: Path) -> socket.socket:
@@ -241,8 +227,8 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
     portal = ["portal", "--port", str(plan.settings.portal_port), *data_dir]
     of_others = _all_keys_but() | _DATABASE | {"BETCORE_METRICS_PORT"}
     return [
-        *map(gateway, _names("gateway", plan.gateways)),
-        *map(worker, _names("worker", plan.workers)),
+        *map(gateway, names_of("gateway", plan.gateways)),
+        *map(worker, names_of("worker", plan.workers)),
         Role(
             "portal",
             "portal",
