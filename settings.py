@@ -32,7 +32,6 @@ _MAY_BE_0 = {  # every other number must be above 0
     *("gateway_port", "dashboard_port", "portal_port", "metrics_port", "log_successes"),
     *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
 }
-
 FILE = "_FILE"  # after the name of a variable: a file has its value, such as a Docker secret
 
 

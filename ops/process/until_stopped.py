@@ -8,7 +8,6 @@ from contextlib import contextmanager
 
 from logs.setup import FORMS, LEVELS, log_as
 from server.stopping import ASKING, take_signals
-from settings import texts
 
 _LOG = logging.getLogger("betcore.serve")
 
@@ -18,6 +17,8 @@ def log_as_set(who: str) -> None:
 
     A wrong value counts as the default here. Whoever reads the settings reports it.
     """
+    from settings import texts  # pydantic takes long to import, and `--help` needs none of it
+
     told = texts()
     form = told.log_format if told.log_format in FORMS else "auto"
     level = told.log_level if told.log_level in LEVELS else "info"

@@ -107,7 +107,7 @@ def run(wishes: Wishes) -> None:
             found = configuration(wishes.data_dir)
             folder = private_folder(found.data_dir)
             found = readable(found.model_copy(update={"data_dir": folder}))
-            configured, listener = _with_ports(found, wishes)
+            configured, listener, of_metrics = _with_ports(found, wishes)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(configured))
             chosen = servers.settings_for("operator")
@@ -120,7 +120,7 @@ def run(wishes: Wishes) -> None:
                 wishes.workers,
                 wishes.gateways,
                 wishes.demo,
-                _metrics_ports(configured, wishes),
+                of_metrics,
             )
             secret_keys = require_ring(with_keys, Purpose.SECRETS)
             _LOG.info("the database is at revision %s", _migrated(servers, secret_keys))
@@ -137,8 +137,12 @@ def _migrated(servers: Servers, secret_keys: KeyRing) -> str:
         engine(url).dispose()  # nothing here needs the migrator's rights any more
 
 
-def _with_ports(configured: Settings, wishes: Wishes) -> tuple[Settings, socket.socket]:
-    """Return the settings with the ports to use, and the gateways' listening socket."""
+def _with_ports(
+    configured: Settings, wishes: Wishes
+) -> tuple[Settings, socket.socket, dict[str, int]]:
+    """Return the settings with the ports to use, the gateways' listening socket, and the ports of
+    metrics by the name of the child.
+    """
     port = configured.gateway_port if wishes.port is None else wishes.port
     folder = configured.data_dir
     # A trial: dashboard and portal open their own sockets. All are open at once, so that the ports
@@ -152,7 +156,12 @@ def _with_ports(configured: Settings, wishes: Wishes) -> tuple[Settings, socket.
             ports[f"{kind}_port"] = one.getsockname()[1]
         listener = _listen(configured.gateway_host, port, "port", folder)
         ports["gateway_port"] = listener.getsockname()[1]
-    return configured.model_copy(update=ports), listener
+        try:
+            of_metrics = _metrics_ports(configured, wishes)
+        except CannotListen:
+            listener.close()
+            raise
+    return configured.model_copy(update=ports), listener, of_metrics
 
 
 def _metrics_ports(configured: Settings, wishes: Wishes) -> dict[str, int]:

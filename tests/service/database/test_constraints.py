@@ -253,17 +253,8 @@ def known(ledger_world: World) -> Row:
         where p.id = %s
     """
     [row] = ledger_world.rows(asked, player.account_id, taken.ids[1], player.provider_id)
-    names = (
-        "counterparty",
-        "provider_name",
-        "secret",
-        "player",
-        "external",
-        "house",
-        "bet",
-        "strand",
-    )
-    known = dict(zip(names, row, strict=True))
+    names = ("counterparty", "provider_name", "secret", "player", "external", "house", "bet")
+    known = dict(zip((*names, "strand"), row, strict=True))
     counted = "insert into win_day (account_id, day) values (%s, '2026-01-03')"
     ledger_world.execute(counted, known["house"])
     ledger_world.execute("insert into last_done (chore) values ('seal') on conflict do nothing")
