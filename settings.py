@@ -167,8 +167,7 @@ class Settings(BaseSettings):
     """How often each worker looks for jobs that stand still."""
     queue_wait_max_seconds: float = Field(0.6, ge=0.01)
     """When the first job has waited so long, every bet gets 99; from a quarter of it, a share."""
-    # Commands that wait for their player are in no job yet: `bets_of_session_max` limits them.
-    queue_jobs_max: int = 20_000
+    queue_jobs_max: int = 20_000  # `bets_of_session_max` limits commands that wait for a player
     """Jobs on the queue, each with one command or many. Above it 503 with code 99."""
     result_ttl_seconds: int = 10
     """How long RQ keeps a finished or expired job."""

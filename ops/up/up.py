@@ -17,13 +17,10 @@ import typer
 from embedded import FolderInUse, running
 from embedded.places import private_folder
 from models.database.engine import engine
-from models.database.failures import database_failures
-from models.directory.console_users import add_first_user
 from models.errors import BetcoreError
 from models.keys import KeyRing, Purpose, require_ring
 from models.migrate import migrate
 from models.private_files import write_private
-from ops.author import author_of
 from ops.commands.processes import PASSWORD_FILE, dashboard_password
 from ops.keys import make_keys, require_keys
 from ops.process.probe import reachable
@@ -33,6 +30,7 @@ from ops.process.until_stopped import log_as_set
 from ops.terminal.failures import failures, in_one_line
 from ops.terminal.options import configuration
 from ops.up import demo as demos
+from ops.up.first_user import first_user
 from ops.up.readiness import not_ready
 from ops.up.servers import Servers
 from ops.up.targets import names_of, ports_for, write_targets
@@ -50,7 +48,6 @@ _CHECK_SERVERS_EVERY_SECONDS = 1.0
 _KINDS = ("gateway", "portal", "worker", "dashboard")  # in the order in which they are stopped
 _LOGINS = ("gateway", "worker", "operator")  # of children, to PostgreSQL
 _PASSWORD_BYTES = 18
-_FIRST_USER = "admin"  # of the console
 # Variables that only one kind of child may see. For the keys see `_all_keys_but`.
 _DATABASE = frozenset({"DATABASE_URL", "DATABASE_READ_URL"})
 _OF_DASHBOARD = frozenset({"BETCORE_DASHBOARD_PASSWORD"})
@@ -283,7 +280,7 @@ def _announce(plan: _Plan, new_password: str) -> None:
     portal = f"{reachable(plan.settings.portal_host)}:{plan.settings.portal_port}"
     make_key = "betcore operator key add NAME --scope all"
     _say(f"operator API: http://{portal}/operator/v1  make a key: {make_key}")
-    _say(f"console: http://{portal}/console/  {_first_user(plan)}")
+    _say(f"console: http://{portal}/console/  {first_user(plan.settings)}")
     dashboard = _dashboard(plan.settings)
     if plan.settings.dashboard_password:
         password = "that of BETCORE_DASHBOARD_PASSWORD"  # noqa: S105  # not a password
@@ -306,16 +303,6 @@ def _announce(plan: _Plan, new_password: str) -> None:
             _say(demos.snippet(demo, url))
     engine(plan.settings.database_url).dispose()  # nothing here needs it any more
     _LOG.info("serving; Ctrl-C stops everything")
-
-
-def _first_user(plan: _Plan) -> str:
-    """Make the console's first user, unless there was one. Says how to log in."""
-    author = author_of(plan.settings, None)
-    with database_failures():
-        made = add_first_user(plan.settings.database_url, author, _FIRST_USER)
-    if made is None:
-        return "a new password: betcore console user password NAME"
-    return f"user: {_FIRST_USER}  password: {made}"
 
 
 def _dashboard(configured: Settings) -> str:
