@@ -1,22 +1,22 @@
-"""Which process exports which metrics. Names, types and labels are those of docs/METRICS.md."""
+"""Which metrics a gateway and a worker export, by the names, types and labels of docs/METRICS.md.
+
+The portal's are in `portal_metrics.py`: a gateway must not import what only the portal needs.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from api.shared.services import PortalServices
 from api.wallet import answer_counts
 from metrics import measured as of
 from metrics.export import serving
 from metrics.meters import Metric, by_label, counter, gauge, histogram, labelled
-from models.database.engine import pool_states
 from models.database.prepared_connection import connection_states
-from ops.process.installation import Installation
 from server.open_connections import connections_open
 from settings import Settings
 
 _STEPS = "betcore_step_seconds", "How long one step took.", "step"
-_CONNECTIONS = "betcore_postgres_connections", "Connections to PostgreSQL.", ("pool", "state")
-_HTTP = gauge("betcore_open_connections", "Open HTTP connections.", connections_open)
+CONNECTIONS = "betcore_postgres_connections", "Connections to PostgreSQL.", ("pool", "state")
+HTTP = gauge("betcore_open_connections", "Open HTTP connections.", connections_open)
 _OF_GATEWAY = (
     labelled(
         "betcore_requests_total",
@@ -51,8 +51,8 @@ _OF_GATEWAY = (
         answer_counts.wins_refused,
     ),
     counter("betcore_shed_total", "Requests refused early because of load.", of.SHED),
-    _HTTP,
-    Metric("gauge", *_CONNECTIONS, connection_states),
+    HTTP,
+    Metric("gauge", *CONNECTIONS, connection_states),
 )
 _OF_WORKER = (
     by_label(
@@ -67,14 +67,14 @@ _OF_WORKER = (
     counter("betcore_expired_total", "Commands that were too late to apply.", of.EXPIRED),
     counter("betcore_leases_lost_total", "Batches that another worker took over.", of.LEASES_LOST),
     counter("betcore_swept_total", "Jobs and players that stood still.", of.SWEPT),
-    Metric("gauge", *_CONNECTIONS, connection_states),
+    Metric("gauge", *CONNECTIONS, connection_states),
 )
 
 
 @contextmanager
 def gateway_metrics(settings: Settings, redis_ready: Callable[[], bool]) -> Iterator[None]:
     """Serve a gateway's metrics while the body runs. Raises CannotServeMetrics."""
-    found = (*_OF_GATEWAY, _redis(redis_ready))
+    found = (*_OF_GATEWAY, redis_connected(redis_ready))
     with serving(settings.metrics_host, settings.metrics_port, lambda: found):
         yield
 
@@ -82,32 +82,13 @@ def gateway_metrics(settings: Settings, redis_ready: Callable[[], bool]) -> Iter
 @contextmanager
 def worker_metrics(settings: Settings, redis_ready: Callable[[], bool]) -> Iterator[None]:
     """Serve a worker's metrics while the body runs. Raises CannotServeMetrics."""
-    found = (*_OF_WORKER, _redis(redis_ready))
+    found = (*_OF_WORKER, redis_connected(redis_ready))
     with serving(settings.metrics_host, settings.metrics_port, lambda: found):
         yield
 
 
-@contextmanager
-def portal_metrics(settings: Settings, services: PortalServices) -> Iterator[None]:
-    """Serve a portal's metrics, and those of the installation. Raises CannotServeMetrics."""
-    installation = Installation(settings)
-    found = (
-        _HTTP,
-        _redis(lambda: services.redis_ready),
-        Metric("gauge", *_CONNECTIONS, lambda: pool_states(settings.database_url, "portal")),
-    )
-    with serving(
-        settings.metrics_host,
-        settings.metrics_port,
-        lambda: (*found, *installation.metrics()),
-    ):
-        try:
-            yield
-        finally:
-            installation.close()
-
-
-def _redis(ready: Callable[[], bool]) -> Metric:
+def redis_connected(ready: Callable[[], bool]) -> Metric:
+    """Whether this process can use Redis."""
     return gauge(
         "betcore_redis_connected", "1 if this process can use Redis.", lambda: float(ready())
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from api.portal.app import create_app, read_rooms, streamed_paths
 from api.portal.front import PortalFront
 from api.shared.services import PortalServices
-from ops.process.metrics import portal_metrics
+from ops.process.portal_metrics import portal_metrics
 from server.bounds import bounds_of
 from server.uvicorn_server import serve_http
 from settings import Settings

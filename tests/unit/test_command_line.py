@@ -61,3 +61,14 @@ def test_help_imports_no_library_that_takes_long(arguments: list[str]) -> None:
 
     assert shown.stdout.startswith("Usage: betcore")
     assert HEAVY & set(shown.stderr.split()) == set()
+
+
+def test_a_gateway_imports_nothing_that_only_the_portal_needs() -> None:
+    """Each start of a process pays for its imports: SQLAlchemy's take as long as all others."""
+    asked = "import sys, ops.process.gateway; print({'sqlalchemy', 'jinja2'} & set(sys.modules))"
+
+    found = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+
+    assert found.stdout == "set()\n"
