@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from api.wallet.endpoints import SignedEndpoint
 from broker.admission import Admission
 from broker.batches import Batches
 from broker.link import Link
@@ -18,6 +17,7 @@ from broker.wire import Wire
 from models.database.pipeline import Pipeline
 from models.database.query import BEGIN, COMMIT
 from ops.cli import main
+from server.exchange import Exchange
 from tests.crash.points import ARMED_FILE, WITHOUT, armed, reached_file
 from tests.crash.unguarded import take_away
 
@@ -77,19 +77,17 @@ def _wrap_admit() -> None:
 
 
 def _wrap_reply() -> None:
-    call = SignedEndpoint.__call__
+    send = Exchange.send
 
-    async def calling(self: Any, scope: Any, receive: Any, send: Any) -> None:
-        async def sending(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                _reach("before reply")
-            await send(message)
-            if message["type"] == "http.response.body":
-                _reach("after reply")
+    async def sending(self: Exchange, message: Any) -> None:
+        is_bet = self._scope["method"] == "POST"
+        if is_bet and message["type"] == "http.response.start":
+            _reach("before reply")
+        await send(self, message)
+        if is_bet and message["type"] == "http.response.body":
+            _reach("after reply")
 
-        await call(self, scope, receive, sending if scope["method"] == "POST" else send)
-
-    _replace(SignedEndpoint, "__call__", calling)
+    _replace(Exchange, "send", sending)
 
 
 def _wrap_load_write_and_commit() -> None:

@@ -25,6 +25,8 @@ CHANGES_NOTHING = {
     *("gateway", "healthy", "ledger seal", "ledger verify", "migrate", "player list"),
     *("player show", "provider list", "provider show", "provider secret list", "queue info"),
     *("reconcile", "report house", "session list", "session show", "up", "worker"),
+    *("backup", "bet life", "console user list", "housekeeping", "operator key list", "portal"),
+    *("report open-bets", "restore", "settings"),
 }
 
 
@@ -64,6 +66,17 @@ def test_every_command_that_changes_something_leaves_who_did_it_and_why(operator
             *("account.opened", "player.added", "account.opened"),
             *("deposit.requested", "session.opened"),
         ],
+        ("provider", "limits", name, "--rate", "9"): ["provider.limits"],
+        ("provider", "allow-list", name, "192.0.2.0/24"): ["provider.allow_list"],
+        ("provider", "lock", name): ["provider.locked"],
+        ("provider", "unlock", name): ["provider.unlocked"],
+        ("operator", "key", "add", "platform", "--scope", "all"): ["operator_key.added"],
+        ("operator", "key", "revoke", "platform"): ["operator_key.revoked"],
+        ("console", "user", "add", "eva", "--role", "support"): ["console_user.added"],
+        ("console", "user", "role", "eva", "--role", "operator"): ["console_user.role"],
+        ("console", "user", "password", "eva"): ["console_user.password"],
+        ("console", "user", "revoke", "eva"): ["console_user.revoked"],
+        ("session", "extend", session["sessionId"]): ["session.extended"],
         ("session", "close", session["sessionId"]): ["session.closed"],
         ("currency", "add", "USDC", "--decimals", "6"): ["currency.added", "account.opened"],
         ("queue", "suspend", "--for", "1000"): ["queue.suspended"],
