@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 T ?= tests
 # Most tests wait; a file's tests share servers; tests/conftest.py has the order of the files.
-TWO_AT_A_TIME = --numprocesses 2 --dist loadfile --no-loadscope-reorder
+SOME_AT_A_TIME = --numprocesses 3 --dist loadfile --no-loadscope-reorder
 CRASH_OPTIONS = $(if $(SEED),--seed $(SEED)) $(if $(HOURS),--hours $(HOURS)) $(if $(FOLDER),--folder $(FOLDER))
 
 # These could redirect pip, or make Python find modules outside .venv.
@@ -33,11 +33,11 @@ help:  ## show this list
 run: .venv/.run-installed  ## start everything, show one signed PayInOut, keep serving (ARGS="--port 8080")
 	@exec .venv/bin/betcore up $(ARGS)
 
-test: .venv/.dev-installed  ## all tests (T=tests/unit for one folder or file)
-	@.venv/bin/python -m pytest $(TWO_AT_A_TIME) $(T) $(ARGS)
+test: .venv/.dev-installed  ## all tests but the longest (T=tests/unit for one folder or file)
+	@.venv/bin/python -m pytest $(SOME_AT_A_TIME) $(T) $(ARGS)
 
-test-long: .venv/.dev-installed  ## all tests; generated ones with 20 × the examples
-	@EXAMPLES_TIMES=20 .venv/bin/python -m pytest --timeout 3600 $(TWO_AT_A_TIME) $(T) $(ARGS)
+test-long: .venv/.dev-installed  ## really all tests; generated ones with 20 × the examples
+	@EXAMPLES_TIMES=20 .venv/bin/python -m pytest --timeout 3600 $(SOME_AT_A_TIME) $(T) $(ARGS)
 
 crash: .venv/.dev-installed  ## crash campaign with 20 seeds (SEED=7: one seed, HOURS=1: for one hour)
 	@.venv/bin/python -m tests.crash $(CRASH_OPTIONS) $(ARGS)

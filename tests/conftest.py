@@ -1,9 +1,11 @@
 """The order of the test files: those that take longest come first.
 
-`make test` runs two files at a time. A long file that begins last keeps one core busy and leaves
-the other one idle. Many of the long ones have few tests, so that xdist's own order, by the number
+`make test` runs three files at a time. A long file that begins last keeps one core busy and leaves
+the others idle. Many of the long ones have few tests, so that xdist's own order, by the number
 of tests, would put them last: `make test` turns it off.
 """
+
+import os
 
 import pytest
 
@@ -39,9 +41,23 @@ SLOWEST = (
     "tests/service/audit/test_verify_bets.py",
 )
 
+#: What a run of all tests leaves to `make test-long`. Name a file or folder to run it:
+#: `make test T=tests/browser`.
+LONG = (
+    "tests/browser/",
+    "tests/service/bench/test_bench_contenders.py",
+    "tests/service/database/test_migrating_under_load.py",
+    "tests/service/portal/test_openapi.py",
+    "tests/service/running/test_backup_scripts.py",
+)
+
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slowest files first, and leave all else in its order."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the slowest files first, leave all else in its order, and leave out what is `LONG`."""
+    if "EXAMPLES_TIMES" not in os.environ and config.args == ["tests"]:
+        left_out = [item for item in items if item.nodeid.startswith(LONG)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     order = {name: place for place, name in enumerate(SLOWEST)}
     items.sort(key=lambda item: order.get(item.path.relative_to(ROOT).as_posix(), len(order)))
