@@ -26,6 +26,11 @@ from tests.service.support.migrating import older
 
 TRUSTING = "local all all trust\nlocal replication all trust\n"  # as older versions had it
 
+#: What the older version knows of accounts.
+ACCOUNTS = """
+    select id, kind, player_id, provider_id, currency, balance, last_seq from account order by id
+"""
+
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
@@ -146,7 +151,7 @@ def test_what_an_older_version_left_in_the_folder_is_served_by_logins_of_their_o
         older(server.url, "0003")
         with psycopg.connect(server.url) as connection:
             connection.execute(WHOLE)
-            before = connection.execute("select * from account order by id").fetchall()
+            before = connection.execute(ACCOUNTS).fetchall()
     (cluster,) = folder.glob("postgres/pg[0-9]*")
     (cluster / "pg_hba.conf").write_text(TRUSTING)
     (folder / "postgres" / FILE).unlink()
@@ -156,7 +161,7 @@ def test_what_an_older_version_left_in_the_folder_is_served_by_logins_of_their_o
         migrate(servers.settings_for("migrator").database_url)
 
         with psycopg.connect(servers.settings_for("reader").database_url) as reader:
-            assert reader.execute("select * from account order by id").fetchall() == before
+            assert reader.execute(ACCOUNTS).fetchall() == before
         worker = servers.settings_for("worker").database_url
         with ledger_of(LedgerCopy(worker)) as ledger:
             assert [o and o.code for o in ledger.apply([bet("b", "0", "5")], in_time, 5)] == [1]

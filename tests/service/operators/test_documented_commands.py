@@ -44,6 +44,7 @@ NOT_RUN = {
 #: What commands may refuse with, though they can be read, as there is nothing to do for them here.
 MAY_REFUSE = {
     "betcore account statement": "name one account|need --currency",  # the sentence does not
+    "betcore console user password": "There is no user named 'admin'",  # `betcore up` makes it
     "betcore queue requeue": "Name one failed job|is not among the failed jobs",
 }
 #: Commands after which others make the installation as it was.

@@ -1,5 +1,6 @@
 """A worker's loop while groups are handed to it (docs/adr/0026): what is due, and how it ends."""
 
+import itertools
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,9 @@ from tests.service.support.patience import SOON
 from tests.service.support.queue_world import QueueWorld, take, wait_until_leases_end
 from tests.service.support.world import World
 from workers.worker import BatchWorker
+
+#: Accounts that the ledger does not have: a command for one of them is answered with code 3.
+FIRST = 10**12
 
 
 class Watched(BatchWorker):
@@ -48,11 +52,11 @@ def test_a_worker_that_is_handed_group_after_group_sweeps_all_the_same(
     queue_world: QueueWorld, watched: Watched
 ) -> None:
     dead = queue_world.worker("dead", lease_seconds=0.05)
-    [lost] = queue_world.admit_together(1)
+    [lost] = queue_world.admit_together(FIRST + 1)
     take(dead)
     wait_until_leases_end(queue_world)
-    queue_world.admit_together(2)
-    accounts, ends = iter(range(10, 10**9)), time.monotonic() + SOON
+    queue_world.admit_together(FIRST + 2)
+    accounts, ends = itertools.count(FIRST + 10), time.monotonic() + SOON
 
     def admit_another() -> None:
         if queue_world.status(lost) == "finished" or time.monotonic() > ends:
@@ -72,7 +76,7 @@ def test_a_worker_that_is_handed_group_after_group_sweeps_all_the_same(
 def test_a_worker_that_ends_with_an_offer_takes_it_back_and_runs_what_was_handed_over(
     queue_world: QueueWorld, watched: Watched, accepted: bool
 ) -> None:
-    queue_world.admit_together(1)
+    queue_world.admit_together(FIRST + 1)
     handed: list[str] = []
 
     def be_told_to_stop() -> None:
@@ -80,7 +84,7 @@ def test_a_worker_that_ends_with_an_offer_takes_it_back_and_runs_what_was_handed
             return
         assert len(queue_world.offers()) == 1
         if accepted:
-            handed.extend(queue_world.admit_together(2))
+            handed.extend(queue_world.admit_together(FIRST + 2))
             assert queue_world.queued() == []
         watched._shutdown()
 
@@ -89,5 +93,5 @@ def test_a_worker_that_ends_with_an_offer_takes_it_back_and_runs_what_was_handed
 
     assert queue_world.offers() == []
     assert [queue_world.status(id_) for id_ in handed] == ["finished"] * accepted
-    later = queue_world.admit_together(3)
+    later = queue_world.admit_together(FIRST + 3)
     assert queue_world.queued() == later
