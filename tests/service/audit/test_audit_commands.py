@@ -66,16 +66,7 @@ def test_every_command_that_changes_something_leaves_who_did_it_and_why(operator
             *("account.opened", "player.added", "account.opened"),
             *("deposit.requested", "session.opened"),
         ],
-        ("provider", "limits", name, "--rate", "9"): ["provider.limits"],
-        ("provider", "allow-list", name, "192.0.2.0/24"): ["provider.allow_list"],
-        ("provider", "lock", name): ["provider.locked"],
-        ("provider", "unlock", name): ["provider.unlocked"],
-        ("operator", "key", "add", "platform", "--scope", "all"): ["operator_key.added"],
-        ("operator", "key", "revoke", "platform"): ["operator_key.revoked"],
-        ("console", "user", "add", "eva", "--role", "support"): ["console_user.added"],
-        ("console", "user", "role", "eva", "--role", "operator"): ["console_user.role"],
-        ("console", "user", "password", "eva"): ["console_user.password"],
-        ("console", "user", "revoke", "eva"): ["console_user.revoked"],
+        **_of_rules_and_access(name),
         ("session", "extend", session["sessionId"]): ["session.extended"],
         ("session", "close", session["sessionId"]): ["session.closed"],
         ("currency", "add", "USDC", "--decimals", "6"): ["currency.added", "account.opened"],
@@ -99,6 +90,22 @@ def test_every_command_that_changes_something_leaves_who_did_it_and_why(operator
     (report,) = operator.documents("ledger", "verify")
     assert report["ok"] is True
     assert report["auditLog"] == {"verified": True, "asked": True, "entries": _last(operator)}
+
+
+def _of_rules_and_access(name: str) -> dict[tuple[str, ...], list[str]]:
+    """Commands about what a provider may do, and about who may enter; and their entries."""
+    return {
+        ("provider", "limits", name, "--rate", "9"): ["provider.limits"],
+        ("provider", "allow-list", name, "192.0.2.0/24"): ["provider.allow_list"],
+        ("provider", "lock", name): ["provider.locked"],
+        ("provider", "unlock", name): ["provider.unlocked"],
+        ("operator", "key", "add", "platform", "--scope", "all"): ["operator_key.added"],
+        ("operator", "key", "revoke", "platform"): ["operator_key.revoked"],
+        ("console", "user", "add", "eva", "--role", "support"): ["console_user.added"],
+        ("console", "user", "role", "eva", "--role", "operator"): ["console_user.role"],
+        ("console", "user", "password", "eva"): ["console_user.password"],
+        ("console", "user", "revoke", "eva"): ["console_user.revoked"],
+    }
 
 
 def test_a_deposit_is_written_down_before_it_is_sent(operator: Operator) -> None:
