@@ -45,7 +45,7 @@ SLOWEST = (
 #: `make test T=tests/browser`.
 LONG = (
     "tests/browser/",
-    "tests/service/bench/test_bench_contenders.py",
+    "tests/service/bench/",
     "tests/service/database/test_migrating_under_load.py",
     "tests/service/portal/test_openapi.py",
     "tests/service/running/test_backup_scripts.py",
