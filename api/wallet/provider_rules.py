@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from api.shared.throttles import Bucket
 from logs.warning_throttle import WarningThrottle
 from models.ledger.gateway_reads import StoredRules
 from server.callers import Address, is_within, read_networks
@@ -14,49 +15,13 @@ _LOG.addFilter(WarningThrottle())
 LOCKED: Final = "the provider is locked"
 
 
-class Allowance:
-    """The requests that one provider may still send to this process: a bucket of tokens.
-
-    It holds the requests of one second, so that a burst of as many is accepted at once.
-    """
-
-    __slots__ = ("_at", "_left", "_per_second")
-
-    def __init__(self, per_second: float, now: float) -> None:
-        self._per_second = per_second
-        self._left = self._most
-        self._at = now
-
-    def change(self, per_second: float, now: float) -> None:
-        """Go on with another limit, from now on."""
-        if per_second != self._per_second:
-            self._fill(now)
-            self._per_second = per_second
-            self._left = min(self._left, self._most)
-
-    def take(self, now: float) -> bool:
-        """Count one request. Return whether it is within the limit. `now` is monotonic time."""
-        self._fill(now)
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
-
-    @property
-    def _most(self) -> float:
-        return max(1.0, self._per_second)
-
-    def _fill(self, now: float) -> None:
-        self._left = min(self._most, self._left + (now - self._at) * self._per_second)
-        self._at = now
-
-
 class Rules:
     """The rules of one provider that has any."""
 
     __slots__ = ("_cause", "_networks", "allowance")
 
-    def __init__(self, stored: StoredRules, allowance: Allowance | None) -> None:
+    def __init__(self, stored: StoredRules, allowance: Bucket | None) -> None:
+        """`allowance`: the requests that the provider may still send to this process."""
         self.allowance = allowance
         self._cause = LOCKED if stored.locked else ""
         self._networks = None
@@ -92,9 +57,11 @@ def rules_of(
         if one.rate_max is not None:
             allowance = known.allowance if known else None
             per_second = one.rate_max / gateways
+            # The requests of one second, so that a burst of as many is accepted at once.
+            at_once = max(1.0, per_second)
             if allowance is None:
-                allowance = Allowance(per_second, now)
+                allowance = Bucket(per_second, at_once, now)
             else:
-                allowance.change(per_second, now)
+                allowance.change(per_second, at_once, now)
         found[one.counterparty_id] = Rules(one, allowance)
     return found

@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.wallet.provider_rules import Allowance, Rules, rules_of
+from api.shared.throttles import Bucket
+from api.wallet.provider_rules import Rules, rules_of
 from models.ledger.gateway_reads import StoredRules
 from server.callers import Address
 from tests.unit.gateway_parts import CLIENT, GatewayParts, gateway_parts
@@ -87,7 +88,7 @@ async def test_a_request_without_a_good_signature_does_not_count_for_the_rate() 
 
 
 def test_an_allowance_lets_a_burst_of_one_second_in_and_then_the_rate() -> None:
-    allowance = Allowance(5, now=100.0)
+    allowance = Bucket(5, 5, now=100.0)
 
     assert [allowance.take(100.0) for _ in range(6)] == [True] * 5 + [False]
     assert [allowance.take(100.4) for _ in range(3)] == [True, True, False]
