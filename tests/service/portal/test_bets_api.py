@@ -100,7 +100,7 @@ def test_a_search_that_cannot_be_done_says_why(
     assert says in problem(api.get("/bets", **query), 422, "invalid_request")["detail"]
 
 
-def test_a_search_by_what_does_not_exist(api: Caller) -> None:
+def test_a_search_by_what_does_not_exist_is_not_found(api: Caller) -> None:
     for query in ({"player": "nobody"}, {"sessionId": "s"}, {"providerId": "x", "betId": "b"}):
         problem(api.get("/bets", **query), 404, "not_found")
 

@@ -13,7 +13,7 @@ from tests.service.support.processes import PortalProcess
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/players/a/b", "/sessions/", "/", "", "/../readyz"])
-def test_a_path_that_does_not_exist(api: Caller, path: str) -> None:
+def test_a_path_that_does_not_exist_is_not_found(api: Caller, path: str) -> None:
     problem(api.get(path), 404, "not_found")
 
 
@@ -44,16 +44,16 @@ def test_a_method_that_a_path_does_not_have_names_those_it_has(
         b'{"a":' * 900 + b"1" + b"}" * 900,
     ],
 )
-def test_a_body_that_is_no_json_object(api: Caller, body: bytes) -> None:
+def test_a_body_that_is_no_json_object_is_refused(api: Caller, body: bytes) -> None:
     problem(api.send("/sessions", body), 400, "invalid_json")
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"1" * 5000, b"-Infinity", b"1e999", b"[[[[1]]]]"])
-def test_a_value_that_cannot_be_meant(api: Caller, value: bytes) -> None:
+def test_a_value_that_no_field_may_have_is_refused(api: Caller, value: bytes) -> None:
     problem(api.send("/sessions", b'{"ttlMinutes":' + value + b"}"), 422, "invalid_request")
 
 
-def test_a_body_of_another_kind_or_length(api: Caller) -> None:
+def test_a_body_of_another_media_type_or_too_long_is_refused(api: Caller) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
         refused = api.send("/sessions", b"{}", {"Content-Type": kind})
         problem(refused, 415, "unsupported_media_type")
@@ -99,7 +99,7 @@ def test_every_wrong_field_is_named_at_once(api: Caller) -> None:
         f"cursor={'A' * 5000}",
     ],
 )
-def test_a_query_that_cannot_be_answered(api: Caller, query: str) -> None:
+def test_a_query_with_a_wrong_value_or_name_is_refused(api: Caller, query: str) -> None:
     problem(api.get(f"/sessions?{query}"), 422, "invalid_request")
 
 
@@ -113,7 +113,9 @@ def test_a_query_that_cannot_be_answered(api: Caller, query: str) -> None:
         {"since": "2026-02-01T00:00:00Z", "until": "2026-01-01T00:00:00Z"},
     ],
 )
-def test_a_period_that_is_none(api: Caller, query: dict[str, str]) -> None:
+def test_a_period_without_zone_or_in_the_wrong_order_is_refused(
+    api: Caller, query: dict[str, str]
+) -> None:
     problem(api.get("/reports/house", **query), 422, "invalid_request")
 
 
@@ -149,18 +151,20 @@ def tampered(cursor: str) -> list[str]:
     "path",
     ["/providers/{}/suspend", "/providers/{}/secrets", "/providers/{}/secrets/1/revoke"],
 )
-def test_a_provider_that_does_not_exist(api: Caller, path: str) -> None:
+def test_a_provider_that_does_not_exist_is_not_found(api: Caller, path: str) -> None:
     for name in (uuid.uuid4().hex, "%2F", "%00", "🂡"):
         problem(api.post(path.format(name)), 404, "not_found")
 
 
 @pytest.mark.parametrize("secret", ["0", "-1", "x", "99999999999999999999", "1.0", "²"])
-def test_a_secret_that_does_not_exist(api: Caller, provider_id: str, secret: str) -> None:
+def test_a_secret_that_does_not_exist_is_not_found(
+    api: Caller, provider_id: str, secret: str
+) -> None:
     path = f"/providers/{provider_id}/secrets/{secret}/revoke"
     problem(api.post(path), 404, "not_found")
 
 
-def test_a_change_takes_no_query(api: Caller) -> None:
+def test_a_change_with_a_query_is_refused(api: Caller) -> None:
     problem(api.send("/players/ann/block?note=x", b""), 422, "invalid_request")
 
 

@@ -136,7 +136,7 @@ def test_a_player_may_have_any_name(api: Caller, player: str) -> None:
 
 
 @pytest.mark.parametrize("player", ["%00", "%ff", "a%0Ab", "%ED%A0%80", ""])
-def test_no_player_has_a_name_that_is_no_text(api: Caller, player: str) -> None:
+def test_a_player_whose_name_is_no_text_is_not_found(api: Caller, player: str) -> None:
     problem(api.get(f"/players/{player}"), 404, "not_found")
     body = {"currency": "EUR", "amount": "1", "reference": fresh("r")}
     problem(api.post(f"/players/{player}/deposits", **body), 404, "not_found")
