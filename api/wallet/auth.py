@@ -3,7 +3,8 @@
 import asyncio
 import hmac
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from models.deadline import Deadline
 from models.errors import UnsupportedDatabase
 from models.keys import BadKey, NoKey
 from models.ledger.gateway_reads import GatewayReads, StoredRules
-from server.callers import Address, Callers
+from server.callers import Callers
 from settings import Settings
 
 _NOBODY = (0, (keyed("nobody's secret: its signature is never accepted"),))
@@ -92,16 +93,12 @@ class Authenticator:
             raise _out_of_time(age_ms, tolerance_ms)
         if self._age() > self._settings.directory_max_age_seconds:
             await self._refresh(deadline)
-
-        def caller() -> Address | None:
-            return self._callers.address_of(scope)
-
-        provider_id = self._signer(call, caller)
+        provider_id = self._signer(call, scope)
         if provider_id is None:
             await self._refresh(deadline)
-            provider_id = self._signer(call, caller)
+            provider_id = self._signer(call, scope)
         if provider_id is None:
-            raise self._badly_signed(call, caller)
+            raise self._badly_signed(call, scope)
         return Signed(provider_id, call, time.monotonic())
 
     def count(self, signed: Signed) -> None:
@@ -125,7 +122,7 @@ class Authenticator:
         """Which providers cannot be authenticated, though others can, in lines for an operator."""
         return self._provider_secrets.warnings
 
-    def _signer(self, call: Call, caller: Callable[[], Address | None]) -> int | None:
+    def _signer(self, call: Call, scope: Mapping[str, Any]) -> int | None:
         """Return the provider that signed the call, if this caller may call for it.
 
         An unknown provider takes the same work.
@@ -139,18 +136,21 @@ class Authenticator:
             good |= hmac.compare_digest(expected.hexdigest().encode(), call.signature)
         if not good or secrets is _NOBODY[1]:
             return None
-        rules = self._rules.get(counterparty_id) if self._rules else None
-        return None if rules and rules.why_refused(caller) else provider_id
+        return None if self._why_refused(counterparty_id, scope) else provider_id
 
-    def _badly_signed(self, call: Call, caller: Callable[[], Address | None]) -> ApiError:
+    def _why_refused(self, counterparty_id: str, scope: Mapping[str, Any]) -> str:
+        """Return why the provider's rules refuse this caller; "": they do not."""
+        rules = self._rules.get(counterparty_id)
+        return rules.why_refused(partial(self._callers.address_of, scope)) if rules else ""
+
+    def _badly_signed(self, call: Call, scope: Mapping[str, Any]) -> ApiError:
         """Return one error for all that cannot be authenticated, with the same log throttle.
 
         With separate throttles, the time of the answer would reveal which providers exist.
         """
         counterparty_id = call.counterparty_id.decode()
         detail = "the provider is unknown"
-        rules = self._rules.get(counterparty_id)
-        if rules and (refused := rules.why_refused(caller)):
+        if refused := self._why_refused(counterparty_id, scope):
             detail = refused
         elif counterparty_id in self._secrets:
             detail = "no secret of the provider matches it"
