@@ -12,14 +12,16 @@ RUN pip --python /opt/betcore/bin/python install --no-cache-dir --no-deps --only
         --require-hashes --requirement requirements.lock \
     && pip install --no-cache-dir --no-deps --only-binary :all: \
         --require-hashes --requirement requirements-build.lock
-COPY pyproject.toml README.md LICENSE betcore_launcher.py settings.py ./
+COPY pyproject.toml README.md LICENSE betcore_launcher.py ./
 COPY api api
 COPY broker broker
 COPY embedded embedded
 COPY logs logs
+COPY metrics metrics
 COPY models models
 COPY ops ops
 COPY server server
+COPY settings settings
 COPY workers workers
 # No extra `embedded`: the servers run in other containers.
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels . \

@@ -13,7 +13,10 @@ from types import ModuleType
 from typing import NoReturn
 
 OURS = frozenset(
-    ("api", "broker", "embedded", "logs", "models", "ops", "server", "settings", "workers")
+    (
+        *("api", "broker", "embedded", "logs", "metrics"),
+        *("models", "ops", "server", "settings", "workers"),
+    )
 )
 _HERE = str(Path(__file__).resolve().parent)
 

@@ -29,7 +29,7 @@ _UNITS = {
 _PASSWORD = re.compile(r"(?<=://)([^:@/?#]*):.*@", re.DOTALL)
 _REFERENCE = """# Settings
 
-<!-- Made by `betcore settings --reference` from `settings.py`. Do not edit this page. -->
+<!-- Made by `betcore settings --reference` from `settings/fields.py`. Do not edit this page. -->
 
 Set an environment variable to change a setting. An empty variable means the default.
 Each variable has a twin with `_FILE` at its end. The twin names a file that holds the value, such

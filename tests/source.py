@@ -21,7 +21,7 @@ OURS = (
     "bench",
 )
 
-_ROOT_MODULES = ("betcore_launcher.py", "settings.py")
+_ROOT_MODULES = ("betcore_launcher.py",)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Documented = Function | ast.ClassDef
 Found = Iterator[str]

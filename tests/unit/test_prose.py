@@ -24,7 +24,7 @@ LINE_CHARACTERS_MAX = 100
 #: Packages and modules whose docstrings and comments are plain.
 PACKAGES = (
     *("api", "betcore_launcher.py", "broker", "embedded", "logs", "metrics", "models", "ops"),
-    *("server", "settings.py", "workers"),
+    *("server", "settings", "workers"),
 )
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

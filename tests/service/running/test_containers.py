@@ -4,6 +4,7 @@ import re
 import secrets
 import socket
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 from typer.main import get_group
 
+from betcore_launcher import OURS
 from broker.permissions import GATEWAY
 from broker.rq_queue import NothingRequeued, queue_of
 from embedded import Urls, temporary_servers
@@ -136,6 +138,16 @@ def test_the_image_holds_what_runs_and_nothing_else() -> None:
     assert files == set(allowed)
     for name in files:
         assert (ROOT / name).exists(), name
+
+
+def test_the_image_and_the_launcher_have_every_package_that_is_installed() -> None:
+    copied = re.findall(r"^COPY (\w+) \1$", (ROOT / "Dockerfile").read_text(), re.M)
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+
+    packages = {name.removesuffix("*") for name in found["find"]["include"]}
+
+    assert set(copied) == packages
+    assert packages == OURS
 
 
 def test_each_role_can_do_its_work_with_its_own_redis_user_and_no_more(tmp_path: Path) -> None:
