@@ -118,7 +118,7 @@ def _arrived(evidence: Evidence, ask: Ask) -> float:
     or the same bytes were sent again; until its stamp is too old for any.
     """
     name = f"gateway-{ask.gateway}"
-    held = [
+    held: list[float] = [
         until
         for fault, lasts in _holding(evidence)
         if any(f["target"].endswith((name, "everything")) for f in fault["faults"])
