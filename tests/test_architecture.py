@@ -60,6 +60,7 @@ USERS = {
     "sqlmodel": SQL,
     "alembic": ("models",),
     "prometheus_client": ("metrics/export.py",),  # its locks are too slow for a bet
+    "opentelemetry": ("metrics/spans.py",),  # imported only if traces are switched on
     "argon2": ("models/directory/console_users.py",),
     "jinja2": ("api/console", "ops/dashboard"),
 }
