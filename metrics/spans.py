@@ -1,13 +1,16 @@
 """Spans of OpenTelemetry: what a bet's trace has, and the trace of each batch (docs/adr/0034).
 
-the caller's span
-  pay_in_out        gateway: until the answer
-    queue           from the admission to the take, by the clock of Redis
-    worker          from the take until the result is with Redis; linked to its batch
-      commit        the transaction of its batch; linked to it too
+The trace of a bet, below the span of its caller:
 
-batch               a trace of its own, linked to all bets in it that are traced
-  load, decide, commit, finish
+└── pay_in_out: in the gateway, until the answer.
+    ├── queue: from the admission to the take, by the clock of Redis.
+    └── worker: from the take until the result is with Redis. It is linked to its batch.
+        └── commit: the transaction of its batch. It is linked to the batch, too.
+
+The trace of a batch, linked to all bets in it that are traced:
+
+└── batch: from the take until the results are with Redis.
+    └── load, decide, commit, finish: its steps.
 """
 
 import logging
@@ -71,7 +74,7 @@ class Spans:
 
     def answering(self, call: str, parent: TraceContext) -> "AnswerSpan":
         """Begin the span of a request. It is recorded only if it is `done`."""
-        return AnswerSpan(self.begin(call, parent, kind=SpanKind.SERVER))
+        return AnswerSpan(self.span(call, parent, kind=SpanKind.SERVER))
 
     def current(self) -> str:
         """The `traceparent` of the request that is being answered, or "" if it is not traced."""
@@ -93,7 +96,7 @@ class Spans:
         if self._batch is not None:
             self._batch.applied(began, loaded, decided, committed)
 
-    def begin(
+    def span(
         self,
         name: str,
         parent: TraceContext | Span | None = None,
@@ -151,7 +154,7 @@ class BatchSpans:
         self._bets = bets
         self._taken = time.time()
         self._commits: list[tuple[float, float]] = []
-        self._batch = spans.begin(
+        self._batch = spans.span(
             "batch",
             start=self._taken,
             kind=SpanKind.CONSUMER,
@@ -175,20 +178,18 @@ class BatchSpans:
         self._step("finish", began + _EPOCH, now)
         self._batch.end(int(now * 1e9))
         for id_, (parent, admitted) in self._bets.items():
-            queue = self._spans.begin("queue", parent, start=min(admitted, self._taken))
+            queue = self._spans.span("queue", parent, start=min(admitted, self._taken))
             queue.end(int(self._taken * 1e9))
             facts: Facts = {"betcore.code": codes[id_]} if id_ in codes else {}
-            worker = self._spans.begin(
-                "worker", parent, start=self._taken, links=links, facts=facts
-            )
+            worker = self._spans.span("worker", parent, start=self._taken, links=links, facts=facts)
             if len(self._commits) == 1:  # otherwise nobody knows which one was that of this bet
                 (start, end) = self._commits[0]
-                commit = self._spans.begin("commit", worker, start=start, links=links)
+                commit = self._spans.span("commit", worker, start=start, links=links)
                 commit.end(int(end * 1e9))
             worker.end(int(now * 1e9))
 
     def _step(self, name: str, start: float, end: float) -> None:
-        self._spans.begin(name, self._batch, start=start).end(int(end * 1e9))
+        self._spans.span(name, self._batch, start=start).end(int(end * 1e9))
 
 
 def _remote(context: TraceContext) -> SpanContext:

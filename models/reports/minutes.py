@@ -32,7 +32,9 @@ def keep_minutes(database_url: str, minutes: Mapping[int, MinuteFigures]) -> Non
     new = {"answers": said.excluded.answers, "figures": said.excluded.figures}
     more = said.excluded.answers > col(GatewayMinute.answers)
     with transaction(database_url) as database:
-        database.execute(said.on_conflict_do_update(["minute"], set_=new, where=more))
+        database.execute(
+            said.on_conflict_do_update(index_elements=["minute"], set_=new, where=more)
+        )
 
 
 def read_minutes(

@@ -81,13 +81,13 @@ def test_a_bet_is_traced_from_its_caller_to_the_commit(own_world: World) -> None
         *("commit", "commit", "pay_in", "pay_in_out", "queue", "queue", "worker", "worker")
     ]
     for span in of_trace:
-        parent = by_id.get(span.parent_span_id.hex())
+        above = by_id.get(span.parent_span_id.hex())
         expected = {"queue": "pay_in", "worker": "pay_in", "commit": "worker"}.get(span.name)
         if expected is None:
             assert span.parent_span_id.hex() == CALLER
         else:
-            assert parent is not None
-            assert parent.name.startswith(expected)
+            assert above is not None
+            assert above.name.startswith(expected)
     codes = {
         (span.name, attribute.value.int_value)
         for span in of_trace
