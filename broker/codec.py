@@ -65,6 +65,23 @@ def encode_command(command: Command, token: str, reply_to: str, order: Order | N
     return _ENCODE([command.function, command.to_job(), token, reply_to, *vouched])
 
 
+def add_trace(payload: str, trace: str) -> str:
+    """A bet as `encode_command` wrote it, with the `traceparent` under which it is recorded.
+
+    It is one more of the bet's values. Workers of earlier releases do not look at it.
+    """
+    function, _, values = payload.partition("{")
+    return f'{function}{{"trace":{_string(trace)},{values}'
+
+
+def trace_of(form: Any) -> object:
+    """What a command of a job has for a `traceparent`, not checked yet; None: nothing."""
+    try:
+        return form[1].get("trace")
+    except (TypeError, KeyError, IndexError, AttributeError):
+        return None
+
+
 def _values_of_bet(bet: BetCommand) -> str:
     """What `bet.to_job()` is as JSON, in half the time: a gateway writes it for every bet."""
     return (

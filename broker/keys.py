@@ -19,6 +19,11 @@ def reply_stream(link_id: str) -> str:
     return f"{REPLIES}{link_id}"
 
 
+def minute_key(minute: int) -> str:
+    """The hash with what each gateway did in one minute, by its number since 1970."""
+    return f"{OURS}:minute:{minute}"
+
+
 def in_flight_field(provider_id: int, bet_id: str) -> str:
     """The field of `betcore:in_flight` that notes the commands about a bet."""
     return f"{provider_id}:{bet_id}"

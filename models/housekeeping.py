@@ -39,6 +39,8 @@ _OLD_ANSWERS = text(f"""
         where created_at < now() - interval '{ANSWERS_KEPT_HOURS} h'
         limit 10000 for update skip locked)
 """)  # noqa: S608 - the only thing put in is a constant
+#: The console shows the last 24 hours of live figures.
+_OLD_MINUTES = text("delete from gateway_minute where minute < now() - interval '25 h'")
 _READERS = text("""
     select slot_name, coalesce(wal_status, ''), active,
            coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint
@@ -93,6 +95,12 @@ def _answers(connection: Connection) -> Done:
     return Done("answers", f"{deleted} to requests of more than {ANSWERS_KEPT_HOURS} h ago deleted")
 
 
+def _minutes(connection: Connection) -> Done:
+    """Delete the live figures of the day before."""
+    deleted = connection.execute(_OLD_MINUTES).rowcount
+    return Done("live figures", f"{deleted} minutes of more than 25 h ago deleted")
+
+
 def _vacuum(connection: Connection) -> Done:
     """Remove what updates left, freeze what is new, and summarise the indexes by time."""
     for table in RIGHTS:
@@ -141,5 +149,5 @@ def _sizes(connection: Connection) -> Done:
 
 #: Every chore, in this order. A chore that deletes rows which expired belongs here too.
 CHORES: tuple[Callable[[Connection], Done], ...] = (
-    *(_answers, _vacuum, _indexes, _transaction_ids, _readers, _sizes),
+    *(_answers, _minutes, _vacuum, _indexes, _transaction_ids, _readers, _sizes),
 )

@@ -10,6 +10,7 @@ import math
 import re
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -74,6 +75,14 @@ class Settings(BaseSettings):
                 ipaddress.ip_network(network)
             except ValueError as error:
                 raise ValueError(f"Input should be networks, such as 10.0.0.0/8: {error}") from None
+        return value
+
+    @field_validator("traces_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("Input should be a URL, such as http://collector:4318/v1/traces")
         return value
 
     # Addresses of the servers.
@@ -213,6 +222,8 @@ class Settings(BaseSettings):
     """The address at which gateway, worker and portal serve their metrics."""
     metrics_port: int = Field(0, le=65_535)
     """The port at which this process serves its metrics to Prometheus. 0: it serves none."""
+    traces_url: str = ""
+    """Where traces go: OTLP by HTTP, such as `http://collector:4318/v1/traces`. Empty: nowhere."""
     log_format: Literal["auto", "text", "json"] = "auto"
     """The form of log lines: text or json. auto: text on a terminal, otherwise json."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -29,6 +29,7 @@ from workers.jobs import run
 from workers.lease import LeaseKeeper, LeaseLost
 from workers.presence import PresentWorker
 from workers.surroundings import Surroundings
+from workers.traced import codes_of, spans_of
 
 _LOG = logging.getLogger("betcore.worker")
 _LOG.addFilter(WarningThrottle())
@@ -198,6 +199,7 @@ class BatchWorker(PresentWorker):
         QUEUE.observe(batch.waited_seconds)
         self._state = WorkerStatus.BUSY
         self._lease.taken(batch.leased_from)
+        traced = spans_of(batch)
         last = max(command.deadline for command in commands)
         self._lease.hold(batch, last.later(COMMIT_GRACE_SECONDS))
         try:
@@ -205,6 +207,8 @@ class BatchWorker(PresentWorker):
             began = time.perf_counter()
             following = self._finish(batch, ends, take=take)
             FINISH.observe(time.perf_counter() - began)
+            if traced is not None and following is not None:
+                traced.finished(began, codes_of(ends))
             JOB_LOG.done(batch, ends)
             return following
         except LeaseLost:

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.console import people, providers, queue, reports, search, users
+from api.console import live, people, providers, queue, reports, search, users
 from api.console.door import LOGIN, SESSION, Door, csrf_of, local, require_own_form
 from api.console.rendering import Files, Templates
 from api.console.visit import DONE, Go, View, Visit, form_of, query_of
@@ -27,7 +27,8 @@ _SEE_OTHER = 303
 _FAILURES = (Problem, BetcoreError, HTTPException, Exception)
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self';"
-    " script-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    " script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none';"
+    " base-uri 'none'",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -66,12 +67,16 @@ PLACES = (
     Place("POST", "/provider/resume", OPERATOR, providers.resume),
     Place("POST", "/provider/lock", OPERATOR, providers.lock),
     Place("POST", "/provider/unlock", OPERATOR, providers.unlock),
+    Place("POST", "/provider/rate", OPERATOR, providers.change_rate),
+    Place("POST", "/provider/wins", OPERATOR, providers.change_wins),
+    Place("POST", "/provider/allow-list", OPERATOR, providers.change_allow_list),
     Place("POST", "/provider/secret/add", ADMIN, providers.new_secret),
     Place("POST", "/provider/secret/revoke", ADMIN, providers.end_secret),
     Place("GET", "/queue", SUPPORT, queue.queue),
     Place("POST", "/queue/suspend", OPERATOR, queue.suspend),
     Place("POST", "/queue/resume", OPERATOR, queue.resume),
     Place("POST", "/queue/requeue", OPERATOR, queue.requeue),
+    Place("GET", "/live", SUPPORT, live.live),
     Place("GET", "/house", SUPPORT, reports.house),
     Place("GET", "/audit", SUPPORT, reports.audit),
     Place("GET", "/ledger", SUPPORT, reports.ledger),
@@ -163,7 +168,8 @@ class Console:
         found = await run_in_threadpool(place.handler, visit)
         if isinstance(found, Go):
             return RedirectResponse(request.scope["root_path"] + found.path, _SEE_OTHER)
-        return self._page(request, found, user, done=DONE.get(fields.get("done", ""), ""))
+        done = DONE.get(fields.get("done", ""), "")
+        return self._page(request, found, user, status=found.status, done=done)
 
     async def login_form(self, request: Request) -> Response:
         """The form to log in with."""

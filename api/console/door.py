@@ -31,6 +31,7 @@ from server.callers import site_of
 SESSION = "session"
 LOGIN = "login"
 CSRF = "csrf"
+_BY_ITSELF = "X-Refresh"  # a header of static/console.js
 _LASTS = timedelta(hours=12)  # however busy a user is
 _IDLE = timedelta(minutes=30)
 _HASHES_AT_ONCE = 2  # each takes 64 MiB
@@ -53,9 +54,15 @@ class Door:
         self._good: LRUCache[tuple[str, str], bool] = LRUCache(_GOOD_MAX)
 
     async def user_of(self, request: Request) -> ShownUser | None:
-        """Who is logged in, or None. Raises LedgerUnavailable."""
+        """Who is logged in, or None. Raises LedgerUnavailable.
+
+        A page that our script loads again by itself does not prolong the session: nobody may be
+        there.
+        """
         token = self.cookie(request, SESSION)
-        return await run_in_threadpool(self._find, token) if token else None
+        if not token:
+            return None
+        return await run_in_threadpool(self._find, token, _BY_ITSELF not in request.headers)
 
     async def log_in(self, request: Request, name: str, password: str) -> str:
         """The token of a new session. Raises Problem: 401 for a bad login, 429 for too many."""
@@ -112,9 +119,10 @@ class Door:
             else (f"betcore-{kind}")
         )
 
-    def _find(self, token: str) -> ShownUser | None:
+    def _find(self, token: str, is_alive: bool) -> ShownUser | None:
+        url = self._services.database_url
         with unavailable():
-            return find_session(self._services.database_url, self._key, token, _IDLE)
+            return find_session(url, self._key, token, _IDLE, is_alive=is_alive)
 
     def _begin(self, address: str, name: str, password: str) -> str:
         url = self._services.database_url

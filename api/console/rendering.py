@@ -46,7 +46,7 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.filters |= {"shown": shown, "lasting": lasting, "query": query}
-        self._environment.filters["worded"] = worded
+        self._environment.filters |= {"worded": worded, "measured": measured, "amount": amount}
         parts = self._environment.get_template("parts.html").module
         self._environment.globals["parts"] = parts
 
@@ -67,6 +67,11 @@ def shown(value: object) -> object:
     return value
 
 
+def amount(value: Decimal | None) -> str:
+    """An amount as a field of a form has it; empty if there is none."""
+    return "" if value is None else plain(value)
+
+
 def query(fields: Mapping[str, object]) -> str:
     """The query of an address, without empty fields."""
     return urlencode({name: value for name, value in fields.items() if value not in (None, "")})
@@ -75,6 +80,14 @@ def query(fields: Mapping[str, object]) -> str:
 def worded(name: str) -> str:
     """A name of the API in words, such as `balance after`."""
     return _CAPITAL.sub(lambda found: f" {found[0].lower()}", name)
+
+
+def measured(value: float | None, unit: str = "") -> str:
+    """A measured number with three digits, such as `12.3 ms`."""
+    if value is None:
+        return NOTHING
+    said = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return f"{said} {unit}" if unit else said
 
 
 def lasting(value: timedelta | Decimal | int | None) -> str:

@@ -11,7 +11,7 @@ from models.reports.audit_entries import SUBJECTS, Wanted, list_entries
 from models.reports.house import HouseDay, house_result
 from models.reports.parties import list_providers
 from models.reports.statement import Period
-from models.reports.vitals import Chore, read_vitals
+from models.reports.vitals import Chore, last_times
 
 _DAYS = 14
 _DAYS_MAX = 400
@@ -61,9 +61,10 @@ def audit(visit: Visit) -> View:
 
 def ledger(visit: Visit) -> View:
     """When the ledger was last verified, sealed and copied, and how that is done."""
-    ages = read_vitals(visit.database_url).ages
-    known = {chore: int(ages[chore]) if chore in ages else None for chore in get_args(Chore)}
-    return View("ledger", {"ages": known})
+    with visit.reading() as database:
+        done = last_times(database)
+    times = {chore: done.get(chore) for chore in get_args(Chore)}
+    return View("ledger", {"times": times, "now": datetime.now(UTC)})
 
 
 def _charts(days: list[HouseDay], since: datetime, last: datetime) -> list[Chart]:

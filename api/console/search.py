@@ -1,5 +1,6 @@
 """Finding things, and the life of a bet."""
 
+from api.console.live import last_minute
 from api.console.queue import now
 from api.console.visit import ROWS, Go, View, Visit
 from models.database.failures import unavailable
@@ -12,8 +13,8 @@ from models.reports.search import search
 def home(visit: Visit) -> View:
     """What is going on now."""
     with visit.reading() as database:
-        ages = open_bet_ages(database)
-    return View("home", {"queue": now(visit), "ages": ages})
+        ages, minute = open_bet_ages(database), last_minute(database)
+    return View("home", {"queue": now(visit), "ages": ages, "minute": minute})
 
 
 def search_(visit: Visit) -> View | Go:

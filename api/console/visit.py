@@ -25,6 +25,7 @@ class View:
 
     template: str
     values: Mapping[str, object] = field(default_factory=dict)
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ DONE = {
     "resumed": "The provider may send new bets again.",
     "locked": "The provider is locked: no call is accepted within 2 seconds.",
     "unlocked": "Calls of the provider are accepted again.",
+    "limits": "The limits are changed.",
+    "allow-list": "The allow-list is changed. Gateways obey it within 2 seconds.",
     "revoked": "The secret is revoked.",
     "queue-suspended": "The queue is suspended: every bet is refused.",
     "queue-resumed": "The queue goes on.",

@@ -203,6 +203,18 @@ class AuditPage(Answer):
     next: str | None = NEXT
 
 
+class LedgerState(Answer):
+    """When the ledger was last verified without an error and sealed, and the database copied.
+
+    Null: never, or nobody knows. Whoever can change the database can change these times, so they
+    are no evidence.
+    """
+
+    verified_at: Moment | None
+    sealed_at: Moment | None
+    backed_up_at: Moment | None
+
+
 class Fault(Answer):
     """What is wrong with one field."""
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.operator import bet_answers as answers
 from api.operator import forms
-from api.operator.answers import AuditEntry, AuditPage, Session
+from api.operator.answers import AuditEntry, AuditPage, LedgerState, Session
 from api.operator.call import Call, Reply, csv_response
 from models.audit.bet_list import BetList, CsvBets, JsonBets, utf_8
 from models.audit.reconcile import Difference, Reconciliation, Scope
@@ -25,6 +25,7 @@ from models.reports.house import house_result
 from models.reports.open_ages import open_bet_ages
 from models.reports.open_bets import list_open_bets
 from models.reports.statement import Period
+from models.reports.vitals import last_times
 
 #: How a provider's list is read, by its media type.
 LISTS: Mapping[str, Callable[[TextIO], BetList]] = {
@@ -147,6 +148,14 @@ def audit(call: Call, form: forms.ListAudit) -> Reply:
     found = call.page(list_entries(call.database_url, wanted), form.limit, form.cursor)
     items = [AuditEntry.model_validate(one) for one in found.items]
     return Reply(AuditPage(items=items, next=call.cursor(found.next)))
+
+
+def ledger(call: Call, form: forms.Nothing) -> Reply:  # noqa: ARG001
+    """Tell when the ledger was last verified, sealed and copied."""
+    with call.reading() as database:
+        done = last_times(database)
+    times = {"verified_at": "verify", "sealed_at": "seal", "backed_up_at": "backup"}
+    return Reply(LedgerState(**{name: done.get(chore) for name, chore in times.items()}))
 
 
 def _differences(call: Call, form: forms.Reconcile) -> Iterator[Difference]:

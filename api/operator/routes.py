@@ -172,6 +172,9 @@ ROUTES = (
           " first line has the titles betId and any of stake, win, state; or a JSON array of"
           " objects with these fields.",
           bet_answers.Reconciliation, forms.Reconcile, csv=True, upload=tuple(reports.LISTS)),
+    Route("GET", "/ledger", _R, reports.ledger,
+          "Tell when the ledger was last verified and sealed, and when the database was copied.",
+          answers.LedgerState),
     Route("GET", "/audit", _R, reports.audit, "List what operators have done, the newest first.",
           answers.AuditPage, forms.ListAudit),
 )

@@ -1,6 +1,6 @@
 """The wallet as an ASGI app: its routes, error handlers and lifespan."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any, Final
@@ -21,6 +21,7 @@ from api.wallet.endpoints import BalanceEndpoint, BetEndpoint, BetStatusEndpoint
 from api.wallet.errors import ApiError
 from api.wallet.health import alive, ready
 from api.wallet.services import GatewayServices, Services
+from api.wallet.traced import Answer, traced
 from metrics.measured import REPLY
 from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
@@ -33,9 +34,6 @@ _BEFORE_SESSION = SESSION_PATH.partition("{")[0]
 _AFTER_SESSION = "/bets/"
 _CALLS = "/v1/"  # where the paths of all calls begin
 _ENCODED_SLASH = b"%2f"
-
-#: Returns the body of the answer to a request, with code 1. Raises ApiError.
-Answer = Callable[[Scope, Receive], Awaitable[bytes]]
 
 BETS: dict[str, type[BetCommand]] = {
     "pay-in": PayIn,
@@ -95,7 +93,9 @@ class ShortcutApp(Starlette):
     def __init__(self, bets: Mapping[str, SignedEndpoint[Any]], **parts: Any) -> None:
         """`bets`: endpoints by name, which also have routes. `parts`: Starlette's arguments."""
         super().__init__(**parts)
-        self._bets = {name: endpoint.answer for name, endpoint in bets.items()}
+        self._bets = {
+            name: traced(name.replace("-", "_"), endpoint.answer) for name, endpoint in bets.items()
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""

@@ -17,9 +17,10 @@ from api.wallet.errors import (
     unknown_outcome,
 )
 from broker.admission import Admission, NewCommand, NonceClaim, Verdict, new_token
-from broker.codec import call_of, describe, encode_command
+from broker.codec import add_trace, call_of, describe, encode_command
 from broker.keys import in_flight_field, nonce_key
 from broker.link import Link
+from metrics.traces import TRACES
 from models.codes import Code
 from models.commands import BetCommand, Command
 from models.deadline import Deadline
@@ -71,11 +72,14 @@ class QueuedCommands:
         other outcome.
         """
         token = new_token()
+        payload = encode_command(command, token, self._link.stream)
+        if TRACES.spans is not None and (trace := TRACES.spans.current()):
+            payload = add_trace(payload, trace)
         queued = NewCommand(
             command.account_id,
             call_of(command),
             describe(command),
-            encode_command(command, token, self._link.stream),
+            payload,
             in_flight_field(command.provider_id, command.bet_id),
             ahead=self._goes_ahead(signed.call.counterparty_id, time.monotonic()),
         )

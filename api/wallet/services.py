@@ -8,6 +8,7 @@ from typing import Protocol
 from api.wallet.answer_log import keep_summing_up
 from api.wallet.auth import Authenticator, Signed
 from api.wallet.load_shedding import LoadShedder
+from api.wallet.minute_reports import MinuteReports
 from api.wallet.questions import Fields, Questions
 from api.wallet.queued_commands import QueuedCommands
 from api.wallet.sessions import Sessions
@@ -139,6 +140,7 @@ class GatewayServices(Services):
             Questions(settings, link, gateway_reads_of(settings, "reads"), replica),
             needed=[link],
         )
+        self._minutes = MinuteReports(link.ask)
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -150,7 +152,7 @@ class GatewayServices(Services):
         """Begin to connect. A server that cannot be reached is tried again until it answers."""
         await self._link.start()
         await super().start()
-        keepers = (self.load_shedder.watch(), keep_summing_up())
+        keepers = (self.load_shedder.watch(), keep_summing_up(), self._minutes.keep())
         self._tasks = [asyncio.create_task(keeper) for keeper in keepers]
 
     async def stop(self) -> None:
@@ -158,6 +160,7 @@ class GatewayServices(Services):
         for task in self._tasks:
             task.cancel()
         await super().stop()
+        await self._minutes.stop()
         await self._link.stop()
         self._ledger_connection.close()
 

@@ -154,10 +154,55 @@ select problem from (
 where problem is not null
 """
 
+#: Each sum of the wins of a day (docs/adr/0024) against the transfers of that day. Wins are counted
+#: while a limit per day is set, which the audit log tells. A batch that begins at the moment of a
+#: change may know the limit of before or after it, so a minute on that side is not counted on.
+DAILY_WINS = """
+with change as (
+  select subject::bigint as account, created_at as at, facts ->> 'maxDailyWin' as most,
+         lag(facts ->> 'maxDailyWin', 1, 'none') over entries as most_before,
+         lead(facts ->> 'maxDailyWin') over entries as most_after,
+         lead(created_at, 1, 'infinity') over entries as until
+  from audit_log
+  where subject_table = 'account' and subject ~ '^[0-9]{1,18}$' and facts ->> 'maxDailyWin' <> ''
+  window entries as (partition by subject order by id)
+), limited as (
+  select account, at + case most_before when 'none' then interval '1 minute' else '0' end as since,
+         until - case most_after when 'none' then interval '1 minute' else '0' end as until
+  from change where most <> 'none'
+), won as (
+  select t.debit_account as account, (t.created_at at time zone 'UTC')::date as day,
+         sum(t.amount) as at_most,
+         coalesce(sum(t.amount) filter (where exists (
+           select from limited l
+           where l.account = t.debit_account and t.created_at >= l.since and t.created_at < l.until
+         )), 0) as at_least
+  from transfer t
+  where t.kind = 'win'
+    and t.debit_account in (select account from limited union select account_id from win_day)
+  group by 1, 2
+), compared as (
+  select coalesce(kept.account_id, won.account) as account, coalesce(kept.day, won.day) as day,
+         coalesce(kept.total, 0) as total, coalesce(won.at_least, 0) as at_least,
+         coalesce(won.at_most, 0) as at_most
+  from win_day kept
+  full join won on won.account = kept.account_id and won.day = kept.day
+)
+select format('The wins of %s of provider %s in %s are kept as %s, but its transfers have %s.',
+              day, coalesce(p.counterparty_id, 'none'), a.currency, trim_scale(total),
+              case when at_least = at_most then trim_scale(at_most)::text
+                   else format('%s to %s', trim_scale(at_least), trim_scale(at_most)) end)
+  as problem
+from compared join account a on a.id = compared.account left join provider p on p.id = a.provider_id
+where total < at_least or total > at_most
+order by day, compared.account
+"""
+
 #: The invariants in the order of checking, by the rows that they check.
 INVARIANTS = {
     "transfers": TRANSFERS,
     "chains of balances": CHAINS,
     "accounts": ACCOUNTS,
     "bets": BETS,
+    "wins per day": DAILY_WINS,
 }

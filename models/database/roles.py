@@ -144,6 +144,10 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "last_done": dict.fromkeys(
         (OPERATOR, READER), Rights(select=ALL, insert="chore", update="done_at")
     ),
+    "gateway_minute": {
+        OPERATOR: Rights(select=ALL, insert="minute answers figures", update="answers figures"),
+        READER: _READS,
+    },
     "console_user": {
         OPERATOR: Rights(select=ALL, insert="name role hash", update="role hash revoked_at"),
         READER: Rights(select="id name role created_at revoked_at"),

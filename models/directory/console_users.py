@@ -170,14 +170,17 @@ def begin_session(database: DbSession, user: ShownUser, key: bytes, lasts: timed
     return token
 
 
-def find_session(database_url: str, key: bytes, token: str, idle: timedelta) -> ShownUser | None:
-    """Who is logged in with this token, or None. It counts as a sign of life."""
+def find_session(
+    database_url: str, key: bytes, token: str, idle: timedelta, *, is_alive: bool = True
+) -> ShownUser | None:
+    """Who is logged in with this token, or None. It counts as a sign of life if `is_alive`."""
     values = {"hash": _token_hash(key, token), "idle": idle}
     with transaction(database_url) as database:
         row = database.execute(_FIND, values).one_or_none()
         if row is None:
             return None
-        database.execute(_SEEN, {"hash": values["hash"]})
+        if is_alive:
+            database.execute(_SEEN, {"hash": values["hash"]})
     return ShownUser(row.id, row.name, UserRole(row.role), row.created_at, row.revoked_at)
 
 

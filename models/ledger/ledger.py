@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
 from metrics.measured import BATCH, COMMITTED, DECIDE, LOAD
+from metrics.traces import TRACES
 from models.audit import journal
 from models.audit.journal import Strand
 from models.codes import Code
@@ -93,8 +94,11 @@ class Ledger:
         self._strand.committed()
         LOAD.observe(loaded - began)
         DECIDE.observe(decided - loaded)
-        COMMITTED.observe(perf_counter() - decided)
+        committed = perf_counter()
+        COMMITTED.observe(committed - decided)
         BATCH.observe(len(commands))
+        if TRACES.spans is not None:
+            TRACES.spans.applied(began, loaded, decided, committed)
         return outcomes
 
     def journal_rows(self, strand: Strand, state: State) -> list[Statement]:

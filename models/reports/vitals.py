@@ -1,12 +1,13 @@
 """What metrics tell of PostgreSQL: the lag of standbys, and when chores were last done."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import text
 
 from models.database.failures import unavailable
-from models.database.transactions import transaction
+from models.database.transactions import Transaction, transaction
 
 Chore = Literal["verify", "seal", "backup"]
 
@@ -15,6 +16,7 @@ _RECORD = text("""
     on conflict (chore) do update set done_at = now()
 """)
 _AGES = text("select chore, extract(epoch from now() - done_at)::float8 from last_done")
+_TIMES = text("select chore, done_at from last_done")
 # A standby that has everything has no lag. `state` is null if this login may not see it.
 _LAG = text("""
     select max(coalesce(extract(epoch from replay_lag), 0))::float8
@@ -39,6 +41,11 @@ def record_done(database_url: str, chore: Chore) -> None:
     """
     with unavailable(), transaction(database_url) as database:
         database.execute(_RECORD, {"chore": chore})
+
+
+def last_times(database: Transaction) -> dict[str, datetime]:
+    """When each chore was last done, by chore. One that was never done is left out."""
+    return {row[0]: row[1] for row in database.execute(_TIMES)}
 
 
 def read_vitals(database_url: str) -> Vitals:

@@ -10,6 +10,7 @@ from models.tables.bets import Bet, RefusedOrder, Session, Transfer
 from models.tables.chores import LastDone
 from models.tables.console import ConsoleSession, ConsoleUser
 from models.tables.journal import Journal, JournalStart
+from models.tables.minutes import GatewayMinute
 from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret, WinDay
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ConsoleSession",
     "ConsoleUser",
     "Currency",
+    "GatewayMinute",
     "IdempotentRequest",
     "Journal",
     "JournalStart",

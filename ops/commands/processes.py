@@ -129,6 +129,7 @@ def worker(name: Name = None, data_dir: DataDir = None) -> None:
         found = require_keys(
             readable(find_settings(data_dir, "worker")), Purpose.JOURNAL, Purpose.OPERATOR
         )
+        from metrics.traces import tracing
         from ops.process.metrics import worker_metrics
         from workers.worker import BatchWorker
 
@@ -137,7 +138,10 @@ def worker(name: Name = None, data_dir: DataDir = None) -> None:
             take_signals(made.request_stop)
             _LOG.info("taking jobs of queue %s as %s", found.queue_name, made.name)
             try:
-                with worker_metrics(found, lambda: made.redis_ready):
+                with (
+                    tracing("worker", found.traces_url),
+                    worker_metrics(found, lambda: made.redis_ready),
+                ):
                     made.work(logging_level="WARNING")
             except ValueError as error:  # RQ raises it if another worker has the name
                 raise BetcoreError(str(error)) from error

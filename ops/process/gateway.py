@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from api.wallet.app import create_app
 from api.wallet.front import WalletFront
 from api.wallet.services import GatewayServices, Services
+from metrics.traces import tracing
 from ops.process.metrics import gateway_metrics
 from server.bounds import bounds_of
 from server.uvicorn_server import serve_http
@@ -27,8 +28,13 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
 
     Connections are accepted when requests can be admitted, or 2 s after the start at the latest. So
     a gateway that restarts beside others accepts none that it would have to refuse. `on_ready` is
-    called when requests can be admitted. Raises TooFewFiles and CannotServeMetrics.
+    called when requests can be admitted. Raises TooFewFiles, CannotServeMetrics and CannotTrace.
     """
+    with tracing("gateway", settings.traces_url):
+        _serve(settings, listener, on_ready)
+
+
+def _serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     bounds = bounds_of(settings)
     services = GatewayServices(settings)
     app = create_app(services)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from api.portal.app import create_app, read_rooms, streamed_paths
 from api.portal.front import PortalFront
 from api.shared.services import PortalServices
+from ops.process.minute_keeper import keeping_minutes
 from ops.process.portal_metrics import portal_metrics
 from server.bounds import bounds_of
 from server.uvicorn_server import serve_http
@@ -21,5 +22,5 @@ def serve(settings: Settings, listener: socket.socket, rooms: str) -> None:
     services = PortalServices(settings)
     app = create_app(services, names)
     bounds = replace(bounds_of(settings), streamed=streamed_paths(names))
-    with portal_metrics(settings, services):
+    with portal_metrics(settings, services), keeping_minutes(settings):
         serve_http(app, listener, bounds, front=PortalFront())

@@ -14,11 +14,13 @@ _REDIS = ("redis.exceptions", "RedisError")
 _EMBEDDED = ("embedded.errors", "EmbeddedError")
 _SERVER = ("server.errors", "ServerError")
 _SETTINGS = ("settings", "BadSettings")
+_METRICS = ("metrics.export", "CannotServeMetrics")
+_TRACES = ("metrics.traces", "CannotTrace")
 
 
 def failures(*more: type[BaseException]) -> tuple[type[BaseException], ...]:
     """Return the errors that are not bugs of ours, and `more`, for use with `except`."""
-    libraries = (_SQLALCHEMY, _PSYCOPG, _REDIS, _EMBEDDED, _SERVER, _SETTINGS)
+    libraries = (_SQLALCHEMY, _PSYCOPG, _REDIS, _EMBEDDED, _SERVER, _SETTINGS, _METRICS, _TRACES)
     found = (_imported(*library) for library in libraries)
     return (*more, BetcoreError, OSError, *(error for error in found if error is not None))
 

@@ -24,6 +24,7 @@ def pages_of(world: World, player: PlayerSession) -> dict[str, str]:
         "providers": "/providers",
         "provider": "/provider?" + urlencode({"id": provider}),
         "queue": "/queue",
+        "live": "/live",
         "house": "/house",
         "audit": "/audit",
         "ledger": "/ledger",

@@ -20,6 +20,7 @@ SHOTS = (
     ("queue", 1280, "dark"),
     ("house", 1280, "light"),
     ("now", 360, "light"),
+    ("live", 1280, "light"),
 )
 
 

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from models.audit.log import operation
+from models.audit.verify import verify
 from models.commands import BetCommand, PayIn, PayOut, Refund
 from models.database.pipeline import Pipeline
 from models.directory.provider_rules import LimitChange, set_limits
@@ -243,3 +244,38 @@ def test_only_a_provider_with_a_limit_per_day_costs_more_statements(
     # accounts, the journal, COMMIT.
     assert without == [6, 5]
     assert with_limit_per_day == [6, 1, 6]
+
+
+def of_provider(world: World, player: LedgerPlayer) -> list[str]:
+    """What `betcore ledger verify` finds wrong with the wins per day of the player's provider."""
+    [(name,)] = world.rows("select counterparty_id from provider where id = %s", player.provider_id)
+    return [one for one in verify(world.operator_url, 10_000).problems if name in one]
+
+
+def test_verify_names_the_day_whose_wins_somebody_changed(ledger_world: World) -> None:
+    [player] = new_players(ledger_world)
+    apply(ledger_world, player.bet(1, 4))  # before there is a limit
+    limit(ledger_world, player, max_daily_win="50")
+    apply(ledger_world, player.bet(1, 20), player.bet(1, 0), call(player, PayIn, "open", stake="1"))
+    apply(ledger_world, call(player, PayOut, "open", win="2.5"), call(player, Refund, "open"))
+    assert won_today(ledger_world, player) == [Decimal("22.5")]
+    assert of_provider(ledger_world, player) == []
+
+    [(house,)] = ledger_world.rows(
+        "select id from account where provider_id = %s", player.provider_id
+    )
+    older = "update audit_log set created_at = created_at - interval '2 h'"
+    with psycopg.connect(ledger_world.urls.database) as superuser:
+        superuser.execute("set session_replication_role = replica")
+        superuser.execute(f"{older} where subject = %s", [str(house)])
+    # Since the limit is hours old, all 26.5 count. So 22.5 is too little, as if somebody had
+    # taken 4 away.
+    [problem] = of_provider(ledger_world, player)
+    assert "are kept as 22.5, but its transfers have" in problem
+    assert " in EUR " in problem
+
+    for planted, is_wrong in (("26.5", False), ("26.51", True), ("0", True), ("26.5", False)):
+        ledger_world.execute("update win_day set total = %s where account_id = %s", planted, house)
+        assert len(of_provider(ledger_world, player)) == is_wrong, planted
+    ledger_world.execute("delete from win_day where account_id = %s", house)
+    assert "are kept as 0, but" in of_provider(ledger_world, player)[0]

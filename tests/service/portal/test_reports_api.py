@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from models.reports.vitals import record_done
+from models.times import utc
 from tests.service.portal.caller import Caller, fresh, problem
 from tests.service.support.client import ProviderClient
 from tests.service.support.world import PlayerSession, World
@@ -139,3 +141,17 @@ def test_a_provider_is_suspended_and_its_secret_replaced(
     assert client.counterparty_id in {
         one["providerId"] for one in api.done(api.get("/providers"))["items"]
     }
+
+
+def test_the_ledgers_state_tells_when_it_was_last_verified_and_sealed(
+    world: World, api: Caller
+) -> None:
+    world.execute("delete from last_done")
+    nothing = {"verifiedAt": None, "sealedAt": None, "backedUpAt": None}
+    assert api.done(api.get("/ledger")) == nothing
+    record_done(world.operator_url, "seal")
+
+    told = api.done(api.get("/ledger"))
+
+    [(sealed_at,)] = world.rows("select done_at from last_done")
+    assert told == nothing | {"sealedAt": utc(sealed_at)}
