@@ -36,6 +36,11 @@ class Session(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("min_bet >= 0 and min_bet <> 'NaN'", "session_min_bet_not_negative"),
         CheckConstraint("max_bet >= 0 and max_bet <> 'NaN'", "session_max_bet_not_negative"),
+        # For a session that replaces others (models/directory/sessions.py).
+        Index(
+            *("session_not_closed", "account_id", "provider_id", "expires_at"),
+            postgresql_where="closed_at is null",
+        ),
         CheckConstraint("min_bet <= max_bet", "session_limits_in_order"),
         CheckConstraint("mode in ('real', 'demo')", "session_mode"),
     )
@@ -63,11 +68,15 @@ class Bet(SQLModel, table=True):
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
         by_time("bet"),
         Index("bet_open", "provider_id", "created_at", "id", postgresql_where="state = 'open'"),
+        # Together they have each bet with a round once. So a bet has as many entries as with one
+        # index, and the few open bets of a round are found however many others it has.
         Index(
-            "bet_round",
-            "round_id",
-            postgresql_using="hash",
-            postgresql_where="round_id is not null",
+            *("bet_of_round_open", "round_id", "provider_id", "account_id", "id"),
+            postgresql_where="round_id is not null and state = 'open'",
+        ),
+        Index(
+            *("bet_of_round_ended", "round_id", "provider_id", "account_id", "id"),
+            postgresql_where="round_id is not null and state <> 'open'",
         ),
         Index(
             "bet_rejected", "account_id", "created_at", "id", postgresql_where="state = 'rejected'"
@@ -105,6 +114,23 @@ class Bet(SQLModel, table=True):
     created_at: datetime | None = Field(default=None, sa_column=now_column())
     updated_at: datetime | None = Field(default=None, sa_column=now_column())
     reason: str | None = Field(default=None, sa_type=Text)
+    #: As the provider named it, if the session names none.
+    game: str | None = Field(default=None, sa_type=Text)
+
+
+class FinishedRound(SQLModel, table=True):
+    """A round of one account in which the provider takes no stake any more.
+
+    No foreign key: each would cost a look-up for every round, of a row that is locked anyway.
+    """
+
+    __tablename__ = "finished_round"
+    __table_args__ = (NEVER_CHANGED,)
+
+    account_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    provider_id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    round_id: str = Field(sa_column=Column(Text, primary_key=True))
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
 
 
 class Transfer(SQLModel, table=True):
