@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from models.database.pipeline import Row, maybe_exact, present
-from models.database.query import INT4, INT4S, INT8, INT8S, TEXT, TEXTS, Query
+from models.database.query import BOOL, INT4, INT4S, INT8, INT8S, TEXT, TEXTS, Query
 
 _TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
 
@@ -28,26 +28,22 @@ BETS = Query(
     (INT4S, TEXTS),
 )
 
+_PART_OF_ROUND = """(
+    select bet_id, account_id, id from bet
+    where round_id = $2 and provider_id = $1 and (state = 'open') = {is_open}
+      and (account_id, id) > ($3, $4)
+    order by account_id, id limit $5)
+"""
 #: The first of a provider's bets in a round after a place in the order of accounts and bets. The
-#: two parts are of two indexes, so that no more rows are read than wanted.
+#: index has open bets apart. $6 and $7 are true and false: `models.ledger.load.ROUNDS` says why.
 BETS_OF_ROUND = Query(
     b"bets_of_round",
-    """
+    f"""
     select b.bet_id, b.account_id, b.id
-    from (
-        (select bet_id, account_id, id from bet
-         where round_id = $2 and provider_id = $1 and (account_id, id) > ($3, $4)
-           and state = 'open'
-         order by account_id, id limit $5)
-        union all
-        (select bet_id, account_id, id from bet
-         where round_id = $2 and provider_id = $1 and (account_id, id) > ($3, $4)
-           and state <> 'open'
-         order by account_id, id limit $5)
-    ) b
+    from ({_PART_OF_ROUND.format(is_open="$6")} union all {_PART_OF_ROUND.format(is_open="$7")}) b
     order by b.account_id, b.id limit $5
-    """,
-    (INT4, TEXT, INT8, INT8, INT8),
+    """,  # noqa: S608 - a constant, twice
+    (INT4, TEXT, INT8, INT8, INT8, BOOL, BOOL),
 )
 
 #: The bet of each transfer, if it is of that provider.

@@ -178,7 +178,9 @@ class GatewayReads:
 
     def bets_of_rounds(self, questions: Sequence[RoundQuestion]) -> list[list[RoundBet]]:
         """Which bets are recorded in each round, in the order of the list. Raises LedgerError."""
-        answers = self._answers(*[(BETS_OF_ROUND, (*q[:2], *q.after, q.rows)) for q in questions])
+        answers = self._answers(
+            *[(BETS_OF_ROUND, (*q[:2], *q.after, q.rows, "true", "false")) for q in questions]
+        )
         return [
             [RoundBet(present(row[0]), (whole(row[1]), whole(row[2]))) for row in rows]
             for rows in answers

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from models.commands import BetCommand
 from models.database.pipeline import Row, exact, maybe_exact, present, whole
-from models.database.query import INT4S, INT8S, TEXTS, ArrayParameter, Query
+from models.database.query import BOOL, INT4S, INT8S, TEXTS, Parameter, Query
 from models.ledger.columns import BET, names
 from models.ledger.rules import CLOSED_MAX
 from models.ledger.state import (
@@ -86,7 +86,9 @@ BETS = Query(
 
 #: Rounds that a command finishes: whether they are finished, and their open bets, one row per bet.
 #: A command that names no round is about that of its bet. One more bet is read than one call may
-#: close, because the call's own bet may be among them.
+#: close, because the call's own bet may be among them. $5 is true. As a constant it would let
+#: PostgreSQL choose the index of all open bets, which is as good as `bet_of_round` only while it is
+#: small.
 ROUNDS = Query(
     b"rounds",
     f"""
@@ -105,12 +107,12 @@ ROUNDS = Query(
          left join lateral (
              select * from bet
              where round_id = r.round_id and provider_id = wanted.provider_id
-               and account_id = wanted.account_id and state = 'open'
+               and (state = 'open') = $5 and account_id = wanted.account_id
              order by id limit {CLOSED_MAX + 1}
          ) b on true
     where r.round_id is not null
     """,  # noqa: S608 - names of columns and a number, all constants
-    (INT8S, INT4S, TEXTS, TEXTS),
+    (INT8S, INT4S, TEXTS, TEXTS, BOOL),
 )
 
 BOOKED = Query(
@@ -169,7 +171,7 @@ STATEMENTS = (
 Answers = Mapping[Query, list[Row]]
 
 
-def wanted_bets(calls: Sequence[BetCommand]) -> list[ArrayParameter]:
+def wanted_bets(calls: Sequence[BetCommand]) -> list[Parameter]:
     """The parameters of `BETS` for these calls: their bets, and the rounds of new stakes."""
     staked = [
         (call.account_id, call.provider_id, call.round_id)
@@ -180,7 +182,7 @@ def wanted_bets(calls: Sequence[BetCommand]) -> list[ArrayParameter]:
     return [[call.provider_id for call in calls], [call.bet_id for call in calls], *rounds]
 
 
-def wanted_rounds(calls: Sequence[BetCommand]) -> list[ArrayParameter]:
+def wanted_rounds(calls: Sequence[BetCommand]) -> list[Parameter]:
     """The parameters of `ROUNDS`: the round of each of these calls that finishes one.
 
     A call that names no round is about that of its bet, which another call of the batch may record.
@@ -197,7 +199,7 @@ def wanted_rounds(calls: Sequence[BetCommand]) -> list[ArrayParameter]:
             named[call.provider_id, call.bet_id] if call.round_id is None else [call.round_id]
         )
     }
-    return [list(column) for column in zip(*wanted, strict=True)]
+    return [*[list(column) for column in zip(*wanted, strict=True)], "true"]
 
 
 def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:

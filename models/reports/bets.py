@@ -139,11 +139,7 @@ _WAYS = {
         " and (bet.created_at, bet.id) > (cast(:after as timestamptz), :after_id)"
     ),
     "bet_id": _OLDEST_FIRST,
-    # Open bets and the others have an index each.
-    "round": _OLDEST_FIRST._replace(
-        source="(select * from bet where round_id = :round and state = 'open' union all"
-        " select * from bet where round_id = :round and state <> 'open') bet"
-    ),
+    "round": _OLDEST_FIRST,
     "open": _OLDEST_FIRST,
     # A rejected bet has no transfer of its own time. It has an index for itself.
     "rejected": _Way(

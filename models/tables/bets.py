@@ -68,15 +68,12 @@ class Bet(SQLModel, table=True):
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
         by_time("bet"),
         Index("bet_open", "provider_id", "created_at", "id", postgresql_where="state = 'open'"),
-        # Together they have each bet with a round once. So a bet has as many entries as with one
-        # index, and the few open bets of a round are found however many others it has.
+        # Open bets apart, so that the few open ones of an account are found in a long round.
         Index(
-            *("bet_of_round_open", "round_id", "provider_id", "account_id", "id"),
-            postgresql_where="round_id is not null and state = 'open'",
-        ),
-        Index(
-            *("bet_of_round_ended", "round_id", "provider_id", "account_id", "id"),
-            postgresql_where="round_id is not null and state <> 'open'",
+            *("bet_of_round", "round_id", "provider_id"),
+            text("(state = 'open')"),
+            *("account_id", "id"),
+            postgresql_where="round_id is not null",
         ),
         Index(
             "bet_rejected", "account_id", "created_at", "id", postgresql_where="state = 'rejected'"

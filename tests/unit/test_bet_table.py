@@ -216,6 +216,17 @@ def test_a_call_that_finishes_its_round_settles_what_is_open_in_it_and_at_most_s
 
 
 def test_a_repeat_writes_nothing_unless_it_finishes_something_more() -> None:
+    bet, account, session, command = _stage(Situation(TableRow.SETTLED_BY_TWO, PayOut))
+    command = replace(command, round_finished=True)
+    finished, unfinished = Round((7, 1, "round"), finished=True), Round((7, 1, "round"))
+
+    assert decide(bet, account, session, command, of_round=finished).is_repeatable
+    assert not decide(bet, account, session, command, of_round=unfinished).is_repeatable
+    finished.bets["other"] = _open_bet()
+    assert not decide(bet, account, session, command, of_round=finished).is_repeatable
+
+
+def test_a_refused_call_finishes_nothing_in_any_row_under_any_condition() -> None:
     refused = 0
     for situation in _situations():
         if situation.call not in (PayOut, PayInOut):
@@ -240,7 +251,7 @@ def _round(situation: Situation) -> Round:
 def _open_bet() -> Bet:
     bet = _recorded(TableRow.OPEN, PayIn)
     assert bet is not None
-    return bet
+    return replace(bet, bet_id="other")
 
 
 def _situations() -> Iterator[Situation]:

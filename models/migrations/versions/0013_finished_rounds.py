@@ -26,11 +26,12 @@ grant select on finished_round
 grant insert (account_id, provider_id, round_id) on finished_round to betcore_worker
 """
 
-_OF_ROUND = "bet (round_id, provider_id, account_id, id) where round_id is not null and state"
-#: Name, and what comes after it. The two of `bet` replace `bet_round`.
+#: Name, and what comes after it. The first one replaces `bet_round`.
 INDEXES = (
-    ("bet_of_round_open", f"{_OF_ROUND} = 'open'"),
-    ("bet_of_round_ended", f"{_OF_ROUND} <> 'open'"),
+    (
+        "bet_of_round",
+        "bet (round_id, provider_id, (state = 'open'), account_id, id) where round_id is not null",
+    ),
     (
         "session_not_closed",
         "session (account_id, provider_id, expires_at) where closed_at is null",

@@ -25,8 +25,12 @@ from tests.service.support.world import World
 KEYS = {
     "account": [{"id"}, {"provider_id", "currency"}, {"currency"}],
     "session": [{"id"}],
-    "bet": [{"id"}, {"provider_id", "bet_id"}],
-    "transfer": [{"bet"}, {"bet", "kind"}, {"reference"}],
+    "bet": [
+        *({"id"}, {"provider_id", "bet_id"}, {"round_id", "provider_id", "state", "account_id"}),
+        {"round_id", "provider_id", "state", "ROW(account_id,"},  # a page
+    ],
+    "finished_round": [{"account_id", "provider_id", "round_id"}],
+    "transfer": [{"id"}, {"bet"}, {"bet", "kind"}, {"reference"}],
     "refused_order": [{"id"}],
 }
 # What a function does is planned by itself, under the same settings.
@@ -97,7 +101,7 @@ def test_every_row_is_found_by_an_index_whatever_the_statistics_say(plans_world:
     )
     found += faults(plans_world, "60 bets, and an index that costs as much as it can")
 
-    assert found == []
+    assert found == [], "\n".join(found)
 
 
 def analyse(world: World, *statements: str) -> None:

@@ -19,6 +19,12 @@ FINISHING: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.fixture(autouse=True, scope="module")
+def memory(world: World) -> None:
+    """Redis remembers for so long that states of bets are said."""
+    world.wait_for_memory()
+
+
 def bets(world: World, player: PlayerSession) -> dict[str, tuple[str, Any]]:
     """State and win of each bet of the player at its provider, by betId."""
     found = world.rows(
