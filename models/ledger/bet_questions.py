@@ -30,8 +30,9 @@ BETS = Query(
 
 _PART_OF_ROUND = """(
     select bet_id, account_id, id from bet
-    where round_id = $2 and provider_id = $1 and (state = 'open') = {is_open}
-      and (account_id, id) > ($3, $4)
+    where hashtextextended(round_id, provider_id) = hashtextextended($2, $1)
+      and (state = 'open') = {is_open} and (account_id, id) > ($3, $4)
+      and round_id = $2 and provider_id + 0 = $1
     order by account_id, id limit $5)
 """
 #: The first of a provider's bets in a round after a place in the order of accounts and bets. The

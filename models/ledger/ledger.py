@@ -294,6 +294,7 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
             stake=call.stake,
             win=call.win,
             odd=call.odd,
+            game=call.game,
             refused_with=decision.code if is_rejected else None,
             reason=decision.reason if is_rejected else None,
         )

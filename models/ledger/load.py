@@ -86,9 +86,9 @@ BETS = Query(
 
 #: Rounds that a command finishes: whether they are finished, and their open bets, one row per bet.
 #: A command that names no round is about that of its bet. One more bet is read than one call may
-#: close, because the call's own bet may be among them. $5 is true. As a constant it would let
-#: PostgreSQL choose the index of all open bets, which is as good as `bet_of_round` only while it is
-#: small.
+#: close, because the call's own bet may be among them. $5 is true. With
+#: `state = 'open'` or a bare `provider_id`, PostgreSQL might choose another index, which is as good
+#: as `bet_of_round` only while the table is small.
 ROUNDS = Query(
     b"rounds",
     f"""
@@ -106,9 +106,11 @@ ROUNDS = Query(
          ) f on true
          left join lateral (
              select * from bet
-             where round_id = r.round_id and provider_id = wanted.provider_id
+             where hashtextextended(round_id, provider_id)
+                     = hashtextextended(r.round_id, wanted.provider_id)
                and (state = 'open') = $5 and account_id = wanted.account_id
-             order by id limit {CLOSED_MAX + 1}
+               and round_id = r.round_id and provider_id + 0 = wanted.provider_id
+             limit {CLOSED_MAX + 1}
          ) b on true
     where r.round_id is not null
     """,  # noqa: S608 - names of columns and a number, all constants

@@ -139,7 +139,14 @@ _WAYS = {
         " and (bet.created_at, bet.id) > (cast(:after as timestamptz), :after_id)"
     ),
     "bet_id": _OLDEST_FIRST,
-    "round": _OLDEST_FIRST,
+    # The index has the rounds of each provider apart.
+    "round": _OLDEST_FIRST._replace(
+        source="""provider, lateral (
+            select * from bet
+            where hashtextextended(round_id, provider_id) = hashtextextended(:round, provider.id)
+              and round_id = :round and provider_id + 0 = provider.id
+        ) bet"""
+    ),
     "open": _OLDEST_FIRST,
     # A rejected bet has no transfer of its own time. It has an index for itself.
     "rejected": _Way(

@@ -68,9 +68,11 @@ class Bet(SQLModel, table=True):
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
         by_time("bet"),
         Index("bet_open", "provider_id", "created_at", "id", postgresql_where="state = 'open'"),
-        # Open bets apart, so that the few open ones of an account are found in a long round.
+        # A hash of round and provider, because a round may be long, and providers may give the same
+        # names. Open bets apart, so that the few of an account are found in a long round.
         Index(
-            *("bet_of_round", "round_id", "provider_id"),
+            "bet_of_round",
+            text("hashtextextended(round_id, provider_id)"),
             text("(state = 'open')"),
             *("account_id", "id"),
             postgresql_where="round_id is not null",

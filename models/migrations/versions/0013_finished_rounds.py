@@ -30,7 +30,8 @@ grant insert (account_id, provider_id, round_id) on finished_round to betcore_wo
 INDEXES = (
     (
         "bet_of_round",
-        "bet (round_id, provider_id, (state = 'open'), account_id, id) where round_id is not null",
+        """bet (hashtextextended(round_id, provider_id), (state = 'open'), account_id, id)
+        where round_id is not null""",
     ),
     (
         "session_not_closed",

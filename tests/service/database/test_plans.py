@@ -26,8 +26,9 @@ KEYS = {
     "account": [{"id"}, {"provider_id", "currency"}, {"currency"}],
     "session": [{"id"}],
     "bet": [
-        *({"id"}, {"provider_id", "bet_id"}, {"round_id", "provider_id", "state", "account_id"}),
-        {"round_id", "provider_id", "state", "ROW(account_id,"},  # a page
+        *({"id"}, {"provider_id", "bet_id"}),
+        {"hashtextextended", "state", "account_id"},
+        {"hashtextextended", "state", "ROW(account_id,"},  # a page
     ],
     "finished_round": [{"account_id", "provider_id", "round_id"}],
     "transfer": [{"id"}, {"bet"}, {"bet", "kind"}, {"reference"}],
@@ -156,5 +157,6 @@ def fault_of(node: dict[str, object]) -> str:
     if kind not in ("Index Scan", "Index Only Scan"):
         return f"{kind} on {table}"
     condition = str(node.get("Index Cond", ""))
-    found = {part.strip("(").split(" ")[0].strip("(") for part in condition.split(" AND ")}
+    parts = [part.strip("(").split(" ")[0].strip("(") for part in condition.split(" AND ")]
+    found = {re.sub(r"^(hashtextextended)\(.*", r"\1", part) for part in parts}
     return "" if found in KEYS[table] else f"{kind} on {table} with {condition or 'no condition'}"
