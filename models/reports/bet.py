@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from models.commands import read_text
 from models.directory.providers import find_provider
 from models.errors import NotFound
-from models.tables import Account, Bet, Player, Transfer
+from models.tables import Account, Bet, Player, Session, Transfer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class ShownBet:
     reason: str | None  # the cause of a 5
     created_at: datetime
     updated_at: datetime
+    game: str | None  # that of the session, otherwise as the bet names it
     transfers: tuple[ShownTransfer, ...]
 
 
@@ -65,6 +66,7 @@ def show_bet(session: DbSession, counterparty_id: str, bet_id: str) -> ShownBet:
     if not found:
         raise NotFound(f"The provider {counterparty_id!r} has no bet {bet_id!r}.")
     bet, currency, player, _ = found[0]
+    of_session = session.exec(select(Session.game).where(Session.id == bet.session_id)).first()
     return ShownBet(
         bet_id=bet.bet_id,
         provider=provider.counterparty_id,
@@ -82,6 +84,7 @@ def show_bet(session: DbSession, counterparty_id: str, bet_id: str) -> ShownBet:
         reason=bet.reason,
         created_at=_recorded(bet.created_at),
         updated_at=_recorded(bet.updated_at),
+        game=of_session or bet.game,
         transfers=tuple([_shown(transfer) for *_, transfer in found if transfer is not None]),
     )
 
