@@ -8,7 +8,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
 from api.shared.problems import Problem
@@ -125,6 +133,11 @@ class OpenSession(Change):
     min_bet: Amount | None = None
     max_bet: Amount | None = None
     ttl_minutes: Minutes = 240
+    launch: StrictBool = Field(
+        True,
+        description="Whether to launch the game, if the provider has a URL. The answer then has"
+        " `frameUri`.",
+    )
 
 
 class ExtendSession(Change):

@@ -19,6 +19,7 @@ from models.database.query import (
     Statement,
 )
 from models.errors import LedgerContention, LedgerError, LedgerUnavailable
+from models.play_money import on_the_wire
 from models.secret_cipher import Encrypted, SecretRow
 
 _TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
@@ -187,7 +188,7 @@ class GatewayReads:
         Raises LedgerError.
         """
         rows = self._rows(_BALANCES, list(account_ids))
-        found = {whole(row[0]): (present(row[1]), exact(row[2])) for row in rows}
+        found = {whole(row[0]): (on_the_wire(present(row[1])), exact(row[2])) for row in rows}
         return [found.get(account_id) for account_id in account_ids]
 
     def bets(self, questions: Sequence[BetQuestion]) -> list[BetAnswer]:
@@ -260,7 +261,7 @@ def _place(row: Row) -> Place:
         session_id=present(row[0]),
         account_id=whole(row[2]),
         decimals=whole(row[3]),
-        currency=present(row[4]),
+        currency=on_the_wire(present(row[4])),
         player=present(row[5]),
     )
 
@@ -270,7 +271,7 @@ def _recorded(row: Row) -> RecordedBet:
         state=present(row[2]),
         stake=maybe_exact(row[3]),
         win=maybe_exact(row[4]),
-        currency=present(row[5]),
+        currency=on_the_wire(present(row[5])),
         stake_id=row[6],
         win_id=row[7],
         refund_id=row[8],
