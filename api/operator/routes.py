@@ -63,8 +63,8 @@ _S, _P, _M, _V, _R = Scope.SESSIONS, Scope.PLAYERS, Scope.MONEY, Scope.PROVIDERS
 # fmt: off
 ROUTES = (
     Route("POST", "/sessions", _S, launches.open_session,
-          "Open a session, and launch its game if the provider has a URL. A player or account that does"
-          " not exist yet is made.",
+          "Open a session, and launch its game if the provider has a URL. A player or account that"
+          " does not exist yet is made.",
           answers.OpenedSession, forms.OpenSession, 201, idempotent=True, calls=True,
           location=_SESSION),
     Route("GET", "/sessions", _S, sessions.list_, "List sessions, the newest first.",
