@@ -20,6 +20,7 @@ COPY logs logs
 COPY metrics metrics
 COPY models models
 COPY ops ops
+COPY outbound outbound
 COPY server server
 COPY settings settings
 COPY workers workers

@@ -15,7 +15,7 @@ from typing import NoReturn
 OURS = frozenset(
     (
         *("api", "broker", "embedded", "logs", "metrics"),
-        *("models", "ops", "server", "settings", "workers"),
+        *("models", "ops", "outbound", "server", "settings", "workers"),
     )
 )
 _HERE = str(Path(__file__).resolve().parent)

@@ -7,6 +7,8 @@ BetcoreError
 ├── AlreadyExists         the name is taken
 ├── ProviderSuspended, ProviderLocked, PlayerBlocked   an operator allows no new bets
 ├── Ended                 it has ended, or was ended by somebody else
+├── NotCallable           we cannot call the provider: it has no URL, or no secret to sign with
+├── Superseded            something newer was recorded meanwhile
 └── LedgerError
     ├── LedgerUnavailable PostgreSQL cannot be reached, or ended our transaction
     │   └── UnsupportedDatabase   it is not as we need it, until somebody changes it
@@ -52,6 +54,14 @@ class PlayerBlocked(BetcoreError):  # noqa: N818
 
 class Ended(BetcoreError):  # noqa: N818
     """It has ended."""
+
+
+class NotCallable(BetcoreError):  # noqa: N818
+    """We cannot call this provider."""
+
+
+class Superseded(BetcoreError):  # noqa: N818
+    """Something newer was recorded meanwhile."""
 
 
 class LedgerError(BetcoreError):

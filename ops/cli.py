@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "provider": ("ops.commands.providers:app", "Providers: the companies that run the games."),
     "player": ("ops.commands.players:app", "Players: who may play, and their money."),
+    "games": ("ops.commands.games:app", "Games: what providers offer."),
     "session": ("ops.commands.sessions:app", "Sessions: one launch of one game for one player."),
     "account": ("ops.commands.accounts:app", "Accounts: money of one owner in one currency."),
     "bet": ("ops.commands.bets:app", "Bets: one stake and its outcome."),

@@ -19,6 +19,7 @@ MASK = "********"
 #: The units of settings, by the end of a setting's name.
 _UNITS = {
     "_seconds": "seconds",
+    "_minutes": "minutes",
     "_bytes_max": "bytes",
     "_port": "port",
     "_url": "URL",
@@ -90,8 +91,8 @@ def reference() -> str:
 def unit(field: str) -> str:
     """The unit of a setting, as its name says it, or else the kind of its value."""
     of_name = next((unit for end, unit in _UNITS.items() if field.endswith(end)), "")
-    is_number = Settings.model_fields[field].annotation in (int, float)
-    return of_name or ("number" if is_number else "text")
+    kinds: dict[object, str] = {bool: "true or false", int: "number", float: "number"}
+    return of_name or kinds.get(Settings.model_fields[field].annotation, "text")
 
 
 def without_password(url: str) -> str:

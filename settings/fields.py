@@ -25,6 +25,7 @@ _MAY_BE_0 = {  # every other number must be above 0
     *("nonce_margin_seconds", "directory_max_age_seconds", "retry_after_seconds"),
     *("gateway_port", "dashboard_port", "portal_port", "metrics_port", "log_successes"),
     *("connections_max", "requests_in_flight_max", "bets_of_session_max", "queue_jobs_max"),
+    *("games_sync_minutes", "demo_balance"),
 }
 
 
@@ -59,7 +60,7 @@ class Settings(BaseSettings):
     @field_validator("*")
     @classmethod
     def _is_possible(cls, value: Any, field: ValidationInfo) -> Any:
-        if isinstance(value, int | float):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             if not math.isfinite(value):
                 raise ValueError("Input should be a finite number")
             if value < 0 or (value == 0 and field.field_name not in _MAY_BE_0):
@@ -216,6 +217,34 @@ class Settings(BaseSettings):
     """Per key and portal, on average; twice as many may come at once. Above it: 429."""
     operator_key_failures_per_minute: int = 20
     """Wrong keys per address, and wrong logins per address and name, per portal. Above it: 429."""
+
+    # Calls to providers: games and launch (docs/adr/0032).
+    outbound_http_allowed: bool = False
+    """Whether a provider's URL and its games may be HTTP without TLS. Only for trials."""
+    outbound_private_addresses_allowed: bool = False
+    """Whether a provider may have a private or loopback address. Only for trials."""
+    outbound_connect_within_seconds: float = 2
+    """The longest wait for a connection to one address of a provider."""
+    outbound_failures_max: int = 5
+    """After so many failed calls in a row, calls to the provider pause. Per process."""
+    outbound_pause_seconds: float = 30
+    """How long such a pause lasts. Then one call is tried."""
+    outbound_waiting_max: int = 32
+    """How many calls to one provider may wait for an answer. Per process."""
+    launch_within_seconds: float = 10
+    """A provider's whole answer to a launch. Otherwise the session is closed."""
+    launch_bytes_max: int = 64 * 1024
+    """A longer answer to a launch is refused."""
+    catalogue_within_seconds: float = 30
+    """A provider's whole list of games."""
+    catalogue_bytes_max: int = 8 * 1024 * 1024
+    """A longer list of games is refused."""
+    catalogue_games_max: int = 20_000
+    """A list of more games is refused."""
+    games_sync_minutes: float = 60
+    """How often the portal asks each provider with a URL for its games. 0: never."""
+    demo_balance: int = Field(1_000, le=10**9)
+    """Play money that a player has at the start of a demo, in whole units of the currency."""
 
     # Metrics and logs.
     metrics_host: str = "127.0.0.1"

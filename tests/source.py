@@ -17,6 +17,7 @@ OURS = (
     "server",
     "api",
     "embedded",
+    "outbound",
     "ops",
     "bench",
 )

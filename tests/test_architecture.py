@@ -32,7 +32,7 @@ ALL = {
         "server",
         "api",
     ),
-    *("embedded", "ops", "bench"),
+    *("embedded", "outbound", "ops", "bench"),
 }
 # What each of ours may import of ours, besides itself (docs/ARCHITECTURE.md, "Folders").
 MAY_IMPORT: dict[str, set[str]] = {
@@ -44,7 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "broker": {"settings", "logs", "metrics", "models"},
     "workers": {"settings", "logs", "metrics", "models", "broker"},
     "server": {"settings", "logs"},
-    "api": {"settings", "logs", "metrics", "models", "broker", "server"},
+    "outbound": {"settings", "logs", "metrics", "models"},
+    "api": {"settings", "logs", "metrics", "models", "broker", "server", "outbound"},
     "embedded": {"models"},  # models/database/postgres.py makes every connection
     "ops": ALL,
     "bench": ALL,
@@ -62,6 +63,7 @@ USERS = {
     "prometheus_client": ("metrics/families.py",),  # its locks are too slow for a bet
     "opentelemetry": ("metrics/spans.py",),  # imported only if traces are switched on
     "argon2": ("models/directory/console_users.py",),
+    "httpx": ("outbound",),
     "jinja2": ("api/console", "ops/dashboard"),
 }
 # Who else may begin, commit or roll back.

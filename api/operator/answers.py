@@ -47,13 +47,18 @@ class Answer(BaseModel):
 
 
 class OpenedSession(Answer):
-    """A session that was opened."""
+    """A session that was opened. It has a `frameUri` if its game was launched."""
 
     session_id: str
     player: str
     account_id: RowId
     expires_at: Moment
     balance: Amount
+    frame_uri: str | None = Field(
+        None,
+        exclude_if=lambda uri: uri is None,
+        description="Where the player's browser finds the game.",
+    )
 
 
 class Session(Answer):

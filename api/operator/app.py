@@ -21,12 +21,12 @@ from api.operator.forms import read_form
 from api.operator.openapi import document
 from api.operator.routes import ROUTES, Route
 from api.shared.bodies import media_type_of, read_body, read_upload
-from api.shared.json_object import read_object
 from api.shared.problems import HANDLERS, Problem
 from api.shared.services import PortalServices
 from models.commands import is_readable
 from models.directory.idempotency import Claim
 from models.errors import InvalidRequest
+from models.json_body import read_object
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _OF_PAGES = ("cursor", "limit")

@@ -8,7 +8,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 
 from api.shared.problems import Problem
@@ -130,6 +138,11 @@ class OpenSession(Change):
         strict=True,
         description="Whether to close the open sessions that the player has at this provider in"
         " this currency.",
+    )
+    launch: StrictBool = Field(
+        True,
+        description="Whether to launch the game, if the provider has a URL. The answer then has"
+        " `frameUri`.",
     )
 
 

@@ -33,9 +33,12 @@ _PROBLEMS = {
     "422": "The request is not valid; `errors` names the fields.",
     "431": "The headers are too long or too many.",
     "429": "Too many requests: repeat it after `Retry-After`.",
+    "502": "The provider could not be reached, refused, or answered badly; `code` says which.",
+    "504": "The provider did not answer in time.",
     "503": "It cannot be done now: repeat the same request after `Retry-After`.",
 }
 _OF_CHANGES = {"409", "413", "415"}
+_OF_CALLS = {"502", "504"}
 _AMOUNT = {"type": ["string", "number", "null"], "description": "Zero or more. Null is 0."}
 _LISTED = {
     "type": "object",
@@ -148,6 +151,8 @@ def _responses(route: Route) -> dict[str, Any]:
             "content": answer,
         }
     for status in _PROBLEMS:
+        if status in _OF_CALLS and not route.calls:
+            continue
         if route.changes or status not in _OF_CHANGES or (route.upload and status != "409"):
             found[status] = {"$ref": f"#/components/responses/{status}"}
     return found

@@ -14,6 +14,7 @@ class ListedProvider(Answer):
     locked: bool
     active_secrets: int
     created_at: Moment
+    url: str | None
 
 
 class ProviderList(Answer):
@@ -79,9 +80,14 @@ class Limits(Answer):
 
 
 class Provider(ListedProvider):
-    """A provider with its secrets, its house accounts and what it may do."""
+    """A provider with its secrets, its house accounts, what it may do, and its list of games.
+
+    `gamesSyncedAt` is when the list was last recorded, and `gamesTrouble` why the last try failed.
+    """
 
     secrets: list[Secret]
     accounts: list[HouseAccount]
     networks: list[str]
     limits: Limits
+    games_synced_at: Moment | None
+    games_trouble: str | None

@@ -173,5 +173,7 @@ def _shown(database: Transaction, provider_id: str) -> Reply:
             accounts=[answers.HouseAccount.model_validate(one) for one in found.accounts],
             networks=list(found.networks),
             limits=answers.Limits.model_validate(found.limits),
+            games_synced_at=found.games_synced_at,
+            games_trouble=found.games_trouble,
         )
     )

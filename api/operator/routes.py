@@ -9,6 +9,8 @@ from api.operator import (
     answers,
     bet_answers,
     forms,
+    games,
+    launches,
     money,
     players,
     provider_answers,
@@ -41,6 +43,7 @@ class Route(NamedTuple):
     later: bool = False  # whether it may answer 202
     csv: bool = False  # whether the answer may be CSV
     upload: tuple[str, ...] = ()  # the media types of a long body; the form is then in the query
+    calls: bool = False  # whether it calls a provider, and may answer 502 or 504
     location: str = ""  # where the new thing is, with fields of the answer
 
     @property
@@ -59,9 +62,10 @@ _S, _P, _M, _V, _R = Scope.SESSIONS, Scope.PLAYERS, Scope.MONEY, Scope.PROVIDERS
 
 # fmt: off
 ROUTES = (
-    Route("POST", "/sessions", _S, sessions.open_session,
-          "Open a session. A player or account that does not exist yet is made.",
-          answers.OpenedSession, forms.OpenSession, 201, idempotent=True,
+    Route("POST", "/sessions", _S, launches.open_session,
+          "Open a session, and launch its game if the provider has a URL. A player or account that"
+          " does not exist yet is made.",
+          answers.OpenedSession, forms.OpenSession, 201, idempotent=True, calls=True,
           location=_SESSION),
     Route("GET", "/sessions", _S, sessions.list_, "List sessions, the newest first.",
           answers.SessionPage, forms.ListSessions),
@@ -151,6 +155,17 @@ ROUTES = (
           provider_answers.NewSecret, forms.Change, 201),
     Route("POST", f"{_SECRETS}/{{secretId}}/revoke", _V, providers.end_secret,
           "Revoke a secret for good, within 2 seconds.", provider_answers.Secret, forms.Change),
+    Route("PUT", f"{_PROVIDER}/url", _V, games.put_url,
+          "Call a provider at this URL, for its games and to launch them. Null: nowhere.",
+          games.ProviderUrl, games.SetUrl),
+    Route("POST", f"{_PROVIDER}/games/sync", _V, games.sync,
+          "Ask a provider for its games, and record what has changed.",
+          games.SyncedGames, games.SyncGames, calls=True),
+    Route("GET", f"{_PROVIDER}/games/history", _V, games.list_history,
+          "List what happened to the games of a provider, the newest first.",
+          games.GameChangePage, games.ListChanges),
+    Route("GET", "/games", _V, games.list_,
+          "List the games that providers offer.", games.GamePage, games.ListGames),
     Route("GET", "/bets", _R, reports.find_bets,
           "Search bets, with their transfers. Bets of a player or session come the newest first,"
           " others the oldest first.",

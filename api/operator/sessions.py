@@ -1,42 +1,13 @@
 """Sessions: open, show, list, extend, close."""
 
 from datetime import timedelta
-from decimal import Decimal
 
 from api.operator import answers, forms
 from api.operator.call import Call, Reply
 from models.database.failures import unavailable
 from models.database.transactions import Transaction
-from models.directory.sessions import Opening, close_session, extend_session, open_sessions
-from models.money import read_amount
+from models.directory.sessions import close_session, extend_session
 from models.reports.parties import list_sessions, show_session
-
-
-def open_session(call: Call, form: forms.OpenSession) -> Reply:
-    """Open a session. A player or account that does not exist yet is made."""
-    opening = Opening(
-        counterparty_id=form.provider_id,
-        currency=form.currency,
-        min_bet=_limit(form.min_bet, "minBet"),
-        max_bet=_limit(form.max_bet, "maxBet"),
-        lasts=timedelta(minutes=form.ttl_minutes),
-        game=form.game,
-        language=form.language,
-        mode=form.mode,
-        replace=form.replace,
-    )
-
-    def make(database: Transaction) -> answers.OpenedSession:
-        (opened,) = open_sessions(database, opening, [form.player])
-        return answers.OpenedSession(
-            session_id=opened.session_id,
-            player=form.player,
-            account_id=opened.account_id,
-            expires_at=opened.expires_at,
-            balance=opened.balance,
-        )
-
-    return call.create(form.note, make)
 
 
 def show(call: Call, form: forms.Nothing) -> Reply:  # noqa: ARG001
@@ -76,7 +47,3 @@ def close(call: Call, form: forms.Change) -> Reply:
 def _shown(database: Transaction, session_id: str) -> Reply:
     database.flush()
     return Reply(answers.Session.model_validate(show_session(database, session_id)))
-
-
-def _limit(amount: str | None, name: str) -> Decimal | None:
-    return None if amount is None else read_amount(amount, name)

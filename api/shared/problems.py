@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Self
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,11 +18,21 @@ from models.errors import (
     Ended,
     InvalidRequest,
     LedgerUnavailable,
+    NotCallable,
     NotFound,
     PlayerBlocked,
     ProviderLocked,
     ProviderSuspended,
+    Superseded,
     UnknownCurrency,
+)
+from outbound.errors import (
+    ProviderAnsweredBadly,
+    ProviderBusy,
+    ProviderPaused,
+    ProviderRefused,
+    ProviderTimeout,
+    ProviderUnreachable,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -37,6 +48,14 @@ _ANSWERS: tuple[tuple[type[BetcoreError], int, str], ...] = (
     (ProviderSuspended, 409, "provider_suspended"),
     (ProviderLocked, 409, "provider_locked"),
     (PlayerBlocked, 409, "player_blocked"),
+    (NotCallable, 409, "provider_not_callable"),
+    (Superseded, 409, "superseded"),
+    (ProviderTimeout, 504, "provider_timeout"),
+    (ProviderUnreachable, 502, "provider_unreachable"),
+    (ProviderAnsweredBadly, 502, "provider_bad_answer"),
+    (ProviderRefused, 502, "provider_refused"),
+    (ProviderPaused, 502, "provider_paused"),
+    (ProviderBusy, 502, "provider_busy"),
     (Reused, 422, "idempotency_key_reused"),
     (InProgress, 409, "idempotency_key_in_progress"),
     (ReferenceConflict, 409, "reference_conflict"),
@@ -75,6 +94,19 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
             **more,
         }
 
+    @property
+    def json(self) -> str:
+        """The document."""
+        return json.dumps(self.document, ensure_ascii=False)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """The problem whose document this is."""
+        document = json.loads(text)
+        found = cls(*(document.pop(name) for name in ("status", "code", "detail")))
+        found.document |= document
+        return found
+
 
 def too_many(wait_seconds: float, detail: str) -> Problem:
     """The answer to whoever asks too often."""
@@ -85,8 +117,7 @@ async def render_problem(request: Request, error: Exception) -> Response:  # noq
     """The response to a `Problem`."""
     if not isinstance(error, Problem):
         raise error
-    body = json.dumps(error.document, ensure_ascii=False).encode(errors="replace")
-    return Response(body, error.status, error.headers, MEDIA_TYPE)
+    return Response(error.json.encode(errors="replace"), error.status, error.headers, MEDIA_TYPE)
 
 
 def problem_of(error: Exception) -> Problem:

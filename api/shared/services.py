@@ -1,5 +1,7 @@
 """What every room of the portal may use. It is made once per process."""
 
+import asyncio
+
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
@@ -13,6 +15,8 @@ from models.database.transactions import ping
 from models.errors import BetcoreError
 from models.keys import Purpose, require_ring
 from models.secret_cipher import SecretCipher
+from outbound.client import Outbound
+from outbound.schedule import keep_games_synced
 from server.callers import Callers
 from settings import Settings
 
@@ -29,6 +33,8 @@ class PortalServices:
         self.cursors = Cursors(ring.current)
         self._key = ring.current
         self._callers = Callers(settings.trusted_proxies)
+        self.outbound = Outbound(settings)
+        self._syncing: asyncio.Task[None] | None = None
         self._link = Link(settings)
         self.cashier = Cashier(settings, Orders(ring, settings), self._link)
 
@@ -70,11 +76,15 @@ class PortalServices:
         return self.queue_trouble
 
     async def start(self) -> None:
-        """Connect to the queue, and keep connected."""
+        """Connect to the queue, and keep connected. Keep the lists of games up to date."""
         await self._link.start()
+        syncing = keep_games_synced(self.outbound, self.database_url, self.cipher)
+        self._syncing = asyncio.create_task(syncing)
 
     async def stop(self) -> None:
         """End the connection. Whoever still waits is told what is known."""
+        if self._syncing is not None:
+            self._syncing.cancel()
         await self._link.stop()
 
 

@@ -13,13 +13,13 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Scope
 
-from api.shared.json_object import read_object
 from api.wallet.answer_counts import count_error
 from api.wallet.errors import ApiError
 from logs.fields import fields
 from logs.shown import shown
 from logs.throttle import Throttle
 from models.errors import InvalidRequest
+from models.json_body import read_object
 from models.reason import Reason
 from server.exchange import BODY
 

@@ -10,7 +10,6 @@ from typing import ClassVar, Generic, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
-from api.shared.json_object import read_object
 from api.wallet.answer_counts import done_of
 from api.wallet.answer_log import log_success_in
 from api.wallet.answers import done, found, send_answer
@@ -24,6 +23,7 @@ from metrics.measured import AUTHENTICATE
 from models.commands import BetCommand, Place, read_text
 from models.deadline import Deadline
 from models.errors import InvalidRequest
+from models.json_body import read_object
 from server.exchange import ARRIVED
 from server.peer import peer_of
 

@@ -72,7 +72,8 @@ SUBJECTS = (
         key="t.id::text",
         facts="""'counterpartyId', t.counterparty_id, 'name', t.name, 'status', t.status,
               'locked', case when t.locked then 'yes' end,
-              'networks', array_to_string(t.networks, ' '), 'rateMax', t.rate_max::text""",
+              'networks', array_to_string(t.networks, ' '), 'rateMax', t.rate_max::text,
+              'url', t.url""",
         older=_by_id("provider"),
     ),
     Subject(

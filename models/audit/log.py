@@ -71,6 +71,7 @@ class Action(StrEnum):
     PROVIDER_UNLOCKED = "provider.unlocked"
     PROVIDER_ALLOW_LIST = "provider.allow_list"
     PROVIDER_LIMITS = "provider.limits"
+    PROVIDER_URL = "provider.url"
     SECRET_ADDED = "secret.added"  # noqa: S105 - the name of an action
     SECRET_ADOPTED = "secret.adopted"  # noqa: S105
     SECRET_REVOKED = "secret.revoked"  # noqa: S105

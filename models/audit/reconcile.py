@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from models.database.transactions import one_moment, stream
 from models.directory.providers import find_provider
+from models.play_money import PATTERN
 
 _LISTED = """
     create temporary table listed (
@@ -37,7 +38,9 @@ _DIFFERENCES = text("""
     here as (
         select bet_id, stake, win, state, created_at,
                state in ('open', 'settled', 'refunded') as moved
-        from bet where provider_id = :provider
+        from bet
+        where provider_id = :provider
+          and account_id not in (select id from account where currency like :play)
     ),
     compared as (
         select there.line, coalesce(there.bet_id, here.bet_id) as bet_id,
@@ -144,6 +147,8 @@ def reconcile(
 ) -> Iterator[Reconciliation]:
     """Compare as of one moment. The differences can be read until the block ends.
 
+    Bets with play money are left out: the list of a provider has none of them.
+
     `on_stage` receives the next step, and the progress. Raises NotFound when there is no such
     provider, and what reading `bets` raises.
     """
@@ -155,6 +160,7 @@ def reconcile(
         connection.execute(_ANALYZE)
         values = {
             "provider": provider_id,
+            "play": PATTERN,
             "has_stake": scope.has_stake,
             "has_win": scope.has_win,
             "since": scope.since or "-infinity",

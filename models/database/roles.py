@@ -48,8 +48,8 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         WORKER: Rights(select="id status"),
         OPERATOR: Rights(
             select=ALL,
-            insert="counterparty_id name status locked networks rate_max",
-            update="status locked networks rate_max",
+            insert="counterparty_id name status locked networks rate_max url",
+            update="status locked networks rate_max url",
         ),
         READER: _READS,
     },
@@ -145,7 +145,32 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "idempotent_request": {
-        OPERATOR: Rights(select=ALL, insert="key_id name fingerprint status answer"),
+        OPERATOR: Rights(
+            select=ALL, insert="key_id name fingerprint status answer", update="status answer"
+        ),
+    },
+    "catalogue": {
+        OPERATOR: Rights(
+            select=ALL,
+            insert="provider_id",
+            update="asked_at answer_asked_at synced_at trouble",
+        ),
+        READER: _READS,
+    },
+    "game": {
+        OPERATOR: Rights(
+            select=ALL,
+            insert="provider_id game_id name category max_odd lobby_image_url",
+            update="name category max_odd lobby_image_url last_seen_at gone_at",
+        ),
+        READER: _READS,
+    },
+    "game_change": {
+        OPERATOR: Rights(
+            select=ALL,
+            insert="provider_id game_id change name category max_odd lobby_image_url",
+        ),
+        READER: _READS,
     },
     "last_done": dict.fromkeys(
         (OPERATOR, READER), Rights(select=ALL, insert="chore", update="done_at")

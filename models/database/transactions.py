@@ -6,6 +6,7 @@ Batches of bets have transactions of their own (models/database/prepared_connect
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias, cast
 
 import psycopg
@@ -20,12 +21,24 @@ from models.errors import LedgerUnavailable
 #: What the functions of `models/directory` and `models/reports` work in.
 Transaction: TypeAlias = DbSession
 
+_OPEN: ContextVar[bool] = ContextVar("a transaction is open", default=False)
+
 
 @contextmanager
 def transaction(database_url: str) -> Iterator[DbSession]:
     """One transaction, committed at the end, or rolled back if the body raises."""
-    with DbSession(engine(database_url), expire_on_commit=False) as session, session.begin():
-        yield session
+    before = _OPEN.get()
+    _OPEN.set(True)
+    try:
+        with DbSession(engine(database_url), expire_on_commit=False) as session, session.begin():
+            yield session
+    finally:
+        _OPEN.set(before)  # no `reset`: a generator may be ended in another context
+
+
+def in_transaction() -> bool:
+    """Whether the caller is within a `transaction`, in which it should wait for nobody else."""
+    return _OPEN.get()
 
 
 def ping(database_url: str) -> None:

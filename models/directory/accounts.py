@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, TypeVar
+from typing import Literal
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session as DbSession
 from sqlmodel import col, select
 
 from models.audit.log import Action, record
+from models.chunks import chunks
 from models.commands import CashCommand, Deposit, read_text
 from models.directory.currencies import use_currency
-from models.errors import NotFound
+from models.errors import InvalidRequest, NotFound
 from models.money import ZERO
+from models.play_money import is_play
 from models.tables import Account, Currency, Player
-
-Item = TypeVar("Item")
 
 PlayerStatus = Literal["active", "blocked"]
 
@@ -37,10 +37,19 @@ def use_accounts(
 
     Raises InvalidRequest when an id is not valid, and UnknownCurrency.
     """
+    return use_accounts_in(database, external_ids, use_currency(database, currency))
+
+
+def use_accounts_in(
+    database: DbSession, external_ids: Sequence[str], currency: Currency
+) -> list[PlayerAccount]:
+    """The accounts of these players in a recorded currency, which may be play money.
+
+    It makes missing players and accounts. Raises InvalidRequest when an id is not valid.
+    """
     names = [read_text(external_id, "player") for external_id in external_ids]
-    decimals = use_currency(database, currency).decimals
-    accounts = _accounts(database, names, currency)
-    return [PlayerAccount(*accounts[name], decimals) for name in names]
+    accounts = _accounts(database, names, currency.code)
+    return [PlayerAccount(*accounts[name], currency.decimals) for name in names]
 
 
 def use_house(database: DbSession, provider_id: int, currency: str) -> int:
@@ -78,7 +87,7 @@ def find_account(database: DbSession, external_id: str, currency: str) -> Player
 
 def find_blocked(database: DbSession, external_ids: Sequence[str]) -> str | None:
     """One of these players that is blocked, or None. Raises InvalidRequest for an invalid id."""
-    for names in _chunks([read_text(external_id, "player") for external_id in external_ids]):
+    for names in chunks([read_text(external_id, "player") for external_id in external_ids]):
         blocked = select(Player.external_id).where(Player.status == "blocked")
         if found := database.exec(blocked.where(col(Player.external_id).in_(names))).first():
             return found
@@ -117,8 +126,11 @@ def order_cash(
     """The command that moves a player's money, recorded as requested. Send it after the commit.
 
     A deposit makes a player or account that does not exist yet. Raises InvalidRequest,
-    UnknownCurrency, or NotFound for a withdrawal from an account that does not exist.
+    UnknownCurrency, or NotFound for a withdrawal from an account that does not exist. Raises
+    InvalidRequest for play money, which never enters or leaves.
     """
+    if is_play(currency):
+        raise InvalidRequest(f"{currency} is play money: it is neither deposited nor withdrawn.")
     if issubclass(kind, Deposit):
         (account,) = use_accounts(database, [external_id], currency)
     else:
@@ -144,7 +156,7 @@ def _accounts(
 ) -> dict[str, tuple[int, Decimal]]:
     """The accounts of these players, with missing ones made, in sorted order against deadlocks."""
     found: dict[str, tuple[int, Decimal]] = {}
-    for names in _chunks(sorted(set(external_ids))):
+    for names in chunks(sorted(set(external_ids))):
         players = [{"external_id": name, "status": "active"} for name in names]
         made = (
             insert(Player)
@@ -176,8 +188,3 @@ def _accounts(
         }
         found |= {name: of_player[ids[name]] for name in names}
     return found
-
-
-def _chunks(items: Sequence[Item]) -> list[Sequence[Item]]:
-    """Insert in parts, because PostgreSQL takes at most 65,535 parameters per statement."""
-    return [items[start : start + 1000] for start in range(0, len(items), 1000)]

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from models.audit.log import Action, record
 from models.errors import AlreadyExists, InvalidRequest, UnknownCurrency
 from models.money import DECIMALS_MAX
+from models.play_money import PATTERN, is_play, play_currency
 from models.tables import Account, Currency
 
 _CODE = re.compile(r"[A-Z0-9]{3,12}")
@@ -19,8 +20,14 @@ _CODE = re.compile(r"[A-Z0-9]{3,12}")
 def use_currency(session: DbSession, code: str) -> Currency:
     """The currency.
 
-    It is recorded at its first use if it is in ISO 4217. Raises UnknownCurrency.
+    It is recorded at its first use if it is in ISO 4217. Raises UnknownCurrency, also for play
+    money, which only demo sessions use.
     """
+    if is_play(code):
+        raise UnknownCurrency(
+            f"{code!r} is play money: only a session with the mode demo uses it, by the code that"
+            f" stands behind the colon."
+        )
     known = session.get(Currency, code)
     if known is not None:
         return known
@@ -33,6 +40,13 @@ def use_currency(session: DbSession, code: str) -> Currency:
             "(betcore currency add)."
         )
     return _record(session, code, decimals)
+
+
+def use_play_currency(session: DbSession, code: str) -> Currency:
+    """The currency of play money that looks like this one. Raises UnknownCurrency."""
+    like = use_currency(session, code)
+    known = session.get(Currency, play_currency(code))
+    return known or _record(session, play_currency(code), like.decimals)
 
 
 def add_currency(session: DbSession, code: str, decimals: int) -> Currency:
@@ -55,8 +69,12 @@ def add_currency(session: DbSession, code: str, decimals: int) -> Currency:
 
 
 def list_currencies(session: DbSession) -> list[Currency]:
-    """The currencies that were used or added so far, by code. Others of ISO 4217 may be used."""
-    return list(session.exec(select(Currency).order_by(Currency.code)))
+    """The currencies of real money that were used or added so far, by code.
+
+    Others of ISO 4217 may be used.
+    """
+    real = select(Currency).where(col(Currency.code).not_like(PATTERN))
+    return list(session.exec(real.order_by(Currency.code)))
 
 
 def _record(session: DbSession, code: str, decimals: int) -> Currency:

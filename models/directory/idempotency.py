@@ -5,9 +5,11 @@ The answer is recorded in the transaction of what was made. So one never exists 
 
 import hashlib
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text, update
 from sqlmodel import Session as DbSession
+from sqlmodel import col
 
 from models.errors import BetcoreError
 from models.tables import IdempotentRequest
@@ -40,10 +42,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The first answer. Both are None if the request itself may be repeated."""
+    """The first answer. Both are None if the request itself may be repeated.
+
+    Without a status, `answer` is what is known before the result (`settle_answer`), and `age` says
+    for how long it has been so.
+    """
 
     status: int | None
     answer: str | None
+    age: timedelta = timedelta(0)
 
 
 def find_answer(database: DbSession, claim: Claim) -> Answered | None:
@@ -60,7 +67,8 @@ def find_answer(database: DbSession, claim: Claim) -> Answered | None:
         return None
     if found.fingerprint != claim.fingerprint:
         raise Reused
-    return Answered(found.status, found.answer)
+    age = database.execute(select(func.clock_timestamp() - found.created_at)).scalar_one()
+    return Answered(found.status, found.answer, age)
 
 
 def keep_answer(database: DbSession, claim: Claim, answered: Answered) -> None:
@@ -74,3 +82,11 @@ def keep_answer(database: DbSession, claim: Claim, answered: Answered) -> None:
             answer=answered.answer,
         )
     )
+
+
+def settle_answer(database: DbSession, claim: Claim, answered: Answered) -> None:
+    """Record the result of a request that was recorded without one. The first result stays."""
+    table = IdempotentRequest
+    mine = (col(table.key_id) == claim.key_id, col(table.name) == claim.name)
+    result = {"status": answered.status, "answer": answered.answer}
+    database.execute(update(table).where(*mine, col(table.status).is_(None)).values(result))

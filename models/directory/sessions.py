@@ -14,8 +14,14 @@ from sqlmodel import col, select
 
 from models.audit.log import Action, record
 from models.commands import read_text
-from models.directory.accounts import PlayerAccount, find_blocked, use_accounts, use_house
-from models.directory.currencies import use_currency
+from models.directory.accounts import (
+    PlayerAccount,
+    find_blocked,
+    use_accounts_in,
+    use_house,
+)
+from models.directory.currencies import use_currency, use_play_currency
+from models.directory.games import require_game
 from models.directory.providers import find_provider
 from models.errors import (
     Ended,
@@ -32,6 +38,7 @@ _ID_BYTES = 16
 _LANGUAGE = re.compile(r"(?=.{2,35}$)[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 REAL = "real"
+DEMO = "demo"  # with play money, in an account of its own
 
 _LOCK_PLAYERS = text("""
     select from player where id in (select player_id from account where id = any(:accounts))
@@ -79,8 +86,8 @@ def open_accounts(
 ) -> list[PlayerAccount]:
     """The accounts on which such sessions act, one per player. It opens no session.
 
-    It makes missing players and accounts. The same player and currency give the same account again.
-    Raises what `open_sessions` raises.
+    It makes missing players and accounts. The same player and currency give the same account again;
+    a demo has an account of its own, of play money. Raises what `open_sessions` raises.
     """
     limits = [limit for limit in (opening.min_bet, opening.max_bet) if limit is not None]
     if len(limits) == 2 and limits[0] > limits[1]:
@@ -90,11 +97,14 @@ def open_accounts(
     _require_launch(opening)
     provider = find_provider(database, opening.counterparty_id)
     _require_may_play(database, provider, external_ids)
-    currency = use_currency(database, opening.currency)
+    if opening.game is not None:
+        require_game(database, provider.id or 0, opening.game)
+    use = use_play_currency if opening.mode == DEMO else use_currency
+    currency = use(database, opening.currency)
     for limit in limits:
         require_decimals(limit, currency.decimals, f"A limit in {currency.code}")
     use_house(database, provider.id or 0, currency.code)
-    return use_accounts(database, external_ids, currency.code)
+    return use_accounts_in(database, external_ids, currency)
 
 
 def _require_may_play(database: DbSession, provider: Provider, external_ids: Sequence[str]) -> None:
@@ -116,7 +126,8 @@ def open_sessions(
 
     It makes missing players and accounts. The same player and currency give the same account again.
     One that replaces closes the sessions that the player has at this provider in this currency.
-    Raises NotFound, UnknownCurrency or InvalidRequest, and ProviderSuspended, ProviderLocked or
+    Raises NotFound (also for a game that the provider's list does not have), UnknownCurrency or
+    InvalidRequest, and ProviderSuspended, ProviderLocked or
     PlayerBlocked, because every bet would be refused.
     """
     accounts = open_accounts(database, opening, external_ids)
@@ -155,6 +166,7 @@ def open_sessions(
             expiresAt=expires_at,
             game=opening.game,
             language=opening.language,
+            mode=None if opening.mode == REAL else opening.mode,
         )
     if rows:
         database.execute(insert(Session), rows)
@@ -215,10 +227,8 @@ def _replace_others(
 
 def _require_launch(opening: Opening) -> None:
     """Raise InvalidRequest if the game, language or mode cannot be recorded."""
-    if opening.mode != REAL:
-        raise InvalidRequest(
-            f"mode must be {REAL!r}: demo money cannot be kept apart from real money yet."
-        )
+    if opening.mode not in (REAL, DEMO):
+        raise InvalidRequest(f"mode must be {REAL!r} or {DEMO!r}.")
     if opening.game is not None:
         read_text(opening.game, "game")
     if opening.language is not None and not _LANGUAGE.fullmatch(opening.language):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from models.database.pipeline import Row, maybe_exact, present
 from models.database.query import BOOL, INT4, INT4S, INT8, INT8S, TEXT, TEXTS, Query
+from models.play_money import on_the_wire
 
 _TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
 
@@ -137,7 +138,7 @@ def recorded_bet(row: Row) -> RecordedBet:
         state=present(row[2]),
         stake=maybe_exact(row[3]),
         win=maybe_exact(row[4]),
-        currency=present(row[5]),
+        currency=on_the_wire(present(row[5])),
         stake_id=row[6],
         win_id=row[7],
         refund_id=row[8],

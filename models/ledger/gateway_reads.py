@@ -29,6 +29,7 @@ from models.ledger.bet_questions import (
     TransactionQuestion,
     recorded_bet,
 )
+from models.play_money import on_the_wire
 from models.secret_cipher import Encrypted, SecretRow
 
 #: Every active secret, one row each.
@@ -138,7 +139,7 @@ class GatewayReads:
         Raises LedgerError.
         """
         rows = self._rows(_BALANCES, list(account_ids))
-        found = {whole(row[0]): (present(row[1]), exact(row[2])) for row in rows}
+        found = {whole(row[0]): (on_the_wire(present(row[1])), exact(row[2])) for row in rows}
         return [found.get(account_id) for account_id in account_ids]
 
     def recorded(self, questions: Sequence[Question]) -> list[Any]:
@@ -248,7 +249,7 @@ def _place(row: Row) -> Place:
         session_id=present(row[0]),
         account_id=whole(row[2]),
         decimals=whole(row[3]),
-        currency=present(row[4]),
+        currency=on_the_wire(present(row[4])),
         player=present(row[5]),
         game=row[6],
     )

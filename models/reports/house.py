@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from models.database.transactions import one_moment, stream, transaction
 from models.directory.providers import find_provider
+from models.play_money import PATTERN
 from models.reports.statement import ALWAYS, Period
 
 #: A transfer of a bet counts on the day on which it was made. So a refund does not change the day
@@ -29,7 +30,8 @@ _RESULT = text("""
     join provider on provider.id = bet.provider_id
     join account a on a.id = t.account
     where (cast(:provider as text) is null or provider.counterparty_id = :provider)
-      and (cast(:currency as text) is null or a.currency = :currency)
+      and case when cast(:currency as text) is null then a.currency not like :play
+               else a.currency = :currency end
       and (cast(:game as text) is null or coalesce(session.game, bet.game) = :game)
       and t.created_at >= coalesce(cast(:since as timestamptz), '-infinity')
       and t.created_at < coalesce(cast(:until as timestamptz), 'infinity')
@@ -64,7 +66,8 @@ def house_result(
 ) -> Iterator[HouseDay]:
     """The result by day, provider, game and currency, as it is at one moment. Raises NotFound.
 
-    It reads every transfer, so its time grows with the ledger.
+    It reads every transfer, so its time grows with the ledger. It has play money only if `currency`
+    asks for one, such as `demo:EUR`.
     """
     if counterparty_id is not None:
         with transaction(database_url) as database:
@@ -72,6 +75,7 @@ def house_result(
     values: dict[str, object] = {
         "provider": counterparty_id,
         "currency": currency,
+        "play": PATTERN,
         "game": game,
         "since": period.since,
         "until": period.until,

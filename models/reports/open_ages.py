@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlmodel import Session as DbSession
 
 from models.directory.providers import find_provider
+from models.play_money import PATTERN
 
 #: Lower bounds of the age, each up to the next one, by name.
 BUCKETS = {
@@ -32,7 +33,8 @@ _AGES = text(f"""
     join account on account.id = bet.account_id
     join bucket on bet.created_at <= now() - bucket.least_age
                and (bucket.most_age is null or bet.created_at > now() - bucket.most_age)
-    where cast(:provider as text) is null or provider.counterparty_id = :provider
+    where (cast(:provider as text) is null or provider.counterparty_id = :provider)
+      and account.currency not like :play
     group by provider.id, account.currency, bucket.age, bucket.least_age
     order by provider.id, account.currency, bucket.least_age
 """)  # noqa: S608 - the only things put in are constants
@@ -69,9 +71,9 @@ TITLES = ("provider", "name", "currency", "age", "bets", "stakes", "oldestAt")
 def open_bet_ages(database: DbSession, counterparty_id: str | None = None) -> list[OpenAge]:
     """Open bets by provider, currency and age, as they are now. Empty buckets are left out.
 
-    An index has the open bets alone. Raises NotFound.
+    Bets with play money are left out, too. An index has the open bets alone. Raises NotFound.
     """
     if counterparty_id is not None:
         find_provider(database, counterparty_id)
-    found = database.execute(_AGES, {"provider": counterparty_id})
+    found = database.execute(_AGES, {"provider": counterparty_id, "play": PATTERN})
     return [OpenAge(*row) for row in found]

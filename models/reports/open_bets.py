@@ -10,11 +10,12 @@ from sqlalchemy import Row, text
 
 from models.database.transactions import transaction
 from models.directory.providers import find_provider
+from models.play_money import PATTERN
 from models.reports.paging import Listing
 
 _UNTIL = text("select now() - cast(:age as interval)")
 
-#: One page. The index `bet_open` has exactly these bets, in this order.
+#: One page. The index `bet_open` has these bets in this order, and those with play money.
 PAGE = text("""
     select bet.id, bet.bet_id, bet.round_id, bet.stake, account.currency, account.id,
            player.external_id, bet.session_id, bet.created_at
@@ -22,6 +23,8 @@ PAGE = text("""
         select * from bet
         where provider_id = :provider and state = 'open' and created_at <= :until
           and (created_at, id) > (cast(:after as timestamptz), :after_id)
+          and exists (select from account
+                      where account.id = bet.account_id and account.currency not like :play)
         order by created_at, id limit :rows
     ) bet
     join account on account.id = bet.account_id
@@ -47,13 +50,14 @@ class OpenBet:
 def list_open_bets(database_url: str, counterparty_id: str, age: timedelta) -> Listing[OpenBet]:
     """The open bets of a provider that were recorded at least `age` ago, the oldest first.
 
-    They are read as the caller takes them, without an open transaction in between. Each bet was
-    open when its page was read. Raises NotFound.
+    Bets with play money are left out. The others are read as the caller takes them, without an open
+    transaction in between. Each bet was open when its page was read. Raises NotFound.
     """
     with transaction(database_url) as database:
         provider_id = find_provider(database, counterparty_id).id
         until = database.execute(_UNTIL, {"age": age}).scalar_one()
     first = {"provider": provider_id, "until": until, "after": "-infinity", "after_id": 0}
+    first["play"] = PATTERN
     return Listing(
         database_url, PAGE, first, lambda row: {"after": row.created_at, "after_id": row[0]}, _bet
     )

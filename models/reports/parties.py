@@ -47,6 +47,7 @@ class ListedProvider:
     active_secrets: int
     created_at: datetime
     locked: bool
+    url: str | None  # where we call it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class ShownProvider:
     accounts: tuple[OwnedAccount, ...]
     networks: tuple[str, ...]  # from which it may call; none: from anywhere
     limits: ProviderLimits
+    games_synced_at: datetime | None  # when its list of games was last recorded
+    games_trouble: str | None  # why the last try to record it failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,13 @@ _PROVIDERS = text("""
     select counterparty_id, name, status,
            (select count(*) from provider_secret s
             where s.provider_id = provider.id and s.revoked_at is null),
-           created_at, locked
+           created_at, locked, url
     from provider where cast(:only as text) is null or counterparty_id = :only order by id
+""")
+
+_CATALOGUE = text("""
+    select c.synced_at, c.trouble from catalogue c join provider on provider.id = c.provider_id
+    where provider.counterparty_id = :provider
 """)
 
 _HOUSES = text("""
@@ -193,6 +201,7 @@ def show_provider(database: DbSession, counterparty_id: str) -> ShownProvider:
         tuple([OwnedAccount(*account) for account in accounts]),
         tuple(find_provider(database, counterparty_id).networks or ()),
         show_limits(database, counterparty_id),
+        *(database.execute(_CATALOGUE, {"provider": counterparty_id}).first() or (None, None)),
     )
 
 

@@ -9,6 +9,7 @@ from models.tables.audit import AuditLog, AuditStart
 from models.tables.bets import Bet, FinishedRound, RefusedOrder, Session, Transfer
 from models.tables.chores import LastDone
 from models.tables.console import ConsoleSession, ConsoleUser
+from models.tables.games import Catalogue, Game, GameChange
 from models.tables.journal import Journal, JournalStart
 from models.tables.minutes import GatewayMinute
 from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret, WinDay
@@ -18,10 +19,13 @@ __all__ = [
     "AuditLog",
     "AuditStart",
     "Bet",
+    "Catalogue",
     "ConsoleSession",
     "ConsoleUser",
     "Currency",
     "FinishedRound",
+    "Game",
+    "GameChange",
     "GatewayMinute",
     "IdempotentRequest",
     "Journal",

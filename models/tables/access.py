@@ -41,7 +41,8 @@ class OperatorKey(SQLModel, table=True):
 class IdempotentRequest(SQLModel, table=True):
     """A request with an `Idempotency-Key`. It is recorded in the transaction of what it made.
 
-    `status` and `answer` are null if the request itself may be repeated, as one with a reference.
+    `status` is null if the request itself may be repeated, as one with a reference. It is null also
+    while a launch has no result yet; `answer` is then the session.
     """
 
     __tablename__ = "idempotent_request"

@@ -55,7 +55,7 @@ class Session(SQLModel, table=True):
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     game: str | None = Field(default=None, sa_type=Text)
     language: str | None = Field(default=None, sa_type=Text)
-    #: `real` is played with money.
+    #: `real` is played with money, `demo` with play money (models/play_money.py).
     mode: str = Field(
         default="real", sa_column=Column(Text, server_default=text("'real'"), nullable=False)
     )

@@ -63,6 +63,8 @@ class Provider(SQLModel, table=True):
     networks: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text)))
     #: Requests per second that are accepted. None: any number.
     rate_max: int | None = Field(default=None, sa_type=Integer)
+    #: Where we call it, for its games and their launch. None: we do not.
+    url: str | None = Field(default=None, sa_type=Text)
 
 
 class ProviderSecret(SQLModel, table=True):

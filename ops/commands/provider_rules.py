@@ -1,11 +1,11 @@
-"""`betcore provider lock|unlock|allow-list|limits`: what a provider may do."""
+"""`betcore provider lock|unlock|allow-list|limits|set-url`: what a provider may do, its URL."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.terminal.options import AsJson, DataDir, Note, emit, emit_lists
+from ops.terminal.options import AsJson, DataDir, Note, emit, emit_lists, find_settings
 
 if TYPE_CHECKING:
     from models.directory.provider_rules import LimitChange, ProviderLimits
@@ -20,6 +20,10 @@ Networks = Annotated[
 Anywhere = Annotated[
     bool, typer.Option("--anywhere", help="Take the list away: accept calls from anywhere.")
 ]
+Url = Annotated[
+    str | None, typer.Argument(metavar="URL", help="Such as https://games.example.com/wallet.")
+]
+Nowhere = Annotated[bool, typer.Option("--none", help="Take the URL away: call it nowhere.")]
 Rate = Annotated[
     int | None, typer.Option("--rate", min=1, max=1_000_000, help="Requests per second.")
 ]
@@ -132,6 +136,30 @@ def limits(
             found = set_limits(database, counterparty_id, change)
     fields = {"counterpartyId": counterparty_id, "rate": found.rate_max}
     emit_lists(fields, {"wins": win_rows(found)}, as_json)
+
+
+def set_url(
+    counterparty_id: CounterpartyId,
+    url: Url = None,
+    nowhere: Nowhere = False,
+    note: Note = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Call a provider at this URL, for its games and to launch them.
+
+    It is HTTPS at a public address, unless the settings allow more.
+    """
+    from models.directory import provider_calls
+    from ops.database import changes_of
+    from outbound.client import policy_of
+
+    if (url is None) != nowhere:
+        raise typer.BadParameter("give a URL, or --none")
+    policy = policy_of(find_settings(data_dir))
+    with changes_of(data_dir, note) as database:
+        found = provider_calls.set_url(database, counterparty_id, url, policy)
+    emit({"counterpartyId": counterparty_id, "url": found}, as_json)
 
 
 def win_rows(limits: "ProviderLimits") -> list[dict[str, object]]:

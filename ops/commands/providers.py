@@ -23,6 +23,7 @@ app.command("lock")(provider_rules.lock)
 app.command("unlock")(provider_rules.unlock)
 app.command("allow-list")(provider_rules.allow_list)
 app.command("limits")(provider_rules.limits)
+app.command("set-url")(provider_rules.set_url)
 
 CounterpartyId = Annotated[
     str, typer.Argument(metavar="ID", help="The provider's counterparty id.")
@@ -120,7 +121,11 @@ def show(
         {"accountId": str(account.account_id), "currency": account.currency}
         for account in found.accounts
     ]
-    fields = _row(found.provider) | {"rate": found.limits.rate_max}
+    fields = _row(found.provider) | {
+        "rate": found.limits.rate_max,
+        "gamesSyncedAt": found.games_synced_at,
+        "gamesTrouble": found.games_trouble,
+    }
     lists: dict[str, list[dict[str, object]]] = {
         "secrets": secrets,
         "accounts": accounts,
@@ -138,4 +143,5 @@ def _row(provider: "ListedProvider") -> dict[str, object]:
         "locked": provider.locked,
         "activeSecrets": provider.active_secrets,
         "createdAt": provider.created_at,
+        "url": provider.url,
     }

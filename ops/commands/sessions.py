@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -52,6 +53,13 @@ Replace = Annotated[
         help="Close the open sessions that the player has at this provider in this currency.",
     ),
 ]
+Mode = Annotated[
+    Literal["real", "demo"],
+    typer.Option(help="demo: with play money, in an account of its own."),
+]
+NoLaunch = Annotated[
+    bool, typer.Option("--no-launch", help="Do not launch the game, although there is a URL.")
+]
 Count = Annotated[
     int | None,
     typer.Option(
@@ -84,38 +92,52 @@ def open_(
     game: Game = None,
     language: Language = None,
     replace: Replace = False,
+    mode: Mode = "real",
+    no_launch: NoLaunch = False,
     count: Count = None,
     note: Note = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Open a session for a player, with an optional deposit.
+    """Open a session for a player, with an optional deposit, and launch its game.
 
     A repeat opens a session for the same account. With --replace, the player's sessions of this
     provider and currency accept no new bets from then on. The deposit is made first: if it fails,
     no session is opened. The same command with the same reference deposits nothing twice.
+    A game is launched if its provider has a URL. If that fails, the session is closed.
     """
     from models.audit.log import operation
     from models.database.failures import database_failures
-    from models.directory.sessions import Opening, open_sessions
+    from models.directory.launches import is_launched
+    from models.directory.sessions import DEMO, Opening, open_sessions
     from ops.author import author_of
     from ops.keys import operator_settings
 
+    if mode == DEMO and deposit is not None:
+        raise typer.BadParameter("a demo takes no deposit: it begins with play money.")
     if reference is not None and deposit is None:
         raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
     settings = find_settings(data_dir)
     author = author_of(settings, note)
     limits = (_limit(min_bet, "min-bet"), _limit(max_bet, "max-bet"))
     lasts = timedelta(minutes=ttl_minutes)
-    opening = Opening(provider, currency, *limits, lasts, game, language, replace=replace)
+    opening = Opening(provider, currency, *limits, lasts, game, language, mode, replace=replace)
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
         settings = operator_settings(data_dir)
         references = _numbered(chosen_reference(reference), count)
         _deposit(settings, author, opening, players, deposit, references)
+    if mode == DEMO:
+        settings = operator_settings(data_dir)
+        _give_play_money(settings, author, opening, players)
     with database_failures(), operation(settings.database_url, author) as database:
+        launched = not no_launch and is_launched(database, provider, game)
+        if launched and count is not None:
+            raise typer.BadParameter("--count launches no games: add --no-launch")
         opened = open_sessions(database, opening, players)
     rows = [_opened_row(name, one) for name, one in zip(players, opened, strict=True)]
+    if launched:
+        rows[0]["frameUri"] = _launch(settings, data_dir, author, opened[0].session_id)
     if count is None and as_json:
         emit(rows[0], as_json)
     else:
@@ -233,6 +255,33 @@ def _deposit(
         for command in deposits:
             request_cash(database, command)
     book(settings, deposits)
+
+
+def _give_play_money(
+    settings: "Settings", author: "Author", opening: "Opening", players: Sequence[str]
+) -> None:
+    """Fill up the players' play money for a demo. No session is opened if that fails."""
+    from broker.cash import book
+    from models.audit.log import operation
+    from models.database.failures import database_failures
+    from models.directory.demo import order_play_money
+
+    with database_failures(), operation(settings.database_url, author) as database:
+        deposits = order_play_money(database, opening, players, settings.demo_balance)
+    book(settings, deposits)
+
+
+def _launch(settings: "Settings", data_dir: Path | None, author: "Author", session_id: str) -> str:
+    """Launch the game of a session. If that fails, the session is closed."""
+    import asyncio
+
+    from ops.keys import secret_cipher
+    from outbound.client import Outbound
+    from outbound.launch import launch_session
+
+    cipher = secret_cipher(data_dir)
+    of = (settings.database_url, cipher, author, session_id)
+    return asyncio.run(launch_session(Outbound(settings), *of))
 
 
 def _opened_row(player: str, opened: "Opened") -> dict[str, object]:

@@ -91,7 +91,14 @@ def find_settings(data_dir: Path | None, login: str = "operator") -> "Settings":
             "database_url": configured.database_url or login_url(urls.database, login),
             "redis_url": configured.redis_url or urls.redis,
         }
+        | allowed_on_trial(configured)
     )
+
+
+def allowed_on_trial(configured: "Settings") -> dict[str, bool]:
+    """The settings that let `betcore up` call providers on this machine, unless they are set."""
+    names = ("outbound_http_allowed", "outbound_private_addresses_allowed")
+    return dict.fromkeys([name for name in names if name not in configured.model_fields_set], True)
 
 
 def chosen_reference(reference: str | None) -> str:

@@ -1,9 +1,7 @@
 """The demo of `betcore up`: a provider, a player with money, and one signed PayInOut."""
 
-import hmac
 import json
 import secrets
-import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -24,6 +22,7 @@ from models.keys import Purpose, require_ring
 from models.private_files import read_private, write_private
 from models.secret_cipher import SecretCipher
 from models.tables import Provider, Session
+from models.wire_signature import signed_headers
 from ops.author import author_of
 from settings import Settings
 
@@ -91,15 +90,8 @@ def pay_in_out(demo: Demo, host: str, port: int) -> Exchange:
     nonce = secrets.token_hex(16)
     bet = {"betId": f"demo-{nonce}", "betAmount": _STAKE, "winAmount": _WIN}
     body = json.dumps(bet, separators=(",", ":"))
-    stamp = str(time.time_ns() // 1_000_000)
-    message = ".".join((body, demo.counterpartyId, stamp, nonce))
-    headers = {
-        "Content-Type": "application/json",
-        "X-Counterparty-Id": demo.counterpartyId,
-        "X-Timestamp": stamp,
-        "X-Request-Id": nonce,
-        "X-Sign": hmac.digest(demo.secret.encode(), message.encode(), "sha256").hex(),
-    }
+    signed = signed_headers(demo.secret, demo.counterpartyId, body.encode())
+    headers = {"Content-Type": "application/json", **signed}
     connection = HTTPConnection(f"{host}:{port}", timeout=_ANSWER_WITHIN_SECONDS)
     try:
         connection.request("POST", demo.path, body, headers)

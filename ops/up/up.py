@@ -28,7 +28,7 @@ from ops.process.signals import Signals, StopRequested
 from ops.process.supervisor import Role, Supervisor
 from ops.process.until_stopped import log_as_set
 from ops.terminal.failures import failures, in_one_line
-from ops.terminal.options import configuration
+from ops.terminal.options import allowed_on_trial, configuration
 from ops.up import demo as demos
 from ops.up.first_user import first_user
 from ops.up.readiness import not_ready
@@ -37,7 +37,7 @@ from ops.up.targets import names_of, ports_for, write_targets
 from ops.urls import readable
 from server.errors import CannotListen
 from server.uvicorn_server import STOP_WITHIN_SECONDS, listen
-from settings import Settings, known, with_files
+from settings import Settings, known, variable, with_files
 
 _LOG = logging.getLogger("betcore.up")
 _READY_WITHIN_SECONDS = 300.0  # on a slow and busy machine; a child that keeps ending fails sooner
@@ -248,7 +248,8 @@ def _all_keys_but(*purposes: Purpose) -> frozenset[str]:
 def _environment(plan: _Plan) -> dict[str, str]:
     # Misspelt variables were already reported.
     ours = {name: value for name, value in known(os.environ).items() if name not in _OF_REDIS}
-    return ours | {"REDIS_URL": plan.settings.redis_url}
+    trial = {variable(name): "true" for name in allowed_on_trial(plan.settings)}
+    return ours | trial | {"REDIS_URL": plan.settings.redis_url}
 
 
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.shared.json_object import read_object
 from models.errors import InvalidRequest
+from models.json_body import read_object
 from models.money import JsonNumber
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()

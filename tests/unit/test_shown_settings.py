@@ -46,7 +46,7 @@ def test_every_setting_is_shown_with_its_value_its_source_its_unit_and_its_meani
     assert all(one["meaning"] and one["unit"] for one in found.values())
     pairs = {name: (one["value"], one["source"]) for name, one in found.items()}
     assert pairs["BETCORE_LEASE_SECONDS"] == (3, "environment")
-    assert pairs["BETCORE_GATEWAY_HOST"] == ("0.0.0.0", f"file {file}")  # noqa: S104
+    assert pairs["BETCORE_GATEWAY_HOST"] == ("0.0.0.0", f"file {file}")
     assert pairs["BETCORE_SWEEP_SECONDS"] == (0.5, "default")
     assert pairs["BETCORE_JOURNAL_KEY"] == (MASK, f"data folder {tmp_path}")
     assert pairs["BETCORE_DATA_DIR"] == (str(tmp_path), "--data-dir")

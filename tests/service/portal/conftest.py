@@ -18,6 +18,11 @@ def portal(world: World) -> Iterator[PortalProcess]:
         BETCORE_OPERATOR_KEY_FAILURES_PER_MINUTE="100000",
         BETCORE_TRUSTED_PROXIES="127.0.0.1, 10.0.0.0/8",
         BETCORE_PORTAL_CASH_WITHIN_SECONDS="60",
+        BETCORE_OUTBOUND_HTTP_ALLOWED="true",
+        BETCORE_OUTBOUND_PRIVATE_ADDRESSES_ALLOWED="true",
+        BETCORE_OUTBOUND_FAILURES_MAX="3",
+        BETCORE_LAUNCH_WITHIN_SECONDS="8",
+        BETCORE_GAMES_SYNC_MINUTES="0",
     ) as started:
         started.wait_ready()
         yield started

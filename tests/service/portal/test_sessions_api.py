@@ -65,7 +65,6 @@ def test_a_session_is_opened_and_played_in(
 @pytest.mark.parametrize(
     ("wrong", "status", "code", "says"),
     [
-        ({"mode": "demo"}, 422, "invalid_request", "demo money cannot be kept apart"),
         ({"mode": "test"}, 422, "invalid_request", "mode"),
         ({"providerId": "nobody"}, 404, "not_found", "no provider 'nobody'"),
         ({"currency": "XYZ"}, 422, "unknown_currency", "XYZ"),

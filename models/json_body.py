@@ -1,4 +1,4 @@
-"""The JSON object in a body, read without touching a number."""
+"""The JSON in a body, read without touching a number."""
 
 import json
 import re
@@ -39,6 +39,18 @@ def read_object(body: bytes) -> dict[str, object]:
     return value
 
 
+def read_json(body: bytes) -> object:
+    """Read any JSON, such as what a provider answers. Its numbers keep their characters.
+
+    An object in it that names a key twice is read as text, which no caller takes for an object.
+    Raises InvalidRequest for a body that is not UTF-8, not JSON, or nested too deep to be read.
+    """
+    try:
+        return _DECODE_ANY(body.decode())
+    except (ValueError, RecursionError):
+        raise InvalidRequest("The body is not JSON.") from None
+
+
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     read = dict(pairs)
     return read if len(read) == len(pairs) else _Ambiguous(read)
@@ -52,6 +64,18 @@ _DECODE = json.JSONDecoder(
     parse_constant=lambda name: [name],
     object_pairs_hook=_object,
 ).decode
+
+
+_DECODE_ANY = json.JSONDecoder(
+    parse_float=JsonNumber,
+    parse_int=JsonNumber,
+    parse_constant=lambda name: [name],
+    object_pairs_hook=lambda pairs: _unambiguous(_object(pairs)),
+).decode
+
+
+def _unambiguous(read: dict[str, object]) -> object:
+    return "an object that names a key twice" if isinstance(read, _Ambiguous) else read
 
 
 def _levels(text: str) -> int:
