@@ -10,8 +10,8 @@ import pytest
 
 from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
-from models.ledger.rules import COLUMNS, TABLE, Decision, TableRow, decide
-from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Session
+from models.ledger.rules import CLOSED_MAX, COLUMNS, TABLE, Decision, TableRow, decide
+from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Round, Session
 from models.reason import Reason
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ARCHITECTURE.md"
@@ -19,7 +19,7 @@ STAKE, WIN, BALANCE = Decimal(10), Decimal(25), Decimal(100)
 OTHER = Decimal("0.5")  # what other data differs by
 REVERSE = TABLE[TableRow.SETTLED_BY_ONE][Refund].__doc__ or ""
 
-FLAGS = 10  # of a `Situation`
+FLAGS = 11  # of a `Situation`
 
 Expected = tuple[int, tuple[tuple[Kind, Decimal], ...], BetState | None]
 CONFLICT: Expected = (7, (), None)
@@ -41,6 +41,7 @@ class Situation:
     suspended: bool = False
     within_limits: bool = True
     win_within: bool = True  # else it is above the provider's limit
+    late: bool = False  # whether the round is finished
 
     @property
     def first_stake(self) -> Decimal:
@@ -72,7 +73,7 @@ def test_the_document_shows_the_table_that_the_code_runs() -> None:
 def test_every_cell_does_what_its_text_says_under_every_condition() -> None:
     walked = 0
     for situation in _situations():
-        decision = decide(*_stage(situation))
+        decision = decide(*_stage(situation), of_round=_round(situation))
 
         text = TABLE[situation.row][situation.call].__doc__ or ""
         shown = (decision.code, decision.moves, decision.records)
@@ -185,6 +186,74 @@ def test_a_rejected_bet_tried_by_the_other_call_is_a_conflict(
     assert decide(bet, account, session, call).code == 7
 
 
+CALLS_OF_A_WIN = [(TableRow.OPEN, PayOut), (TableRow.NOT_RECORDED, PayInOut)]
+
+
+@pytest.mark.parametrize(("row", "call"), CALLS_OF_A_WIN)
+@pytest.mark.parametrize("was_finished", [False, True])
+def test_a_call_that_finishes_its_round_settles_what_is_open_in_it_and_at_most_so_many(
+    row: TableRow, call: type[BetCommand], was_finished: bool
+) -> None:
+    bet, account, session, command = _stage(Situation(row, call, staked=row is TableRow.OPEN))
+    of_round = Round((7, 1, "round"), finished=was_finished)
+    for number in range(CLOSED_MAX + 3):
+        other = replace(_open_bet(), bet_id=f"other {number}")
+        of_round.bets[other.bet_id] = other
+    settled, own = of_round.bets["other 1"], replace(_open_bet(), bet_id="b")
+    settled.state = BetState.SETTLED  # by an earlier command of the batch
+    of_round.bets = {"b": own} | of_round.bets
+
+    plain = decide(bet, account, session, command, of_round=of_round)
+    finishing = replace(command, round_finished=True)
+    decision = decide(bet, account, session, finishing, of_round=of_round)
+
+    closed = [other for other in of_round.bets.values() if other not in (settled, own)]
+    assert decision.code == plain.code == 1
+    assert decision.moves == plain.moves
+    assert decision.closes == tuple(closed[:CLOSED_MAX])
+    assert decision.finishes is not was_finished
+    assert (plain.closes, plain.finishes) == ((), False)
+
+
+def test_a_repeat_writes_nothing_unless_it_finishes_something_more() -> None:
+    bet, account, session, command = _stage(Situation(TableRow.SETTLED_BY_TWO, PayOut))
+    command = replace(command, round_finished=True)
+    finished, unfinished = Round((7, 1, "round"), finished=True), Round((7, 1, "round"))
+
+    assert decide(bet, account, session, command, of_round=finished).is_repeatable
+    assert not decide(bet, account, session, command, of_round=unfinished).is_repeatable
+    finished.bets["other"] = _open_bet()
+    assert not decide(bet, account, session, command, of_round=finished).is_repeatable
+
+
+def test_a_refused_call_finishes_nothing_in_any_row_under_any_condition() -> None:
+    refused = 0
+    for situation in _situations():
+        if situation.call not in (PayOut, PayInOut):
+            continue
+        bet, account, session, command = _stage(situation)
+        of_round = _round(situation)
+        of_round.bets["other"] = _open_bet()
+        command = replace(command, round_finished=True)
+
+        decision = decide(bet, account, session, command, of_round=of_round)
+
+        done = decision.code == 1
+        refused += not done
+        assert (len(decision.closes), decision.finishes) == (done, done and not situation.late)
+    assert refused
+
+
+def _round(situation: Situation) -> Round:
+    return Round((7, 1, "round"), finished=situation.late)
+
+
+def _open_bet() -> Bet:
+    bet = _recorded(TableRow.OPEN, PayIn)
+    assert bet is not None
+    return replace(bet, bet_id="other")
+
+
 def _situations() -> Iterator[Situation]:
     for row, call in itertools.product(TableRow, COLUMNS):
         for flags in itertools.product((True, False), repeat=FLAGS):
@@ -253,6 +322,8 @@ def _is_owed(situation: Situation) -> bool:
 
 
 def _take(situation: Situation) -> Expected:
+    if situation.late:
+        return CONFLICT
     if situation.closed or situation.expired:
         return (3, (), None)
     outside = not situation.within_limits and situation.stake > 0
@@ -320,7 +391,10 @@ def _same(code: int) -> Callable[[Situation], Expected]:
 
 #: What each text of the document means, told independently of the code.
 EXPECTED: dict[str, Callable[[Situation], Expected]] = {
-    "take → `open`; refused with 4 or 5 → `rejected`; with 3, not recorded": _take,
+    (
+        "take → `open`; refused with 4 or 5 → `rejected`; with 3, or 7 in a finished round, not"
+        " recorded"
+    ): _take,
     (
         "take and pay in one atomic step → `settled`; refusals as pay-in, and 5 for a win above a"
         " limit; a win without a stake is refused only for a suspension or a limit of wins: 5, not"
