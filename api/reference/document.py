@@ -248,7 +248,7 @@ def _of_http(status: str) -> dict[str, Any]:
         "414": "The path and query are too long.",
         "431": "The headers are too long or too many.",
     }
-    content = {_JSON: {"schema": schemas.error_of([int(Code.INVALID)])}}
+    content = {_JSON: {"schema": schemas.of_http()}}
     return {"description": meaning[status], "content": content}
 
 

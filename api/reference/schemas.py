@@ -134,7 +134,17 @@ def done_of(command: type[BetCommand]) -> Schema:
 
 def error_of(codes: list[int]) -> Schema:
     """An error that has one of these codes."""
-    return {"allOf": [reference("Error"), {"properties": {"_responseCode": {"enum": codes}}}]}
+    names = [NAMES[Code(code)] for code in codes]
+    named = {"_responseCode": {"enum": codes}, "error": {"enum": names}}
+    return {"allOf": [reference("Error"), {"properties": named}]}
+
+
+def of_http() -> Schema:
+    """What the HTTP server refuses. No bet is known by then."""
+    error = {"const": NAMES[Code.INVALID]}
+    fields: Schema = {"_responseCode": {"const": Code.INVALID}, "error": error}
+    fields["message"] = {"type": "string"}
+    return {"type": "object", "required": list(fields), "properties": fields}
 
 
 def _error() -> Schema:
