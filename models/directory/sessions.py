@@ -116,18 +116,15 @@ def open_sessions(
 
     It makes missing players and accounts. The same player and currency give the same account again.
     One that replaces closes the sessions that the player has at this provider in this currency.
-
     Raises NotFound, UnknownCurrency or InvalidRequest, and ProviderSuspended, ProviderLocked or
     PlayerBlocked, because every bet would be refused.
     """
     accounts = open_accounts(database, opening, external_ids)
     provider = find_provider(database, opening.counterparty_id)
-    if opening.replace:
-        _close_open(database, provider.id or 0, [account.account_id for account in accounts])
+    _replace_others(database, opening, provider, accounts)
     times = select(func.now(), func.clock_timestamp() + opening.lasts)
     opened_at, expires_at = database.execute(times).one()
-    opened = []
-    rows: list[dict[str, object]] = []
+    opened, rows = list[Opened](), list[dict[str, object]]()
     for account in accounts:
         session_id = secrets.token_hex(_ID_BYTES)
         place = (account.account_id, account.balance, account.decimals)
@@ -201,12 +198,16 @@ def close_session(database: DbSession, session_id: str) -> datetime:
     return closed_at
 
 
-def _close_open(database: DbSession, provider_id: int, account_ids: Sequence[int]) -> None:
-    """Close the open sessions of these accounts at a provider.
+def _replace_others(
+    database: DbSession, opening: Opening, provider: Provider, accounts: Sequence[PlayerAccount]
+) -> None:
+    """Close the open sessions of these accounts at the provider, if the opening replaces them.
 
     Of two that replace at once, the second waits, and closes the session of the first.
     """
-    owned = {"provider": provider_id, "accounts": list(account_ids)}
+    if not opening.replace:
+        return
+    owned = {"provider": provider.id, "accounts": [account.account_id for account in accounts]}
     database.execute(_LOCK_PLAYERS, owned)
     for session_id, closed_at in database.execute(_CLOSE_OPEN, owned).all():
         record(database, Action.SESSION_CLOSED, session_id, closedAt=closed_at)

@@ -12,15 +12,11 @@ from tests.crash.finding import Finding
 # is added is for its way to the gateway, on a machine with much to do.
 _LATE_AFTER_SECONDS = 5.0 + 1.0 + 2.0
 _TOLERANCE_SECONDS = 30.0  # between its stamp and its arrival
-# Faults after which a request may wait before its gateway, and for how long once they are over:
-# connections are made before a gateway that starts accepts them.
+# Faults after which a request may wait before its gateway, and for how long once they are over.
+_HOLDING = {"stop": 0.0, "swallow": 0.0, "delay": 1.0}
+# Connections are made before a gateway that starts accepts them. A busy machine takes longer.
+_STARTING = ("kill", "terminate", "point", "kill everything")
 _STARTING_SECONDS = 8.0
-_HOLDING = {
-    "stop": 0.0,
-    "swallow": 0.0,
-    "delay": 1.0,
-    **dict.fromkeys(("kill", "terminate", "point", "kill everything"), _STARTING_SECONDS),
-}
 _EMPTYING = ("empty", "forget an admission")  # faults after which Redis has no data
 _WORKED = range(1, 8)  # codes of a request that was accepted, whatever became of it
 
@@ -123,14 +119,26 @@ def _arrived(evidence: Evidence, ask: Ask) -> float:
     """
     name = f"gateway-{ask.gateway}"
     held: list[float] = [
-        fault["back"] + lasts
-        for kind, lasts in _HOLDING.items()
-        for fault in _faults(evidence, kind)
+        until
+        for fault, lasts in _holding(evidence)
         if any(f["target"].endswith((name, "everything")) for f in fault["faults"])
-        and fault["broke"] - lasts - 1 <= ask.at <= fault["back"] + lasts + 1
+        and fault["broke"] - min(lasts, _STARTING_SECONDS) - 1 <= ask.at
+        and ask.at <= (until := fault["back"] + lasts) + 1
     ]
     same = [other.at for other in evidence.asked[ask.provider, ask.bet] if other.nonce == ask.nonce]
     return min(max([*held, *same, ask.at]), ask.stamp / 1000 + _TOLERANCE_SECONDS)
+
+
+def _holding(evidence: Evidence) -> Iterator[tuple[dict[str, Any], float]]:
+    """The faults that keep requests from a gateway, and for how long once they are over, at most.
+
+    A killed gateway serves again, at the latest, when the campaign saw that everything worked.
+    """
+    for kind, lasts in _HOLDING.items():
+        yield from ((fault, lasts) for fault in _faults(evidence, kind))
+    for kind in _STARTING:
+        for fault in _faults(evidence, kind):
+            yield fault, max(_STARTING_SECONDS, fault["at"] - fault["back"])
 
 
 def _is_recorded(evidence: Evidence, ask: Ask) -> bool:

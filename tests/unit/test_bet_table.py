@@ -10,7 +10,7 @@ import pytest
 
 from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
-from models.ledger.rules import CLOSED_MAX, COLUMNS, TABLE, Decision, TableRow, decide
+from models.ledger.rules import COLUMNS, TABLE, Decision, TableRow, decide
 from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Round, Session
 from models.reason import Reason
 
@@ -72,8 +72,8 @@ def test_the_document_shows_the_table_that_the_code_runs() -> None:
 
 def test_every_cell_does_what_its_text_says_under_every_condition() -> None:
     walked = 0
-    for situation in _situations():
-        decision = decide(*_stage(situation), of_round=_round(situation))
+    for situation in situations():
+        decision = decide(*stage(situation), of_round=Round((7, 1, "round"), situation.late))
 
         text = TABLE[situation.row][situation.call].__doc__ or ""
         shown = (decision.code, decision.moves, decision.records)
@@ -88,7 +88,7 @@ def test_every_cell_does_what_its_text_says_under_every_condition() -> None:
 def test_a_bet_of_another_account_is_a_conflict_for_every_call(
     row: TableRow, call: type[BetCommand]
 ) -> None:
-    bet, account, session, command = _stage(Situation(row, call))
+    bet, account, session, command = stage(Situation(row, call))
     assert bet is not None
     bet.account_id = account.id + 1
 
@@ -102,7 +102,7 @@ def test_a_bet_of_another_account_is_a_conflict_for_every_call(
 def test_a_session_that_is_unknown_or_another_providers_is_3_for_every_call(
     row: TableRow, call: type[BetCommand]
 ) -> None:
-    bet, account, _, command = _stage(Situation(row, call))
+    bet, account, _, command = stage(Situation(row, call))
     strangers = Session("s", 99, account.id, 2, None, None, False, False, False, False)
 
     for unusable in (None, strangers):
@@ -132,14 +132,14 @@ def test_of_several_causes_the_first_in_the_order_of_the_protocol_is_given(
     begin = len(order) if first is None else order.index(first)
     against = {name: name in order[:4] for name in order[begin:]}
 
-    decision = decide(*_stage(Situation(TableRow.NOT_RECORDED, call, **against)))
+    decision = decide(*stage(Situation(TableRow.NOT_RECORDED, call, **against)))
 
     assert (decision.code, decision.reason) == (code, reason)
 
 
 def test_only_a_reversal_that_lacks_money_and_an_owed_win_are_refusals_that_may_not_last() -> None:
-    for situation in _situations():
-        decision = decide(*_stage(situation))
+    for situation in situations():
+        decision = decide(*stage(situation))
 
         lacks_money = TABLE[situation.row][situation.call].__doc__ == REVERSE
         waits = situation.row is TableRow.NOT_RECORDED and _is_owed(situation)
@@ -157,7 +157,7 @@ def test_a_win_may_just_reach_the_limit_of_the_day_but_not_pass_it(
     row: TableRow, won_today: str, most: str, code: int
 ) -> None:
     call = PayOut if row is TableRow.OPEN else PayInOut
-    bet, account, session, command = _stage(Situation(row, call))
+    bet, account, session, command = stage(Situation(row, call))
     session = replace(session, max_daily_win=Decimal(most))
 
     decision = decide(bet, account, session, command, Decimal(won_today))
@@ -169,7 +169,7 @@ def test_a_win_may_just_reach_the_limit_of_the_day_but_not_pass_it(
 
 
 def test_a_refund_of_a_rejected_bet_gives_the_first_mark_again() -> None:
-    bet, account, session, call = _stage(Situation(TableRow.REJECTED, Refund))
+    bet, account, session, call = stage(Situation(TableRow.REJECTED, Refund))
     assert bet is not None
     bet.ids[Kind.REFUND] = 5
 
@@ -180,81 +180,14 @@ def test_a_refund_of_a_rejected_bet_gives_the_first_mark_again() -> None:
 def test_a_rejected_bet_tried_by_the_other_call_is_a_conflict(
     first: type[BetCommand], again: type[BetCommand]
 ) -> None:
-    bet = _recorded(TableRow.REJECTED, first)
-    _, account, session, call = _stage(Situation(TableRow.REJECTED, again))
+    bet = recorded_bet(TableRow.REJECTED, first)
+    _, account, session, call = stage(Situation(TableRow.REJECTED, again))
 
     assert decide(bet, account, session, call).code == 7
 
 
-CALLS_OF_A_WIN = [(TableRow.OPEN, PayOut), (TableRow.NOT_RECORDED, PayInOut)]
-
-
-@pytest.mark.parametrize(("row", "call"), CALLS_OF_A_WIN)
-@pytest.mark.parametrize("was_finished", [False, True])
-def test_a_call_that_finishes_its_round_settles_what_is_open_in_it_and_at_most_so_many(
-    row: TableRow, call: type[BetCommand], was_finished: bool
-) -> None:
-    bet, account, session, command = _stage(Situation(row, call, staked=row is TableRow.OPEN))
-    of_round = Round((7, 1, "round"), finished=was_finished)
-    for number in range(CLOSED_MAX + 3):
-        other = replace(_open_bet(), bet_id=f"other {number}")
-        of_round.bets[other.bet_id] = other
-    settled, own = of_round.bets["other 1"], replace(_open_bet(), bet_id="b")
-    settled.state = BetState.SETTLED  # by an earlier command of the batch
-    of_round.bets = {"b": own} | of_round.bets
-
-    plain = decide(bet, account, session, command, of_round=of_round)
-    finishing = replace(command, round_finished=True)
-    decision = decide(bet, account, session, finishing, of_round=of_round)
-
-    closed = [other for other in of_round.bets.values() if other not in (settled, own)]
-    assert decision.code == plain.code == 1
-    assert decision.moves == plain.moves
-    assert decision.closes == tuple(closed[:CLOSED_MAX])
-    assert decision.finishes is not was_finished
-    assert (plain.closes, plain.finishes) == ((), False)
-
-
-def test_a_repeat_writes_nothing_unless_it_finishes_something_more() -> None:
-    bet, account, session, command = _stage(Situation(TableRow.SETTLED_BY_TWO, PayOut))
-    command = replace(command, round_finished=True)
-    finished, unfinished = Round((7, 1, "round"), finished=True), Round((7, 1, "round"))
-
-    assert decide(bet, account, session, command, of_round=finished).is_repeatable
-    assert not decide(bet, account, session, command, of_round=unfinished).is_repeatable
-    finished.bets["other"] = _open_bet()
-    assert not decide(bet, account, session, command, of_round=finished).is_repeatable
-
-
-def test_a_refused_call_finishes_nothing_in_any_row_under_any_condition() -> None:
-    refused = 0
-    for situation in _situations():
-        if situation.call not in (PayOut, PayInOut):
-            continue
-        bet, account, session, command = _stage(situation)
-        of_round = _round(situation)
-        of_round.bets["other"] = _open_bet()
-        command = replace(command, round_finished=True)
-
-        decision = decide(bet, account, session, command, of_round=of_round)
-
-        done = decision.code == 1
-        refused += not done
-        assert (len(decision.closes), decision.finishes) == (done, done and not situation.late)
-    assert refused
-
-
-def _round(situation: Situation) -> Round:
-    return Round((7, 1, "round"), finished=situation.late)
-
-
-def _open_bet() -> Bet:
-    bet = _recorded(TableRow.OPEN, PayIn)
-    assert bet is not None
-    return replace(bet, bet_id="other")
-
-
-def _situations() -> Iterator[Situation]:
+def situations() -> Iterator[Situation]:
+    """Every combination of everything."""
     for row, call in itertools.product(TableRow, COLUMNS):
         for flags in itertools.product((True, False), repeat=FLAGS):
             yield Situation(row, call, *flags)
@@ -269,7 +202,7 @@ def _document_table() -> dict[str, dict[str, str]]:
     return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows[2:]}
 
 
-def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetCommand]:
+def stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetCommand]:
     """Bet, account, session and call of a situation."""
     settled = situation.row in (TableRow.SETTLED_BY_ONE, TableRow.SETTLED_BY_TWO)
     needed = WIN - situation.first_stake if settled else situation.first_stake
@@ -293,11 +226,11 @@ def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetComma
         stake=situation.stake if situation.call.has_stake else None,
         win=situation.win if situation.call.has_win else None,
     )
-    bet = _recorded(situation.row, situation.call, situation.first_stake)
+    bet = recorded_bet(situation.row, situation.call, situation.first_stake)
     return bet, Account(7, balance, 3), session, call
 
 
-def _recorded(row: TableRow, call: type[BetCommand], stake: Decimal = STAKE) -> Bet | None:
+def recorded_bet(row: TableRow, call: type[BetCommand], stake: Decimal = STAKE) -> Bet | None:
     """A bet in a row of the table. A rejected one was rejected by this call, where that can be."""
     if row is TableRow.NOT_RECORDED:
         return None
