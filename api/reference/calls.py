@@ -76,11 +76,8 @@ class WalletCall:
     @property
     def codes(self) -> set[Code]:
         """The codes of the ledger that the examples show."""
-        return {one.answer.code for one in self.examples.values() if _is_refusal(one.answer)}
-
-
-def _is_refusal(answer: Fields | ApiError) -> bool:
-    return isinstance(answer, ApiError)
+        answers = [one.answer for one in self.examples.values()]
+        return {answer.code for answer in answers if isinstance(answer, ApiError)}
 
 
 def _body(command: type[BetCommand]) -> dict[str, object]:

@@ -145,7 +145,10 @@ def _operation(call: WalletCall, settings: Settings) -> dict[str, Any]:
     }
     if call.command:
         examples = {
-            name: {"summary": one.before or _worded(name), "value": _plain(call.body | one.change)}
+            name: {
+                "summary": one.before or _worded(name),
+                "value": _plain({**call.body, **one.change}),
+            }
             for name, one in call.examples.items()
         }
         content = {"schema": schemas.body_of(call.command), "examples": examples}

@@ -155,6 +155,10 @@ def _error() -> Schema:
         "requestId": {"type": "string", "description": "The nonce, if it was well-formed."},
         "balance": {**reference("Balance"), "description": "Wherever the player is known."},
         "reason": {"enum": list(Reason), "description": "The cause, with code 3 and 5."},
+        "explain": {
+            "type": "object",
+            "description": "Only in a sandbox, with code 8: what is wrong.",
+        },
     }
     required = ["_responseCode", "error", "message"]
     return {"type": "object", "required": required, "properties": fields}

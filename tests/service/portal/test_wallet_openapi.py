@@ -49,8 +49,8 @@ class Signed(requests.auth.AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Replace the four headers."""
-        body = request.body or b""
-        sent = body.encode() if isinstance(body, str) else body
+        body: Any = request.body or b""
+        sent: bytes = body.encode() if isinstance(body, str) else body
         for name, value in self._client.headers(sent).items():
             request.headers[name] = value
         return request

@@ -166,7 +166,10 @@ _OF_ONE: dict[tuple[str, str], Before] = {
 
 def prepare(world: World, shown: Shown) -> tuple[PlayerSession, str]:
     """A player of a new provider for whom an example is true, and the session of the request."""
-    limits = {"below_limit": {"min_bet": "1"}, "above_limit": {"max_bet": "500"}}
+    limits: dict[str, dict[str, Any]] = {
+        "below_limit": {"min_bet": "1"},
+        "above_limit": {"max_bet": "500"},
+    }
     player = world.open_session(world.provider(), **limits.get(shown.name, {}))
     before = _OF_ONE.get((shown.call, shown.name), _OF_ALL.get(shown.name))
     if before is not None:
