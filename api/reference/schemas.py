@@ -38,7 +38,7 @@ def schemas() -> dict[str, Schema]:
     return {
         "Id": {
             "description": f"Text of 1 to {TEXT_MAX} code points without control characters and"
-            " lone surrogates. An integer is taken as its text.",
+            " lone surrogates. An integer without point and exponent is taken as its text.",
             "anyOf": [_TEXT, {"type": "integer"}],
         },
         "Amount": {

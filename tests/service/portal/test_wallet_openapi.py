@@ -1,6 +1,7 @@
 """The document of the wallet's API is true of every answer that generated requests get."""
 
 import json
+import uuid
 from typing import Any
 from urllib.parse import quote
 
@@ -76,9 +77,18 @@ def make_possible(case: Any, player: PlayerSession) -> None:
         for amount in {"betAmount", "winAmount"} & case.body.keys():
             if may_be_amount(case.body[amount]):
                 case.body[amount] = "1.5"
+        if "winAmount" in case.body and "betAmount" not in case.body:
+            case.body["betId"] = taken_bet(player)
     if case.query and "betId" in case.query:
         case.query.pop("transactionId", None)
         case.query.pop("gameRoundId", None)
+
+
+def taken_bet(player: PlayerSession) -> str:
+    """The `betId` of a bet that can be paid."""
+    bet_id = uuid.uuid4().hex
+    assert player.call("pay-in", bet_id, betAmount=1).code == 1
+    return bet_id
 
 
 def may_be_amount(value: Any) -> bool:
