@@ -13,8 +13,9 @@ from typing import ClassVar, NamedTuple, Self
 from models.errors import InvalidRequest
 from models.money import JsonNumber, plain, read_amount
 
-_TEXT_MAX = 128  # code points of a `betId`, `gameRoundId` or reference
-_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
+TEXT_MAX = 128  # code points of a `betId`, `gameRoundId` or reference
+CONTROLS = r"\x00-\x1f\x7f-\x9f"  # control characters, in an expression
+_UNREADABLE = re.compile(f"[{CONTROLS}\ud800-\udfff]")  # the latter are lone surrogates
 _INTEGER = re.compile(r"-?[0-9]+")
 _ABSENT = object()
 ROW_ID_MAX = 2**63 - 1  # PostgreSQL's bigint
@@ -237,8 +238,8 @@ def read_text(value: object, name: str) -> str:
     Source: PROTOCOL.md, "Types". Raises InvalidRequest, which names the field.
     """
     is_text = type(value) is str or (type(value) is JsonNumber and _INTEGER.fullmatch(value))
-    if not is_text or not isinstance(value, str) or not 0 < len(value) <= _TEXT_MAX:
-        raise InvalidRequest(f"{name} must be text of 1 to {_TEXT_MAX} characters.")
+    if not is_text or not isinstance(value, str) or not 0 < len(value) <= TEXT_MAX:
+        raise InvalidRequest(f"{name} must be text of 1 to {TEXT_MAX} characters.")
     if not is_readable(value):
         raise InvalidRequest(f"{name} may not hold control characters or lone surrogates.")
     return str(value)

@@ -28,7 +28,8 @@ _DIGITS_MAX = 33  # 15 before the point, 18 behind it
 # The quantifiers are possessive (`++`, `*+`), so that the pattern never backtracks. Otherwise 16
 # KiB of zeros would take a second.
 _USUAL = re.compile(r"[0-9]{1,15}+(?:\.([0-9]{1,18}+))?")  # every such number is below 10^15
-_STRING = re.compile(r"[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?(?=[0-9])0*+([0-9]{0,2}))?")
+#: An amount as a string. Its exponent has a limit too.
+AMOUNT_TEXT = re.compile(r"[0-9]++(?:\.[0-9]++)?(?:[eE][+-]?(?=[0-9])0*+([0-9]{0,2}))?")
 
 
 class JsonNumber(str):
@@ -48,7 +49,7 @@ def read_amount(value: object, name: str, decimals_max: int = DECIMALS_MAX) -> D
         if usual is not None and len(usual[1] or "") <= decimals_max:
             return Decimal(value) or ZERO
     if type(value) is str:
-        match = _STRING.fullmatch(value)
+        match = AMOUNT_TEXT.fullmatch(value)
         if match is None or int(match[1] or 0) > _EXPONENT_MAX:
             raise InvalidRequest(f"{name} must be a decimal number, zero or more.")
     elif type(value) is not JsonNumber or value[0] not in "0123456789":

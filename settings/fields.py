@@ -202,12 +202,12 @@ class Settings(BaseSettings):
     actor: str = ""
     """Who runs commands, as the audit log names it. Empty: user and host."""
 
-    # Portal: the operator API and the console.
+    # Portal: the operator API, the console, and the reference for providers.
     portal_host: str = "127.0.0.1"
     """The address at which the portal listens."""
     portal_port: int = Field(8090, le=65_535)
     """The port at which the portal listens; 0: any free one."""
-    portal_rooms: str = "operator,console"
+    portal_rooms: str = "operator,console,reference"
     """What the portal serves, by name; commas separate several."""
     portal_cash_within_seconds: float = 5
     """How long the portal waits for a deposit or withdrawal; later the answer is 202."""

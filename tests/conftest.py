@@ -46,6 +46,7 @@ LONG = (
     "tests/service/database/test_migrating_under_load.py",
     "tests/service/failures/test_rolling_restart.py",
     "tests/service/portal/test_openapi.py",
+    "tests/service/portal/test_wallet_openapi.py",
     "tests/service/running/test_backup_scripts.py",
     "tests/service/running/test_procfile.py",
 )

@@ -26,7 +26,9 @@ UNFINISHED = re.compile(r"\b(TO(?:)DO|FIX(?:)ME|XX(?:)X|HA(?:)CK)\b")
 URL = re.compile(r"\bhttps?://[^\s\"'`<>()\[\]{}\\%,;]+")
 KNOWN_HOSTS = re.compile(
     r"127\.0\.0\.1|localhost|::1|(.*\.)?example(\.com|\.org|\.net)?|.*\.(test|invalid)"
-    r"|opentelemetry\.io|www\.apache\.org|www\.w3\.org|gateway|collector|prometheus(\.monitoring)?|github\.com|docs\.python\.org"
+    r"|opentelemetry\.io|www\.apache\.org|www\.w3\.org|gateway|collector|prometheus(\.monitoring)?"
+    r"|github\.com|docs\.python\.org"
+    r"|schema\.getpostman\.com"
 )
 PERSONAL_PATH = re.compile(r"/(home|Users)/[a-z]\w*/")
 OWN_INDEX = re.compile(r"--(extra-)?index-(url)|--(trusted)-host|PIP_(INDEX|EXTRA)_", re.IGNORECASE)

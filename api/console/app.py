@@ -6,17 +6,17 @@ from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from api.console import live, people, providers, queue, reports, search, users
 from api.console.door import LOGIN, SESSION, Door, csrf_of, local, require_own_form
 from api.console.rendering import Files, Templates
 from api.console.visit import DONE, Go, View, Visit, form_of, query_of
+from api.shared.headers import WithHeaders
 from api.shared.problems import FAULT, Problem, problem_of
 from api.shared.services import PortalServices
 from models.directory.console_users import ShownUser, UserRole
@@ -102,26 +102,7 @@ def create_room(services: PortalServices) -> ASGIApp:
         exception_handlers=dict.fromkeys(_FAILURES, console.failed),
     )
     app.router.redirect_slashes = False
-    return WithHeaders(app)
-
-
-class WithHeaders:
-    """Gives every answer of the console the headers that protect it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers)
+    return WithHeaders(app, HEADERS)
 
 
 class Console:

@@ -22,6 +22,7 @@ _THREADS = 12
 class Room(NamedTuple):
     """Where a room is served, and the function that builds it from `PortalServices`.
 
+    A room whose `path` is "" is served at the root. It gets the requests that nobody else takes.
     `streamed` are the paths in it whose bodies are long: the server passes them on as they arrive.
     """
 
@@ -38,6 +39,7 @@ ROOMS = {
         "/operator/v1", "api.operator.app", "create_room", ("/reports/reconciliation",)
     ),
     "console": Room("/console", "api.console.app", "create_room", has_pages=True),
+    "reference": Room("", "api.reference.app", "create_room"),
 }
 
 
@@ -65,7 +67,7 @@ def streamed_paths(rooms: Sequence[str]) -> frozenset[bytes]:
 def create_app(services: PortalServices, rooms: Sequence[str]) -> Starlette:
     """The app with these rooms. Its lifespan starts the services, and stops them."""
     mounts: list[BaseRoute] = []
-    for room in (ROOMS[name] for name in rooms):
+    for room in sorted((ROOMS[name] for name in rooms), key=lambda room: not room.path):
         build = getattr(import_module(room.module), room.function)
         if room.has_pages:
             mounts.append(Route(room.path, RedirectResponse(f"{room.path}/")))

@@ -11,7 +11,7 @@ from starlette.types import Send
 
 from api.wallet.answer_log import log_answer_in
 from api.wallet.calls import well_formed_nonce
-from api.wallet.errors import NAMES, ApiError
+from api.wallet.errors import NAMES, ApiError, failed
 from models.codes import Code
 from models.exact_json import exact_json
 from models.money import plain
@@ -83,7 +83,4 @@ async def render_http_exception(request: Request, error: Exception) -> Response:
 
 async def render_unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001
     """Answer an unexpected error. The server logs it with its traceback."""
-    return await render_error(
-        request,
-        ApiError(500, Code.UNKNOWN, "Something failed here: repeat with the same betId, or ask."),
-    )
+    return await render_error(request, failed())

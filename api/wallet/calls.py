@@ -8,21 +8,21 @@ from typing import NamedTuple
 
 from starlette.types import Receive, Scope
 
-from api.wallet.errors import ApiError, invalid, try_later, unauthorized
+from api.wallet.errors import invalid, too_large, try_later, unauthorized
 from models.deadline import Deadline
 from server.exchange import BODY
 
 _DIGITS_MAX = 18
 _NONCE = re.compile(rb"[0-9a-fA-F]{32}")
 #: The four headers of every call, and the form of each. None may hold the end of a line.
-_FORMS = {
+HEADER_FORMS = {
     b"x-counterparty-id": re.compile(rb"[!-~]{1,64}"),
     b"x-timestamp": re.compile(rb"[0-9]{1,16}"),
     b"x-request-id": _NONCE,
     b"x-sign": re.compile(rb"[0-9a-f]{64}"),
 }
-_IN_ORDER = itemgetter(*_FORMS)
-_FOUR_LINES = re.compile(b"\n".join([form.pattern for form in _FORMS.values()]))
+_IN_ORDER = itemgetter(*HEADER_FORMS)
+_FOUR_LINES = re.compile(b"\n".join([form.pattern for form in HEADER_FORMS.values()]))
 
 
 class Call(NamedTuple):
@@ -72,9 +72,9 @@ def well_formed_nonce(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 def _headers(scope: Scope) -> tuple[bytes, bytes, bytes, bytes] | None:
     """Return the four headers, or None if one is missing, malformed or there twice."""
-    found = [header for header in scope["headers"] if header[0] in _FORMS]
+    found = [header for header in scope["headers"] if header[0] in HEADER_FORMS]
     named = dict(found)
-    if len(found) != len(_FORMS) or len(named) != len(_FORMS):
+    if len(found) != len(HEADER_FORMS) or len(named) != len(HEADER_FORMS):
         return None
     values: tuple[bytes, bytes, bytes, bytes] = _IN_ORDER(named)
     return values if _FOUR_LINES.fullmatch(b"\n".join(values)) else None
@@ -82,7 +82,7 @@ def _headers(scope: Scope) -> tuple[bytes, bytes, bytes, bytes] | None:
 
 def _what_is_wrong(scope: Scope) -> str:
     """Return, for the log, which of the four headers is missing, malformed or there twice."""
-    for name, form in _FORMS.items():
+    for name, form in HEADER_FORMS.items():
         values = [value for header, value in scope["headers"] if header == name]
         if len(values) != 1 or not form.fullmatch(values[0]):
             fault = "missing" if not values else "malformed" if len(values) == 1 else "there twice"
@@ -103,7 +103,7 @@ async def _body(scope: Scope, receive: Receive, bytes_max: int, deadline: Deadli
                 part: bytes = message.get("body", b"")
                 body += part
                 if len(body) > bytes_max:
-                    raise _too_large(bytes_max)
+                    raise too_large(bytes_max)
                 if not message.get("more_body", False):
                     return body
     except TimeoutError:
@@ -116,8 +116,4 @@ def _refuse_announced(scope: Scope, bytes_max: int) -> None:
         if name == b"content-length" and value.isdigit():
             digits = value.lstrip(b"0")  # a number may be too long for `int`
             if len(digits) > _DIGITS_MAX or int(digits or b"0") > bytes_max:
-                raise _too_large(bytes_max)
-
-
-def _too_large(bytes_max: int) -> ApiError:
-    return invalid(f"The body is longer than {bytes_max} bytes.", 413)
+                raise too_large(bytes_max)

@@ -90,6 +90,11 @@ def invalid(message: str, status: int = 402) -> ApiError:
     return ApiError(status, Code.INVALID, message)
 
 
+def too_large(bytes_max: int) -> ApiError:
+    """The body is longer than it may be."""
+    return invalid(f"The body is longer than {bytes_max} bytes.", 413)
+
+
 def refused(
     code: Code,
     balance: Decimal | None = None,
@@ -132,6 +137,11 @@ def unknown_outcome() -> ApiError:
         Code.UNKNOWN,
         "The outcome is not known yet: repeat with the same betId, ask, or refund.",
     )
+
+
+def failed() -> ApiError:
+    """An error of ours that nobody expected. It may be applied, or not."""
+    return ApiError(500, Code.UNKNOWN, "Something failed here: repeat with the same betId, or ask.")
 
 
 def sent_again() -> ApiError:

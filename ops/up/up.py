@@ -282,6 +282,7 @@ def _announce(plan: _Plan, new_password: str) -> None:
     make_key = "betcore operator key add NAME --scope all"
     _say(f"operator API: http://{portal}/operator/v1  make a key: {make_key}")
     _say(f"console: http://{portal}/console/  {first_user(plan.settings)}")
+    _say(f"reference for providers: http://{portal}/docs")
     dashboard = _dashboard(plan.settings)
     if plan.settings.dashboard_password:
         password = "that of BETCORE_DASHBOARD_PASSWORD"  # noqa: S105  # not a password

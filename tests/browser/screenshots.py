@@ -1,12 +1,12 @@
 """Takes the screenshots of the docs: `python -m tests.browser.screenshots [FOLDER] [PAGE …]`.
 
-With no folder, those of docs/CONSOLE.md and README.md are written to docs/screenshots/.
+With no folder, those of the docs are written to docs/screenshots/.
 """
 
 import sys
 from pathlib import Path
 
-from tests.browser.browser import chromium, desk, play
+from tests.browser.browser import Desk, chromium, desk, play
 from tests.browser.places import pages_of
 from tests.service.portal.person import person
 from tests.service.support.processes import PortalProcess
@@ -21,7 +21,9 @@ SHOTS = (
     ("house", 1280, "light"),
     ("now", 360, "light"),
     ("live", 1280, "light"),
+    ("reference", 1280, "light"),
 )
+_REFERENCE = "Take a stake and pay its win"  # the call that its picture shows
 
 
 def take(folder: Path, shots: list[tuple[str, int, str]]) -> None:
@@ -43,10 +45,20 @@ def take(folder: Path, shots: list[tuple[str, int, str]]) -> None:
                     at.log_in()
                     for name, *where in shots:
                         if where == [width, scheme]:
-                            at.open(pages[name])
+                            _open(at, name, pages)
                             file = folder / f"{name}-{width}-{scheme}.png"
-                            at.page.screenshot(path=file, full_page=True)
+                            at.page.screenshot(path=file, full_page=name != "reference")
                             print(file)  # noqa: T201  # the progress of a command
+
+
+def _open(at: Desk, name: str, pages: dict[str, str]) -> None:
+    if name != "reference":
+        at.open(pages[name])
+        return
+    at.page.goto(f"{at.person.url}/docs")
+    at.page.get_by_role("button", name=_REFERENCE).click()
+    at.page.get_by_text("The balance must cover the stake").wait_for()
+    at.page.locator("#operations-bets-pay-in-out").evaluate("one => one.scrollIntoView()")
 
 
 def main(arguments: list[str]) -> None:

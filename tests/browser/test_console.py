@@ -134,3 +134,19 @@ def test_everything_works_without_scripts(
     finally:
         context.close()
     assert at.page.is_closed()
+
+
+def test_the_reference_is_drawn_from_our_own_files_and_says_nothing_in_the_browsers_console(
+    browser: Browser, admin: Person
+) -> None:
+    with desk(browser, admin) as at:
+        said: list[str] = []
+        asked: list[str] = []
+        at.page.on("console", lambda message: said.append(message.text))
+        at.page.on("request", lambda request: asked.append(request.url))
+        at.page.goto(f"{admin.url}/docs")
+        at.page.get_by_role("button", name="Take a stake and pay its win").click()
+        at.page.get_by_text("The balance must cover the stake").wait_for()
+        at.page.get_by_text("Reasons of code 3 and 5").wait_for()
+    assert said == []
+    assert [url for url in asked if not url.startswith((admin.url, "data:"))] == []
