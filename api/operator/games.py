@@ -4,9 +4,11 @@ from typing import Annotated
 
 from pydantic import Field, StrictBool
 
-from api.operator.answers import NEXT, Amount, Answer, Moment
+from api.operator.answers import NEXT
 from api.operator.call import Call, Reply
-from api.operator.forms import Change, Paged, Text
+from api.operator.forms import Change, Paged
+from api.shared.answers import Amount, Answer, Moment
+from api.shared.forms import Text
 from models.addresses import URL_MAX
 from models.database.failures import unavailable
 from models.directory.provider_calls import set_url

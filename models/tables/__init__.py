@@ -13,6 +13,7 @@ from models.tables.games import Catalogue, Game, GameChange
 from models.tables.journal import Journal, JournalStart
 from models.tables.minutes import GatewayMinute
 from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret, WinDay
+from models.tables.sandbox import SandboxMark, SandboxToken
 
 __all__ = [
     "Account",
@@ -36,6 +37,8 @@ __all__ = [
     "Provider",
     "ProviderSecret",
     "RefusedOrder",
+    "SandboxMark",
+    "SandboxToken",
     "Session",
     "Transfer",
     "WinDay",

@@ -8,9 +8,9 @@ import pytest
 
 from api.reference.calls import CALLS, WalletCall
 from api.reference.document import served
-from api.shared.json_object import read_object
 from models.commands import Place
 from models.errors import InvalidRequest
+from models.json_body import read_object
 from settings import Settings
 
 PLACE = Place(1, "session", 1, 2, "EUR", "7")
