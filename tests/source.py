@@ -19,6 +19,7 @@ OURS = (
     "embedded",
     "ops",
     "bench",
+    "kit",
 )
 
 _ROOT_MODULES = ("betcore_launcher.py",)
