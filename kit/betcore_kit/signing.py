@@ -1,10 +1,12 @@
 """How a request is signed: HMAC-SHA256 over body, identity, time and nonce (PROTOCOL.md)."""
 
+import base64
 import hashlib
 import hmac
 import re
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from betcore_kit.errors import KitError
@@ -66,3 +68,18 @@ def now_ms() -> str:
 def new_nonce() -> str:
     """Return 32 random hexadecimal digits."""
     return secrets.token_hex(16)
+
+
+def decodings(secret: str) -> Iterator[bytes]:
+    """Yield what a secret is in base64 and in hex. To use it as the key is a mistake."""
+    digits = secret.rstrip("=")
+    padded = digits + "=" * (-len(digits) % 4)
+    for decode, text in (
+        (base64.b64decode, padded),
+        (base64.urlsafe_b64decode, padded),
+        (bytes.fromhex, secret),
+    ):
+        try:
+            yield decode(text)
+        except ValueError:
+            continue

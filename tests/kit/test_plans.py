@@ -36,7 +36,8 @@ def followed(
     bet: Bet, replies: Iterable[Reply] | None, schedule: Schedule = QUICK
 ) -> tuple[BetAnswer, list[str]]:
     """Follow a plan with these replies (None: none ever comes); its answer, calls and pauses."""
-    plan, made = play(bet, schedule), []
+    plan = play(bet, schedule)
+    made: list[str] = []
     left = itertools.repeat(NOTHING) if replies is None else iter(replies)
     reply = None
     while True:
@@ -144,7 +145,7 @@ def test_a_stake_without_a_trace_is_refunded_last(bet: Bet) -> None:
 
     assert made == [bet.kind, bet.kind, "0.1", "bets", "refund"]
     assert answer.outcome is Outcome.CANCELLED
-    assert (answer.refund_transaction_id, answer.balance) == ("9", 8)
+    assert (answer.refund_transaction_id, answer.balance) == ("9", Decimal(8))
     assert not answer.ok
 
 

@@ -74,7 +74,8 @@ def as_junit(report: Report) -> bytes:
         for one in found:
             _add_case(suite, one)
     ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    text: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text
 
 
 def moment(report: Report) -> str:

@@ -84,7 +84,7 @@ class Answer:
         code = self.fields.get("_responseCode")
         return int(code) if isinstance(code, Decimal) else None
 
-    def expect(self, code: int, status: int | None = None, **fields: object) -> Self:
+    def expect(self, code: int, status: int | None = None, /, **fields: object) -> Self:
         """Return this answer if it has the code, its status, and these fields. Raises Broken.
 
         A field of None must be null or missing.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from betcore_kit.explain.json_styles import written_anew
 from betcore_kit.explain.raw import RawRequest
-from betcore_kit.signing import HEADERS
+from betcore_kit.signing import HEADERS, decodings
 
 MISTAKES_MAX = 2
 _RIGHT_ORDER = (0, 1, 2, 3)
@@ -80,27 +80,13 @@ def _with_mistakes(
 def _keys(secrets: Sequence[str]) -> Iterator[Variant]:
     right = secrets[0]
     yield Variant((), right.encode())
-    yield from (Variant(("decoded_secret",), one) for one in _decoded(right))
+    yield from (Variant(("decoded_secret",), one) for one in decodings(right))
     others = [*secrets[1:], f"{right}\n", f"{right}\r\n", right.strip(), f" {right}", f"{right} "]
     for other in others:
         if other != right:
             yield Variant(("other_secret",), other.encode())
     for other in secrets[1:]:
-        yield from (Variant(("other_secret", "decoded_secret"), one) for one in _decoded(other))
-
-
-def _decoded(secret: str) -> Iterator[bytes]:
-    digits = secret.rstrip("=")
-    padded = digits + "=" * (-len(digits) % 4)
-    for decode, text in (
-        (base64.b64decode, padded),
-        (base64.urlsafe_b64decode, padded),
-        (bytes.fromhex, secret),
-    ):
-        try:
-            yield decode(text)
-        except ValueError:
-            continue
+        yield from (Variant(("other_secret", "decoded_secret"), one) for one in decodings(other))
 
 
 def _bodies(body: bytes) -> Iterator[Variant]:

@@ -1,7 +1,6 @@
 """Who may call: headers, signatures, nonces."""
 
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +9,16 @@ from betcore_kit.conformance.case import Lacking, case, ensure, table
 from betcore_kit.conformance.stage import Session, Stage, new_id
 from betcore_kit.conformance.wire import Answer, How
 from betcore_kit.exact import write_json
-from betcore_kit.signing import COUNTERPARTY, HEADERS, SIGN, message, new_nonce, now_ms, signature
+from betcore_kit.signing import (
+    COUNTERPARTY,
+    HEADERS,
+    SIGN,
+    decodings,
+    message,
+    new_nonce,
+    now_ms,
+    signature,
+)
 
 HEADER_RULE = "Every request"
 NONCE_RULE = "Nonces"
@@ -82,10 +90,9 @@ async def a_decoded_secret_is_no_key(at: Stage) -> None:
     """The key is the secret's characters as given, not what they are in base64."""
     session = await at.session()
     secret = session.provider.identity.secret
-    try:
-        decoded = base64.b64decode(secret + "=" * (-len(secret) % 4))
-    except (ValueError, binascii.Error):
-        raise Lacking("The secret is no base64, so nobody would decode it.") from None
+    decoded = next(decodings(secret), None)
+    if decoded is None:
+        raise Lacking("The secret is neither base64 nor hex, so nobody would decode it.")
     body, stamp, nonce = a_bet(), now_ms(), new_nonce()
     signed = message(body, session.provider.identity.counterparty_id, stamp, nonce)
     wrong = signature(decoded, signed)
