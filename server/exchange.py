@@ -27,6 +27,10 @@ _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FAILED: Final = response(500, b"Internal Server Error", PLAIN_TEXT, keep=False)
 
 
+class CutOff(Exception):  # noqa: N818
+    """An app raises it to end the connection without an answer."""
+
+
 class Exchange:
     """Gives a request to an app, and writes what the app answers.
 
@@ -99,6 +103,11 @@ class Exchange:
         """Run the app on the request. The client gets an answer whatever the app does."""
         try:
             await app(self._scope, self.receive, self.send)
+        except CutOff:
+            self.keep_alive = False
+            self._transport.abort()
+            self._complete()
+            return
         except BaseException:  # also a cancellation: the process ends
             _LOG.exception("Exception in ASGI application")
         else:

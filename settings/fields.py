@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     @field_validator("*")
     @classmethod
     def _is_possible(cls, value: Any, field: ValidationInfo) -> Any:
-        if isinstance(value, int | float):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             if not math.isfinite(value):
                 raise ValueError("Input should be a finite number")
             if value < 0 or (value == 0 and field.field_name not in _MAY_BE_0):
@@ -204,9 +204,21 @@ class Settings(BaseSettings):
     portal_upload_bytes_max: int = 64 * 1024 * 1024
     """A longer list to reconcile is refused with 413."""
     operator_requests_per_second: float = 50
-    """Per key and portal, on average; twice as many may come at once. Above it: 429."""
+    """Per key or sandbox token, and portal; twice as many may come at once. Above it: 429."""
     operator_key_failures_per_minute: int = 20
     """Wrong keys per address, and wrong logins per address and name, per portal. Above it: 429."""
+
+    # Sandbox (docs/SANDBOX.md).
+    sandbox: bool = False
+    """Whether this is a sandbox: play money, providers help themselves, a 401 says why."""
+    sandbox_url: str = ""
+    """The portal's address for providers, where gateways send `/sandbox/`. Empty: nowhere."""
+    sandbox_wallet_url: str = ""
+    """The wallet's address, as the sandbox tells it. Empty: that of a gateway on this host."""
+    sandbox_providers_max: int = 5_000
+    """How many providers a sandbox makes."""
+    sandbox_providers_per_hour: int = 240
+    """How many providers a sandbox makes per address, on average. Above it: 429."""
 
     # Metrics and logs.
     metrics_host: str = "127.0.0.1"

@@ -1,49 +1,14 @@
-"""What is answered, as pydantic models. Each is read from a result of `models/`, by its names.
-
-Amounts are decimal strings, ids are text, times are RFC 3339 in UTC.
-"""
+"""What the operator API answers, as pydantic models (`api/shared/answers.py`)."""
 
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import AliasGenerator, BaseModel, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
-from pydantic.json_schema import WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
-from models.money import plain
-from models.times import utc
-
-Amount = Annotated[
-    Decimal,
-    PlainSerializer(plain, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$", "examples": ["12.5"]}),
-]
-Moment = Annotated[
-    datetime,
-    PlainSerializer(utc, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-RowId = Annotated[
-    int,
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]+$"}),
-]
-
+from api.shared.answers import Amount, Answer, Moment, RowId
 
 #: The cursor of the next page, or null after the last one.
 NEXT: Any = Field(description="The cursor of the next page, or null after the last one.")
-
-
-class Answer(BaseModel):
-    """The fields of one answer."""
-
-    model_config = ConfigDict(
-        alias_generator=AliasGenerator(serialization_alias=to_camel),
-        from_attributes=True,
-        frozen=True,
-    )
 
 
 class OpenedSession(Answer):

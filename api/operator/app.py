@@ -5,28 +5,25 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from urllib.parse import unquote_to_bytes, urlencode
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route as StarletteRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from api.operator.call import CREATED, Call, Reply
 from api.operator.door import Door
-from api.operator.forms import read_form
 from api.operator.openapi import document
 from api.operator.routes import ROUTES, Route
-from api.shared.bodies import media_type_of, read_body, read_upload
-from api.shared.json_object import read_object
+from api.shared.bodies import read_body, read_upload
+from api.shared.forms import read_form
 from api.shared.problems import HANDLERS, Problem
+from api.shared.requests import Encoded, decoded, object_of, query_of
 from api.shared.services import PortalServices
-from models.commands import is_readable
 from models.directory.idempotency import Claim
-from models.errors import InvalidRequest
 
 _IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
 _OF_PAGES = ("cursor", "limit")
@@ -65,20 +62,6 @@ def _chosen(by_method: "Mapping[str, Endpoint]") -> "Callable[[Request], object]
     return endpoint
 
 
-class Encoded:
-    """Routes by the path as it was sent. So a slash that is encoded is a part of a name."""
-
-    def __init__(self, app: Starlette) -> None:
-        app.router.redirect_slashes = False
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if raw := scope.get("raw_path"):
-            scope = {**scope, "path": raw.partition(b"?")[0].decode("latin-1")}
-        await self._app(scope, receive, send)
-
-
 class Endpoint:
     """Answers one route: who asks, what, and has it been asked before?"""
 
@@ -94,8 +77,8 @@ class Endpoint:
         settings, body, upload = self._services.settings, b"", None
         if route.changes:
             body = await read_body(request, settings.body_bytes_max)
-        query = _query(request)
-        form = read_form(route.form, _object(request, body) if route.changes else query)
+        query = query_of(request)
+        form = read_form(route.form, object_of(request, body) if route.changes else query)
         if route.changes and query:
             raise _unknown_query(query)
         if route.upload:
@@ -106,7 +89,7 @@ class Endpoint:
             key=key,
             address=self._services.caller(request.scope),
             base=request.scope.get("root_path", ""),
-            path={name: _decoded(value) for name, value in request.path_params.items()},
+            path={name: decoded(value) for name, value in request.path_params.items()},
             list_name=_list_name(request.scope["path"], query),
             claim=self._claim(request, key.id, body),
             upload=upload,
@@ -147,43 +130,11 @@ class Endpoint:
         return Claim(key_id, names[0], hashlib.sha256(said).digest())
 
 
-def _object(request: Request, body: bytes) -> Mapping[str, object]:
-    """The object in the body. No body is an empty object. Raises Problem."""
-    if not body:
-        return {}
-    if media_type_of(request) != "application/json":
-        raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
-    try:
-        return read_object(body)
-    except InvalidRequest as error:
-        raise Problem(400, "invalid_json", str(error)) from None
-
-
-def _query(request: Request) -> dict[str, str]:
-    """The query. Raises Problem for a name that is given twice, or is not UTF-8."""
-    items = request.query_params.multi_items()
-    found = dict(items)
-    if len(found) != len(items):
-        raise Problem(422, "invalid_request", "The query names a parameter twice.")
-    if any("\ufffd" in part for item in items for part in item):
-        raise Problem(422, "invalid_request", "The query is not UTF-8.")
-    return found
-
-
 def _unknown_query(query: Mapping[str, str]) -> Problem:
     faults = [{"field": name, "message": "this field is not known here"} for name in query]
     names = ", ".join(query)
     detail = f"This call takes no query, but a body: {names}."
     return Problem(422, "invalid_request", detail, errors=faults)
-
-
-def _decoded(value: str) -> str:
-    """A part of the path. Raises Problem if it is not text, as no name here is."""
-    with suppress(UnicodeDecodeError):
-        text = unquote_to_bytes(value.encode("latin-1")).decode()
-        if is_readable(text):
-            return text
-    raise Problem(404, "not_found", "There is nothing at this path.")
 
 
 def _list_name(path: str, query: Mapping[str, str]) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from api.operator.answers import NEXT, Amount, Answer, Moment, RowId, Session
+from api.operator.answers import NEXT, Session
+from api.shared.answers import Amount, Answer, Moment, RowId
 
 
 class Transfer(Answer):

@@ -7,7 +7,7 @@ from itertools import chain, islice
 from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
 
-from api.operator.answers import Answer
+from api.shared.answers import Answer
 from api.shared.bodies import Upload
 from api.shared.problems import Problem
 from api.shared.work import Work

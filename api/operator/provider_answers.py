@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from api.operator.answers import Amount, Answer, Moment, RowId
+from api.shared.answers import Answer, Moment, RowId
+from api.shared.limits import Limits
 
 
 class ListedProvider(Answer):
@@ -61,21 +62,6 @@ class AllowList(Answer):
     """The networks from which a provider may call. None: it may call from anywhere."""
 
     networks: list[str]
-
-
-class WinLimits(Answer):
-    """The largest win of one bet, and of all bets of a day (UTC). Null means no limit."""
-
-    currency: str
-    max_win: Amount | None
-    max_daily_win: Amount | None
-
-
-class Limits(Answer):
-    """The limits of a provider. `rate` is requests per second; null means no limit."""
-
-    rate_max: int | None = Field(serialization_alias="rate")
-    wins: list[WinLimits]
 
 
 class Provider(ListedProvider):

@@ -1,16 +1,12 @@
 """Providers: add, list, show, suspend, lock, secrets, allow-lists and limits."""
 
-from decimal import Decimal
-
-from pydantic.alias_generators import to_camel
-
 from api.operator import forms
 from api.operator import provider_answers as answers
 from api.operator.call import CREATED, Call, Reply
-from api.shared.problems import Problem
+from api.shared.limits import Limits, limits_of, wins_of
 from models.database.transactions import Transaction
 from models.directory import provider_rules
-from models.directory.provider_rules import LimitChange, ProviderLimits, WinLimits
+from models.directory.provider_rules import LimitChange
 from models.directory.providers import (
     ProviderStatus,
     add_provider,
@@ -19,7 +15,6 @@ from models.directory.providers import (
     revoke_secret,
     set_provider_status,
 )
-from models.money import read_amount
 from models.reports.parties import list_providers, show_provider
 
 _SECRET_IDS_END = 2**31
@@ -85,7 +80,7 @@ def show_limits(call: Call, form: forms.Nothing) -> Reply:  # noqa: ARG001
     """Show the limits of a provider."""
     with call.reading() as database:
         found = provider_rules.show_limits(database, call.path["providerId"])
-    return Reply(answers.Limits.model_validate(found))
+    return Reply(Limits.model_validate(found))
 
 
 def change_limits(call: Call, form: forms.SetLimits) -> Reply:
@@ -93,23 +88,20 @@ def change_limits(call: Call, form: forms.SetLimits) -> Reply:
     change = LimitChange(
         rate_max=form.rate,
         without_rate=form.rate is None and "rate" in form.model_fields_set,
-        max_win=_wins(form, "max_win"),
-        max_daily_win=_wins(form, "max_daily_win"),
+        max_win=wins_of(form, "max_win"),
+        max_daily_win=wins_of(form, "max_daily_win"),
     )
     with call.changing(form.note) as database:
         found = provider_rules.set_limits(database, call.path["providerId"], change)
-        return Reply(answers.Limits.model_validate(found))
+        return Reply(Limits.model_validate(found))
 
 
 def replace_limits(call: Call, form: forms.SetLimits) -> Reply:
     """Set exactly these limits, and take all others away."""
-    daily = _wins(form, "max_daily_win")
-    most = _wins(form, "max_win")
-    wins = [WinLimits(one, most.get(one), daily.get(one)) for one in {**most, **daily}]
-    limits = ProviderLimits(form.rate, tuple(wins))
+    limits = limits_of(form)
     with call.changing(form.note) as database:
         found = provider_rules.replace_limits(database, call.path["providerId"], limits)
-        return Reply(answers.Limits.model_validate(found))
+        return Reply(Limits.model_validate(found))
 
 
 def show_secrets(call: Call, form: forms.Nothing) -> Reply:  # noqa: ARG001
@@ -149,20 +141,6 @@ def _set_lock(call: Call, form: forms.Change, *, locked: bool) -> Reply:
         return _shown(database, call.path["providerId"])
 
 
-def _wins(form: forms.SetLimits, field: str) -> dict[str, Decimal | None]:
-    """What the form says of one kind of limit, by currency. Raises Problem or InvalidRequest."""
-    found: dict[str, Decimal | None] = {}
-    if len({one.currency for one in form.wins}) < len(form.wins):
-        fault = {"field": "wins", "message": "it names a currency twice"}
-        raise Problem(422, "invalid_request", "wins names a currency twice.", errors=[fault])
-    for one in form.wins:
-        if field in one.model_fields_set:
-            amount = getattr(one, field)
-            name = f"wins.{one.currency}.{to_camel(field)}"
-            found[one.currency] = None if amount is None else read_amount(amount, name)
-    return found
-
-
 def _shown(database: Transaction, provider_id: str) -> Reply:
     found = show_provider(database, provider_id)
     listed = answers.ListedProvider.model_validate(found.provider)
@@ -172,6 +150,6 @@ def _shown(database: Transaction, provider_id: str) -> Reply:
             secrets=[answers.Secret.model_validate(one) for one in found.secrets],
             accounts=[answers.HouseAccount.model_validate(one) for one in found.accounts],
             networks=list(found.networks),
-            limits=answers.Limits.model_validate(found.limits),
+            limits=Limits.model_validate(found.limits),
         )
     )

@@ -16,9 +16,9 @@ from api.operator import (
     reports,
     sessions,
 )
-from api.operator.answers import Answer
 from api.operator.call import Call, Reply
-from api.operator.forms import Form, Nothing
+from api.shared.answers import Answer
+from api.shared.forms import Form, Nothing
 from models.directory.operator_keys import Scope
 
 #: Reads the form, calls one function of `models/` or `broker/`, and writes the answer. One that is

@@ -37,8 +37,12 @@ ROOMS = {
     "operator": Room(
         "/operator/v1", "api.operator.app", "create_room", ("/reports/reconciliation",)
     ),
+    "sandbox": Room("/sandbox", "api.sandbox.app", "create_room", has_pages=True),
     "console": Room("/console", "api.console.app", "create_room", has_pages=True),
 }
+
+#: The room that is served only in a sandbox.
+SANDBOX = "sandbox"
 
 
 class NoSuchRoom(BetcoreError):  # noqa: N818
@@ -53,6 +57,18 @@ def read_rooms(text: str) -> list[str]:
             raise NoSuchRoom(f"There is no room {name!r}: choose from {', '.join(ROOMS)}.")
     if not names:
         raise NoSuchRoom(f"Choose at least one room from {', '.join(ROOMS)}.")
+    return names
+
+
+def rooms_served(configured: str, *, sandbox: bool, chosen: str | None = None) -> list[str]:
+    """The rooms to serve: those `chosen` on the command line, or the configured ones.
+
+    A sandbox serves its own room besides the configured ones. Raises NoSuchRoom for an unknown
+    room, and for that of the sandbox anywhere else.
+    """
+    names = read_rooms(chosen or (f"{configured},{SANDBOX}" if sandbox else configured))
+    if SANDBOX in names and not sandbox:
+        raise NoSuchRoom("The room 'sandbox' is served only in a sandbox: set BETCORE_SANDBOX.")
     return names
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from broker.cash import CashError, InsufficientFunds, QueueUnavailable, ReferenceConflict
 from models.database.failures import NotAllowed, NotMigrated
 from models.directory.idempotency import InProgress, Reused
+from models.directory.sandbox import SandboxFull
 from models.errors import (
     AlreadyExists,
     BetcoreError,
@@ -39,6 +40,7 @@ _ANSWERS: tuple[tuple[type[BetcoreError], int, str], ...] = (
     (PlayerBlocked, 409, "player_blocked"),
     (Reused, 422, "idempotency_key_reused"),
     (InProgress, 409, "idempotency_key_in_progress"),
+    (SandboxFull, 409, "sandbox_full"),
     (ReferenceConflict, 409, "reference_conflict"),
     (InsufficientFunds, 409, "insufficient_funds"),
     (QueueUnavailable, 503, "unavailable"),

@@ -1,5 +1,8 @@
 """What every room of the portal may use. It is made once per process."""
 
+import asyncio
+from typing import Any
+
 from starlette.concurrency import run_in_threadpool
 from starlette.types import Scope
 
@@ -50,6 +53,10 @@ class PortalServices:
         Raises InvalidRequest if the note cannot be recorded.
         """
         return Author(f"{who}@{address}", self._key, note)
+
+    def ask_redis(self, *command: str | bytes | int) -> asyncio.Future[Any]:
+        """Send one command to Redis. The future raises RedisError if there is no good answer."""
+        return self._link.ask(*command)
 
     @property
     def queue_trouble(self) -> str:

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.wallet.answers import (
     render_error,
@@ -45,9 +45,27 @@ BETS: dict[str, type[BetCommand]] = {
 }
 
 
-def app_of_environment() -> Starlette:
-    """Return the app with the settings of the environment. Any ASGI server may call it."""
-    return create_app(GatewayServices(settings()))
+def app_of_environment() -> ASGIApp:
+    """Return the app with the settings of the environment. Any ASGI server may call it.
+
+    Raises as `entrance`.
+    """
+    services = GatewayServices(settings())
+    return entrance(create_app(services), services)
+
+
+def entrance(app: ASGIApp, services: GatewayServices) -> ASGIApp:
+    """Return the app as it is served: in a sandbox with the layer of the sandbox around it.
+
+    Raises NotASandbox if the settings say that this is one, and the database does not.
+    """
+    if not services.settings.sandbox:
+        return app
+    from api.wallet.sandbox.layer import SandboxLayer
+    from models.directory.sandbox import require_sandbox
+
+    require_sandbox(services.settings.database_url)
+    return SandboxLayer(app, services)
 
 
 def create_app(services: Services) -> Starlette:

@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -87,15 +87,15 @@ class Authenticator:
         newly read secrets. Raises ApiError: the same 401 for every reason; 503 if secrets cannot be
         read.
         """
-        tolerance_ms = self._settings.timestamp_tolerance_seconds * 1000
+        tolerance_ms = self.tolerance_ms
         age_ms = time.time() * 1000 - call.stamp_ms
         if abs(age_ms) > tolerance_ms:
             raise _out_of_time(age_ms, tolerance_ms)
         if self._age() > self._settings.directory_max_age_seconds:
-            await self._refresh(deadline)
+            await self.refresh(deadline)
         provider_id = self._signer(call, scope)
         if provider_id is None:
-            await self._refresh(deadline)
+            await self.refresh(deadline)
             provider_id = self._signer(call, scope)
         if provider_id is None:
             raise self._badly_signed(call, scope)
@@ -106,6 +106,26 @@ class Authenticator:
         rules = self._rules.get(signed.call.counterparty_id.decode()) if self._rules else None
         if rules and rules.allowance and not rules.allowance.take(time.monotonic()):
             raise above_rate()
+
+    @property
+    def tolerance_ms(self) -> float:
+        """How far a timestamp may be behind our clock, or ahead of it."""
+        return self._settings.timestamp_tolerance_seconds * 1000
+
+    def knows(self, counterparty_id: str) -> bool:
+        """Whether there is such a provider with a secret. For a sandbox only."""
+        return counterparty_id in self._secrets
+
+    def secrets_of(self, counterparty_id: str) -> list[str] | None:
+        """The secrets of a provider, or None if there is no such one. For a sandbox only."""
+        known = counterparty_id in self._secrets
+        return self._provider_secrets.plain(counterparty_id) if known else None
+
+    def keyed_of_others(self, counterparty_id: str) -> Iterator[hmac.HMAC]:
+        """The secrets of all other providers, as `Secrets` has them. For a sandbox only."""
+        for named, (_, secrets) in self._secrets.items():
+            if named != counterparty_id:
+                yield from secrets
 
     @property
     def fresh(self) -> bool:
@@ -158,7 +178,8 @@ class Authenticator:
             detail = "the gateway does not have the key of its secrets"
         return unauthorized(UNSIGNED, detail)
 
-    async def _refresh(self, deadline: Deadline) -> None:
+    async def refresh(self, deadline: Deadline) -> None:
+        """Read secrets and rules anew. Raises ApiError if they cannot be read."""
         try:
             self._take(await self._newest.get(None, deadline))
         except LookupFailed:

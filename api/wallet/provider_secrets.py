@@ -71,6 +71,14 @@ class ProviderSecrets:
         self._reminder.say(self._named())
         return found
 
+    def plain(self, counterparty_id: str) -> list[str]:
+        """The secrets of a provider themselves. A sandbox explains wrong signatures with them."""
+        return [
+            self._cipher.decrypt(encrypted, row)
+            for (row, encrypted), secret in self._known.items()
+            if row.counterparty_id == counterparty_id and isinstance(secret, hmac.HMAC)
+        ]
+
     @property
     def warnings(self) -> list[str]:
         """The number of providers that cannot sign in for lack of a key. It is public: no names."""

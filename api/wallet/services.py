@@ -142,6 +142,11 @@ class GatewayServices(Services):
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
+    def link(self) -> Link:
+        """The link to Redis."""
+        return self._link
+
+    @property
     def redis_ready(self) -> bool:
         """Whether requests can be admitted to Redis now. Any thread may ask."""
         return self._link.ready

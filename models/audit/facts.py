@@ -143,6 +143,15 @@ SUBJECTS = (
               'revokedAt', {_time("t.revoked_at")}""",
         older="false",
     ),
+    Subject(
+        table="sandbox_token",
+        named="Sandbox token",
+        plural="sandbox tokens",
+        adopted=Action.SANDBOX_TOKEN_ADOPTED,
+        key="t.provider_id::text",
+        facts="'sha256', encode(t.hash, 'hex')",
+        older="false",
+    ),
 )
 
 

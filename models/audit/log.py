@@ -85,6 +85,7 @@ class Action(StrEnum):
     SESSION_OPENED = "session.opened"
     SESSION_ADOPTED = "session.adopted"
     SESSION_EXTENDED = "session.extended"
+    SESSION_EXPIRED = "session.expired"
     SESSION_CLOSED = "session.closed"
     OPERATOR_KEY_ADDED = "operator_key.added"
     OPERATOR_KEY_ADOPTED = "operator_key.adopted"
@@ -94,6 +95,9 @@ class Action(StrEnum):
     USER_PASSWORD = "console_user.password"  # noqa: S105
     USER_ROLE = "console_user.role"
     USER_REVOKED = "console_user.revoked"
+    SANDBOX_MARKED = "sandbox.marked"
+    SANDBOX_TOKEN_ADDED = "sandbox_token.added"  # noqa: S105
+    SANDBOX_TOKEN_ADOPTED = "sandbox_token.adopted"  # noqa: S105
     LOGIN_ACCEPTED = "login.accepted"
     LOGIN_REFUSED = "login.refused"
     LOGIN_ENDED = "login.ended"
@@ -128,6 +132,8 @@ _TABLES = {
     "session": "session",
     "operator_key": "operator_key",
     "console_user": "console_user",
+    "sandbox": "sandbox_mark",
+    "sandbox_token": "sandbox_token",
     "login": "login",  # of a name, which may be no user's
     "queue": "queue",  # RQ's, in Redis: no table of ours
     "deposit": "account",

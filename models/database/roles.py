@@ -151,6 +151,15 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     "console_session": {
         OPERATOR: Rights(select=ALL, insert="hash user_id expires_at", update="seen_at ended_at"),
     },
+    "sandbox_mark": {
+        GATEWAY: _READS,
+        OPERATOR: Rights(select=ALL, insert="id"),
+        READER: _READS,
+    },
+    "sandbox_token": {
+        OPERATOR: Rights(select=ALL, insert="provider_id hash", update="players sessions"),
+        READER: Rights(select="provider_id players sessions created_at"),
+    },
     "audit_start": {OPERATOR: _READS, READER: _READS},
 }
 

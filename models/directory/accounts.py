@@ -85,6 +85,12 @@ def find_blocked(database: DbSession, external_ids: Sequence[str]) -> str | None
     return None
 
 
+def is_player(database: DbSession, external_id: str) -> bool:
+    """Whether there is such a player. Raises InvalidRequest for an invalid id."""
+    name = read_text(external_id, "player")
+    return database.exec(select(Player.id).where(Player.external_id == name)).first() is not None
+
+
 def set_player_status(database: DbSession, external_id: str, status: PlayerStatus) -> None:
     """Block a player, or unblock it, from the next bet on. A repeat is harmless.
 

@@ -170,6 +170,21 @@ def extend_session(database: DbSession, session_id: str, lasts: timedelta) -> da
     return expires_at
 
 
+def expire_session(database: DbSession, session_id: str) -> datetime:
+    """Let a session's time be over now. Returns the time of its end.
+
+    It never ends later than before. Raises NotFound.
+    """
+    now = func.least(col(Session.expires_at), func.clock_timestamp())
+    statement = update(Session).where(col(Session.id) == session_id).values(expires_at=now)
+    expired = database.execute(statement.returning(col(Session.expires_at))).first()
+    if expired is None:
+        raise NotFound(f"There is no session {session_id!r}.")
+    expires_at: datetime = expired[0]
+    record(database, Action.SESSION_EXPIRED, session_id, expiresAt=expires_at)
+    return expires_at
+
+
 def close_session(database: DbSession, session_id: str) -> datetime:
     """Close a session from now on. Returns the time at which it was closed.
 

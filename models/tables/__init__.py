@@ -11,6 +11,7 @@ from models.tables.chores import LastDone
 from models.tables.console import ConsoleSession, ConsoleUser
 from models.tables.journal import Journal, JournalStart
 from models.tables.parties import Account, Currency, Player, Provider, ProviderSecret, WinDay
+from models.tables.sandbox import SandboxMark, SandboxToken
 
 __all__ = [
     "Account",
@@ -29,6 +30,8 @@ __all__ = [
     "Provider",
     "ProviderSecret",
     "RefusedOrder",
+    "SandboxMark",
+    "SandboxToken",
     "Session",
     "Transfer",
     "WinDay",

@@ -164,7 +164,7 @@ def portal(
         with listen(host or found.portal_host, number) as listener:
             address, number, *_ = listener.getsockname()
             _LOG.info("listening at http://%s:%s", in_url(address), number)
-            serve(found, listener, rooms or found.portal_rooms)
+            serve(found, listener, rooms)
 
 
 def dashboard(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:

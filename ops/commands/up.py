@@ -29,6 +29,13 @@ MetricsPort = Annotated[
 ]
 Workers = Annotated[int, typer.Option(min=1, max=256, help="Number of worker processes.")]
 Gateways = Annotated[int, typer.Option(min=1, max=256, help="Number of gateway processes.")]
+Sandbox = Annotated[
+    bool,
+    typer.Option(
+        "--sandbox",
+        help="Play money only, in a database of its own: providers make what they need themselves.",
+    ),
+]
 NoDemo = Annotated[bool, typer.Option("--no-demo", help="Make no demo provider; send no bet.")]
 
 
@@ -40,6 +47,7 @@ def up(
     workers: Workers = 2,
     gateways: Gateways = 1,
     no_demo: NoDemo = False,
+    sandbox: Sandbox = False,
     data_dir: DataDir = None,
 ) -> None:
     """Run everything here until Ctrl-C, and show one bet.
@@ -52,4 +60,4 @@ def up(
     from ops.up.up import Wishes, run
 
     ports = (port, dashboard_port, portal_port, metrics_port)
-    run(Wishes(*ports, workers, gateways, not no_demo, data_dir))
+    run(Wishes(*ports, workers, gateways, not no_demo, sandbox, data_dir))

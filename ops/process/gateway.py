@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 
-from api.wallet.app import create_app
+from api.wallet.app import create_app, entrance
 from api.wallet.front import WalletFront
 from api.wallet.services import GatewayServices, Services
 from ops.process.metrics import gateway_metrics
@@ -47,7 +47,7 @@ def serve(settings: Settings, listener: socket.socket, on_ready: Callable[[], No
     app.router.lifespan_context = lifespan
     with gateway_metrics(settings, lambda: services.redis_ready):
         serve_http(
-            app,
+            entrance(app, services),
             listener,
             bounds,
             front=WalletFront(services.load_shedder, settings.retry_after_seconds),

@@ -24,6 +24,7 @@ from models.private_files import write_private
 from ops.commands.processes import PASSWORD_FILE, dashboard_password
 from ops.keys import make_keys, require_keys
 from ops.process.probe import reachable
+from ops.process.sandbox import settle_sandbox
 from ops.process.signals import Signals, StopRequested
 from ops.process.supervisor import Role, Supervisor
 from ops.process.until_stopped import log_as_set
@@ -32,6 +33,7 @@ from ops.terminal.options import configuration
 from ops.up import demo as demos
 from ops.up.first_user import first_user
 from ops.up.readiness import not_ready
+from ops.up.sandbox import sandbox_environment
 from ops.up.servers import Servers
 from ops.up.targets import names_of, ports_for, write_targets
 from ops.urls import readable
@@ -72,6 +74,7 @@ class Wishes:
     workers: int
     gateways: int
     demo: bool
+    sandbox: bool
     data_dir: Path | None
 
 
@@ -102,7 +105,8 @@ def run(wishes: Wishes) -> None:
         with signals.droppable():
             found = configuration(wishes.data_dir)
             folder = private_folder(found.data_dir)
-            found = readable(found.model_copy(update={"data_dir": folder}))
+            update = {"data_dir": folder, "sandbox": found.sandbox or wishes.sandbox}
+            found = readable(found.model_copy(update=update))
             configured, listener, of_metrics = _with_ports(found, wishes)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(configured))
@@ -120,6 +124,7 @@ def run(wishes: Wishes) -> None:
             )
             secret_keys = require_ring(with_keys, Purpose.SECRETS)
             _LOG.info("the database is at revision %s", _migrated(servers, secret_keys))
+            settle_sandbox(with_keys)
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
 
@@ -248,7 +253,7 @@ def _all_keys_but(*purposes: Purpose) -> frozenset[str]:
 def _environment(plan: _Plan) -> dict[str, str]:
     # Misspelt variables were already reported.
     ours = {name: value for name, value in known(os.environ).items() if name not in _OF_REDIS}
-    return ours | {"REDIS_URL": plan.settings.redis_url}
+    return ours | {"REDIS_URL": plan.settings.redis_url} | sandbox_environment(plan.settings)
 
 
 def _wait_until_ready(plan: _Plan, supervisor: Supervisor, signals: Signals) -> None:
@@ -280,6 +285,8 @@ def _announce(plan: _Plan, new_password: str) -> None:
     portal = f"{reachable(plan.settings.portal_host)}:{plan.settings.portal_port}"
     make_key = "betcore operator key add NAME --scope all"
     _say(f"operator API: http://{portal}/operator/v1  make a key: {make_key}")
+    if plan.settings.sandbox:
+        _say(f"sandbox: {url}/sandbox/  a provider makes all it needs there: docs/SANDBOX.md")
     _say(f"console: http://{portal}/console/  {first_user(plan.settings)}")
     dashboard = _dashboard(plan.settings)
     if plan.settings.dashboard_password:

@@ -154,8 +154,9 @@ class PortalProcess(Process):
 
     _login = "operator"
 
-    def __init__(self, urls: Urls, **env: str) -> None:
-        super().__init__(urls, "ops.cli", "portal", "--port", "0", pass_fds=(), **env)
+    def __init__(self, urls: Urls, *options: str, **env: str) -> None:
+        """The last of options given twice counts."""
+        super().__init__(urls, "ops.cli", "portal", "--port", "0", *options, pass_fds=(), **env)
 
     def wait_ready(self) -> None:
         """Wait until it can do its work."""

@@ -1,0 +1,1 @@
+"""The sandbox, as a provider uses it: its API, its wallet, and its mark."""
