@@ -13,12 +13,17 @@ import httpx
 from betcore_kit.conformance import cases
 from betcore_kit.conformance.case import CASES, CATEGORIES, Broken, Case, Lacking
 from betcore_kit.conformance.site import Site
-from betcore_kit.conformance.stage import Stage
-from betcore_kit.conformance.wire import WAIT_SECONDS, Exchange, Wire
+from betcore_kit.conformance.stage import Stage, new_id
+from betcore_kit.conformance.wire import WAIT_SECONDS, Exchange, How, Wire
 from betcore_kit.errors import KitError
 
 CASE_SECONDS = 60.0
+#: How long a wallet that has just started may not know what it took before.
+MEMORY_SECONDS = 60.0
+#: The age of the oldest request that a case expects to be served.
+OLDEST_STAMP_SECONDS = 21.0
 _CONNECTIONS = 100
+_KEPT_SECONDS = 2.0  # below the time after which a wallet closes an idle connection
 
 assert cases  # noqa: S101 - its import has registered the cases
 
@@ -86,9 +91,10 @@ async def run(
     Raises KitError if the site cannot be made.
     """
     began, clock = time.time(), time.monotonic()
-    limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+    limits = httpx.Limits(_CONNECTIONS, _CONNECTIONS, _KEPT_SECONDS)
     async with httpx.AsyncClient(timeout=WAIT_SECONDS, limits=limits) as http:
         site = await begin(http)
+        await _wait_for_memory(Stage(site, Wire(url, http)))
         at_once = asyncio.Semaphore(site.parallel)
 
         async def one(case: Case) -> Result:
@@ -99,6 +105,26 @@ async def run(
 
         results = await asyncio.gather(*(one(case) for case in wanted))
     return Report(url, began, time.monotonic() - clock, results)
+
+
+async def _wait_for_memory(stage: Stage) -> None:
+    """Wait for a wallet that has just started.
+
+    At first it says `in_flight` of every bet, and refuses requests that are stamped before its
+    start. Both are allowed, and both end after some seconds.
+    """
+    provider, until = await stage.provider(), time.monotonic() + MEMORY_SECONDS
+    while time.monotonic() < until:
+        then = str(int((time.time() - OLDEST_STAMP_SECONDS) * 1000))
+        query = f"/v1/bets?betId={new_id()}"
+        try:
+            headers = How(timestamp=then).headers(provider.identity, b"")
+            answer = await stage.wire.once("GET", query, b"", headers)
+        except Broken:
+            return  # the cases will say what is wrong
+        if answer.code != 99 and answer.fields.get("state") != "in_flight":
+            return
+        await asyncio.sleep(1)
 
 
 async def _run_case(case: Case, stage: Stage) -> Result:

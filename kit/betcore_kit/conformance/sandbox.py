@@ -9,7 +9,7 @@ import httpx
 
 from betcore_kit.conformance.case import Lacking
 from betcore_kit.conformance.site import Opened, Wanted
-from betcore_kit.errors import KitError
+from betcore_kit.errors import KitError, told
 from betcore_kit.exact import read_json, write_json
 from betcore_kit.signing import Identity
 
@@ -128,7 +128,9 @@ async def _ask(
                 follow_redirects=False,
             )
         except httpx.TransportError as error:
-            raise KitError(f"{url} cannot be reached: {error or type(error).__name__}.") from None
+            if isinstance(error, httpx.ConnectError) or not left:
+                raise KitError(f"{url} cannot be reached: {told(error)}.") from None
+            continue  # a kept connection was closed: to make a session twice harms nobody
         if answer.status_code not in (429, 503) or not left:
             break
         await asyncio.sleep(min(int(answer.headers.get("retry-after") or 1), 5))

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from betcore_kit.conformance.case import Broken
+from betcore_kit.errors import told
 from betcore_kit.exact import read_json
 from betcore_kit.signing import (
     COUNTERPARTY,
@@ -145,7 +146,7 @@ class Wire:
         Raises Broken if no answer comes.
         """
         for left in range(_SEND_AGAIN, -1, -1):
-            answer = await self._once(method, path, body, headers or {})
+            answer = await self.once(method, path, body, headers or {})
             if answer.code != 99 or not left:
                 break
             await asyncio.sleep(min(int(answer.headers.get("retry-after") or 1), 2))
@@ -172,15 +173,14 @@ class Wire:
                 finally:
                     writer.close()
         except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
-            self._keep(sent.decode("latin-1"), f"no answer: {error or type(error).__name__}", began)
+            self._keep(sent.decode("latin-1"), f"no answer: {told(error)}", began)
             raise Broken(f"Expected {answers} answers, but got {len(found)}.") from None
         for answer in found:
             self._keep(sent.decode("latin-1"), _answer_text(answer), began)
         return found
 
-    async def _once(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
-    ) -> Answer:
+    async def once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send one request, whatever is answered. Raises Broken if no answer comes."""
         request = self.http.build_request(
             method, f"{self.url}{path}", content=body or None, headers=dict(headers)
         )
@@ -189,8 +189,8 @@ class Wire:
         try:
             got = await self.http.send(request)
         except httpx.TransportError as error:
-            self._keep(shown, f"no answer: {error or type(error).__name__}", began)
-            raise Broken(f"No answer came: {error or type(error).__name__}.") from None
+            self._keep(shown, f"no answer: {told(error)}", began)
+            raise Broken(f"No answer came: {told(error)}.") from None
         answer = _answer(got.status_code, got.headers, got.content, began)
         self._keep(shown, _answer_text(answer), began)
         return answer
