@@ -40,6 +40,7 @@ FAULTS = {
     "last_key_wins": "a key may be given twice",
     "claims_ignored": "a false sessionId is accepted",
     "query_unread": "the state of every bet is unknown",
+    "page_overlaps": "a page of a round begins with the last bet of the one before",
 }
 NAMES = {
     0: "unknown_outcome",
@@ -66,6 +67,7 @@ _AMOUNTS = {
 }
 _DECIMALS = {"JPY": 0}
 _PATH = re.compile(rb"/v1/sessions/([^/]+)/(balance|bets/(pay-in|pay-out|pay-in-out|refund))")
+_QUESTIONS = ("betId", "gameRoundId", "transactionId")
 _BODY_MAX = 16 * 1024
 
 
@@ -191,7 +193,7 @@ class Reference:
         if not isinstance(fields, dict) or _levels(fields) > 16:
             raise Refused(2)
         fields["betId"] = _id(fields.get("betId"))
-        for name in ("gameRoundId", "userId"):
+        for name in ("gameRoundId", "gameId", "userId"):
             if fields.get(name) is not None:
                 fields[name] = _id(fields[name])
         claimed = fields.get("sessionId", session_id)
@@ -215,13 +217,30 @@ class Reference:
     def _state(self, provider: Provider, query: bytes) -> dict[str, Any]:
         try:
             pairs = parse_qsl(query.decode(), keep_blank_values=True, errors="strict")
-            [bet_id] = [_id(value) for name, value in pairs if name == "betId"]
+            [(name, text)] = [pair for pair in pairs if pair[0] in _QUESTIONS]
         except ValueError:
             raise Refused(2) from None
-        bet = self.wallet.find(provider, bet_id)
+        value = _id(text)
+        if name == "gameRoundId":
+            given = dict(pairs)
+            return self._page(provider, value, given.get("limit"), given.get("cursor"))
+        find = self.wallet.find if name == "betId" else self.wallet.of_transaction
+        bet = find(provider, value)
         if bet is None or self.fault == "query_unread":
+            bet_id = value if name == "betId" else None
             return dict.fromkeys(STATE_FIELDS) | {"betId": bet_id, "state": "unknown"}
         return self.wallet.state(bet)
+
+    def _page(
+        self, provider: Provider, round_id: str, limit: str | None, cursor: str | None
+    ) -> dict[str, Any]:
+        bets = self.wallet.of_round(provider, round_id)
+        begin, most = int(cursor or 0), int(limit or 50)
+        end = begin + most
+        if self.fault == "page_overlaps":
+            begin = max(0, begin - 1)
+        items = [self.wallet.state(bet) for bet in bets[begin:end]]
+        return {"items": items, "next": str(end) if end < len(bets) else None}
 
 
 class JsonH11(H11Protocol):
@@ -265,6 +284,8 @@ def _refusal(request: Request, refused: Refused) -> dict[str, Any]:
 
 def _exact(fields: dict[str, Any]) -> str:
     def shown(value: Any) -> str:
+        if isinstance(value, list):
+            return f"[{','.join(map(_exact, value))}]"
         if not isinstance(value, Decimal):
             return json.dumps(value)
         digits = format(value, "f")

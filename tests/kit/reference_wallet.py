@@ -28,12 +28,14 @@ FAULTS = {
     "new_id_for_a_repeat": "a repeat gets a new transaction id",
     "pay_out_twice": "a second pay-out with another win is paid",
     "spent_win_taken_back": "a refund may leave less than nothing",
+    "round_left_open": "roundFinished settles no other bet",
+    "finished_round_takes_stakes": "a pay-in of a finished round is taken",
 }
 
 STATE_FIELDS = (
     *("betId", "state", "betAmount", "winAmount", "currency", "betTransactionId"),
     *("winTransactionId", "refundTransactionId", "refusedWith", "reason"),
-    *("createdAt", "updatedAt"),
+    *("createdAt", "updatedAt", "gameRoundId", "gameId"),
 )
 
 
@@ -90,6 +92,7 @@ class Bet:
     stake: Decimal | None = None
     win: Decimal | None = None
     round: str | None = None
+    game: str | None = None
     code: int = 1
     reason: str | None = None
     ids: dict[str, str] = field(default_factory=dict)
@@ -104,6 +107,7 @@ class Wallet:
         self.fault = fault
         self.sessions: dict[str, Session] = {}
         self.bets: dict[tuple[str, str], Bet] = {}
+        self.finished: set[tuple[str, int, str]] = set()  # provider, account, round
 
     def session(self, provider: Provider, session_id: str) -> Session:
         """Return a provider's session. Raises Refused."""
@@ -120,6 +124,27 @@ class Wallet:
 
     def call(self, kind: str, session: Session, fields: dict[str, Any]) -> dict[str, str]:
         """Apply a call; the transaction ids of the answer. Raises Refused."""
+        ids = self._apply(kind, session, fields)
+        bet = self.find(session.provider, fields["betId"])
+        if fields.get("roundFinished") and bet is not None and bet.round:
+            self.finished.add((session.provider.id, id(session.account), bet.round))
+            for other in self.of_round(session.provider, bet.round):
+                is_open = other.state == "open" and other.account is session.account
+                if is_open and self.fault != "round_left_open":
+                    self._pay(other, session, Decimal(0))
+        return ids
+
+    def of_round(self, provider: Provider, round_id: str) -> list[Bet]:
+        """Return the bets of a provider's round."""
+        found = ((key, bet) for key, bet in self.bets.items() if bet.round == round_id)
+        return [bet for key, bet in found if key == self._key(provider, bet.id)]
+
+    def of_transaction(self, provider: Provider, transaction: str) -> Bet | None:
+        """Return the bet that has a transfer."""
+        known = (bet for key, bet in self.bets.items() if key == self._key(provider, bet.id))
+        return next((bet for bet in known if transaction in bet.ids.values()), None)
+
+    def _apply(self, kind: str, session: Session, fields: dict[str, Any]) -> dict[str, str]:
         bet = self.find(session.provider, fields["betId"])
         if bet is None:
             return self._new(kind, session, fields)
@@ -143,7 +168,7 @@ class Wallet:
         refused = Decimal(bet.code) if bet.state == "rejected" else None
         values = (
             *(bet.id, bet.state, bet.stake, bet.win, bet.account.currency, *ids),
-            *(refused, bet.reason, bet.created, bet.updated),
+            *(refused, bet.reason, bet.created, bet.updated, bet.round, bet.game),
         )
         return dict(zip(STATE_FIELDS, values, strict=True))
 
@@ -155,12 +180,16 @@ class Wallet:
                 raise Refused(6)
             bet = self._record(session, Bet(fields["betId"], session.account, kind, "cancelled"))
             return self._mark(bet, "refundTransactionId")
+        round_id, owed = fields.get("gameRoundId"), _is_owed(kind, fields)
+        finished = (session.provider.id, id(session.account), round_id) in self.finished
+        if finished and not owed and self.fault != "finished_round_takes_stakes":
+            raise Refused(7)
         self._check(kind, session, fields)
         return self._take(kind, session, fields)
 
     def _check(self, kind: str, session: Session, fields: dict[str, Any]) -> None:
         stake, win = fields["betAmount"], fields.get("winAmount")
-        owed = kind == "pay-in-out" and not stake and bool(win)
+        owed = _is_owed(kind, fields)
         why, code = session.ended if not owed else None, 3
         if why is None:
             why, code = self._not_allowed(session, stake, owed), 5
@@ -204,6 +233,7 @@ class Wallet:
     def _take(self, kind: str, session: Session, fields: dict[str, Any]) -> dict[str, str]:
         stake, round_id = fields["betAmount"], fields.get("gameRoundId")
         bet = Bet(fields["betId"], session.account, kind, "open", stake, None, round_id)
+        bet.game = fields.get("gameId")
         self._record(session, bet)
         session.account.balance -= stake
         ids = self._mark(bet, "betTransactionId")
@@ -276,6 +306,11 @@ class Wallet:
 
     def _key(self, provider: Provider, bet_id: str) -> tuple[str, str]:
         return ("" if self.fault == "bet_ids_shared" else provider.id, bet_id)
+
+
+def _is_owed(kind: str, fields: dict[str, Any]) -> bool:
+    """Whether a call is a win without a stake."""
+    return kind == "pay-in-out" and not fields["betAmount"] and bool(fields["winAmount"])
 
 
 def _now() -> str:

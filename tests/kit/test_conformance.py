@@ -42,6 +42,9 @@ SEEN_BY = {
     "html_404": "errors/an_unknown_path_is_404",
     "last_key_wins": "exactness/a_key_given_twice_is_refused",
     "claims_ignored": "sessions/a_false_session_is_refused",
+    "round_left_open": "order/a_pay_out_may_finish_its_round",
+    "finished_round_takes_stakes": "order/a_finished_round_takes_no_stake",
+    "page_overlaps": "order/the_bets_of_a_round_are_listed",
     "query_unread": "errors/the_state_of_a_bet_has_every_field",
 }
 

@@ -91,7 +91,11 @@ async def run(
     Raises KitError if the site cannot be made.
     """
     began, clock = time.time(), time.monotonic()
-    limits = httpx.Limits(_CONNECTIONS, _CONNECTIONS, _KEPT_SECONDS)
+    limits = httpx.Limits(
+        max_connections=_CONNECTIONS,
+        max_keepalive_connections=_CONNECTIONS,
+        keepalive_expiry=_KEPT_SECONDS,
+    )
     async with httpx.AsyncClient(timeout=WAIT_SECONDS, limits=limits) as http:
         site = await begin(http)
         await _wait_for_memory(Stage(site, Wire(url, http)))

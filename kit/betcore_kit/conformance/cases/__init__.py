@@ -10,6 +10,7 @@ from betcore_kit.conformance.cases import (
     limits,
     order,
     refunds,
+    rounds,
     sessions,
     timing,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "limits",
     "order",
     "refunds",
+    "rounds",
     "sessions",
     "timing",
 ]
