@@ -1,6 +1,6 @@
 """What a game provider needs to call betcore: a client, signing, and tools. See kit/README.md."""
 
-from betcore_kit.answers import BalanceAnswer, BetAnswer, BetState, Code, Outcome
+from betcore_kit.answers import BalanceAnswer, BetAnswer, BetState, Code, Outcome, RoundBets
 from betcore_kit.calls import PayIn, PayInOut, PayOut, Refund
 from betcore_kit.client.clients import AsyncClient, Client
 from betcore_kit.client.hooks import Hooks
@@ -23,5 +23,6 @@ __all__ = [
     "PayInOut",
     "PayOut",
     "Refund",
+    "RoundBets",
     "Schedule",
 ]

@@ -90,7 +90,17 @@ class BetState:
     reason: str | None = None
     created_at: str | None = None
     updated_at: str | None = None
+    game_round_id: str | None = None
+    game_id: str | None = None
     message: str | None = None
+
+
+@dataclass(frozen=True)
+class RoundBets:
+    """The bets of a round. They are all there if `code` is `DONE`, and may be too few otherwise."""
+
+    code: Code
+    bets: tuple[BetState, ...] = ()
 
 
 def read_fields(body: bytes) -> dict[str, Any] | None:
@@ -137,15 +147,15 @@ def balance_answer(fields: dict[str, Any] | None) -> BalanceAnswer:
     return BalanceAnswer(code_of(fields), *(given.get(name) for name in names))
 
 
-def bet_state(fields: dict[str, Any] | None) -> BetState:
-    """Return the state of a bet."""
+def bet_state(fields: dict[str, Any] | None, code: Code | None = None) -> BetState:
+    """Return the state of a bet. `code` is that of the page, for a bet of a page."""
     given = fields or {}
     names = (
         *("betId", "state", "betAmount", "winAmount", "currency", "betTransactionId"),
         *("winTransactionId", "refundTransactionId", "refusedWith", "reason"),
-        *("createdAt", "updatedAt", "message"),
+        *("createdAt", "updatedAt", "gameRoundId", "gameId", "message"),
     )
     values = {name: given.get(name) for name in names}
     if values["refusedWith"] is not None:
         values["refusedWith"] = int(values["refusedWith"])
-    return BetState(code_of(fields), *values.values())
+    return BetState(code_of(fields) if code is None else code, *values.values())

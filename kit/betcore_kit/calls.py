@@ -55,12 +55,13 @@ class Bet:
 
     def call(self) -> Call:
         """Return the request."""
-        amounts = {
+        fields = {
             "betAmount": self.stake,
             "winAmount": self.win,
             "gameRoundId": self.game_round_id,
+            "roundFinished": getattr(self, "round_finished", False) or None,
         }
-        given = {name: value for name, value in amounts.items() if value is not None}
+        given = {name: value for name, value in fields.items() if value is not None}
         body = write_json({"betId": self.bet_id} | given | dict(self.more))
         path = f"/v1/sessions/{quote(self.session_id, safe='')}/bets/{self.kind}"
         return Call("POST", path, body, self.kind)
@@ -76,19 +77,24 @@ class PayIn(Bet):
 
 @dataclass(frozen=True)
 class PayOut(Bet):
-    """Pay the win of an open bet. A win of 0 means that the bet is lost."""
+    """Pay the win of an open bet. A win of 0 means that the bet is lost.
+
+    `round_finished` settles the player's other open bets of the round with 0.
+    """
 
     kind = "pay-out"
     win_amount: Decimal | int | str
+    round_finished: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)
 class PayInOut(Bet):
-    """Take the stake and pay the win of a bet, both or none."""
+    """Take the stake and pay the win of a bet, both or none. `round_finished` as in PayOut."""
 
     kind = "pay-in-out"
     bet_amount: Decimal | int | str
     win_amount: Decimal | int | str
+    round_finished: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)

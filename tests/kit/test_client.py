@@ -23,6 +23,7 @@ from betcore_kit import (
     PayInOut,
     PayOut,
     Refund,
+    RoundBets,
     Schedule,
 )
 from betcore_kit.calls import Bet
@@ -106,6 +107,45 @@ def test_every_call_has_a_typed_answer_with_exact_amounts(
     assert (balance.balance, balance.currency) == (Decimal("100.2"), "EUR")  # type: ignore[attr-defined]
     told = (state.state, state.bet_amount, state.win_amount)  # type: ignore[attr-defined]
     assert told == ("settled", Decimal("0.1"), Decimal("0.3"))
+
+
+async def by_round_async(player: Player, transaction: str) -> tuple[RoundBets, object]:
+    async with AsyncClient(player.url, player.identity) as client:
+        found = await client.state_of_transaction(transaction)
+        return await client.bets_of_round("r1"), found
+
+
+def test_a_round_is_finished_and_asked_about_page_by_page(player: Player) -> None:
+    session = player.session_id
+    with player.client() as client:
+        for number in range(60):
+            answer = client.bet(PayIn(session, f"bet {number}", "0.01", game_round_id="r1"))
+        client.bet(PayOut(session, "bet 0", 1, game_round_id="r1", round_finished=True))
+        late = client.bet(PayIn(session, "late", "0.01", game_round_id="r1"))
+        bets = client.bets_of_round("r1")
+        found = client.state_of_transaction(str(answer.bet_transaction_id))
+
+    assert late.code is Code.BET_CONFLICT
+    assert bets.code is Code.DONE
+    assert [one.bet_id for one in bets.bets] == [f"bet {number}" for number in range(60)]
+    assert {(one.code, one.state, one.game_round_id) for one in bets.bets} == {
+        (Code.DONE, "settled", "r1")
+    }
+    assert found == bets.bets[59]
+    assert asyncio.run(by_round_async(player, str(found.bet_transaction_id))) == (bets, found)
+
+
+def test_a_round_that_cannot_be_read_to_its_end_is_not_said_to_be_whole() -> None:
+    pages = [
+        httpx.Response(200, json={"_responseCode": 1, "items": [{"betId": "a"}], "next": "2"}),
+        httpx.Response(402, json={"_responseCode": 2}),
+    ]
+    transport = httpx.MockTransport(lambda _: pages.pop(0))
+    with Client("http://a", Identity("1", "s"), transport=transport) as client:
+        found = client.bets_of_round("r")
+
+    assert found.code is Code.INVALID
+    assert [one.bet_id for one in found.bets] == ["a"]
 
 
 class Losing(httpx.HTTPTransport):

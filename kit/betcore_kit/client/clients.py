@@ -7,10 +7,19 @@ from typing import Self
 
 import httpx
 
-from betcore_kit.answers import BalanceAnswer, BetAnswer, BetState
+from betcore_kit.answers import BalanceAnswer, BetAnswer, BetState, RoundBets
 from betcore_kit.calls import Bet
 from betcore_kit.client.hooks import Attempt, Hooks, Reply
-from betcore_kit.client.plans import Pause, Plan, Send, T, balance_of, play, state_for_sure
+from betcore_kit.client.plans import (
+    Pause,
+    Plan,
+    Send,
+    T,
+    balance_of,
+    play,
+    round_of,
+    state_for_sure,
+)
 from betcore_kit.client.schedule import Schedule
 from betcore_kit.errors import KitError
 from betcore_kit.signing import Identity, signed_headers
@@ -100,7 +109,15 @@ class Client(Caller):
 
     def state(self, bet_id: str) -> BetState:
         """Ask for the state of a bet."""
-        return self._run(state_for_sure(bet_id, self.schedule))
+        return self._run(state_for_sure(self.schedule, betId=bet_id))
+
+    def state_of_transaction(self, transaction_id: str) -> BetState:
+        """Ask for the state of the bet that has this transaction."""
+        return self._run(state_for_sure(self.schedule, transactionId=transaction_id))
+
+    def bets_of_round(self, game_round_id: str) -> RoundBets:
+        """Ask for all bets of a round."""
+        return self._run(round_of(game_round_id, self.schedule))
 
     def close(self) -> None:
         """Close the connections."""
@@ -160,7 +177,15 @@ class AsyncClient(Caller):
 
     async def state(self, bet_id: str) -> BetState:
         """Ask for the state of a bet."""
-        return await self._run(state_for_sure(bet_id, self.schedule))
+        return await self._run(state_for_sure(self.schedule, betId=bet_id))
+
+    async def state_of_transaction(self, transaction_id: str) -> BetState:
+        """Ask for the state of the bet that has this transaction."""
+        return await self._run(state_for_sure(self.schedule, transactionId=transaction_id))
+
+    async def bets_of_round(self, game_round_id: str) -> RoundBets:
+        """Ask for all bets of a round."""
+        return await self._run(round_of(game_round_id, self.schedule))
 
     async def close(self) -> None:
         """Close the connections."""

@@ -16,6 +16,7 @@ from betcore_kit.answers import (
     BetState,
     Code,
     Outcome,
+    RoundBets,
     balance_answer,
     bet_answer,
     bet_state,
@@ -88,9 +89,25 @@ def state_of(bet_id: str) -> Plan[BetState]:
     return bet_state(_fields(reply))
 
 
-def state_for_sure(bet_id: str, schedule: Schedule) -> Plan[BetState]:
+def state_for_sure(schedule: Schedule, **query: str) -> Plan[BetState]:
     """Ask for the state of a bet, and repeat the question if no answer comes."""
-    return bet_state((yield from _final(bets_call(betId=bet_id), schedule)))
+    return bet_state((yield from _final(bets_call(**query), schedule)))
+
+
+def round_of(game_round_id: str, schedule: Schedule) -> Plan[RoundBets]:
+    """Ask for all bets of a round, page by page."""
+    bets: list[BetState] = []
+    query = {"gameRoundId": game_round_id}
+    while True:
+        page = yield from _final(bets_call(**query), schedule)
+        code, items = code_of(page), (page or {}).get("items")
+        if code is not Code.DONE or not isinstance(items, list):
+            return RoundBets(Code.UNKNOWN if code is Code.DONE else code, tuple(bets))
+        bets += [bet_state(item, code) for item in items]
+        more = (page or {}).get("next")
+        if more is None:
+            return RoundBets(code, tuple(bets))
+        query["cursor"] = str(more)
 
 
 def told(bet: Bet, state: BetState) -> BetAnswer | None:
