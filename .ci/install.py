@@ -1,4 +1,4 @@
-"""Installs betcore and betcore-kit into the virtual environment that runs this, and says how far it is.
+"""Installs betcore and betcore-kit where this runs, and says how far it is.
 
 `make` calls it with the extras to install. Only the standard library is there yet.
 """

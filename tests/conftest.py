@@ -25,6 +25,7 @@ SLOWEST = (
     "tests/crash/test_guards.py",
     "tests/service/operators/test_session_open.py",
     "tests/service/audit/test_journal.py",
+    "tests/service/sandbox/test_conformance.py",
     "tests/service/bench/test_bench_contenders.py",
     "tests/service/running/test_containers.py",
     "tests/service/wallet/test_protocol_rules_in_flight.py",
@@ -38,6 +39,7 @@ SLOWEST = (
     "tests/service/running/test_answer_log.py",
     "tests/service/database/test_preconditions.py",
     "tests/service/queue/test_foreign_workers.py",
+    "tests/kit/test_conformance.py",
     "tests/service/audit/test_verify_bets.py",
 )
 

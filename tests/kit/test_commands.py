@@ -110,7 +110,7 @@ def test_the_curl_command_sends_the_very_bytes_from_bash(
 
 
 def test_explain_tells_the_mistake_the_messages_and_where_they_differ(tmp_path: Path) -> None:
-    signed = kit("sign", "http://a/x", "--counterparty-id", ID, "--body", BODY, "--json")
+    signed = kit("sign", "http://wallet.test/x", "--counterparty-id", ID, "--body", BODY, "--json")
     headers = json.loads(signed.stdout)["headers"]
     sent = BODY.replace(",", ", ")
     lines = [f"{name}: {value}" for name, value in headers.items()]
@@ -135,11 +135,11 @@ def test_explain_tells_the_mistake_the_messages_and_where_they_differ(tmp_path: 
 
 
 WRONG = [
-    ("sign", "http://a", "--counterparty-id", "a b"),
-    ("sign", "http://a", "--counterparty-id", "a", "--nonce", "1"),
-    ("sign", "http://a", "--counterparty-id", "a", "--timestamp", "now"),
-    ("sign", "http://a", "--counterparty-id", "a", "--body", "{}", "--body-file", "x"),
-    ("sign", "http://a", "--counterparty-id", "a", "--body-file", "/nowhere"),
+    ("sign", "http://wallet.test", "--counterparty-id", "a b"),
+    ("sign", "http://wallet.test", "--counterparty-id", "a", "--nonce", "1"),
+    ("sign", "http://wallet.test", "--counterparty-id", "a", "--timestamp", "now"),
+    ("sign", "http://wallet.test", "--counterparty-id", "a", "--body", "{}", "--body-file", "x"),
+    ("sign", "http://wallet.test", "--counterparty-id", "a", "--body-file", "/nowhere"),
     ("explain", "/nowhere"),
     ("explain", "pyproject.toml"),
     ("explain", "--received-at", "yesterday"),
@@ -163,7 +163,7 @@ def test_a_wrong_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...]) -
 
 
 def test_without_a_secret_sign_and_explain_say_how_to_give_one() -> None:
-    for command in (("sign", "http://a", "--counterparty-id", "a"), ("explain",)):
+    for command in (("sign", "http://wallet.test", "--counterparty-id", "a"), ("explain",)):
         done = kit(*command, secret=None)
 
         assert done.returncode == 2
@@ -247,7 +247,7 @@ def hostile_report() -> Report:
         "GET /<script>alert(1)</script>", "HTTP/1.1 200\n\n\x00\x0b</pre><img src=x>", 1
     )
     failed = Result(case, Verdict.FAILED, "Got <script>\x00", 0.1, [sent])
-    return Report("http://a/<b>", 0.0, 1.0, [failed])
+    return Report("http://wallet.test/<b>", 0.0, 1.0, [failed])
 
 
 class Tags(HTMLParser):

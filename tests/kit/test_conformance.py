@@ -52,10 +52,10 @@ SEEN_BY = {
 def conformance(url: str, *only: str) -> Report:
     """Run cases against a wallet with a sandbox."""
 
-    async def begin(http: httpx.AsyncClient) -> SandboxSite:
-        return await SandboxSite.begin(url, http)
+    async def make_site(http: httpx.AsyncClient) -> SandboxSite:
+        return await SandboxSite.new(url, http)
 
-    return asyncio.run(run(url, begin, chosen(only)))
+    return asyncio.run(run(url, make_site, chosen(only)))
 
 
 def told(report: Report, verdict: Verdict) -> Sequence[str]:

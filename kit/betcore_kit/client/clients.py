@@ -42,7 +42,9 @@ class Caller:
         except (httpx.InvalidURL, TypeError) as error:
             raise KitError(f"{url!r} is not a URL: {error}.") from None
         if known.scheme not in ("http", "https") or not known.host:
-            raise KitError(f"{url!r} is not a URL of the wallet: it begins with https://.")
+            raise KitError(
+                f"{url!r} is not the URL of a wallet: it needs http or https, and a host."
+            )
         self.url = url.rstrip("/")
         self.identity = identity
         self.schedule = schedule or _DEFAULT_SCHEDULE
@@ -50,7 +52,7 @@ class Caller:
         #: By how many seconds the wallet's clock is ahead of ours, as the last answer told it.
         self.clock_skew: float | None = None
 
-    def begin(self, send: Send, number: int, paused: float) -> tuple[Attempt, httpx.Request]:
+    def prepare(self, send: Send, number: int, paused: float) -> tuple[Attempt, httpx.Request]:
         """Return the attempt and its request, signed now. `paused`: the seconds waited before."""
         attempt = Attempt(send.call, number, send.why)
         if number > 1:
@@ -70,7 +72,7 @@ class Caller:
         )
         return attempt, request
 
-    def end(self, attempt: Attempt, reply: Reply) -> Reply:
+    def take(self, attempt: Attempt, reply: Reply) -> Reply:
         """Take an answer: look at the clock, and call the hooks."""
         skew = skew_seconds(reply.date, time.time() - reply.seconds / 2)
         if skew is not None:
@@ -144,13 +146,13 @@ class Client(Caller):
                 reply, paused = self._exchange(step, number, paused), 0.0
 
     def _exchange(self, send: Send, number: int, paused: float) -> Reply:
-        attempt, request = self.begin(send, number, paused)
+        attempt, request = self.prepare(send, number, paused)
         began = time.monotonic()
         try:
             reply = _reply(self._http.send(request), began)
         except httpx.TransportError as error:
             reply = _no_reply(error)
-        return self.end(attempt, reply)
+        return self.take(attempt, reply)
 
 
 class AsyncClient(Caller):
@@ -212,22 +214,23 @@ class AsyncClient(Caller):
                 reply, paused = await self._exchange(step, number, paused), 0.0
 
     async def _exchange(self, send: Send, number: int, paused: float) -> Reply:
-        attempt, request = self.begin(send, number, paused)
+        attempt, request = self.prepare(send, number, paused)
         began = time.monotonic()
         try:
             reply = _reply(await self._http.send(request), began)
         except httpx.TransportError as error:
             reply = _no_reply(error)
-        return self.end(attempt, reply)
+        return self.take(attempt, reply)
 
 
 def skew_seconds(date: str, now: float) -> float | None:
     """Return by how many seconds the clock of a `Date` header is ahead of Unix time `now`.
 
-    The header has whole seconds, so the result is exact to half a second. None: it has no date.
+    The header has whole seconds, and servers renew it once a second. So the result is exact to one
+    second. None: there is no date.
     """
     try:
-        told = parsedate_to_datetime(date).timestamp() + 0.5
+        told = parsedate_to_datetime(date).timestamp() + 1
     except (TypeError, ValueError, IndexError):
         return None
     return told - now

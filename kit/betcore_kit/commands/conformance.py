@@ -60,10 +60,10 @@ def conformance(
         raise KitError("Use either --sandbox, or --config FILE.toml (see --template).")
     given = None if config is None else read_config(config)
 
-    async def begin(http: httpx.AsyncClient) -> Site:
-        return given if given is not None else await SandboxSite.begin(place, http)
+    async def make_site(http: httpx.AsyncClient) -> Site:
+        return given if given is not None else await SandboxSite.new(place, http)
 
-    report = asyncio.run(run(place, begin, wanted, _show_progress))
+    report = asyncio.run(run(place, make_site, wanted, _show_progress))
     _write(report, junit, html)
     typer.echo(as_json(report) if as_json_ else as_text(report))
     if not report.counts[Verdict.PASSED] and not report.counts[Verdict.FAILED]:
@@ -74,7 +74,7 @@ def conformance(
 def _place(url: str | None) -> str:
     parts = urlsplit(url or "")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise KitError("The URL of the wallet is missing, such as https://wallet.example.com.")
+        raise KitError("Give the URL of the wallet, such as https://wallet.example.com, first.")
     return (url or "").rstrip("/")
 
 

@@ -69,7 +69,8 @@ def curl(
     Raises KitError if the body is no text and comes from stdin: bash has no way to write it.
     """
     # --globoff: brackets in a URL are data. --data-raw: a body may begin with @.
-    parts = ["curl", "--silent", "--show-error", "--globoff", "--request", method, url]
+    parts = ["curl", "--silent", "--show-error", "--write-out", "\\n", "--globoff"]
+    parts += ["--request", method, url]
     for name, value in headers.items():
         parts += ["--header", f"{name}: {value}"]
     if body:

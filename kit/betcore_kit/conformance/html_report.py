@@ -22,10 +22,10 @@ details { border-bottom: 1px solid var(--line) }
 summary { cursor: pointer; padding: .45rem .25rem; display: flex; gap: .75rem }
 summary:hover { background: var(--soft) }
 summary .promise { flex: 1 } summary .seconds { opacity: .7 }
-.verdict { font-weight: 600; min-width: 4.5rem } .verdict::before { margin-right: .4rem }
-.passed { color: var(--passed) } .passed::before { content: "\\2713" }
-.failed { color: var(--failed) } .failed::before { content: "\\2717" }
-.skipped { color: var(--skipped) } .skipped::before { content: "\\2013" }
+.verdict { font-weight: 600; min-width: 5rem }
+.passed { color: var(--passed) } .passed::before { content: "\\2713\\a0" }
+.failed { color: var(--failed) } .failed::before { content: "\\2717\\a0" }
+.skipped { color: var(--skipped) } .skipped::before { content: "\\2013\\a0" }
 .body { padding: 0 .25rem 1rem 1.5rem }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: .75rem }
 pre { background: var(--soft); padding: .6rem; overflow: auto; white-space: pre-wrap;

@@ -82,11 +82,11 @@ def chosen(only: Iterable[str]) -> list[Case]:
 
 async def run(
     url: str,
-    begin: Callable[[httpx.AsyncClient], Awaitable[Site]],
+    make_site: Callable[[httpx.AsyncClient], Awaitable[Site]],
     wanted: Sequence[Case],
     on_result: Callable[[Result], object] = lambda _: None,
 ) -> Report:
-    """Run the cases against the wallet at a URL. `begin` makes their site.
+    """Run the cases against the wallet at a URL. `make_site` makes their site.
 
     Raises KitError if the site cannot be made.
     """
@@ -97,7 +97,7 @@ async def run(
         keepalive_expiry=_KEPT_SECONDS,
     )
     async with httpx.AsyncClient(timeout=WAIT_SECONDS, limits=limits) as http:
-        site = await begin(http)
+        site = await make_site(http)
         await _wait_for_memory(Stage(site, Wire(url, http)))
         at_once = asyncio.Semaphore(site.parallel)
 

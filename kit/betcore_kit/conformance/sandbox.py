@@ -30,7 +30,7 @@ _DEEDS = {
 
 
 class SandboxSite:
-    """One provider of a sandbox. `begin` makes it."""
+    """One provider of a sandbox. `new` makes it."""
 
     parallel = _PARALLEL
 
@@ -43,7 +43,7 @@ class SandboxSite:
         self._players: dict[str, str] = {}  # of each session
 
     @classmethod
-    async def begin(cls, url: str, http: httpx.AsyncClient) -> "SandboxSite":
+    async def new(cls, url: str, http: httpx.AsyncClient) -> "SandboxSite":
         """Make a provider. `url` is the wallet's; it redirects to the sandbox's API.
 
         Raises KitError if there is no sandbox.

@@ -31,6 +31,8 @@ from betcore_kit.signing import (
 WAIT_SECONDS = 15.0
 #: The HTTP statuses of each code, where there is no business status of its own.
 STATUSES = {1: (200,), 8: (401,), 0: (504, 500, 409), 99: (503, 429)}
+#: How much of an answer the reason of a failure shows.
+SHOWN_MAX = 300
 JSON = "application/json; charset=utf-8"
 _SEND_AGAIN = 4  # times, after code 99: nothing was admitted
 
@@ -93,14 +95,14 @@ class Answer:
         statuses = (status,) if status else STATUSES.get(code, (402,))
         if self.code != code or self.status not in statuses:
             wanted = " or ".join(map(str, statuses))
-            raise Broken(f"Expected HTTP {wanted} with code {code}, but got {self._shown()}.")
+            raise Broken(f"Expected HTTP {wanted} with code {code}, but got {self._shown()}")
         if self.headers.get("content-type") != JSON:
             kind = self.headers.get("content-type")
             raise Broken(f"Expected the content type {JSON!r}, but got {kind!r}.")
         for name, value in fields.items():
             if self.fields.get(name) != value:
                 got = self.fields.get(name)
-                raise Broken(f"Expected {name} to be {value}, but got {got} in {self._shown()}.")
+                raise Broken(f"Expected {name} to be {value}, but got {got} in {self._shown()}")
         return self
 
     def id(self, name: str) -> str:
@@ -118,7 +120,8 @@ class Answer:
         return found
 
     def _shown(self) -> str:
-        return f"HTTP {self.status} with {self.text[:300] or 'no body'}"
+        text = self.text if len(self.text) <= SHOWN_MAX else f"{self.text[:SHOWN_MAX]}…"
+        return f"HTTP {self.status}: {text or 'no body'}"
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from tests.service.sandbox.newcomer import Sandbox
 
 
 def test_the_wallet_keeps_every_promise_of_the_protocol(sandbox: Sandbox) -> None:
-    async def begin(http: httpx.AsyncClient) -> SandboxSite:
-        return await SandboxSite.begin(sandbox.wallet, http)
+    async def make_site(http: httpx.AsyncClient) -> SandboxSite:
+        return await SandboxSite.new(sandbox.wallet, http)
 
-    report = asyncio.run(run(sandbox.wallet, begin, chosen(())))
+    report = asyncio.run(run(sandbox.wallet, make_site, chosen(())))
 
     assert report.ok, as_text(report)
     assert not report.counts[Verdict.SKIPPED], as_text(report)

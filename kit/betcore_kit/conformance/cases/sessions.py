@@ -211,7 +211,7 @@ async def a_session_of_null_is_refused(at: Stage) -> None:
 @sessions("Claims")
 async def a_false_currency_is_refused(at: Stage) -> None:
     """A bet that claims another `currency` is 2, and is not recorded."""
-    await _claim(at, 2, currency="XXX")
+    await _claim(at, 2, currency="AAA")
 
 
 @sessions("Claims")
