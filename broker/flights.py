@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from redis.exceptions import RedisError
@@ -33,20 +33,23 @@ class Flights:
     commands: dict[str, int]
 
 
-async def flights(link: Link, field: str, deadline: Deadline) -> Flights | None:
-    """The commands noted in a field of `betcore:in_flight`.
+async def flights(link: Link, fields: Sequence[str], deadline: Deadline) -> list[Flights] | None:
+    """The commands noted in each of these fields of `betcore:in_flight`, as of one moment.
 
     Returns None when Redis gives no answer by the deadline.
     """
     try:
         async with asyncio.timeout(deadline.seconds_left()):
-            now_ms, since_ms, notes = await _ask(link, field)
+            now_ms, since_ms, *notes = await _ask(link, "\n".join(fields))
     except (RedisError, TimeoutError) as error:
         _LOG.warning("Redis cannot be asked what is in flight: %s", error)
         return None
+    return [Flights(now_ms, since_ms, _commands(of_bet)) for of_bet in notes]
+
+
+def _commands(notes: bytes) -> dict[str, int]:
     found = (_NOTE.fullmatch(note) for note in notes.decode(errors="replace").split())
-    commands = {note[3]: int(note[1]) + int(note[2]) for note in found if note}
-    return Flights(now_ms=now_ms, since_ms=since_ms, commands=commands)
+    return {note[3]: int(note[1]) + int(note[2]) for note in found if note}
 
 
 def forget(link: Link, field: str, command_ids: Iterable[str]) -> None:
@@ -57,5 +60,5 @@ def forget(link: Link, field: str, command_ids: Iterable[str]) -> None:
     _ask(link, field, *command_ids).add_done_callback(lambda answer: answer.exception())
 
 
-def _ask(link: Link, field: str, *forgotten: str) -> asyncio.Future[Answer]:
-    return link.ask("EVAL", _SCRIPT, 0, *common_arguments(""), field, *forgotten)
+def _ask(link: Link, fields: str, *forgotten: str) -> asyncio.Future[Answer]:
+    return link.ask("EVAL", _SCRIPT, 0, *common_arguments(""), fields, *forgotten)

@@ -17,7 +17,7 @@ _TEXT_MAX = 128  # code points of a `betId`, `gameRoundId` or reference
 _UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, lone surrogates
 _INTEGER = re.compile(r"-?[0-9]+")
 _ABSENT = object()
-_ROW_ID_MAX = 2**63 - 1  # PostgreSQL's bigint
+ROW_ID_MAX = 2**63 - 1  # PostgreSQL's bigint
 
 JobValue = str | int | None
 
@@ -31,6 +31,7 @@ class Place(NamedTuple):
     decimals: int  # of the account's currency
     currency: str
     player: str  # its id in the operator's own system, as Launch gives it
+    game: str | None = None  # for which the session was opened; None: it names none
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,20 @@ class BetCommand:
     win: Decimal | None = None
     odd: Decimal | None = None
     player: str = field(default="", compare=False)  # its id, for people; no job contains it
+    game: str | None = None  # as the body names it, if the session names none
+    round_finished: bool = False  # whether it finishes its round; only of a call with a win
 
     @classmethod
     def read(cls, body: Mapping[str, object], place: Place) -> Self:
         """Read the body of one call.
 
         Raises InvalidRequest, which names the field. It also does so when the body claims another
-        currency or player than those of the place.
+        currency, player or game than those of the place.
         """
         _require_claims(body, place)
+        game = _optional_text(body, "gameId")
+        if game is not None and place.game is not None and game != place.game:
+            raise InvalidRequest("The gameId in the body is not the session's.")
         odd = body.get("winOdd") if cls.has_win else None
         return cls(
             provider_id=place.provider_id,
@@ -73,20 +79,27 @@ class BetCommand:
             win=_amount(body, "winAmount", place) if cls.has_win else None,
             odd=None if odd is None else read_amount(odd, "winOdd"),
             player=place.player,
+            game=game if place.game is None else None,
+            round_finished=cls.has_win and _flag(body, "roundFinished"),
         )
 
     def to_job(self) -> dict[str, JobValue]:
-        """The command as JSON values. Amounts are text, so that none becomes a binary float."""
-        return {
+        """The command as JSON values. Amounts are text, so that none becomes a binary float.
+
+        A command that finishes its round names it `finishes` and not `round`. A worker of a release
+        that knows no finished rounds cannot read that, so it never applies half of the command.
+        """
+        values: dict[str, JobValue] = {
             "provider": self.provider_id,
             "session": self.session_id,
             "account": self.account_id,
             "bet": self.bet_id,
-            "round": self.round_id,
+            "finishes" if self.round_finished else "round": self.round_id,
             "stake": None if self.stake is None else plain(self.stake),
             "win": None if self.win is None else plain(self.win),
             "odd": None if self.odd is None else plain(self.odd),
         }
+        return values if self.game is None else values | {"game": self.game}
 
     @classmethod
     def from_job(cls, values: Mapping[str, JobValue]) -> Self:
@@ -94,15 +107,21 @@ class BetCommand:
         stake, win = _decimal(values["stake"], "stake"), _decimal(values["win"], "win")
         if (stake is not None, win is not None) != (cls.has_stake, cls.has_win):
             raise TypeError(f"{cls.__name__} with other amounts than its own")
+        finishes, game = "finishes" in values, values.get("game")
+        if finishes and not cls.has_win:
+            raise TypeError(f"{cls.__name__} that finishes a round")
+        round_id = values["finishes" if finishes else "round"]
         return cls(
             provider_id=_integer(values["provider"]),
             session_id=_string(values["session"]),
             account_id=_integer(values["account"]),
             bet_id=read_text(values["bet"], "bet"),
-            round_id=None if values["round"] is None else read_text(values["round"], "round"),
+            round_id=None if round_id is None else read_text(round_id, "round"),
             stake=stake,
             win=win,
             odd=_decimal(values["odd"], "odd"),
+            game=None if game is None else read_text(game, "game"),
+            round_finished=finishes,
         )
 
 
@@ -247,6 +266,13 @@ def _optional_text(body: Mapping[str, object], name: str) -> str | None:
     return None if value is None else read_text(value, name)
 
 
+def _flag(body: Mapping[str, object], name: str) -> bool:
+    value = body.get(name)
+    if value is None or type(value) is bool:
+        return bool(value)
+    raise InvalidRequest(f"{name} must be true or false.")
+
+
 def _amount(body: Mapping[str, object], name: str, place: Place) -> Decimal:
     return read_amount(_required(body, name), name, place.decimals)
 
@@ -262,6 +288,6 @@ def _string(value: JobValue) -> str:
 
 
 def _integer(value: JobValue) -> int:
-    if type(value) is not int or not 0 <= value <= _ROW_ID_MAX:
+    if type(value) is not int or not 0 <= value <= ROW_ID_MAX:
         raise TypeError("the id of a row expected")
     return value

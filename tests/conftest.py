@@ -18,19 +18,16 @@ SLOWEST = (
     "tests/service/failures/test_server_faults.py",
     "tests/service/failures/test_network_faults.py",
     "tests/service/running/test_up.py",
+    "tests/browser/test_console.py",
     "tests/crash/test_campaign.py",
     "tests/service/failures/test_failover.py",
     "tests/service/http/test_slow_clients.py",
-    "tests/service/bench/test_bench.py",
-    "tests/crash/test_guards.py",
     "tests/service/operators/test_session_open.py",
     "tests/service/audit/test_journal.py",
     "tests/service/sandbox/test_conformance.py",
-    "tests/service/bench/test_bench_contenders.py",
     "tests/service/running/test_containers.py",
     "tests/service/wallet/test_protocol_rules_in_flight.py",
     "tests/service/running/test_shell.py",
-    "tests/service/failures/test_rolling_restart.py",
     "tests/service/failures/test_redis_lost.py",
     "tests/service/wallet/test_protocol_rules_time.py",
     "tests/service/operators/test_cash_commands.py",
@@ -44,13 +41,15 @@ SLOWEST = (
 )
 
 #: What a run of all tests leaves to `make test-long`. Name a file or folder to run it:
-#: `make test T=tests/browser`.
+#: `make test T=tests/service/bench`.
 LONG = (
-    "tests/browser/",
+    "tests/crash/test_guards.py",
     "tests/service/bench/",
     "tests/service/database/test_migrating_under_load.py",
+    "tests/service/failures/test_rolling_restart.py",
     "tests/service/portal/test_openapi.py",
     "tests/service/running/test_backup_scripts.py",
+    "tests/service/running/test_procfile.py",
 )
 
 

@@ -41,6 +41,7 @@ class Bet(Answer):
     reason: str | None
     created_at: Moment
     updated_at: Moment
+    game: str | None = Field(serialization_alias="gameId")
     transfers: list[Transfer]
 
 
@@ -132,7 +133,7 @@ class HouseDay(Answer):
 
 
 class HouseResult(Answer):
-    """The result by day, provider, game and currency. `game` is null if the session has none."""
+    """The result by day, provider, game and currency. `game` is null if nothing names it."""
 
     items: list[HouseDay]
 

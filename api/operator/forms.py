@@ -52,6 +52,12 @@ class OpenSession(Change):
     min_bet: Amount | None = None
     max_bet: Amount | None = None
     ttl_minutes: Minutes = 240
+    replace: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether to close the open sessions that the player has at this provider in"
+        " this currency.",
+    )
 
 
 class ExtendSession(Change):

@@ -23,6 +23,7 @@ def open_session(call: Call, form: forms.OpenSession) -> Reply:
         game=form.game,
         language=form.language,
         mode=form.mode,
+        replace=form.replace,
     )
 
     def make(database: Transaction) -> answers.OpenedSession:

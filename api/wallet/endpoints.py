@@ -7,7 +7,6 @@ import time
 from abc import ABC, abstractmethod
 from random import random
 from typing import ClassVar, Generic, TypeVar
-from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
@@ -16,6 +15,7 @@ from api.wallet.answer_counts import done_of
 from api.wallet.answer_log import log_success_in
 from api.wallet.answers import done, found, send_answer
 from api.wallet.auth import Signed
+from api.wallet.bet_query import BetQuery, RoundPage, read_query
 from api.wallet.calls import Call, read_call
 from api.wallet.errors import ApiError, invalid
 from api.wallet.intake import STRANGERS
@@ -169,24 +169,20 @@ class BalanceEndpoint(QuestionEndpoint[Place]):
         return found({"currency": currency, "balance": balance, "_responseCode": 1})
 
 
-class BetStatusEndpoint(QuestionEndpoint[str]):
-    """GET bets?betId=…: the state of a bet of the provider that asks."""
+class BetStatusEndpoint(QuestionEndpoint[BetQuery]):
+    """GET bets: the state of a bet of the provider that asks, or of all its bets in a round."""
 
     call = "bet_status"
 
-    async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> str:  # noqa: ARG002
-        """Return the `betId` of the query, which must have exactly one."""
-        try:
-            query = scope["query_string"].decode("ascii")
-            values = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=16)
-        except ValueError:
-            raise InvalidRequest("The query cannot be read.") from None
-        bet_ids = [value for name, value in values if name == "betId"]
-        if len(bet_ids) != 1:
-            raise InvalidRequest("The query must have betId once.")
-        return read_text(bet_ids[0], "betId")
+    async def read(self, scope: Scope, signed: Signed, deadline: Deadline) -> BetQuery:  # noqa: ARG002
+        """Return what the query asks."""
+        return read_query(scope["query_string"])
 
-    async def look_up(self, signed: Signed, question: str, deadline: Deadline) -> bytes:
+    async def look_up(self, signed: Signed, question: BetQuery, deadline: Deadline) -> bytes:
         """Return state, amounts and ids. The state may be `in_flight` or `unknown`."""
-        status = await self.services.questions.status(signed.provider_id, question, deadline)
-        return found(status)
+        questions, provider_id = self.services.questions, signed.provider_id
+        if isinstance(question, RoundPage):
+            return found(await questions.round(provider_id, question, deadline))
+        if isinstance(question, int):
+            return found(await questions.transaction(provider_id, question, deadline))
+        return found(await questions.status(provider_id, question, deadline))

@@ -31,7 +31,7 @@ REFUSALS: Final = {
         "A stake or win is outside its limits, or the player or provider may not bet now."
     ),
     Code.BET_NOT_FOUND: "This bet was never accepted.",
-    Code.BET_CONFLICT: "This betId already stands for something else.",
+    Code.BET_CONFLICT: "This betId already stands for something else, or its round is finished.",
 }
 
 #: The message per reason of code 3 or 5. It replaces that of `REFUSALS` if the reason is known.

@@ -1,14 +1,26 @@
-"""Answers questions: balances, and the state of a bet."""
+"""Answers questions: balances, the state of a bet, and the bets of a round."""
 
+import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
+from api.wallet.bet_query import RoundPage, next_cursor
 from api.wallet.coalesced import Coalesced, LookupFailed
 from api.wallet.errors import try_later
-from broker.flights import flights, forget
+from broker.flights import Flights, flights, forget
 from broker.keys import account_of, in_flight_field
 from broker.link import Link
 from models.deadline import COMMIT_GRACE_SECONDS, Deadline
-from models.ledger.gateway_reads import BetAnswer, BetQuestion, GatewayReads
+from models.ledger.bet_questions import (
+    BetAnswer,
+    BetQuestion,
+    Question,
+    RoundBet,
+    RoundQuestion,
+    TransactionQuestion,
+)
+from models.ledger.gateway_reads import GatewayReads
 from settings import Settings
 
 Fields = dict[str, str | int | Decimal | None]
@@ -26,7 +38,7 @@ class Questions:
         """`replica` answers balances, and may be the primary. Bets are read from `primary` only."""
         self._link = link
         self._flight_ms = int((settings.apply_within_seconds + _GRACE_SECONDS) * 1000)
-        self._bets: Coalesced[BetQuestion, BetAnswer] = Coalesced(primary.bets, primary.close)
+        self._recorded: Coalesced[Question, Any] = Coalesced(primary.recorded, primary.close)
         self._balances: Coalesced[int, tuple[str, Decimal] | None] = Coalesced(
             replica.balances, replica.close
         )
@@ -47,22 +59,59 @@ class Questions:
         A bet is `in_flight` while a command about it may still be applied, and whenever that
         cannot be excluded. Raises ApiError 99 when the primary cannot be asked.
         """
-        field = in_flight_field(provider_id, bet_id)
-        in_flight = await flights(self._link, field, deadline)
+        [fields] = await self._states(provider_id, [bet_id], deadline)
+        return fields | {"_responseCode": 1}
+
+    async def transaction(self, provider_id: int, transfer_id: int, deadline: Deadline) -> Fields:
+        """Return the fields of the answer about the bet that has this transfer.
+
+        Without such a bet of this provider its state is `unknown`. Raises ApiError 99.
+        """
+        bet_id = await self._ask(TransactionQuestion(provider_id, transfer_id), deadline)
+        if bet_id is None:
+            return _fields(None, "unknown", None) | {"_responseCode": 1}
+        return await self.status(provider_id, bet_id, deadline)
+
+    async def round(
+        self, provider_id: int, page: RoundPage, deadline: Deadline
+    ) -> Mapping[str, object]:
+        """Return the fields of the answer about a page of the bets that are recorded in a round.
+
+        Each bet is as `status` would answer. Raises ApiError 99.
+        """
+        question = RoundQuestion(provider_id, page.round_id, page.after, page.limit + 1)
+        found: list[RoundBet] = await self._ask(question, deadline)
+        shown = found[: page.limit]
+        items = await self._states(provider_id, [bet.bet_id for bet in shown], deadline)
+        more = next_cursor(page.round_id, shown[-1].place) if len(found) > len(shown) else None
+        return {"items": items, "next": more, "_responseCode": 1}
+
+    async def _states(
+        self, provider_id: int, bet_ids: list[str], deadline: Deadline
+    ) -> list[Fields]:
+        """The fields of each bet. Redis is asked about all of them before the primary is."""
+        if not bet_ids:
+            return []
+        fields = [in_flight_field(provider_id, bet_id) for bet_id in bet_ids]
+        in_flight = await flights(self._link, fields, deadline)
         if in_flight is None:
             raise try_later("The queue cannot be asked at the moment.")
+        bets = zip(bet_ids, in_flight, strict=True)
+        return await asyncio.gather(
+            *[self._state(provider_id, bet_id, noted, deadline) for bet_id, noted in bets]
+        )
+
+    async def _state(
+        self, provider_id: int, bet_id: str, in_flight: Flights, deadline: Deadline
+    ) -> Fields:
         if any(
             ends_ms + self._grace_ms > in_flight.now_ms for ends_ms in in_flight.commands.values()
         ):
             return _fields(bet_id, "in_flight", None)
         doubtful = tuple(sorted({account_of(id_) for id_ in in_flight.commands}))
-        try:
-            question = BetQuestion(provider_id, bet_id, doubtful)
-            answer = await self._bets.get(question, deadline)
-        except LookupFailed:
-            raise try_later("The ledger cannot be asked at the moment.") from None
+        answer: BetAnswer = await self._ask(BetQuestion(provider_id, bet_id, doubtful), deadline)
         if answer.certain and in_flight.commands:
-            forget(self._link, field, in_flight.commands)
+            forget(self._link, in_flight_field(provider_id, bet_id), in_flight.commands)
         # Redis may have lost the note of a running job. Until the longest job has ended, nobody can
         # exclude one.
         forgotten = in_flight.now_ms - in_flight.since_ms < self._flight_ms
@@ -70,9 +119,16 @@ class Questions:
             return _fields(bet_id, "in_flight", None)
         return _fields(bet_id, "unknown" if answer.bet is None else answer.bet.state, answer)
 
+    async def _ask(self, question: Question, deadline: Deadline) -> Any:
+        """What is recorded. Raises ApiError 99 when the primary cannot be asked."""
+        try:
+            return await self._recorded.get(question, deadline)
+        except LookupFailed:
+            raise try_later("The ledger cannot be asked at the moment.") from None
+
     async def stop(self) -> None:
         """Stop asking."""
-        await self._bets.stop()
+        await self._recorded.stop()
         await self._balances.stop()
 
     @property
@@ -80,7 +136,7 @@ class Questions:
         return int(_GRACE_SECONDS * 1000)
 
 
-def _fields(bet_id: str, state: str, answer: BetAnswer | None) -> Fields:
+def _fields(bet_id: str | None, state: str, answer: BetAnswer | None) -> Fields:
     bet = answer.bet if answer is not None else None
     return {
         "betId": bet_id,
@@ -95,5 +151,6 @@ def _fields(bet_id: str, state: str, answer: BetAnswer | None) -> Fields:
         "reason": bet.reason if bet else None,
         "createdAt": bet.created_at if bet else None,
         "updatedAt": bet.updated_at if bet else None,
-        "_responseCode": 1,
+        "gameRoundId": bet.round_id if bet else None,
+        "gameId": bet.game if bet else None,
     }

@@ -1,12 +1,13 @@
 """The parts that endpoints share: the protocol of each, and those of the product."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 from api.wallet.answer_log import keep_summing_up
 from api.wallet.auth import Authenticator, Signed
+from api.wallet.bet_query import RoundPage
 from api.wallet.load_shedding import LoadShedder
 from api.wallet.questions import Fields, Questions
 from api.wallet.queued_commands import QueuedCommands
@@ -41,6 +42,14 @@ class AnswersQuestions(Protocol):
 
     async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:
         """Return the fields of the answer about one bet. Raises ApiError."""
+
+    async def transaction(self, provider_id: int, transfer_id: int, deadline: Deadline) -> Fields:
+        """Return the fields of the answer about the bet of a transfer. Raises ApiError."""
+
+    async def round(
+        self, provider_id: int, page: RoundPage, deadline: Deadline
+    ) -> Mapping[str, object]:
+        """Return the fields of the answer about bets of a round. Raises ApiError."""
 
     async def stop(self) -> None:
         """End what still runs."""

@@ -145,7 +145,7 @@ class Direct(Rival):
                 if self._ids.left < _IDS_PER_COMMAND:
                     cursor = await connection.execute(NEXT_IDS.sql)
                     row = await cursor.fetchone()
-                    self._ids.refill(row[0] if row else 0)
+                    self._ids.add(row[0] if row else 0)
         return [next(self._ids) for _ in range(_IDS_PER_COMMAND)]
 
 
@@ -163,8 +163,9 @@ async def _apply(
             state.sessions[row[0]] = Session(*row)
         for row in await bets.fetchall():
             bet = state.bets.setdefault((row[1], row[2]), _bet(row))
-            if row[14] is not None:
-                bet.ids[Kind(row[14])] = row[15]
+            kind, transfer_id = row[-2:]
+            if kind is not None:
+                bet.ids[Kind(kind)] = transfer_id
         decision = decide(
             state.bets.get((command.provider_id, command.bet_id)),
             state.accounts.get(command.account_id),
@@ -205,7 +206,7 @@ def _bet_row(bet: Bet) -> Row:
     of = (bet.id, bet.provider_id, bet.bet_id, bet.account_id, bet.session_id, bet.round_id)
     states = (bet.opened_by.value, bet.state.value)
     amounts = (bet.stake, bet.win, bet.odd)
-    return (*of, *states, *amounts, bet.refused_with, bet.reason and bet.reason.value)
+    return (*of, *states, *amounts, bet.refused_with, bet.reason and bet.reason.value, bet.game)
 
 
 def main(configured: Settings) -> None:

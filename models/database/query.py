@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 INT2S, INT4S, INT8S, TEXTS, NUMERICS, DATES = 1005, 1007, 1016, 1009, 1231, 1182
-INT8, TEXT, BYTEA, UUID = 20, 25, 17, 2950
+BOOL, INT4, INT8, TEXT, BYTEA, UUID = 16, 23, 20, 25, 17, 2950
 
 
 class Query(NamedTuple):

@@ -99,9 +99,15 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         WORKER: Rights(
             select=ALL,
             insert="id provider_id bet_id account_id session_id round_id opened_by state stake win"
-            " odd refused_with reason",
+            " odd refused_with reason game",
             update="state win odd updated_at",
         ),
+        OPERATOR: _READS,
+        READER: _READS,
+    },
+    "finished_round": {
+        GATEWAY: _READS,
+        WORKER: Rights(select=ALL, insert="account_id provider_id round_id"),
         OPERATOR: _READS,
         READER: _READS,
     },

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session as DbSession
 from sqlmodel import col, select
@@ -33,6 +33,17 @@ _LANGUAGE = re.compile(r"(?=.{2,35}$)[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 REAL = "real"
 
+_LOCK_PLAYERS = text("""
+    select from player where id in (select player_id from account where id = any(:accounts))
+    order by id for no key update
+""")
+_CLOSE_OPEN = text("""
+    update session set closed_at = clock_timestamp()
+    where account_id = any(:accounts) and provider_id = :provider and closed_at is null
+      and expires_at > clock_timestamp()
+    returning id, closed_at
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:
@@ -49,6 +60,7 @@ class Opening:
     game: str | None = None
     language: str | None = None
     mode: str = REAL
+    replace: bool = False  # whether it closes the player's other sessions (see `open_sessions`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +115,16 @@ def open_sessions(
     """Open one session per player, within the caller's transaction.
 
     It makes missing players and accounts. The same player and currency give the same account again.
+    One that replaces closes the sessions that the player has at this provider in this currency.
     Raises NotFound, UnknownCurrency or InvalidRequest, and ProviderSuspended, ProviderLocked or
     PlayerBlocked, because every bet would be refused.
     """
     accounts = open_accounts(database, opening, external_ids)
     provider = find_provider(database, opening.counterparty_id)
+    _replace_others(database, opening, provider, accounts)
     times = select(func.now(), func.clock_timestamp() + opening.lasts)
     opened_at, expires_at = database.execute(times).one()
-    opened = []
-    rows: list[dict[str, object]] = []
+    opened, rows = list[Opened](), list[dict[str, object]]()
     for account in accounts:
         session_id = secrets.token_hex(_ID_BYTES)
         place = (account.account_id, account.balance, account.decimals)
@@ -198,6 +211,21 @@ def close_session(database: DbSession, session_id: str) -> datetime:
     closed_at: datetime = closed[0]
     record(database, Action.SESSION_CLOSED, session_id, closedAt=closed_at)
     return closed_at
+
+
+def _replace_others(
+    database: DbSession, opening: Opening, provider: Provider, accounts: Sequence[PlayerAccount]
+) -> None:
+    """Close the open sessions of these accounts at the provider, if the opening replaces them.
+
+    Of two that replace at once, the second waits, and closes the session of the first.
+    """
+    if not opening.replace:
+        return
+    owned = {"provider": provider.id, "accounts": [account.account_id for account in accounts]}
+    database.execute(_LOCK_PLAYERS, owned)
+    for session_id, closed_at in database.execute(_CLOSE_OPEN, owned).all():
+        record(database, Action.SESSION_CLOSED, session_id, closedAt=closed_at)
 
 
 def _require_launch(opening: Opening) -> None:

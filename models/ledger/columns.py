@@ -36,6 +36,7 @@ BET = (
     Column("odd", NUMERICS, maybe_exact),
     Column("refused_with", INT2S, lambda value: None if value is None else int(value)),
     Column("reason", TEXTS, lambda value: None if value is None else Reason(value)),
+    Column("game", TEXTS, _text),
 )
 
 

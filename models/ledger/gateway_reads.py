@@ -1,16 +1,14 @@
 """What a gateway reads outside the ledger's transactions: secrets, places, balances, bets."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from models.commands import Place
-from models.database.pipeline import Row, exact, maybe_exact, present, whole
+from models.database.pipeline import Row, exact, present, whole
 from models.database.preconditions import Use
 from models.database.prepared_connection import PreparedConnection
 from models.database.query import (
-    INT4S,
     INT8S,
     REPLICATED,
     TEXTS,
@@ -19,9 +17,19 @@ from models.database.query import (
     Statement,
 )
 from models.errors import LedgerContention, LedgerError, LedgerUnavailable
+from models.ledger.bet_questions import (
+    BETS,
+    BETS_OF_ROUND,
+    BETS_OF_TRANSACTIONS,
+    BetAnswer,
+    BetQuestion,
+    Question,
+    RoundBet,
+    RoundQuestion,
+    TransactionQuestion,
+    recorded_bet,
+)
 from models.secret_cipher import Encrypted, SecretRow
-
-_TIME = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # RFC 3339, of a time in UTC
 
 #: Every active secret, one row each.
 _SECRETS = Query(
@@ -46,7 +54,7 @@ _RULES = Query(
 _PLACES = Query(
     b"places",
     """
-    select s.id, s.provider_id, s.account_id, c.decimals, a.currency, p.external_id
+    select s.id, s.provider_id, s.account_id, c.decimals, a.currency, p.external_id, s.game
     from session s,
          lateral (select player_id, currency from account where id = s.account_id offset 0) a,
          lateral (select decimals from currency where code = a.currency offset 0) c,
@@ -60,30 +68,14 @@ _BALANCES = Query(
     b"balances", "select id, currency, balance from account where id = any($1)", (INT8S,)
 )
 
-_BETS = Query(
-    b"recorded_bets",
-    f"""
-    select b.provider_id, b.bet_id, b.state, b.stake, b.win, a.currency,
-           (select id from transfer t where t.bet = b.id and t.kind = 'stake'),
-           (select id from transfer t where t.bet = b.id and t.kind = 'win'),
-           (select id from transfer t where t.bet = b.id and t.kind = 'refund'),
-           b.refused_with, to_char(b.created_at, '{_TIME}'), to_char(b.updated_at, '{_TIME}'),
-           b.reason
-    from unnest($1, $2) wanted(provider_id, bet_id),
-         lateral (select id, provider_id, bet_id, account_id, state, stake, win, refused_with,
-                         reason, created_at, updated_at from bet
-                  where provider_id = wanted.provider_id and bet_id = wanted.bet_id offset 0) b,
-         lateral (select currency from account where id = b.account_id offset 0) a
-    """,  # noqa: S608 - the only thing put in is a constant
-    (INT4S, TEXTS),
-)
-
 #: Waits a moment for whoever holds these rows. A gateway may change nothing. In PostgreSQL only a
 #: role that may change a row can lock it. So the function locks it (models/tables/triggers.py).
 _SETTLED = Query(b"settled", "select accounts_settled($1)", (INT8S,))
 _LOCK_WITHIN_MS = 300
 
-GATEWAY_READS = (_SECRETS, _RULES, _PLACES, _BALANCES, _BETS, _SETTLED)
+GATEWAY_READS = (
+    *(_SECRETS, _RULES, _PLACES, _BALANCES, BETS, BETS_OF_ROUND, BETS_OF_TRANSACTIONS, _SETTLED),
+)
 
 
 class StoredRules(NamedTuple):
@@ -100,47 +92,6 @@ class Directory(NamedTuple):
 
     secrets: list[tuple[SecretRow, Encrypted]]
     rules: list[StoredRules]
-
-
-@dataclass(frozen=True, slots=True)
-class BetQuestion:
-    """A bet that a caller asks about. `doubtful` are accounts of jobs about it without a known end.
-
-    A transaction of these jobs may still be open. It has ended once the accounts' rows could be
-    locked.
-    """
-
-    provider_id: int
-    bet_id: str
-    doubtful: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedBet:
-    """A bet as it is recorded. Ids of transfers that it does not have are None."""
-
-    state: str
-    stake: Decimal | None
-    win: Decimal | None
-    currency: str
-    stake_id: str | None
-    win_id: str | None
-    refund_id: str | None
-    refused_with: int | None
-    reason: str | None  # if the code is 5; a bet older than reasons has None
-    created_at: str  # RFC 3339 in UTC
-    updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class BetAnswer:
-    """What is recorded, and whether that is certain.
-
-    `certain` is False if a row could not be locked.
-    """
-
-    bet: RecordedBet | None
-    certain: bool
 
 
 class GatewayReads:
@@ -190,6 +141,23 @@ class GatewayReads:
         found = {whole(row[0]): (present(row[1]), exact(row[2])) for row in rows}
         return [found.get(account_id) for account_id in account_ids]
 
+    def recorded(self, questions: Sequence[Question]) -> list[Any]:
+        """What is recorded about each question, as the method for its kind returns it.
+
+        Raises LedgerError.
+        """
+        found: dict[Question, Any] = {}
+        bets = [question for question in questions if isinstance(question, BetQuestion)]
+        if bets:
+            found |= zip(bets, self.bets(bets), strict=True)
+        rounds = [question for question in questions if isinstance(question, RoundQuestion)]
+        if rounds:
+            found |= zip(rounds, self.bets_of_rounds(rounds), strict=True)
+        ids = [question for question in questions if isinstance(question, TransactionQuestion)]
+        if ids:
+            found |= zip(ids, self.bets_of_transactions(ids), strict=True)
+        return [found[question] for question in questions]
+
     def bets(self, questions: Sequence[BetQuestion]) -> list[BetAnswer]:
         """What is recorded of bets, read after one lock of the doubtful accounts' rows.
 
@@ -199,14 +167,34 @@ class GatewayReads:
         certain = not doubtful or self._could_lock(doubtful)
         providers = [question.provider_id for question in questions]
         bet_ids = [question.bet_id for question in questions]
-        rows = self._rows(_BETS, providers, bet_ids)
+        rows = self._rows(BETS, providers, bet_ids)
         if certain or not all(question.doubtful for question in questions):
             self._rows(REPLICATED)  # the caller will report what was read
-        found = {(whole(row[0]), present(row[1])): _recorded(row) for row in rows}
+        found = {(whole(row[0]), present(row[1])): recorded_bet(row) for row in rows}
         return [
             BetAnswer(found.get((q.provider_id, q.bet_id)), certain or not q.doubtful)
             for q in questions
         ]
+
+    def bets_of_rounds(self, questions: Sequence[RoundQuestion]) -> list[list[RoundBet]]:
+        """Which bets are recorded in each round, in the order of the list. Raises LedgerError."""
+        answers = self._answers(
+            *[(BETS_OF_ROUND, (*q[:2], *q.after, q.rows, "true", "false")) for q in questions]
+        )
+        return [
+            [RoundBet(present(row[0]), (whole(row[1]), whole(row[2]))) for row in rows]
+            for rows in answers
+        ]
+
+    def bets_of_transactions(self, questions: Sequence[TransactionQuestion]) -> list[str | None]:
+        """The betId of each transfer, or None if it is of no bet of this provider.
+
+        Raises LedgerError.
+        """
+        columns = [[question[column] for question in questions] for column in (0, 1)]
+        rows = self._rows(BETS_OF_TRANSACTIONS, *columns)
+        found = {(whole(row[0]), whole(row[1])): present(row[2]) for row in rows}
+        return [found.get(question) for question in questions]
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -262,20 +250,5 @@ def _place(row: Row) -> Place:
         decimals=whole(row[3]),
         currency=present(row[4]),
         player=present(row[5]),
-    )
-
-
-def _recorded(row: Row) -> RecordedBet:
-    return RecordedBet(
-        state=present(row[2]),
-        stake=maybe_exact(row[3]),
-        win=maybe_exact(row[4]),
-        currency=present(row[5]),
-        stake_id=row[6],
-        win_id=row[7],
-        refund_id=row[8],
-        refused_with=None if row[9] is None else int(row[9]),
-        reason=row[12],
-        created_at=present(row[10]),
-        updated_at=present(row[11]),
+        game=row[6],
     )

@@ -1,5 +1,6 @@
 """The ledger: load -> decide -> write, for a whole batch of commands in one transaction."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from time import perf_counter
 
@@ -8,14 +9,15 @@ from models.audit import journal
 from models.audit.journal import Strand
 from models.codes import Code
 from models.commands import BetCommand, CashCommand, Command
+from models.database.pipeline import whole
 from models.database.prepared_connection import BatchTransaction, PreparedConnection
 from models.database.query import REPLICATED, TRANSACTION, Statement
 from models.errors import LedgerError
 from models.keys import Key
 from models.ledger import load, write
 from models.ledger.load import read_state
-from models.ledger.rules import OPENED_BY, Decision, decide, decide_cash
-from models.ledger.state import Account, Bet, BetState, Booked, State
+from models.ledger.rules import OPENED_BY, Decision, decide, decide_cash, round_of
+from models.ledger.state import Account, Bet, BetState, Booked, Kind, Round, State
 from models.ledger.write import writes
 from models.money import ZERO
 from models.outcome import Outcome
@@ -128,8 +130,10 @@ class Ledger:
         statements: list[Statement] = [
             (accounts, [account_ids]),
             (load.SESSIONS, [sorted({bet.session_id for bet in bets})]),
-            (load.BETS, [[bet.provider_id for bet in bets], [bet.bet_id for bet in bets]]),
+            (load.BETS, load.wanted_bets(bets)),
         ]
+        if any(bet.round_finished for bet in bets):
+            statements.append((load.ROUNDS, load.wanted_rounds(bets)))
         if cash:
             statements.append((load.BOOKED, [[command.reference for command in cash]]))
             statements.append((load.CASH_ACCOUNTS, [[command.account_id for command in cash]]))
@@ -143,11 +147,24 @@ class Ledger:
             zip((query for query, _ in statements), transaction.load(*statements), strict=True)
         )
         if load.NEXT_IDS in answers:
-            self._ids.refill(int(answers[load.NEXT_IDS][0][0] or 0))
+            self._ids.add(whole(answers[load.NEXT_IDS][0][0]))
         state = read_state(self._ids, answers, accounts)
         if not reads_only:
+            if load.ROUNDS in answers:
+                self._load_ids(transaction, state, _IDS_PER_COMMAND * len(commands))
             self._load_win_days(transaction, state, bets)
         return state
+
+    def _load_ids(self, transaction: BatchTransaction, state: State, needed: int) -> None:
+        """Draw ids for the bets that the batch may close, besides those that its commands need.
+
+        It costs one more round trip if the present block has too few.
+        """
+        needed += sum(len(of_round.bets) for of_round in state.rounds.values())
+        blocks = -((self._ids.left - needed) // load.ID_BLOCK)
+        if blocks > 0:
+            for [(start,)] in transaction.load(*[(load.NEXT_IDS, ())] * blocks):
+                self._ids.add(whole(start))
 
     def _load_win_days(
         self, transaction: BatchTransaction, state: State, bets: Sequence[BetCommand]
@@ -171,23 +188,28 @@ class IdBlock(Iterator[int]):
 
     def __init__(self) -> None:
         self._next = self._end = 0
+        self._later: deque[int] = deque()  # where each further block begins
 
     @property
     def left(self) -> int:
-        """How many ids are left in the block."""
-        return self._end - self._next
+        """How many ids are left."""
+        return self._end - self._next + len(self._later) * load.ID_BLOCK
 
-    def refill(self, start: int) -> None:
-        """Continue with the block that begins at `start`."""
-        self._next, self._end = start, start + load.ID_BLOCK
+    def add(self, start: int) -> None:
+        """Add the block that begins at `start`."""
+        self._later.append(start)
 
     def discard(self) -> None:
         """Forget the remaining ids. Gaps between ids are allowed."""
         self._next = self._end = 0
+        self._later.clear()
 
     def __next__(self) -> int:
         if self._next >= self._end:
-            raise StopIteration
+            if not self._later:
+                raise StopIteration
+            self._next = self._later.popleft()
+            self._end = self._next + load.ID_BLOCK
         self._next += 1
         return self._next - 1
 
@@ -198,11 +220,23 @@ def _decide(state: State, command: Command) -> Decision:
         bet = state.bets.get((command.provider_id, command.bet_id))
         session = state.sessions.get(command.session_id)
         of_day = state.win_days.get(session.house_account_id) if session else None
-        return decide(bet, account, session, command, of_day.total if of_day else ZERO)
+        won_today = of_day.total if of_day else ZERO
+        return decide(bet, account, session, command, won_today, _round(state, bet, command))
     if account is None:
         raise LedgerError(f"There is no account {command.account_id}.")
     refused = command.order_id in state.refused_orders
     return decide_cash(state.booked.get(command.reference), account, command, refused=refused)
+
+
+def _round(state: State, bet: Bet | None, call: BetCommand) -> Round | None:
+    """The round that a call is about, if it is finished or the call finishes it."""
+    if not state.rounds:
+        return None
+    round_id = round_of(bet, call)
+    if round_id is None:
+        return None
+    key = (call.account_id, call.provider_id, round_id)
+    return state.rounds[key] if call.round_finished else state.rounds.get(key)
 
 
 def advance(state: State, command: Command, decision: Decision) -> Outcome:
@@ -223,6 +257,10 @@ def advance(state: State, command: Command, decision: Decision) -> Outcome:
         bet = _record(state, bet, command, decision)
     for kind, amount in decision.moves:
         state.move(kind, account, session.house_account_id, amount, bet=bet)
+    if decision.finishes or decision.closes:
+        _finish(state, bet, command, decision)
+        for other in decision.closes:
+            state.move(Kind.WIN, account, session.house_account_id, ZERO, bet=other)
     ids = tuple([bet.ids[kind] for kind in decision.answers]) if bet is not None else ()
     return Outcome(decision.code, account.balance, ids, decision.reason)
 
@@ -256,12 +294,16 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
             stake=call.stake,
             win=call.win,
             odd=call.odd,
+            game=call.game,
             refused_with=decision.code if is_rejected else None,
             reason=decision.reason if is_rejected else None,
         )
         state.bets[call.provider_id, call.bet_id] = bet
         if bet.state is BetState.REJECTED:
             state.rejected.append(bet)
+        of_round = _round(state, None, call)
+        if of_round is not None and bet.state is BetState.OPEN:
+            of_round.bets[bet.bet_id] = bet  # a later command of the batch may close it
         return bet
     bet.state = decision.records
     bet.changed = True
@@ -269,6 +311,15 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
         bet.win = call.win
         bet.odd = call.odd
     return bet
+
+
+def _finish(state: State, bet: Bet | None, call: BetCommand, decision: Decision) -> None:
+    """Settle what the call closes with a win of 0, and note that the round is finished."""
+    for other in decision.closes:
+        other.state, other.win, other.changed = BetState.SETTLED, ZERO, True
+    of_round = _round(state, bet, call)
+    if of_round is not None and decision.finishes:
+        of_round.finished = of_round.changed = True
 
 
 def _repeat(state: State, command: Command) -> Outcome | None:

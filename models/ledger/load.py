@@ -9,10 +9,23 @@ by its key (docs/adr/0012).
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from models.commands import BetCommand
 from models.database.pipeline import Row, exact, maybe_exact, present, whole
-from models.database.query import INT4S, INT8S, TEXTS, Query
+from models.database.query import BOOL, INT4S, INT8S, TEXTS, Parameter, Query
 from models.ledger.columns import BET, names
-from models.ledger.state import Account, Bet, Booked, Kind, Moment, Session, State, WinDay
+from models.ledger.rules import CLOSED_MAX
+from models.ledger.state import (
+    Account,
+    Bet,
+    Booked,
+    Kind,
+    Moment,
+    Round,
+    RoundKey,
+    Session,
+    State,
+    WinDay,
+)
 
 #: The order by id keeps two batches with common accounts from waiting for each other in a circle.
 #: `no key` lets bets and transfers refer to the row meanwhile.
@@ -45,18 +58,63 @@ SESSIONS = Query(
     (TEXTS,),
 )
 
-#: Each bet with its transfers, one row per transfer.
+#: Where a row of `BETS` has what names a finished round.
+_NAMES_ROUND = ("account_id", "provider_id", "round_id")
+_IN_FINISHED = {name: f"f.{name}" for name in _NAMES_ROUND}
+_IN_BETS = [[column.name for column in BET].index(name) for name in _NAMES_ROUND]
+_MONTH = "date_trunc('month', b.created_at at time zone 'UTC')::date"
+
+#: Each bet with its transfers, one row per transfer. Then the rounds of new stakes that are
+#: finished: each is a row whose only bet columns are its account, provider and round.
 BETS = Query(
     b"bets",
     f"""
-    select {names(BET, "b.")},
-           date_trunc('month', b.created_at at time zone 'UTC')::date, t.kind, t.id
+    select {names(BET, "b.")}, {_MONTH}, t.kind, t.id
     from unnest($1, $2) wanted(provider_id, bet_id),
          lateral (select * from bet
                   where provider_id = wanted.provider_id and bet_id = wanted.bet_id offset 0) b
          left join lateral (select kind, id from transfer where bet = b.id offset 0) t on true
+    union all
+    select {", ".join(_IN_FINISHED.get(column.name, "null") for column in BET)}, null, null, null
+    from unnest($3, $4, $5) staked(account_id, provider_id, round_id),
+         lateral (select account_id, provider_id, round_id from finished_round
+                  where account_id = staked.account_id and provider_id = staked.provider_id
+                    and round_id = staked.round_id offset 0) f
     """,  # noqa: S608 - names of columns, all constants
-    (INT4S, TEXTS),
+    (INT4S, TEXTS, INT8S, INT4S, TEXTS),
+)
+
+#: Rounds that a command finishes: whether they are finished, and their open bets, one row per bet.
+#: A command that names no round is about that of its bet. One more bet is read than one call may
+#: close, because the call's own bet may be among them. $5 is true. With
+#: `state = 'open'` or a bare `provider_id`, PostgreSQL might choose another index, which is as good
+#: as `bet_of_round` only while the table is small.
+ROUNDS = Query(
+    b"rounds",
+    f"""
+    select wanted.account_id, wanted.provider_id, r.round_id, f.round_id is not null,
+           {names(BET, "b.")}, {_MONTH}
+    from unnest($1, $2, $3, $4) wanted(account_id, provider_id, bet_id, named),
+         lateral (select coalesce(wanted.named, (
+                      select round_id from bet
+                      where provider_id = wanted.provider_id and bet_id = wanted.bet_id
+                  )) as round_id offset 0) r
+         left join lateral (
+             select round_id from finished_round
+             where account_id = wanted.account_id and provider_id = wanted.provider_id
+               and round_id = r.round_id offset 0
+         ) f on true
+         left join lateral (
+             select * from bet
+             where hashtextextended(round_id, provider_id)
+                     = hashtextextended(r.round_id, wanted.provider_id)
+               and (state = 'open') = $5 and account_id = wanted.account_id
+               and round_id = r.round_id and provider_id + 0 = wanted.provider_id
+             limit {CLOSED_MAX + 1}
+         ) b on true
+    where r.round_id is not null
+    """,  # noqa: S608 - names of columns and a number, all constants
+    (INT8S, INT4S, TEXTS, TEXTS, BOOL),
 )
 
 BOOKED = Query(
@@ -108,11 +166,42 @@ WIN_DAYS = Query(
 )
 
 STATEMENTS = (
-    *(LOCK_ACCOUNTS, READ_ACCOUNTS, SESSIONS, BETS, BOOKED, CASH_ACCOUNTS, REFUSED_ORDERS),
-    *(NEXT_IDS, MOMENT, WIN_DAYS),
+    *(LOCK_ACCOUNTS, READ_ACCOUNTS, SESSIONS, BETS, ROUNDS, BOOKED, CASH_ACCOUNTS),
+    *(REFUSED_ORDERS, NEXT_IDS, MOMENT, WIN_DAYS),
 )
 
 Answers = Mapping[Query, list[Row]]
+
+
+def wanted_bets(calls: Sequence[BetCommand]) -> list[Parameter]:
+    """The parameters of `BETS` for these calls: their bets, and the rounds of new stakes."""
+    staked = [
+        (call.account_id, call.provider_id, call.round_id)
+        for call in calls
+        if call.has_stake and call.round_id is not None and not call.round_finished
+    ]
+    rounds = zip(*staked, strict=True) if staked else ((), (), ())
+    return [[call.provider_id for call in calls], [call.bet_id for call in calls], *rounds]
+
+
+def wanted_rounds(calls: Sequence[BetCommand]) -> list[Parameter]:
+    """The parameters of `ROUNDS`: the round of each of these calls that finishes one.
+
+    A call that names no round is about that of its bet, which another call of the batch may record.
+    So the rounds are wanted that any call names for this bet.
+    """
+    named: dict[tuple[int, str], set[str | None]] = {}
+    for call in calls:
+        named.setdefault((call.provider_id, call.bet_id), {None}).add(call.round_id)
+    wanted = {
+        (call.account_id, call.provider_id, call.bet_id, round_id)
+        for call in calls
+        if call.round_finished
+        for round_id in (
+            named[call.provider_id, call.bet_id] if call.round_id is None else [call.round_id]
+        )
+    }
+    return [*[list(column) for column in zip(*wanted, strict=True)], "true"]
 
 
 def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
@@ -129,10 +218,15 @@ def read_state(ids: Iterator[int], answers: Answers, accounts: Query) -> State:
     bets: dict[str | None, Bet] = {}  # by id
     for row in answers[BETS]:
         *values, month, kind, transfer_id = row
+        if values[0] is None:
+            _finished(state, values)
+            continue
         bet = bets.get(values[0]) or bets.setdefault(values[0], _bet(values, month))
         state.bets[bet.provider_id, bet.bet_id] = bet
         if kind is not None:
             bet.ids[Kind(kind)] = whole(transfer_id)
+    for row in answers.get(ROUNDS, ()):
+        _read_round(state, row)
     for reference, id_, account_id, kind, amount in answers.get(BOOKED, ()):
         booked = Booked(whole(id_), whole(account_id), Kind(present(kind)), exact(amount))
         state.booked[present(reference)] = booked
@@ -174,6 +268,24 @@ def _session(
         player_blocked=player_blocked,
         provider_suspended=provider_suspended,
     )
+
+
+def _finished(state: State, values: Sequence[str | None]) -> None:
+    """Note a finished round, from a row of `BETS` that is no bet."""
+    account_id, provider_id, round_id = (values[place] for place in _IN_BETS)
+    key = (whole(account_id), whole(provider_id), present(round_id))
+    state.rounds[key] = Round(key, finished=True)
+
+
+def _read_round(state: State, row: Row) -> None:
+    """Add a row of `ROUNDS` to the state. A bet that is known already stays the same object."""
+    account_id, provider_id, round_id, finished, *values, month = row
+    key: RoundKey = (whole(account_id), whole(provider_id), present(round_id))
+    of_round = state.rounds.setdefault(key, Round(key, finished == "t"))
+    if values[0] is not None:
+        bet = _bet(values, month)
+        bet = state.bets.setdefault((bet.provider_id, bet.bet_id), bet)
+        of_round.bets[bet.bet_id] = bet
 
 
 def _bet(values: Sequence[str | None], month: str | None) -> Bet:

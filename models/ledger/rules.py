@@ -6,16 +6,19 @@ docstring is the text of the cell.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
 from models.codes import Code
 from models.commands import BetCommand, CashCommand, Deposit, PayIn, PayInOut, PayOut, Refund
-from models.ledger.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Session
+from models.ledger.state import Account, Bet, BetState, Booked, Kind, OpenedBy, Round, Session
 from models.money import ZERO, add, subtract
 from models.reason import Reason
+
+#: The most bets that one call closes when it finishes a round.
+CLOSED_MAX: Final = 100
 
 #: The calls that may record a new bet.
 OPENED_BY: Final = {PayIn: OpenedBy.PAY_IN, PayInOut: OpenedBy.PAY_IN_OUT, Refund: OpenedBy.REFUND}
@@ -34,11 +37,14 @@ class Decision:
     records: BetState | None = None  # the state of the bet after this; None: unchanged
     lasts: bool = True  # whether a refusal is final, whatever balances become
     reason: Reason | None = None  # if the code is 3 or 5
+    finishes: bool = False  # whether its round takes no new stake after this
+    closes: tuple[Bet, ...] = ()  # other bets of the round, which are settled with a win of 0
 
     @property
     def is_repeatable(self) -> bool:
         """Whether it writes nothing, so that a reader may report it (PROTOCOL.md, rule 8)."""
-        return self.lasts and not self.moves and self.records is None
+        writes = self.moves or self.records is not None or self.finishes or self.closes
+        return self.lasts and not writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class Case:
     session: Session
     call: BetCommand
     won_today: Decimal = ZERO  # by all bets of the provider and currency; only if that is limited
+    is_late: bool = False  # whether the call names a round that is finished
 
     @property
     def recorded(self) -> Bet:
@@ -87,10 +94,13 @@ def decide(
     session: Session | None,
     call: BetCommand,
     won_today: Decimal = ZERO,
+    of_round: Round | None = None,
 ) -> Decision:
     """Decide a call about a bet, from the bet as recorded, the locked account and the session.
 
     `won_today` is what the provider's bets in this currency have won today, if that has a limit.
+    `of_round` is the round that `round_of` names. It may be left out unless it is finished or the
+    call finishes it.
 
     Two rules precede the table. A session that is unknown or another provider's is 3 for every
     call. A bet of another account is 7.
@@ -105,7 +115,17 @@ def decide(
     if bet is not None and bet.account_id != account.id:
         return CONFLICT
     cell = TABLE[row_of(bet)][type(call)]
-    return cell(Case(bet, account, session, call, won_today))
+    is_late = of_round is not None and of_round.finished
+    decision = cell(Case(bet, account, session, call, won_today, is_late))
+    if call.round_finished and of_round is not None and decision.code is Code.DONE:
+        others = of_round.open_besides(call.bet_id)[:CLOSED_MAX]
+        return replace(decision, finishes=not of_round.finished, closes=tuple(others))
+    return decision
+
+
+def round_of(bet: Bet | None, call: BetCommand) -> str | None:
+    """The round that a call is about: the one that it names, otherwise that of its bet."""
+    return call.round_id if call.round_id is not None or bet is None else bet.round_id
 
 
 def decide_cash(
@@ -140,7 +160,8 @@ def row_of(bet: Bet | None) -> TableRow:
 
 
 def take(case: Case) -> Decision:
-    """take → `open`; refused with 4 or 5 → `rejected`; with 3, not recorded"""
+    """take → `open`; refused with 4 or 5 → `rejected`; with 3, or 7 in a finished round, not \
+recorded"""
     stake = case.call.stake or ZERO
     return _refusal(case, stake) or Decision(
         Code.DONE, (Kind.STAKE,), ((Kind.STAKE, stake),), BetState.OPEN
@@ -244,6 +265,8 @@ def conflict(case: Case) -> Decision:  # noqa: ARG001
 def _refusal(case: Case, stake: Decimal) -> Decision | None:
     """The checks on a new bet, in the order of PROTOCOL.md. None means that it may be taken."""
     session = case.session
+    if case.is_late:
+        return CONFLICT
     if session.closed:
         return Decision(Code.SESSION_CLOSED, reason=Reason.SESSION_CLOSED)
     if session.expired:

@@ -98,6 +98,7 @@ class Bet:
     odd: Decimal | None = None
     refused_with: int | None = None
     reason: Reason | None = None  # if the code is 5; a bet older than reasons has None
+    game: str | None = None  # as the call named it, if the session names none
     month: str | None = None  # in which it was recorded, as an ISO date; None: by this batch
     changed: bool = False  # whether this batch changed the state of a recorded bet
     ids: dict[Kind, int] = field(default_factory=dict)
@@ -137,6 +138,29 @@ class Booked:
     amount: Decimal
 
 
+#: What names a round: account, provider, and the provider's `gameRoundId`.
+RoundKey = tuple[int, int, str]
+
+
+@dataclass(slots=True)
+class Round:
+    """The part of a round that concerns one account.
+
+    `bets` are its bets that were open when they were loaded or recorded, by betId. It has them only
+    if a command of the batch finishes the round, and then at most as many as were loaded.
+    """
+
+    key: RoundKey
+    finished: bool = False  # whether it takes no new stake
+    bets: dict[str, Bet] = field(default_factory=dict)
+    changed: bool = False  # whether this batch finished it
+
+    def open_besides(self, bet_id: str) -> list[Bet]:
+        """The bets of the round that are still open, without one of them."""
+        bets = self.bets.values()
+        return [bet for bet in bets if bet.state is BetState.OPEN and bet.bet_id != bet_id]
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When a transaction began, by PostgreSQL: the `created_at` of all that it inserts."""
@@ -168,6 +192,7 @@ class State:
     bets: dict[tuple[int, str], Bet] = field(default_factory=dict)
     booked: dict[str, Booked] = field(default_factory=dict)
     cash_accounts: dict[int, int] = field(default_factory=dict)  # player's account -> cash account
+    rounds: dict[RoundKey, Round] = field(default_factory=dict)  # finished, or to be finished
     win_days: dict[int, WinDay] = field(default_factory=dict)  # by house account
     refused_orders: set[str] = field(default_factory=set)  # orders of cash, by this batch or before
     new_refusals: list[str] = field(default_factory=list)

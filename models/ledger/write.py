@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from models.database.query import (
     DATES,
+    INT4S,
     INT8,
     INT8S,
     NUMERICS,
@@ -82,6 +83,14 @@ INSERT_REFUSED_ORDERS = Query(
     (TEXTS,),
 )
 
+#: Its key refuses a round that is finished already. The lock of the account keeps others from it.
+INSERT_FINISHED_ROUNDS = Query(
+    b"insert_finished_rounds",
+    "insert into finished_round (account_id, provider_id, round_id)"
+    " select * from unnest($1, $2, $3)",
+    (INT8S, INT4S, TEXTS),
+)
+
 #: The rows are locked since they were loaded (models/ledger/load.py).
 UPDATE_WIN_DAYS = Query(
     b"update_win_days",
@@ -99,7 +108,7 @@ UPDATE_WIN_DAYS = Query(
 
 STATEMENTS = (
     *(INSERT_BETS, UPDATE_BETS, INSERT_TRANSFERS, UPDATE_ACCOUNTS, INSERT_REFUSED_ORDERS),
-    UPDATE_WIN_DAYS,
+    *(INSERT_FINISHED_ROUNDS, UPDATE_WIN_DAYS),
 )
 
 
@@ -125,6 +134,9 @@ def writes(state: State) -> list[Statement]:
         statements.append((UPDATE_ACCOUNTS, [*accounts, len(moved)]))
     if state.new_refusals:
         statements.append((INSERT_REFUSED_ORDERS, [state.new_refusals]))
+    finished = sorted(of_round.key for of_round in state.rounds.values() if of_round.changed)
+    if finished:
+        statements.append((INSERT_FINISHED_ROUNDS, columns(finished)))
     of_day = [(d.account_id, d.day, d.total) for d in state.win_days.values() if d.changed]
     if of_day:
         statements.append((UPDATE_WIN_DAYS, [*columns(of_day), len(of_day)]))

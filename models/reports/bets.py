@@ -67,6 +67,7 @@ class ListedBet:
     reason: str | None
     created_at: datetime
     updated_at: datetime
+    game: str | None  # that of the session, otherwise as the bet names it
     id: int  # its row, which its transfers name
     transfers: tuple[ShownTransfer, ...] = ()  # only of `find_whole_bets`
 
@@ -89,6 +90,7 @@ class ListedBet:
             "refusedWith": self.refused_with,
             "reason": self.reason,
             "updatedAt": self.updated_at,
+            "gameId": self.game,
         }
 
 
@@ -137,7 +139,14 @@ _WAYS = {
         " and (bet.created_at, bet.id) > (cast(:after as timestamptz), :after_id)"
     ),
     "bet_id": _OLDEST_FIRST,
-    "round": _OLDEST_FIRST,
+    # The index has the rounds of each provider apart.
+    "round": _OLDEST_FIRST._replace(
+        source="""provider, lateral (
+            select * from bet
+            where hashtextextended(round_id, provider_id) = hashtextextended(:round, provider.id)
+              and round_id = :round and provider_id + 0 = provider.id
+        ) bet"""
+    ),
     "open": _OLDEST_FIRST,
     # A rejected bet has no transfer of its own time. It has an index for itself.
     "rejected": _Way(
@@ -270,7 +279,7 @@ def _query(way: _Way) -> TextClause:
         select bet.bet_id, provider.counterparty_id, bet.state, bet.opened_by, bet.stake, bet.win,
                bet.odd, bet.round_id, account.currency, bet.account_id, player.external_id,
                bet.session_id, bet.refused_with, bet.reason, bet.created_at, bet.updated_at,
-               bet.id{places}
+               coalesce(session.game, bet.game), bet.id{places}
         from (
             select bet.* from {way.source} where {way.where} and {_FILTERS}
             order by {_qualified(way.order)} limit :rows
@@ -278,6 +287,7 @@ def _query(way: _Way) -> TextClause:
         join provider on provider.id = bet.provider_id
         join account on account.id = bet.account_id
         join player on player.id = account.player_id
+        left join session on session.id = bet.session_id
         order by {_qualified(way.order)}
     """)  # noqa: S608 - the only things put in are constants
 

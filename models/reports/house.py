@@ -14,7 +14,8 @@ from models.reports.statement import ALWAYS, Period
 #: A transfer of a bet counts on the day on which it was made. So a refund does not change the day
 #: of its stake.
 _RESULT = text("""
-    select provider.counterparty_id, provider.name, session.game, a.currency,
+    select provider.counterparty_id, provider.name, coalesce(session.game, bet.game) as game,
+           a.currency,
            cast(t.created_at at time zone 'UTC' as date) as day,
            count(*) filter (where t.kind = 'stake'),
            coalesce(sum(t.amount) filter (where t.kind = 'stake'), 0),
@@ -29,11 +30,11 @@ _RESULT = text("""
     join account a on a.id = t.account
     where (cast(:provider as text) is null or provider.counterparty_id = :provider)
       and (cast(:currency as text) is null or a.currency = :currency)
-      and (cast(:game as text) is null or session.game = :game)
+      and (cast(:game as text) is null or coalesce(session.game, bet.game) = :game)
       and t.created_at >= coalesce(cast(:since as timestamptz), '-infinity')
       and t.created_at < coalesce(cast(:until as timestamptz), 'infinity')
-    group by provider.id, session.game, a.currency, day
-    order by day, provider.id, session.game nulls first, a.currency
+    group by provider.id, coalesce(session.game, bet.game), a.currency, day
+    order by day, provider.id, coalesce(session.game, bet.game) nulls first, a.currency
 """)
 
 
@@ -43,7 +44,7 @@ class HouseDay:
 
     provider: str  # its `X-Counterparty-Id`
     name: str
-    game: str | None  # for which the session was opened; None: it names none
+    game: str | None  # that of the session, otherwise as the bet names it; None: neither does
     currency: str
     day: date
     bets: int  # stakes taken, including those of 0

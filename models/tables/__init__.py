@@ -6,7 +6,7 @@ commands and migrations use them. The hot path does not (models/ledger/load.py, 
 
 from models.tables.access import IdempotentRequest, OperatorKey
 from models.tables.audit import AuditLog, AuditStart
-from models.tables.bets import Bet, RefusedOrder, Session, Transfer
+from models.tables.bets import Bet, FinishedRound, RefusedOrder, Session, Transfer
 from models.tables.chores import LastDone
 from models.tables.console import ConsoleSession, ConsoleUser
 from models.tables.journal import Journal, JournalStart
@@ -21,6 +21,7 @@ __all__ = [
     "ConsoleSession",
     "ConsoleUser",
     "Currency",
+    "FinishedRound",
     "IdempotentRequest",
     "Journal",
     "JournalStart",

@@ -36,6 +36,11 @@ class Session(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("min_bet >= 0 and min_bet <> 'NaN'", "session_min_bet_not_negative"),
         CheckConstraint("max_bet >= 0 and max_bet <> 'NaN'", "session_max_bet_not_negative"),
+        # For a session that replaces others (models/directory/sessions.py).
+        Index(
+            *("session_not_closed", "account_id", "provider_id", "expires_at"),
+            postgresql_where="closed_at is null",
+        ),
         CheckConstraint("min_bet <= max_bet", "session_limits_in_order"),
         CheckConstraint("mode in ('real', 'demo')", "session_mode"),
     )
@@ -63,10 +68,13 @@ class Bet(SQLModel, table=True):
         UniqueConstraint("provider_id", "bet_id", name="bet_once"),
         by_time("bet"),
         Index("bet_open", "provider_id", "created_at", "id", postgresql_where="state = 'open'"),
+        # A hash of round and provider, because a round may be long, and providers may give the same
+        # names. Open bets apart, so that the few of an account are found in a long round.
         Index(
-            "bet_round",
-            "round_id",
-            postgresql_using="hash",
+            "bet_of_round",
+            text("hashtextextended(round_id, provider_id)"),
+            text("(state = 'open')"),
+            *("account_id", "id"),
             postgresql_where="round_id is not null",
         ),
         Index(
@@ -105,6 +113,23 @@ class Bet(SQLModel, table=True):
     created_at: datetime | None = Field(default=None, sa_column=now_column())
     updated_at: datetime | None = Field(default=None, sa_column=now_column())
     reason: str | None = Field(default=None, sa_type=Text)
+    #: As the provider named it, if the session names none.
+    game: str | None = Field(default=None, sa_type=Text)
+
+
+class FinishedRound(SQLModel, table=True):
+    """A round of one account in which the provider takes no stake any more.
+
+    No foreign key: each would cost a look-up for every round, of a row that is locked anyway.
+    """
+
+    __tablename__ = "finished_round"
+    __table_args__ = (NEVER_CHANGED,)
+
+    account_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    provider_id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    round_id: str = Field(sa_column=Column(Text, primary_key=True))
+    created_at: datetime | None = Field(default=None, sa_column=now_column())
 
 
 class Transfer(SQLModel, table=True):

@@ -145,6 +145,7 @@ def _document(bet: "ShownBet") -> dict[str, Any]:
         "reason": bet.reason,
         "createdAt": bet.created_at,
         "updatedAt": bet.updated_at,
+        "gameId": bet.game,
         "transfers": [
             {
                 "transferId": str(transfer.transfer_id),

@@ -45,6 +45,13 @@ Minutes = Annotated[
 ]
 Game = Annotated[str | None, typer.Option(help="The game, by the provider's own name.")]
 Language = Annotated[str | None, typer.Option(help="The player's language, such as en or pt-BR.")]
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace",
+        help="Close the open sessions that the player has at this provider in this currency.",
+    ),
+]
 Count = Annotated[
     int | None,
     typer.Option(
@@ -76,6 +83,7 @@ def open_(
     ttl_minutes: Minutes = 240,
     game: Game = None,
     language: Language = None,
+    replace: Replace = False,
     count: Count = None,
     note: Note = None,
     data_dir: DataDir = None,
@@ -83,8 +91,9 @@ def open_(
 ) -> None:
     """Open a session for a player, with an optional deposit.
 
-    A repeat opens a session for the same account. The deposit is made first: if it fails, no
-    session is opened. The same command with the same reference deposits nothing twice.
+    A repeat opens a session for the same account. With --replace, the player's sessions of this
+    provider and currency accept no new bets from then on. The deposit is made first: if it fails,
+    no session is opened. The same command with the same reference deposits nothing twice.
     """
     from models.audit.log import operation
     from models.database.failures import database_failures
@@ -98,7 +107,7 @@ def open_(
     author = author_of(settings, note)
     limits = (_limit(min_bet, "min-bet"), _limit(max_bet, "max-bet"))
     lasts = timedelta(minutes=ttl_minutes)
-    opening = Opening(provider, currency, *limits, lasts, game, language)
+    opening = Opening(provider, currency, *limits, lasts, game, language, replace=replace)
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
         settings = operator_settings(data_dir)

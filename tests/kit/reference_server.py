@@ -199,6 +199,8 @@ class Reference:
         claimed = fields.get("sessionId", session_id)
         if self.fault != "claims_ignored" and _id(claimed) != session_id:
             raise Refused(2)
+        if "out" in kind and fields.get("roundFinished") not in (None, True, False):
+            raise Refused(2)
         for name in _AMOUNTS[kind]:
             fields[name] = _amount(fields.get(name))
         odd = None if fields.get("winOdd") is None else _amount(fields["winOdd"])

@@ -68,7 +68,10 @@ async def test_success_leaves_no_line(
         (Outcome(Code.NOT_ALLOWED, Decimal(5), (), Reason.PLAYER_BLOCKED), "player_blocked"),
         (Outcome(Code.NOT_ALLOWED, Decimal(5), (), Reason.ABOVE_LIMIT), "above_limit"),
         (Outcome(Code.BET_NOT_FOUND, Decimal(5)), "This bet was never accepted."),
-        (Outcome(Code.BET_CONFLICT, Decimal(5)), "This betId already stands for something else."),
+        (
+            Outcome(Code.BET_CONFLICT, Decimal(5)),
+            "This betId already stands for something else, or its round is finished.",
+        ),
     ],
 )
 async def test_a_refusal_of_the_ledger_says_which_request_and_why_at_info(

@@ -11,7 +11,7 @@ import pytest
 from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from models.ledger.rules import COLUMNS, TABLE, Decision, TableRow, decide
-from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Session
+from models.ledger.state import Account, Bet, BetState, Kind, OpenedBy, Round, Session
 from models.reason import Reason
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "ARCHITECTURE.md"
@@ -19,7 +19,7 @@ STAKE, WIN, BALANCE = Decimal(10), Decimal(25), Decimal(100)
 OTHER = Decimal("0.5")  # what other data differs by
 REVERSE = TABLE[TableRow.SETTLED_BY_ONE][Refund].__doc__ or ""
 
-FLAGS = 10  # of a `Situation`
+FLAGS = 11  # of a `Situation`
 
 Expected = tuple[int, tuple[tuple[Kind, Decimal], ...], BetState | None]
 CONFLICT: Expected = (7, (), None)
@@ -41,6 +41,7 @@ class Situation:
     suspended: bool = False
     within_limits: bool = True
     win_within: bool = True  # else it is above the provider's limit
+    late: bool = False  # whether the round is finished
 
     @property
     def first_stake(self) -> Decimal:
@@ -71,8 +72,8 @@ def test_the_document_shows_the_table_that_the_code_runs() -> None:
 
 def test_every_cell_does_what_its_text_says_under_every_condition() -> None:
     walked = 0
-    for situation in _situations():
-        decision = decide(*_stage(situation))
+    for situation in situations():
+        decision = decide(*stage(situation), of_round=Round((7, 1, "round"), situation.late))
 
         text = TABLE[situation.row][situation.call].__doc__ or ""
         shown = (decision.code, decision.moves, decision.records)
@@ -87,7 +88,7 @@ def test_every_cell_does_what_its_text_says_under_every_condition() -> None:
 def test_a_bet_of_another_account_is_a_conflict_for_every_call(
     row: TableRow, call: type[BetCommand]
 ) -> None:
-    bet, account, session, command = _stage(Situation(row, call))
+    bet, account, session, command = stage(Situation(row, call))
     assert bet is not None
     bet.account_id = account.id + 1
 
@@ -101,7 +102,7 @@ def test_a_bet_of_another_account_is_a_conflict_for_every_call(
 def test_a_session_that_is_unknown_or_another_providers_is_3_for_every_call(
     row: TableRow, call: type[BetCommand]
 ) -> None:
-    bet, account, _, command = _stage(Situation(row, call))
+    bet, account, _, command = stage(Situation(row, call))
     strangers = Session("s", 99, account.id, 2, None, None, False, False, False, False)
 
     for unusable in (None, strangers):
@@ -131,14 +132,14 @@ def test_of_several_causes_the_first_in_the_order_of_the_protocol_is_given(
     begin = len(order) if first is None else order.index(first)
     against = {name: name in order[:4] for name in order[begin:]}
 
-    decision = decide(*_stage(Situation(TableRow.NOT_RECORDED, call, **against)))
+    decision = decide(*stage(Situation(TableRow.NOT_RECORDED, call, **against)))
 
     assert (decision.code, decision.reason) == (code, reason)
 
 
 def test_only_a_reversal_that_lacks_money_and_an_owed_win_are_refusals_that_may_not_last() -> None:
-    for situation in _situations():
-        decision = decide(*_stage(situation))
+    for situation in situations():
+        decision = decide(*stage(situation))
 
         lacks_money = TABLE[situation.row][situation.call].__doc__ == REVERSE
         waits = situation.row is TableRow.NOT_RECORDED and _is_owed(situation)
@@ -156,7 +157,7 @@ def test_a_win_may_just_reach_the_limit_of_the_day_but_not_pass_it(
     row: TableRow, won_today: str, most: str, code: int
 ) -> None:
     call = PayOut if row is TableRow.OPEN else PayInOut
-    bet, account, session, command = _stage(Situation(row, call))
+    bet, account, session, command = stage(Situation(row, call))
     session = replace(session, max_daily_win=Decimal(most))
 
     decision = decide(bet, account, session, command, Decimal(won_today))
@@ -168,7 +169,7 @@ def test_a_win_may_just_reach_the_limit_of_the_day_but_not_pass_it(
 
 
 def test_a_refund_of_a_rejected_bet_gives_the_first_mark_again() -> None:
-    bet, account, session, call = _stage(Situation(TableRow.REJECTED, Refund))
+    bet, account, session, call = stage(Situation(TableRow.REJECTED, Refund))
     assert bet is not None
     bet.ids[Kind.REFUND] = 5
 
@@ -179,13 +180,14 @@ def test_a_refund_of_a_rejected_bet_gives_the_first_mark_again() -> None:
 def test_a_rejected_bet_tried_by_the_other_call_is_a_conflict(
     first: type[BetCommand], again: type[BetCommand]
 ) -> None:
-    bet = _recorded(TableRow.REJECTED, first)
-    _, account, session, call = _stage(Situation(TableRow.REJECTED, again))
+    bet = recorded_bet(TableRow.REJECTED, first)
+    _, account, session, call = stage(Situation(TableRow.REJECTED, again))
 
     assert decide(bet, account, session, call).code == 7
 
 
-def _situations() -> Iterator[Situation]:
+def situations() -> Iterator[Situation]:
+    """Every combination of everything."""
     for row, call in itertools.product(TableRow, COLUMNS):
         for flags in itertools.product((True, False), repeat=FLAGS):
             yield Situation(row, call, *flags)
@@ -200,7 +202,7 @@ def _document_table() -> dict[str, dict[str, str]]:
     return {row[0]: dict(zip(columns, row[1:], strict=True)) for row in rows[2:]}
 
 
-def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetCommand]:
+def stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetCommand]:
     """Bet, account, session and call of a situation."""
     settled = situation.row in (TableRow.SETTLED_BY_ONE, TableRow.SETTLED_BY_TWO)
     needed = WIN - situation.first_stake if settled else situation.first_stake
@@ -224,11 +226,11 @@ def _stage(situation: Situation) -> tuple[Bet | None, Account, Session, BetComma
         stake=situation.stake if situation.call.has_stake else None,
         win=situation.win if situation.call.has_win else None,
     )
-    bet = _recorded(situation.row, situation.call, situation.first_stake)
+    bet = recorded_bet(situation.row, situation.call, situation.first_stake)
     return bet, Account(7, balance, 3), session, call
 
 
-def _recorded(row: TableRow, call: type[BetCommand], stake: Decimal = STAKE) -> Bet | None:
+def recorded_bet(row: TableRow, call: type[BetCommand], stake: Decimal = STAKE) -> Bet | None:
     """A bet in a row of the table. A rejected one was rejected by this call, where that can be."""
     if row is TableRow.NOT_RECORDED:
         return None
@@ -253,6 +255,8 @@ def _is_owed(situation: Situation) -> bool:
 
 
 def _take(situation: Situation) -> Expected:
+    if situation.late:
+        return CONFLICT
     if situation.closed or situation.expired:
         return (3, (), None)
     outside = not situation.within_limits and situation.stake > 0
@@ -320,7 +324,10 @@ def _same(code: int) -> Callable[[Situation], Expected]:
 
 #: What each text of the document means, told independently of the code.
 EXPECTED: dict[str, Callable[[Situation], Expected]] = {
-    "take → `open`; refused with 4 or 5 → `rejected`; with 3, not recorded": _take,
+    (
+        "take → `open`; refused with 4 or 5 → `rejected`; with 3, or 7 in a finished round, not"
+        " recorded"
+    ): _take,
     (
         "take and pay in one atomic step → `settled`; refusals as pay-in, and 5 for a win above a"
         " limit; a win without a stake is refused only for a suspension or a limit of wins: 5, not"

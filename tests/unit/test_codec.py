@@ -71,7 +71,9 @@ def test_a_bet_is_written_as_json_writes_it(
     call: type[BetCommand], text: str, round_id: str | None, data: st.DataObject
 ) -> None:
     stake, win, odd = (data.draw(AMOUNTS) for _ in range(3))
-    bet = call(7, text, 42, text, round_id, stake, win, odd)
+    game, finishes = data.draw(st.none() | TEXTS), data.draw(st.booleans())
+    more = {"game": game, "round_finished": finishes}
+    bet = call(7, text, 42, text, round_id, stake, win, odd, **more)
 
     form = [call.function, bet.to_job(), TOKEN, text]
     as_json = json.dumps(form, separators=(",", ":"), ensure_ascii=False)

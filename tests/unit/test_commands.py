@@ -16,8 +16,10 @@ from models.commands import (
     BetCommand,
     CashCommand,
     Deposit,
+    PayIn,
     PayInOut,
     Place,
+    Refund,
     read_text,
 )
 from models.errors import InvalidRequest
@@ -61,11 +63,18 @@ def test_a_body_and_the_place_of_its_session_become_a_command() -> None:
     )
 
 
-@given(TEXTS, st.none() | TEXTS, AMOUNTS, AMOUNTS, ODDS)
+@given(TEXTS, st.none() | TEXTS, AMOUNTS, AMOUNTS, ODDS, st.none() | TEXTS, st.booleans())
 def test_a_command_is_the_same_behind_the_queue(
-    bet_id: str, round_id: str | None, stake: Decimal, win: Decimal, odd: Decimal | None
+    bet_id: str,
+    round_id: str | None,
+    stake: Decimal,
+    win: Decimal,
+    odd: Decimal | None,
+    game: str | None,
+    finishes: bool,
 ) -> None:
     fields = {"betId": bet_id, "gameRoundId": round_id, "betAmount": str(stake)}
+    fields |= {"gameId": game, "roundFinished": finishes}
     sent = pay_in_out(**fields, winAmount=JsonNumber(str(win)), winOdd=odd and f"{odd:f}")
 
     received = PayInOut.from_job(json.loads(json.dumps(sent.to_job())))
@@ -73,6 +82,7 @@ def test_a_command_is_the_same_behind_the_queue(
     assert received == sent
     assert (received.bet_id, received.round_id) == (bet_id, round_id)
     assert (received.stake, received.win, received.odd) == (stake, win, odd)
+    assert (received.game, received.round_finished) == (game, finishes)
 
 
 @given(TEXTS, AMOUNTS.filter(bool))
@@ -94,12 +104,50 @@ def test_a_required_field_that_is_missing_or_null_is_refused_by_name(name: str) 
         pay_in_out(**{name: None})
 
 
+@pytest.mark.parametrize("call", [PayIn, Refund])
+def test_only_a_call_with_a_win_finishes_a_round(call: type[BetCommand]) -> None:
+    said = call.read(BODY | {"roundFinished": "unknown here"}, PLACE)
+
+    assert said == call.read(BODY, PLACE)
+    with pytest.raises(TypeError, match="finishes a round"):
+        call.from_job(said.to_job() | {"finishes": "r"})
+
+
+def test_a_worker_that_knows_no_finished_rounds_cannot_read_a_command_that_finishes_one() -> None:
+    values = pay_in_out(gameRoundId="r", roundFinished=True).to_job()
+
+    assert "round" not in values  # the release before reads it, and fails with a KeyError
+    assert values["finishes"] == "r"
+
+
+def test_the_game_of_the_body_is_kept_where_the_session_names_none_and_must_agree_otherwise() -> (
+    None
+):
+    of_session = PLACE._replace(game="slots")
+
+    assert pay_in_out(gameId=JsonNumber("17")).game == "17"
+    assert PayInOut.read(BODY | {"gameId": "slots"}, of_session).game is None
+    assert PayInOut.read(BODY | {"gameId": None}, of_session).game is None
+    for other in ("Slots", "slots ", JsonNumber("17")):
+        with pytest.raises(InvalidRequest, match="gameId"):
+            PayInOut.read(BODY | {"gameId": other}, of_session)
+
+
 def test_optional_fields_may_be_missing_or_null() -> None:
-    assert pay_in_out(gameRoundId=None, winOdd=None) == pay_in_out()
+    more = {"gameId": None, "roundFinished": None}
+    assert pay_in_out(gameRoundId=None, winOdd=None, **more) == pay_in_out(roundFinished=False)
     assert (pay_in_out().round_id, pay_in_out().odd) == (None, None)
 
 
-@pytest.mark.parametrize("name", ["betId", "gameRoundId", "betAmount", "winAmount", "winOdd"])
+@pytest.mark.parametrize("value", [JsonNumber("1"), JsonNumber("0"), "true", "", [], {}, ["NaN"]])
+def test_a_round_that_is_finished_neither_truly_nor_not_is_refused_by_name(value: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"^roundFinished must be true or false\.$"):
+        pay_in_out(roundFinished=value)
+
+
+@pytest.mark.parametrize(
+    "name", ["betId", "gameRoundId", "betAmount", "winAmount", "winOdd", "gameId"]
+)
 @pytest.mark.parametrize("value", [True, False, [], ["1"], {}, {"a": "1"}, ["NaN"], ""])
 def test_a_field_of_another_type_is_refused_by_name(name: str, value: object) -> None:
     with pytest.raises(InvalidRequest, match=f"^{name} "):

@@ -25,8 +25,13 @@ from tests.service.support.world import World
 KEYS = {
     "account": [{"id"}, {"provider_id", "currency"}, {"currency"}],
     "session": [{"id"}],
-    "bet": [{"id"}, {"provider_id", "bet_id"}],
-    "transfer": [{"bet"}, {"bet", "kind"}, {"reference"}],
+    "bet": [
+        *({"id"}, {"provider_id", "bet_id"}),
+        {"hashtextextended", "state", "account_id"},
+        {"hashtextextended", "state", "ROW(account_id,"},  # a page
+    ],
+    "finished_round": [{"account_id", "provider_id", "round_id"}],
+    "transfer": [{"id"}, {"bet"}, {"bet", "kind"}, {"reference"}],
     "refused_order": [{"id"}],
 }
 # What a function does is planned by itself, under the same settings.
@@ -97,7 +102,7 @@ def test_every_row_is_found_by_an_index_whatever_the_statistics_say(plans_world:
     )
     found += faults(plans_world, "60 bets, and an index that costs as much as it can")
 
-    assert found == []
+    assert found == [], "\n".join(found)
 
 
 def analyse(world: World, *statements: str) -> None:
@@ -152,5 +157,6 @@ def fault_of(node: dict[str, object]) -> str:
     if kind not in ("Index Scan", "Index Only Scan"):
         return f"{kind} on {table}"
     condition = str(node.get("Index Cond", ""))
-    found = {part.strip("(").split(" ")[0].strip("(") for part in condition.split(" AND ")}
+    parts = [part.strip("(").split(" ")[0].strip("(") for part in condition.split(" AND ")]
+    found = {re.sub(r"^(hashtextextended)\(.*", r"\1", part) for part in parts}
     return "" if found in KEYS[table] else f"{kind} on {table} with {condition or 'no condition'}"

@@ -4,12 +4,16 @@ import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from broker.cash import CashError, NoAnswer, QueueUnavailable, book
+from models.audit.log import operation
 from models.commands import Deposit
+from models.directory.sessions import Opening, open_sessions
+from tests.service.support import keys
 from tests.service.support.operator_cli import Operator, operator_on, operator_with_worker
 from tests.service.support.patience import SOON
 from tests.service.support.processes import until
@@ -170,6 +174,64 @@ def test_a_closed_session_takes_no_new_bet(operator: Operator, name: str) -> Non
     assert closed == again
     assert operator.bet(opened, "after") == 3
     assert operator.bet(opened, "before") == 1
+
+
+def test_a_session_that_replaces_closes_the_players_others_of_provider_and_currency_alone(
+    operator: Operator, name: str
+) -> None:
+    (other_provider,) = operator.documents("provider", "add", f"studio {name}")
+    elsewhere = ["--provider", other_provider["counterpartyId"]]
+    old = [operator.documents(*operator.open(name, "--deposit", "10"))[0] for _ in range(2)]
+    kept = [
+        operator.documents(*operator.open(who, *more))[0]
+        for who, more in ((name, elsewhere), (name, ["--currency", "JPY"]), (f"{name} 2", []))
+    ]
+    expired = operator.documents(*operator.open(name))[0]
+    operator.world.execute(
+        "update session set expires_at = now() where id = %s", expired["sessionId"]
+    )
+    assert operator.bet(old[0], f"before {name}") == 1
+
+    (new,) = operator.documents(*operator.open(name, "--replace", "--note", "another game"))
+
+    closed = "select closed_at is not null from session where id = %s"
+    for session, is_closed in (
+        *((one, True) for one in old),
+        *((one, False) for one in (*kept, expired, new)),
+    ):
+        assert operator.world.rows(closed, session["sessionId"]) == [(is_closed,)]
+    assert [operator.bet(one, f"after {at} {name}") for at, one in enumerate(old)] == [3, 3]
+    assert operator.bet(old[1], f"before {name}") == 1  # a repeat
+    assert operator.bet(new, f"in the new one {name}") == 1
+    entries = operator.world.rows(
+        "select subject, note, created_at from audit_log where action = 'session.closed'"
+        " and subject = any(%s)",
+        [one["sessionId"] for one in old],
+    )
+    assert {entry[:2] for entry in entries} == {(one["sessionId"], "another game") for one in old}
+    opened = "select created_at from audit_log where action = 'session.opened' and subject = %s"
+    assert {entry[2:] for entry in entries} == set(operator.world.rows(opened, new["sessionId"]))
+
+
+def test_of_many_that_replace_at_once_one_session_stays_open(operator: Operator, name: str) -> None:
+    counterparty = operator.world.provider().counterparty_id
+    opening = Opening(counterparty, "EUR", None, None, timedelta(hours=1), replace=True)
+
+    def open_both(_: int) -> None:
+        for_two = [name, f"{name} 2"]
+        with operation(operator.world.operator_url, keys.AUTHOR) as database:
+            open_sessions(database, opening, for_two)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(open_both, range(12)))
+
+    still_open = operator.world.rows(
+        "select external_id, count(*), count(*) filter (where closed_at is null) from session s"
+        " join account a on a.id = s.account_id join player p on p.id = a.player_id"
+        " where p.external_id in (%s, %s) group by external_id",
+        *(name, f"{name} 2"),
+    )
+    assert sorted(still_open) == [(name, 12, 1), (f"{name} 2", 12, 1)]
 
 
 def test_a_session_that_does_not_exist_cannot_be_closed(operator: Operator) -> None:

@@ -87,6 +87,9 @@ def test_a_session_is_opened_and_played_in(
         ({"ttlMinutes": 1.0}, 422, "invalid_request", "ttlMinutes"),
         ({"ttlMinutes": "5"}, 422, "invalid_request", "ttlMinutes"),
         ({"ttlMinutes": True}, 422, "invalid_request", "ttlMinutes"),
+        ({"replace": "true"}, 422, "invalid_request", "replace"),
+        ({"replace": 1}, 422, "invalid_request", "replace"),
+        ({"replace": None}, 422, "invalid_request", "replace"),
         ({"player": ""}, 422, "invalid_request", "player"),
         ({"player": "a\x00"}, 422, "invalid_request", "player"),
         ({"player": "\ud800"}, 422, "invalid_request", "player"),
@@ -138,6 +141,21 @@ def test_no_session_is_opened_in_which_every_bet_would_be_refused(
     opened = api.done(api.post("/sessions", once, **asked, **longest), 201)
     shown = api.done(api.get(f"/sessions/{opened['sessionId']}"))
     assert (shown["minBet"], shown["maxBet"]) == ("0", "999999999999999.99")
+
+
+def test_a_session_that_replaces_closes_the_one_before_once(
+    api: Caller, asked: dict[str, Any]
+) -> None:
+    old = api.done(api.post("/sessions", **asked, replace=False), 201)
+    once = {"Idempotency-Key": uuid.uuid4().hex}
+
+    new = api.done(api.post("/sessions", once, **asked, replace=True), 201)
+    again = api.done(api.post("/sessions", once, **asked, replace=True), 201)
+
+    assert new == again
+    shown = [api.done(api.get(f"/sessions/{one['sessionId']}")) for one in (old, new)]
+    assert [one["state"] for one in shown] == ["closed", "open"]
+    assert shown[0]["endReason"] == "closed"
 
 
 def test_the_same_idempotency_key_gets_the_first_answer_again(

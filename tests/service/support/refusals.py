@@ -59,11 +59,17 @@ def beside(
     world: World, player: PlayerSession, balance: str = "0", **session: Any
 ) -> PlayerSession:
     """The same player in a new session of the same provider, with that much deposited more."""
+    name = name_of(world, player)
+    return world.open_session(player.client, balance, player=name, **session)
+
+
+def name_of(world: World, player: PlayerSession) -> str:
+    """The player's id in the operator's own system."""
     [(name,)] = world.rows(
         "select external_id from player join account a on player.id = player_id where a.id = %s",
         player.account_id,
     )
-    return world.open_session(player.client, balance, player=name, **session)
+    return str(name)
 
 
 def bets_of(world: World, player: PlayerSession) -> list[tuple[Any, ...]]:

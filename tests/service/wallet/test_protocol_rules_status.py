@@ -16,7 +16,7 @@ from tests.service.wallet.wallet_checks import ids_of
 FIELDS = [
     *("betId", "state", "betAmount", "winAmount", "currency"),
     *("betTransactionId", "winTransactionId", "refundTransactionId"),
-    *("refusedWith", "reason", "createdAt", "updatedAt", "_responseCode"),
+    *("refusedWith", "reason", "createdAt", "updatedAt", "gameRoundId", "gameId", "_responseCode"),
 ]
 RFC_3339_IN_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 

@@ -69,6 +69,7 @@ class Wallet(RuleBasedStateMachine):
         ended=st.booleans(),
         gateway=st.integers(0, 1),
         game_round=rounds,
+        finishes=st.booleans(),
     )
     def call(
         self,
@@ -81,6 +82,7 @@ class Wallet(RuleBasedStateMachine):
         ended: bool,
         gateway: int,
         game_round: str | None,
+        finishes: bool,
     ) -> None:
         """Any call about any bet, from any account, through any gateway."""
         player = self.players[provider, account, ended]
@@ -90,6 +92,8 @@ class Wallet(RuleBasedStateMachine):
             fields["betAmount"] = stake
         if kind in ("pay-out", "pay-in-out"):
             fields["winAmount"] = str(win)
+        if finishes:  # on a pay-in or refund it is an unknown field
+            fields["roundFinished"] = True
         request = Request(
             kind,
             (provider, bet),
@@ -101,6 +105,7 @@ class Wallet(RuleBasedStateMachine):
             ACCOUNTS[account][0] in self.forbidden,
             provider in self.forbidden,
             LIMIT,
+            finishes and "winAmount" in fields,
         )
 
         answer = player.call(kind, f"{bet}-{self.tag}", **fields)

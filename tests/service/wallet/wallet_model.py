@@ -32,6 +32,7 @@ class Request:
     blocked: bool
     suspended: bool
     limit: Decimal  # the session's maximum bet
+    finishes: bool = False  # whether it finishes its round
 
 
 @dataclass
@@ -40,6 +41,7 @@ class WalletModel:
 
     balances: dict[str, Decimal] = field(default_factory=dict)
     bets: dict[tuple[str, str], ModelBet] = field(default_factory=dict)
+    finished: set[tuple[str, str, str]] = field(default_factory=set)  # provider, player, round
 
     def call(self, request: Request) -> tuple[int, str | None]:
         """Do what the protocol says; the `_responseCode` and the `reason`."""
@@ -47,6 +49,8 @@ class WalletModel:
         is_new = known is None and request.kind.startswith("pay-in")
         why = self._why_not(request) if is_new else None
         code = self._call(request)
+        if code == 1 and request.finishes:
+            self._finish(request)
         if code == 5:
             why = self.bets[request.key].reason if request.key in self.bets else why
         return code, why if code in (3, 5) else None
@@ -78,9 +82,23 @@ class WalletModel:
             case _:
                 return 7
 
+    def _finish(self, request: Request) -> None:
+        provider, player = request.key[0], request.player
+        round_ = request.round or self.bets[request.key].round
+        if round_ is None:
+            return
+        self.finished.add((provider, player, round_))
+        for (of_provider, _), bet in self.bets.items():
+            is_of_it = (of_provider, bet.player, bet.round) == (provider, player, round_)
+            if is_of_it and bet.state == "open":
+                bet.state, bet.win = "settled", Decimal(0)
+
     def _new(self, request: Request) -> int:
         if request.kind == "pay-out":
             return 6
+        of_round = (request.key[0], request.player, request.round or "")
+        if request.kind != "refund" and not _is_owed(request) and of_round in self.finished:
+            return 7
         bet = ModelBet(request.player, request.kind, "cancelled", round=request.round)
         if request.kind != "refund":
             assert request.stake is not None

@@ -177,6 +177,11 @@ BODIES = [
         '{{"betId":"{}\\ud800","betAmount":1,"winAmount":0}}',
     ),
     (
+        "a_round_finished_that_is_no_boolean",
+        "with a `roundFinished` that is not true, false or null",
+        '{{"betId":"{}","betAmount":1,"winAmount":0,"roundFinished":"true"}}',
+    ),
+    (
         "a_bet_id_that_is_no_integer",
         "with a `betId` that is a number with decimals",
         '{{"betId":1.5,"betAmount":1,"winAmount":0}}',

@@ -6,7 +6,7 @@ from betcore_kit.conformance.case import case, ensure
 from betcore_kit.conformance.cases.idempotency import unmoved
 from betcore_kit.conformance.stage import Provider, Stage, new_id
 
-ROUNDS = "Rounds"
+ROUNDS = "A finished round"
 STATE = "State of a bet"
 order = partial(case, "order")
 
@@ -69,6 +69,52 @@ async def a_repeat_of_what_finished_a_round_moves_nothing(at: Stage) -> None:
     again.expect(1, balance=first.amount("balance"), winTransactionId=first.id("winTransactionId"))
 
 
+@order(ROUNDS)
+async def a_repeat_may_finish_the_round(at: Stage) -> None:
+    """A repeated pay-out that says `roundFinished` for the first time finishes the round."""
+    session, round_id, bet, lost = await at.session(), new_id(), new_id(), new_id()
+    for name in (bet, lost):
+        (await session.pay_in(name, "2", gameRoundId=round_id)).expect(1)
+    (await session.pay_out(bet, "5", gameRoundId=round_id)).expect(1)
+    (await session.provider.state(lost)).expect(1, state="open")
+    (await session.pay_out(bet, "5", gameRoundId=round_id, roundFinished=True)).expect(1)
+    (await session.provider.state(lost)).expect(1, state="settled", winAmount=0)
+
+
+@order(ROUNDS)
+async def a_win_without_a_stake_is_paid_in_a_finished_round(at: Stage) -> None:
+    """A pay-in-out with stake 0 and a win is paid in a finished round."""
+    session, round_id = await at.session(), new_id()
+    last = await session.pay_in_out(new_id(), "1", "0", gameRoundId=round_id, roundFinished=True)
+    paid = await session.pay_in_out(new_id(), "0", "3", gameRoundId=round_id)
+    paid.expect(1, balance=last.expect(1).amount("balance") + 3)
+
+
+@order(ROUNDS)
+async def a_bet_that_its_round_closed_is_lost(at: Stage) -> None:
+    """A bet that its round has closed: a pay-out of 0 is 1, another is 7, a refund is paid."""
+    session, round_id, lost = await at.session(), new_id(), new_id()
+    before = await session.balance()
+    (await session.pay_in(lost, "2", gameRoundId=round_id)).expect(1)
+    last = await session.pay_in_out(new_id(), "0", "1", gameRoundId=round_id, roundFinished=True)
+    last.expect(1)
+    (await session.pay_out(lost, "0")).expect(1)
+    await unmoved(session, await session.pay_out(lost, "5"), 7)
+    (await session.refund(lost)).expect(1, balance=before + 1)
+
+
+@order(ROUNDS)
+async def a_refused_call_finishes_no_round(at: Stage) -> None:
+    """A pay-in-out that is refused with 4 finishes no round."""
+    session, round_id, bet = await at.session(), new_id(), new_id()
+    (await session.pay_in(bet, "1", gameRoundId=round_id)).expect(1)
+    stake = await session.balance() + 1
+    fields = {"gameRoundId": round_id, "roundFinished": True}
+    (await session.pay_in_out(new_id(), stake, "0", **fields)).expect(4)
+    (await session.provider.state(bet)).expect(1, state="open")
+    (await session.pay_in(new_id(), "1", gameRoundId=round_id)).expect(1)
+
+
 async def listed(provider: Provider, round_id: str, **query: str) -> list[str]:
     """Return the bets of a round, page by page."""
     found: list[str] = []
@@ -121,7 +167,7 @@ async def a_question_asks_one_thing(at: Stage) -> None:
     (await provider.bets(transactionId="1", gameRoundId=new_id())).expect(2)
 
 
-@order("Types")
+@order("Games")
 async def a_game_is_kept_with_its_bet(at: Stage) -> None:
     """A `gameId` in a body is kept with the bet, where the session has no game."""
     session, bet = await at.session(), new_id()
@@ -129,7 +175,7 @@ async def a_game_is_kept_with_its_bet(at: Stage) -> None:
     (await session.provider.state(bet)).expect(1, gameId="slots")
 
 
-@case("sessions", "Sessions")
+@case("sessions", "What each call does, rule 7")
 async def a_replaced_session_takes_no_bet(at: Stage) -> None:
     """A session that was replaced takes no bet, and its open bets are paid in the new one."""
     old, bet = await at.session(), new_id()
