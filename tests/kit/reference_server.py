@@ -42,16 +42,8 @@ FAULTS = {
     "query_unread": "the state of every bet is unknown",
     "page_overlaps": "a page of a round begins with the last bet of the one before",
 }
-NAMES = {
-    0: "unknown_outcome",
-    2: "invalid_request",
-    3: "session_closed",
-    4: "insufficient_funds",
-    5: "not_allowed",
-    6: "bet_not_found",
-    7: "bet_conflict",
-    8: "unauthorized",
-}
+_FINAL = "done invalid_request session_closed insufficient_funds not_allowed bet_not_found"
+NAMES = ("unknown_outcome", *_FINAL.split(), "bet_conflict", "unauthorized")
 _FORMS = {
     "x-counterparty-id": "[!-~]{1,64}",
     "x-timestamp": "[0-9]{1,16}",
