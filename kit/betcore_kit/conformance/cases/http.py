@@ -17,7 +17,8 @@ http = partial(case, "http")
 
 def head(at: Stage, method: str, path: str, headers: Mapping[str, str]) -> bytes:
     """Return the head of a request, without the empty line."""
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {urlsplit(at.wire.url).netloc}"]
+    place = urlsplit(at.wire.url)
+    lines = [f"{method} {place.path}{path} HTTP/1.1", f"Host: {place.netloc}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "".join(f"{line}\r\n" for line in lines).encode()
 
