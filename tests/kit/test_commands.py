@@ -151,6 +151,19 @@ WRONG = [
     ("conformance", "http://127.0.0.1:9", "--config", "/nowhere"),
     ("conformance", "http://127.0.0.1:9", "--config", "pyproject.toml"),
 ]
+PROVIDER = '[provider]\ncounterparty_id = "a"\nsecret = "b"\n'
+#: Files that are no configuration, and what is said of them.
+CONFIGS = [
+    ("", "lacks 'provider'"),
+    ("[provider]", "lacks 'counterparty_id'"),
+    (PROVIDER, 'has no [[session]] of the kind "play"'),
+    (f'{PROVIDER}[session]\nid = "x"', "has not the form of --template"),
+    (f'{PROVIDER}[[session]]\nkind = "play"', "lacks 'id'"),
+    (f'{PROVIDER}[[session]]\nkind = "play"\nid = ""', "has no id"),
+    (f'{PROVIDER}[[session]]\nkind = "x"\nid = "x"', "the kind 'x' is none of play"),
+    (f'{PROVIDER}[[session]]\nkind = "play"\nid = "x"', "127.0.0.1:9 cannot be checked."),
+    ("[", "is not TOML"),
+]
 
 
 @pytest.mark.parametrize("arguments", WRONG, ids=" ".join)
@@ -159,6 +172,19 @@ def test_a_wrong_input_is_one_line_and_exit_code_2(arguments: tuple[str, ...]) -
 
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert done.stderr.startswith("betcore-kit: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("text", "said"), CONFIGS)
+def test_a_configuration_that_cannot_be_used_is_one_line(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "config.toml").write_text(text)
+
+    done = kit("conformance", "http://127.0.0.1:9", "--config", tmp_path / "config.toml")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from betcore_kit.conformance.case import Lacking
 from betcore_kit.conformance.site import Opened, Wanted
-from betcore_kit.errors import KitError
+from betcore_kit.errors import KitError, told
 from betcore_kit.signing import Identity
 
 #: What `betcore-kit conformance --template` prints.
@@ -68,8 +68,10 @@ class ConfigSite:
             others = content.get("other_provider")
             self._other = dict(others) if others else None
             self._sessions = [_opened(one) for one in content.get("session", [])]
-        except (KeyError, TypeError, ArithmeticError) as error:
-            raise KitError(f"{where} is not of the form of --template: {error!r}.") from None
+        except KeyError as error:
+            raise KitError(f"{where} lacks {error}: see --template.") from None
+        except (TypeError, AttributeError, ArithmeticError) as error:
+            raise KitError(f"{where} has not the form of --template: {told(error)}.") from None
         self._by_kind: dict[str, list[Opened]] = {kind: [] for kind in _KINDS}
         self._seconds: dict[str, Opened] = {}
         for kind, same, opened in self._sessions:
@@ -156,5 +158,7 @@ def _identity(content: Mapping[str, Any]) -> Identity:
 def _opened(content: Mapping[str, Any]) -> tuple[str, str | None, Opened]:
     limits = [content.get(name) for name in ("min_bet", "max_bet")]
     least, most = (None if limit is None else Decimal(str(limit)) for limit in limits)
+    if not content["id"]:
+        raise KitError("A [[session]] of the configuration has no id: see --template.")
     opened = Opened(str(content["id"]), content.get("player"), "EUR", least, most)
     return str(content["kind"]), content.get("same_player_as"), opened

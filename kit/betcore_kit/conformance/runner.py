@@ -20,6 +20,7 @@ from betcore_kit.errors import KitError
 CASE_SECONDS = 60.0
 #: How long a wallet that has just started may not know what it took before.
 MEMORY_SECONDS = 60.0
+POLL_SECONDS = 1.0
 #: The age of the oldest request that a case expects to be served.
 OLDEST_STAMP_SECONDS = 21.0
 _CONNECTIONS = 100
@@ -88,7 +89,7 @@ async def run(
 ) -> Report:
     """Run the cases against the wallet at a URL. `make_site` makes their site.
 
-    Raises KitError if the site cannot be made.
+    Raises KitError if the site cannot be made, or no answer comes.
     """
     began, clock = time.time(), time.monotonic()
     limits = httpx.Limits(
@@ -115,7 +116,7 @@ async def _wait_for_memory(stage: Stage) -> None:
     """Wait for a wallet that has just started.
 
     At first it says `in_flight` of every bet, and refuses requests that are stamped before its
-    start. Both are allowed, and both end after some seconds.
+    start. Both are allowed, and both end after some seconds. Raises KitError if no answer comes.
     """
     provider, until = await stage.provider(), time.monotonic() + MEMORY_SECONDS
     while time.monotonic() < until:
@@ -124,11 +125,11 @@ async def _wait_for_memory(stage: Stage) -> None:
         try:
             headers = How(timestamp=then).headers(provider.identity, b"")
             answer = await stage.wire.once("GET", query, b"", headers)
-        except Broken:
-            return  # the cases will say what is wrong
+        except Broken as broken:
+            raise KitError(f"{stage.wire.url} cannot be checked. {broken}") from None
         if answer.code != 99 and answer.fields.get("state") != "in_flight":
             return
-        await asyncio.sleep(1)
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _run_case(case: Case, stage: Stage) -> Result:

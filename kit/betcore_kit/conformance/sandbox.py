@@ -133,7 +133,8 @@ async def _ask(
             continue  # a kept connection was closed: to make a session twice harms nobody
         if answer.status_code not in (429, 503) or not left:
             break
-        await asyncio.sleep(min(int(answer.headers.get("retry-after") or 1), 5))
+        text = answer.headers.get("retry-after", "")
+        await asyncio.sleep(min(float(text), 5.0) if text.isascii() and text.isdigit() else 1.0)
     return answer
 
 

@@ -87,6 +87,12 @@ class Answer:
         code = self.fields.get("_responseCode")
         return int(code) if isinstance(code, Decimal) else None
 
+    @property
+    def retry_after(self) -> float:
+        """Return how long to wait before the same request is sent again: 2 s at most."""
+        text = self.headers.get("retry-after", "")
+        return min(float(text), 2.0) if text.isascii() and text.isdigit() else 1.0
+
     def expect(self, code: int, status: int | None = None, /, **fields: object) -> Self:
         """Return this answer if it has the code, its status, and these fields. Raises Broken.
 
@@ -152,7 +158,7 @@ class Wire:
             answer = await self.once(method, path, body, headers or {})
             if answer.code != 99 or not left:
                 break
-            await asyncio.sleep(min(int(answer.headers.get("retry-after") or 1), 2))
+            await asyncio.sleep(answer.retry_after)
         return answer
 
     async def raw(self, *parts: bytes, answers: int = 1, in_turn: bool = False) -> list[Answer]:
