@@ -12,15 +12,11 @@ from tests.crash.finding import Finding
 # is added is for its way to the gateway, on a machine with much to do.
 _LATE_AFTER_SECONDS = 5.0 + 1.0 + 2.0
 _TOLERANCE_SECONDS = 30.0  # between its stamp and its arrival
-# Faults after which a request may wait before its gateway, and for how long once they are over:
-# connections are made before a gateway that starts accepts them.
+# Faults after which a request may wait before its gateway, and for how long once they are over.
+_HOLDING = {"stop": 0.0, "swallow": 0.0, "delay": 1.0}
+# Connections are made before a gateway that starts accepts them. A busy machine takes longer.
+_STARTING = ("kill", "terminate", "point", "kill everything")
 _STARTING_SECONDS = 8.0
-_HOLDING = {
-    "stop": 0.0,
-    "swallow": 0.0,
-    "delay": 1.0,
-    **dict.fromkeys(("kill", "terminate", "point", "kill everything"), _STARTING_SECONDS),
-}
 _EMPTYING = ("empty", "forget an admission")  # faults after which Redis has no data
 _WORKED = range(1, 8)  # codes of a request that was accepted, whatever became of it
 
@@ -116,21 +112,33 @@ def _made_by(row: Bet, ask: Ask, kinds: dict[str, Transfer]) -> Transfer | None:
 
 
 def _arrived(evidence: Evidence, ask: Ask) -> float:
-    """When a request reached its gateway at the latest.
+    """When a request reached its gateway at the latest, and Redis, where its deadline begins.
 
-    One that was on its way while nothing could reach the gateway arrived whenever that was over,
-    or the same bytes were sent again; until its stamp is too old for any.
+    One that was on its way while nothing could reach the gateway or Redis arrived when that was
+    over, or when the same bytes were sent again. After its stamp is too old it does not arrive.
     """
-    name = f"gateway-{ask.gateway}"
+    reached = (f"gateway-{ask.gateway}", "valkey", "everything")
     held: list[float] = [
-        fault["back"] + lasts
-        for kind, lasts in _HOLDING.items()
-        for fault in _faults(evidence, kind)
-        if any(f["target"].endswith((name, "everything")) for f in fault["faults"])
-        and fault["broke"] - lasts - 1 <= ask.at <= fault["back"] + lasts + 1
+        until
+        for fault, lasts in _holding(evidence)
+        if any(f["target"].endswith(reached) for f in fault["faults"])
+        and fault["broke"] - min(lasts, _STARTING_SECONDS) - 1 <= ask.at
+        and ask.at <= (until := fault["back"] + lasts) + 1
     ]
     same = [other.at for other in evidence.asked[ask.provider, ask.bet] if other.nonce == ask.nonce]
     return min(max([*held, *same, ask.at]), ask.stamp / 1000 + _TOLERANCE_SECONDS)
+
+
+def _holding(evidence: Evidence) -> Iterator[tuple[dict[str, Any], float]]:
+    """The faults that keep requests from a gateway, and for how long once they are over, at most.
+
+    A killed gateway serves again, at the latest, when the campaign saw that everything worked.
+    """
+    for kind, lasts in _HOLDING.items():
+        yield from ((fault, lasts) for fault in _faults(evidence, kind))
+    for kind in _STARTING:
+        for fault in _faults(evidence, kind):
+            yield fault, max(_STARTING_SECONDS, fault["at"] - fault["back"])
 
 
 def _is_recorded(evidence: Evidence, ask: Ask) -> bool:
