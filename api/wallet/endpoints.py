@@ -15,7 +15,7 @@ from api.wallet.answer_counts import done_of
 from api.wallet.answer_log import log_success_in
 from api.wallet.answers import done, found, send_answer
 from api.wallet.auth import Signed
-from api.wallet.bet_query import BetQuery, RoundPage, read_query
+from api.wallet.bet_query import BetQuery, read_query
 from api.wallet.calls import Call, read_call
 from api.wallet.errors import ApiError, invalid
 from api.wallet.intake import STRANGERS
@@ -180,9 +180,5 @@ class BetStatusEndpoint(QuestionEndpoint[BetQuery]):
 
     async def look_up(self, signed: Signed, question: BetQuery, deadline: Deadline) -> bytes:
         """Return state, amounts and ids. The state may be `in_flight` or `unknown`."""
-        questions, provider_id = self.services.questions, signed.provider_id
-        if isinstance(question, RoundPage):
-            return found(await questions.round(provider_id, question, deadline))
-        if isinstance(question, int):
-            return found(await questions.transaction(provider_id, question, deadline))
-        return found(await questions.status(provider_id, question, deadline))
+        bets = self.services.questions.bets
+        return found(await bets(signed.provider_id, question, deadline))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from api.wallet.bet_query import RoundPage, next_cursor
+from api.wallet.bet_query import BetQuery, RoundPage, next_cursor
 from api.wallet.coalesced import Coalesced, LookupFailed
 from api.wallet.errors import try_later
 from broker.flights import Flights, flights, forget
@@ -23,7 +23,8 @@ from models.ledger.bet_questions import (
 from models.ledger.gateway_reads import GatewayReads
 from settings import Settings
 
-Fields = dict[str, str | int | Decimal | None]
+#: The fields of an answer by their names.
+Fields = dict[str, object]
 
 # The clocks of Redis and gateway may be read a second apart.
 _GRACE_SECONDS = COMMIT_GRACE_SECONDS + 1.0
@@ -53,38 +54,38 @@ class Questions:
             raise try_later("The balance cannot be read at the moment.")
         return found
 
-    async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:
-        """Return the fields of the answer about one bet.
+    async def bets(
+        self, provider_id: int, query: BetQuery, deadline: Deadline
+    ) -> Mapping[str, object]:
+        """Return the fields of the answer about a bet, a transaction, or the bets of a round.
 
         A bet is `in_flight` while a command about it may still be applied, and whenever that
-        cannot be excluded. Raises ApiError 99 when the primary cannot be asked.
+        cannot be excluded. Raises ApiError 99 when Redis or the primary cannot be asked.
         """
-        [fields] = await self._states(provider_id, [bet_id], deadline)
+        if isinstance(query, RoundPage):
+            fields = await self._round(provider_id, query, deadline)
+        elif isinstance(query, int):
+            fields = await self._transaction(provider_id, query, deadline)
+        else:
+            [fields] = await self._states(provider_id, [query], deadline)
         return fields | {"_responseCode": 1}
 
-    async def transaction(self, provider_id: int, transfer_id: int, deadline: Deadline) -> Fields:
-        """Return the fields of the answer about the bet that has this transfer.
-
-        Without such a bet of this provider its state is `unknown`. Raises ApiError 99.
-        """
+    async def _transaction(self, provider_id: int, transfer_id: int, deadline: Deadline) -> Fields:
+        """The bet that has this transfer. Without one of this provider its state is `unknown`."""
         bet_id = await self._ask(TransactionQuestion(provider_id, transfer_id), deadline)
         if bet_id is None:
-            return _fields(None, "unknown", None) | {"_responseCode": 1}
-        return await self.status(provider_id, bet_id, deadline)
+            return _fields(None, "unknown", None)
+        [fields] = await self._states(provider_id, [bet_id], deadline)
+        return fields
 
-    async def round(
-        self, provider_id: int, page: RoundPage, deadline: Deadline
-    ) -> Mapping[str, object]:
-        """Return the fields of the answer about a page of the bets that are recorded in a round.
-
-        Each bet is as `status` would answer. Raises ApiError 99.
-        """
+    async def _round(self, provider_id: int, page: RoundPage, deadline: Deadline) -> Fields:
+        """A page of the bets that are recorded in a round, each as when it is asked alone."""
         question = RoundQuestion(provider_id, page.round_id, page.after, page.limit + 1)
         found: list[RoundBet] = await self._ask(question, deadline)
         shown = found[: page.limit]
         items = await self._states(provider_id, [bet.bet_id for bet in shown], deadline)
         more = next_cursor(page.round_id, shown[-1].place) if len(found) > len(shown) else None
-        return {"items": items, "next": more, "_responseCode": 1}
+        return {"items": items, "next": more}
 
     async def _states(
         self, provider_id: int, bet_ids: list[str], deadline: Deadline

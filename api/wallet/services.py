@@ -7,9 +7,9 @@ from typing import Protocol
 
 from api.wallet.answer_log import keep_summing_up
 from api.wallet.auth import Authenticator, Signed
-from api.wallet.bet_query import RoundPage
+from api.wallet.bet_query import BetQuery
 from api.wallet.load_shedding import LoadShedder
-from api.wallet.questions import Fields, Questions
+from api.wallet.questions import Questions
 from api.wallet.queued_commands import QueuedCommands
 from api.wallet.sessions import Sessions
 from broker.link import Link
@@ -40,16 +40,10 @@ class AnswersQuestions(Protocol):
     async def balance(self, account_id: int, deadline: Deadline) -> tuple[str, Decimal]:
         """Return currency and balance of a player's account. Raises ApiError."""
 
-    async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:
-        """Return the fields of the answer about one bet. Raises ApiError."""
-
-    async def transaction(self, provider_id: int, transfer_id: int, deadline: Deadline) -> Fields:
-        """Return the fields of the answer about the bet of a transfer. Raises ApiError."""
-
-    async def round(
-        self, provider_id: int, page: RoundPage, deadline: Deadline
+    async def bets(
+        self, provider_id: int, query: BetQuery, deadline: Deadline
     ) -> Mapping[str, object]:
-        """Return the fields of the answer about bets of a round. Raises ApiError."""
+        """Return the fields of the answer about a bet, or about bets. Raises ApiError."""
 
     async def stop(self) -> None:
         """End what still runs."""

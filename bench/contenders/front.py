@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from decimal import Decimal
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from redis.exceptions import RedisError
 from starlette.types import ASGIApp
 
 from api.wallet.auth import Authenticator, Signed
+from api.wallet.bet_query import BetQuery
 from api.wallet.errors import (
     ApiError,
     refused,
@@ -28,7 +30,6 @@ from api.wallet.errors import (
     unknown_outcome,
 )
 from api.wallet.load_shedding import LoadShedder
-from api.wallet.questions import Fields
 from api.wallet.services import Services, gateway_reads_of
 from api.wallet.sessions import Sessions
 from broker.admission import Result
@@ -115,7 +116,12 @@ class Rival(ABC):
             raise refused(outcome.code, outcome.balance, outcome.reason)
         return outcome
 
-    async def status(self, provider_id: int, bet_id: str, deadline: Deadline) -> Fields:  # noqa: ARG002
+    async def bets(
+        self,
+        provider_id: int,  # noqa: ARG002
+        query: BetQuery,  # noqa: ARG002
+        deadline: Deadline,  # noqa: ARG002
+    ) -> Mapping[str, object]:
         """Raises ApiError: the state of a bet is about our queue, and no rival tells it."""
         raise ApiError(404, Code.INVALID, "Not Found.")
 

@@ -92,24 +92,26 @@ BETS = Query(
 ROUNDS = Query(
     b"rounds",
     f"""
-    select wanted.account_id, wanted.provider_id, r.round_id, f.round_id is not null,
+    select r.account_id, r.provider_id, r.round_id, f.round_id is not null,
            {names(BET, "b.")}, {_MONTH}
-    from unnest($1, $2, $3, $4) wanted(account_id, provider_id, bet_id, named),
-         lateral (select coalesce(wanted.named, (
-                      select round_id from bet
-                      where provider_id = wanted.provider_id and bet_id = wanted.bet_id
-                  )) as round_id offset 0) r
+    from (
+        select distinct account_id, provider_id, coalesce(named, (
+            select round_id from bet
+            where provider_id = wanted.provider_id and bet_id = wanted.bet_id
+        )) as round_id
+        from unnest($1, $2, $3, $4) wanted(account_id, provider_id, bet_id, named)
+    ) r
          left join lateral (
              select round_id from finished_round
-             where account_id = wanted.account_id and provider_id = wanted.provider_id
+             where account_id = r.account_id and provider_id = r.provider_id
                and round_id = r.round_id offset 0
          ) f on true
          left join lateral (
              select * from bet
              where hashtextextended(round_id, provider_id)
-                     = hashtextextended(r.round_id, wanted.provider_id)
-               and (state = 'open') = $5 and account_id = wanted.account_id
-               and round_id = r.round_id and provider_id + 0 = wanted.provider_id
+                     = hashtextextended(r.round_id, r.provider_id)
+               and (state = 'open') = $5 and account_id = r.account_id
+               and round_id = r.round_id and provider_id + 0 = r.provider_id
              limit {CLOSED_MAX + 1}
          ) b on true
     where r.round_id is not null

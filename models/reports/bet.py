@@ -56,17 +56,17 @@ def show_bet(session: DbSession, counterparty_id: str, bet_id: str) -> ShownBet:
     provider = find_provider(session, counterparty_id)
     # One statement, so that a bet and its transfers are always of the same moment.
     found = session.exec(
-        select(Bet, Account.currency, Player.external_id, Session.game, Transfer)
+        select(Bet, Account.currency, Player.external_id, Transfer)
         .join(Account, col(Account.id) == col(Bet.account_id))
         .join(Player, col(Player.id) == col(Account.player_id))
-        .outerjoin(Session, col(Session.id) == col(Bet.session_id))
         .outerjoin(Transfer, col(Transfer.bet) == col(Bet.id))
         .where(Bet.provider_id == provider.id, Bet.bet_id == read_text(bet_id, "betId"))
         .order_by(col(Transfer.account_seq))
     ).all()
     if not found:
         raise NotFound(f"The provider {counterparty_id!r} has no bet {bet_id!r}.")
-    bet, currency, player, game, _ = found[0]
+    bet, currency, player, _ = found[0]
+    of_session = session.exec(select(Session.game).where(Session.id == bet.session_id)).first()
     return ShownBet(
         bet_id=bet.bet_id,
         provider=provider.counterparty_id,
@@ -84,7 +84,7 @@ def show_bet(session: DbSession, counterparty_id: str, bet_id: str) -> ShownBet:
         reason=bet.reason,
         created_at=_recorded(bet.created_at),
         updated_at=_recorded(bet.updated_at),
-        game=bet.game if game is None else game,
+        game=of_session or bet.game,
         transfers=tuple([_shown(transfer) for *_, transfer in found if transfer is not None]),
     )
 

@@ -27,6 +27,17 @@ _JOURNAL = text("""
 """)
 
 
+#: When the round of a bet was finished for its account.
+_FINISHED = text("""
+    select f.created_at
+    from bet b
+    join provider on provider.id = b.provider_id
+    join finished_round f on f.account_id = b.account_id and f.provider_id = b.provider_id
+                         and f.round_id = b.round_id
+    where provider.counterparty_id = :provider and b.bet_id = :bet_id
+""")
+
+
 class JournalPlace(NamedTuple):
     """A row of the journal: what vouches for a part of the bet, by an HMAC with this key."""
 
@@ -40,7 +51,7 @@ class BetEvent(NamedTuple):
     """One thing that happened. `facts` have the names of the API."""
 
     at: datetime
-    event: str  # session_opened, refused, session_closed, or the kind of a transfer
+    event: str  # session_opened, refused, round_finished, session_closed, or a transfer's kind
     facts: Mapping[str, object]
 
 
@@ -64,10 +75,13 @@ def bet_life(database: DbSession, counterparty_id: str, bet_id: str) -> BetLife:
     session = show_session(database, bet.session_id)
     names = {"provider": bet.provider, "bet_id": bet.bet_id}
     journal = [JournalPlace(*row) for row in database.execute(_JOURNAL, names)]
-    return BetLife(bet, session, tuple(journal), _events(bet, session))
+    finished_at = database.execute(_FINISHED, names).scalar()
+    return BetLife(bet, session, tuple(journal), _events(bet, session, finished_at))
 
 
-def _events(bet: ShownBet, session: ShownSession) -> tuple[BetEvent, ...]:
+def _events(
+    bet: ShownBet, session: ShownSession, finished_at: datetime | None
+) -> tuple[BetEvent, ...]:
     events = [BetEvent(session.opened_at, "session_opened", {"sessionId": session.session_id})]
     if bet.refused_with is not None:
         why = bet.reason or (
@@ -75,6 +89,8 @@ def _events(bet: ShownBet, session: ShownSession) -> tuple[BetEvent, ...]:
         )
         refused = {"code": bet.refused_with, "reason": why, "betAmount": bet.stake}
         events.append(BetEvent(bet.created_at, "refused", refused))
+    if finished_at is not None:
+        events.append(BetEvent(finished_at, "round_finished", {"gameRoundId": bet.round_id}))
     for transfer in bet.transfers:
         facts = {
             "transferId": str(transfer.transfer_id),

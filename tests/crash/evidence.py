@@ -67,9 +67,15 @@ class Ask:
     def mark(self) -> str:
         """The number that its body carries, which a row of the ledger made by it has too.
 
-        '' for a repeated pay-in: whether it made a row cannot be told.
+        '' for a pay-in whose round others name too: whether it made a row cannot be told.
         """
-        return str(self._fields.get("winOdd", self.round.removeprefix("round ")))
+        number = self.round.removeprefix("round ")
+        return str(self._fields.get("winOdd", number if number.isdigit() else ""))
+
+    @cached_property
+    def finishes(self) -> bool:
+        """Whether it ends its round."""
+        return bool(self._fields.get("roundFinished"))
 
     @cached_property
     def _fields(self) -> dict[str, Any]:

@@ -91,6 +91,22 @@ async def another_round(client: Client) -> None:
         await client.repeat("pay-in-out", stake="1.00", win="0", game_round="another round")
 
 
+async def finish_a_round(client: Client) -> None:
+    """Bets of one round, the last of which ends it; then one that may come too late."""
+    last, of = client.bet, {"game_round": f"round of {client.bet}"}
+    for number in range(client.chance.randint(1, 3)):
+        client.bet = f"{last} {number}"
+        await client.insist("pay-in", stake=client.amount(), **of)
+    client.bet = last
+    if client.chance.random() < 0.5:
+        of_both = {"stake": client.amount(), "win": client.amount()}
+        await client.repeat("pay-in-out", **of_both, **of, finishes=True)
+    elif await client.insist("pay-in", stake=client.amount(), **of) == 1:
+        await client.repeat("pay-out", win=client.amount(), **of, finishes=True)
+    client.bet = f"{last} late"
+    await client.repeat("pay-in", stake=client.amount(), **of)
+
+
 async def prize(client: Client) -> None:
     """A win without a stake, in a session that was closed long ago."""
     win = str(Decimal(client.chance.randint(1, 500)).scaleb(-2))
@@ -123,6 +139,7 @@ GAMES: Final[dict[Game, int]] = {
     too_much: 3,
     another_amount: 2,
     another_round: 2,
+    finish_a_round: 5,
     prize: 5,
     balance: 6,
     replay: 3,

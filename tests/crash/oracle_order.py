@@ -103,5 +103,7 @@ def _first_asked(evidence: Evidence) -> dict[int, float]:
         kinds = {"stake": ("pay-in", "pay-in-out"), "win": ("pay-out", "pay-in-out")}
         for move in evidence.moved.get(row.id, []):
             calls = kinds.get(move.kind, ("refund",))
-            found[move.id] = min((asked[call] for call in calls), default=0.0)
+            first = min((asked[call] for call in calls), default=0.0)
+            # A bet may be closed by the end of its round, which another bet's request brought.
+            found[move.id] = 0.0 if first == float("inf") else first
     return found

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 #: How long a client waits for an answer.
@@ -73,15 +74,17 @@ def bet_request(
     session: int = 0,
     stake: str | None = None,
     win: str | None = None,
+    finishes: bool = False,
     skew_seconds: int = 0,
     nonce: str = "",
 ) -> Request:
-    """A call about a bet, signed now.
+    """A call about a bet, signed now. `finishes`: it ends its round.
 
     `mark` is a number no other request has. It goes with the odd, of which the ledger keeps the
     first: so its rows tell which request made them. (A pay-in has no odd: see `Client.ask`.)
     """
-    fields = {"betId": bet, "gameRoundId": game_round, "betAmount": stake, "winAmount": win}
+    fields: dict[str, Any] = {"betId": bet, "gameRoundId": game_round}
+    fields |= {"betAmount": stake, "winAmount": win, "roundFinished": finishes or None}
     fields |= {"winOdd": mark} if win is not None else {}
     body = json.dumps({name: value for name, value in fields.items() if value is not None})
     session_id = seat.sessions[session % len(seat.sessions)]

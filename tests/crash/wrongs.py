@@ -67,6 +67,24 @@ def another_round_is_played(story: Story) -> None:
     again.answer |= {name: id_ for name, id_ in first.answer.items() if name.endswith("Id")}
 
 
+def a_round_is_finished(story: Story, bet: str, round_: str) -> None:
+    """A pay-in-out ends a round, as it should be."""
+    ask = story.settle(bet, "1", "2")
+    ask.body = f'{{"gameRoundId": "{round_}", "roundFinished": true, "winOdd": "{ask.n}"}}'
+    story.row(bet).round = round_
+
+
+def a_bet_of_a_finished_round_is_open(story: Story) -> None:
+    a_round_is_finished(story, "last", story.row("open").round or "")
+
+
+def a_finished_round_takes_a_stake(story: Story) -> None:
+    a_round_is_finished(story, "last", "round of last")
+    late = story.settle("late", "1", "2")
+    late.body = f'{{"gameRoundId": "round of last", "winOdd": "{late.n}"}}'
+    story.row("late").round = "round of last"
+
+
 def a_bet_is_recorded_twice(story: Story) -> None:
     row = story.row("refused")
     again = story.record(story.evidence.asks[3], "rejected")
@@ -195,6 +213,8 @@ WRONGS: dict[Wrong, str] = {
     an_owed_win_is_a_conflict: "a_no_has_none",
     a_prize_is_refused: "a_no_has_none",
     another_round_is_played: "a_yes_has_its_transfers",
+    a_bet_of_a_finished_round_is_open: "a_finished_round_is_over",
+    a_finished_round_takes_a_stake: "a_finished_round_is_over",
     a_bet_is_recorded_twice: "a_bet_happens_once",
     a_win_is_missing: "a_bet_is_whole",
     a_rejected_request_is_recorded: "not_admitted_did_nothing",

@@ -72,8 +72,8 @@ def test_a_bet_is_written_as_json_writes_it(
 ) -> None:
     stake, win, odd = (data.draw(AMOUNTS) for _ in range(3))
     game, finishes = data.draw(st.none() | TEXTS), data.draw(st.booleans())
-    more = {"game": game, "round_finished": finishes}
-    bet = call(7, text, 42, text, round_id, stake, win, odd, **more)
+    amounts = (stake, win, odd)
+    bet = call(7, text, 42, text, round_id, *amounts, game=game, round_finished=finishes)
 
     form = [call.function, bet.to_job(), TOKEN, text]
     as_json = json.dumps(form, separators=(",", ":"), ensure_ascii=False)

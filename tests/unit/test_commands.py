@@ -73,9 +73,9 @@ def test_a_command_is_the_same_behind_the_queue(
     game: str | None,
     finishes: bool,
 ) -> None:
-    fields = {"betId": bet_id, "gameRoundId": round_id, "betAmount": str(stake)}
-    fields |= {"gameId": game, "roundFinished": finishes}
-    sent = pay_in_out(**fields, winAmount=JsonNumber(str(win)), winOdd=odd and f"{odd:f}")
+    fields = {"betId": bet_id, "gameRoundId": round_id, "betAmount": str(stake), "gameId": game}
+    more = {"winAmount": JsonNumber(str(win)), "winOdd": odd and f"{odd:f}"}
+    sent = pay_in_out(**fields, **more, roundFinished=finishes)
 
     received = PayInOut.from_job(json.loads(json.dumps(sent.to_job())))
 

@@ -19,7 +19,8 @@ from models.commands import Command, PayInOut
 from models.database.engine import engine
 from models.directory.providers import add_provider
 from models.errors import LedgerUnavailable
-from models.ledger.gateway_reads import BetQuestion, GatewayReads
+from models.ledger.bet_questions import BetQuestion
+from models.ledger.gateway_reads import GatewayReads
 from models.migrate import migrate
 from models.outcome import Outcome
 from tests.service.failures.standby import PRIMARY, StandbyWorld, ask, both, standby_world

@@ -222,9 +222,9 @@ def test_only_a_command_that_finishes_a_round_costs_another_statement(
     monkeypatch.setattr(Pipeline, "run", counted)
 
     without = cost(player.bet(1, 1), player.bet(1, 1, round_id="r1"), pay_in(player, "a", "r1"))
-    flag = {"round_finished": True}
-    finishing = cost(player.bet(1, 1, round_id="r2", **flag), player.bet(1, 1, round_id="r3"))
-    of_no_round = cost(player.bet(1, 1, **flag))
+    spin = player.bet(1, 1, round_id="r2", round_finished=True)
+    finishing = cost(spin, player.bet(1, 1, round_id="r3"))
+    of_no_round = cost(player.bet(1, 1, round_finished=True))
 
     # Load: BEGIN, its time limit, accounts, sessions, bets, the moment. Write: bets, transfers,
     # accounts, the journal, COMMIT. A finished round: one more to load, and one to write.

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from models.database.transactions import transaction
 from models.ledger.rules import CLOSED_MAX
+from models.reports.bet_life import bet_life
 from tests.service.support.client import Answer
 from tests.service.support.refusals import assert_refused, beside, bets_of, block, close, name_of
 from tests.service.support.traces import assert_no_trace
@@ -94,6 +96,14 @@ def test_the_other_open_bets_of_the_round_are_settled_with_0_and_nothing_else_is
     closed = player.client.status("b").body
     assert (closed["state"], closed["winAmount"]) == ("settled", 0)
     assert closed["winTransactionId"] is not None
+    with transaction(world.operator_url) as database:
+        life = bet_life(database, player.client.counterparty_id, "b")
+    assert [one.event for one in life.events] == [
+        "session_opened",
+        "stake",
+        "round_finished",
+        "win",
+    ]
 
 
 @both

@@ -74,11 +74,13 @@ def test_the_first_game_of_a_bet_is_kept_and_reported_where_the_session_names_no
     games = {name: player.client.status(name).body["gameId"] for name in "abcd"}
     assert games == {"a": "dice", "b": "7", "c": None, "d": "slots"}
     days = house_result(world.operator_url, counterparty_id=player.client.counterparty_id)
-    assert {day.game: (day.bets, day.stakes, day.wins) for day in days} == {
+    assert {day.game: (day.bets, int(day.stakes), int(day.wins)) for day in days} == {
         None: (1, 2, 0),
         "dice": (1, 2, 1),
         "7": (1, 2, 0),
         "slots": (1, 5, 0),
     }
-    of = {"counterparty_id": player.client.counterparty_id, "game": "dice"}
-    assert [day.game for day in house_result(world.operator_url, **of)] == ["dice"]
+    of_dice = house_result(
+        world.operator_url, counterparty_id=player.client.counterparty_id, game="dice"
+    )
+    assert [day.game for day in of_dice] == ["dice"]
