@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from betcore_kit import BetAnswer, Code, Outcome, PayIn, PayInOut, PayOut, Refund, Schedule
 from betcore_kit.calls import Bet
@@ -19,6 +21,7 @@ OWED = PayInOut("s", "b", 0, "5")
 QUICK = Schedule(questions=(0.1, 0.2))
 NOTHING = Reply()
 NO_CONNECTION = Reply(was_sent=False)
+SILENCE = itertools.cycle([NOTHING])
 
 
 def said(code: int, **fields: object) -> Reply:
@@ -33,18 +36,19 @@ def state(name: str, **fields: object) -> Reply:
 
 
 def followed(
-    bet: Bet, replies: Iterable[Reply] | None, schedule: Schedule = QUICK
+    bet: Bet, replies: Iterable[Reply], schedule: Schedule = QUICK
 ) -> tuple[BetAnswer, list[str]]:
-    """Follow a plan with these replies (None: none ever comes); its answer, calls and pauses."""
+    """Follow a plan with these replies; its answer, and the calls and pauses it made."""
     plan = play(bet, schedule)
     made: list[str] = []
-    left = itertools.repeat(NOTHING) if replies is None else iter(replies)
+    endless = isinstance(replies, itertools.cycle)
+    left = iter(replies)
     reply = None
     while True:
         try:
             step = plan.send(reply)
         except StopIteration as end:
-            assert replies is None or list(left) == [], f"only this was done: {made}"
+            assert endless or list(left) == [], f"only this was done: {made}"
             return end.value, made
         if isinstance(step, Pause):
             made.append(f"{step.seconds:g}")
@@ -169,13 +173,40 @@ def test_a_refund_that_is_refused_leaves_the_bet_standing() -> None:
     assert answer.win_transaction_id == "8"
 
 
-def test_without_any_answer_the_schedule_ends_and_the_outcome_is_unknown() -> None:
-    for bet in (PAY_IN, PAY_OUT, BOTH, OWED, Refund("s", "b")):
-        answer, made = followed(bet, None)
+@pytest.mark.parametrize("bet", [PAY_IN, PAY_OUT, BOTH, OWED, Refund("s", "b")])
+def test_without_any_answer_the_schedule_ends_and_the_outcome_is_unknown(bet: Bet) -> None:
+    answer, _ = followed(bet, SILENCE)
 
-        assert answer.outcome is Outcome.UNKNOWN
-        sent = [one for one in made if not one[0].isdigit()]
-        assert len(sent) <= QUICK.requests_max()
+    assert answer.outcome is Outcome.UNKNOWN
+
+
+def test_a_pay_in_without_any_answer_takes_12_requests_and_99_seconds() -> None:
+    schedule = Schedule()
+
+    _, made = followed(PAY_IN, SILENCE, schedule)
+
+    pauses = [float(one) for one in made if one[0].isdigit()]
+    requests = len(made) - len(pauses)
+    assert requests == 12
+    assert requests * schedule.timeout + sum(pauses) == 99
+
+
+ANYTHING = [
+    *(NOTHING, NO_CONNECTION, said(99), said(0), said(7)),
+    *(state("unknown"), state("in_flight"), state("open", betAmount=10)),
+]
+
+
+@given(
+    bet=st.sampled_from([PAY_IN, PAY_OUT, BOTH, OWED, Refund("s", "b")]),
+    replies=st.lists(st.sampled_from(ANYTHING), min_size=1),
+)
+def test_whatever_is_answered_nothing_is_sent_beyond_the_schedule(
+    bet: Bet, replies: list[Reply]
+) -> None:
+    _, made = followed(bet, itertools.cycle(replies))
+
+    assert sum(not one[0].isdigit() for one in made) <= QUICK.requests_max()
 
 
 def test_a_crash_game_refunds_without_a_repeat() -> None:
