@@ -72,7 +72,7 @@ lock: .venv/.dev-installed  ## renew the lock files of the container image
 clean:  ## remove the virtual environment and the embedded data
 	rm -rf .venv .betcore
 
-.venv/.run-installed: pyproject.toml .ci/install.py
+.venv/.run-installed: pyproject.toml kit/pyproject.toml .ci/install.py
 	@echo "installing the packages for running into .venv:"
 	@$(VENV)
 	@.venv/bin/python .ci/install.py embedded
@@ -80,7 +80,7 @@ clean:  ## remove the virtual environment and the embedded data
 	@touch $@
 
 # One installation for both, so that a first `make test` does not install twice.
-.venv/.dev-installed: pyproject.toml .ci/install.py
+.venv/.dev-installed: pyproject.toml kit/pyproject.toml .ci/install.py
 	@echo "installing the packages for running and testing into .venv:"
 	@$(VENV)
 	@.venv/bin/python .ci/install.py embedded,dev

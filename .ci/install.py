@@ -1,4 +1,4 @@
-"""Installs betcore into the virtual environment that runs this, and says how far it is.
+"""Installs betcore and betcore-kit where this runs, and says how far it is.
 
 `make` calls it with the extras to install. Only the standard library is there yet.
 """
@@ -32,7 +32,7 @@ class Pip:
         command = [sys.executable, "-m", "pip", "install", "--no-user", "--no-input"]
         command += ["--disable-pip-version-check", "--progress-bar", "off"]
         self._process = subprocess.Popen(  # noqa: S603  # pip
-            [*command, "--editable", f".[{extras}]"],
+            [*command, "--editable", f".[{extras}]", "--editable", "./kit"],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

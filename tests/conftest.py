@@ -24,6 +24,7 @@ SLOWEST = (
     "tests/service/http/test_slow_clients.py",
     "tests/service/operators/test_session_open.py",
     "tests/service/audit/test_journal.py",
+    "tests/service/sandbox/test_conformance.py",
     "tests/service/running/test_containers.py",
     "tests/service/wallet/test_protocol_rules_in_flight.py",
     "tests/service/running/test_shell.py",
@@ -35,6 +36,7 @@ SLOWEST = (
     "tests/service/running/test_answer_log.py",
     "tests/service/database/test_preconditions.py",
     "tests/service/queue/test_foreign_workers.py",
+    "tests/kit/test_conformance.py",
     "tests/service/audit/test_verify_bets.py",
 )
 

@@ -20,6 +20,7 @@ OURS = (
     "outbound",
     "ops",
     "bench",
+    "kit",
 )
 
 _ROOT_MODULES = ("betcore_launcher.py",)
@@ -30,6 +31,8 @@ Found = Iterator[str]
 # Whatever else lies in the root was made here, or is the user's own.
 _FOLDERS = (*OURS, "tests", "docs", "deploy", ".ci", ".github")
 _NOT_OURS = {".env", ".git"}
+#: Folders that Python and pip make, also inside ours.
+_MADE = {"__pycache__", "build"}
 
 
 @cache
@@ -134,7 +137,7 @@ def _all() -> Iterator[Path]:
 
 
 def _is_text(path: Path) -> bool:
-    if "__pycache__" in path.parts:
+    if _MADE & {*path.parts}:
         return False
     try:
         return bool(path.read_text()) or path.suffix == ".py"

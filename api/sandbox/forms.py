@@ -29,6 +29,9 @@ class OpenSession(Form):
     min_bet: Amount | None = None
     max_bet: Amount | None = None
     ttl_minutes: Minutes = 240
+    replace: bool = Field(
+        default=False, strict=True, description="Whether it ends the player's other sessions."
+    )
 
 
 class Deposit(Form):

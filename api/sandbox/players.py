@@ -127,6 +127,7 @@ def _open(
         game=form.game,
         language=form.language,
         mode=form.mode,
+        replace=form.replace,
     )
     with call.changing(None) as database:
         _count_player(call, database, player)

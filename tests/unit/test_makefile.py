@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("make"), reason="there is no ma
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder with our Makefile, and a Python of the test's own."""
-    for name in ("Makefile", "pyproject.toml", ".ci/install.py"):
+    for name in ("Makefile", "pyproject.toml", "kit/pyproject.toml", ".ci/install.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     python = tmp_path / "python"

@@ -23,11 +23,14 @@ LINE_CHARACTERS_MAX = 100
 
 #: Packages and modules whose docstrings and comments are plain.
 PACKAGES = (
-    *("api", "betcore_launcher.py", "broker", "embedded", "logs", "metrics", "models", "ops"),
-    *("server", "settings", "workers"),
+    *("api", "betcore_launcher.py", "broker", "embedded", "kit", "logs", "metrics", "models"),
+    *("ops", "server", "settings", "workers"),
 )
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "kit/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 _CODE_SPAN = re.compile(r"`[^`]+`")
 _LONG_SPAN = re.compile(r"`[^`]{80,}`")  # such as a body in JSON: nowhere to break a line

@@ -1,0 +1,1 @@
+"""The commands of `betcore-kit`, one module each."""

@@ -1,0 +1,1 @@
+"""Every promise of the protocol, checked against a deployment as a provider sees it."""

@@ -1,0 +1,227 @@
+"""What the client does next: repeats, questions and the refund, as PROTOCOL.md tells."""
+
+import itertools
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from betcore_kit import BetAnswer, Code, Outcome, PayIn, PayInOut, PayOut, Refund, Schedule
+from betcore_kit.calls import Bet
+from betcore_kit.client.hooks import Reply
+from betcore_kit.client.plans import Pause, Send, play
+
+PAY_IN = PayIn("s", "b", "10")
+PAY_OUT = PayOut("s", "b", 5)
+BOTH = PayInOut("s", "b", "10", "5")
+OWED = PayInOut("s", "b", 0, "5")
+QUICK = Schedule(questions=(0.1, 0.2))
+NOTHING = Reply()
+NO_CONNECTION = Reply(was_sent=False)
+SILENCE = itertools.cycle([NOTHING])
+
+
+def said(code: int, **fields: object) -> Reply:
+    """An answer of the wallet."""
+    body = json.dumps({"_responseCode": code} | fields).encode()
+    return Reply(200 if code == 1 else 402, body, retry_after="2" if code == 99 else "")
+
+
+def state(name: str, **fields: object) -> Reply:
+    """An answer to a question."""
+    return said(1, betId="b", state=name, **fields)
+
+
+def followed(
+    bet: Bet, replies: Iterable[Reply], schedule: Schedule = QUICK
+) -> tuple[BetAnswer, list[str]]:
+    """Follow a plan with these replies; its answer, and the calls and pauses it made."""
+    plan = play(bet, schedule)
+    made: list[str] = []
+    endless = isinstance(replies, itertools.cycle)
+    left = iter(replies)
+    reply = None
+    while True:
+        try:
+            step = plan.send(reply)
+        except StopIteration as end:
+            assert endless or list(left) == [], f"only this was done: {made}"
+            return end.value, made
+        if isinstance(step, Pause):
+            made.append(f"{step.seconds:g}")
+            reply = None
+        else:
+            assert isinstance(step, Send)
+            made.append(step.call.name)
+            reply = next(left)
+
+
+@pytest.mark.parametrize("code", range(1, 9))
+def test_codes_1_to_8_are_final(code: int) -> None:
+    answer, made = followed(PAY_IN, [said(code)])
+
+    assert made == ["pay-in"]
+    assert answer.code == code
+    assert answer.outcome is (Outcome.DONE if code == 1 else Outcome.REFUSED)
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [NOTHING, said(0), said(104), Reply(502, b"<html>"), Reply(200, b"[]"), Reply(200, b'{"a":1}')],
+)
+def test_a_doubt_is_followed_by_one_repeat_at_once(doubt: Reply) -> None:
+    answer, made = followed(PAY_IN, [doubt, said(1, balance=3, betTransactionId="7")])
+
+    assert made == ["pay-in", "pay-in"]
+    assert answer == BetAnswer(Outcome.DONE, Code.DONE, Decimal(3), "7")
+
+
+@pytest.mark.parametrize("refused", [said(99), NO_CONNECTION])
+def test_what_was_not_admitted_is_sent_again_after_a_pause_and_is_never_a_doubt(
+    refused: Reply,
+) -> None:
+    answer, made = followed(PAY_IN, [refused, said(1)])
+    given_up, tried = followed(PAY_IN, [refused] * 5)
+
+    assert made == ["pay-in", "2" if refused.status else "1", "pay-in"]
+    assert answer.ok
+    assert given_up.outcome is Outcome.NOT_ADMITTED
+    assert tried.count("pay-in") == 1 + QUICK.try_later
+    assert "refund" not in tried
+
+
+def test_a_retry_after_is_waited_for_but_not_for_ever() -> None:
+    slow = Reply(503, said(99).body, retry_after="3600")
+
+    _, made = followed(PAY_IN, [slow, said(1)])
+
+    assert made == ["pay-in", "5", "pay-in"]
+
+
+@pytest.mark.parametrize(
+    ("bet", "told", "outcome", "code"),
+    [
+        (PAY_IN, state("open", betAmount=10), Outcome.DONE, 1),
+        (PAY_IN, state("settled", betAmount=10, winAmount=5), Outcome.DONE, 1),
+        (PAY_IN, state("open", betAmount=9), Outcome.REFUSED, 7),
+        (PAY_IN, state("rejected", betAmount=10, refusedWith=4), Outcome.REFUSED, 4),
+        (PAY_IN, state("rejected", betAmount=9, refusedWith=4), Outcome.REFUSED, 7),
+        (PAY_IN, state("refunded", betAmount=10), Outcome.REFUSED, 7),
+        (PAY_IN, state("cancelled"), Outcome.REFUSED, 7),
+        (BOTH, state("settled", betAmount=10, winAmount=5), Outcome.DONE, 1),
+        (BOTH, state("settled", betAmount=10, winAmount=6), Outcome.REFUSED, 7),
+        (BOTH, state("open", betAmount=10), Outcome.REFUSED, 7),
+        (PAY_OUT, state("settled", betAmount=10, winAmount=5), Outcome.DONE, 1),
+        (PAY_OUT, state("settled", betAmount=10, winAmount=6), Outcome.REFUSED, 7),
+        (PAY_OUT, state("rejected", betAmount=10, refusedWith=4), Outcome.REFUSED, 6),
+        (PAY_OUT, state("refunded", betAmount=10), Outcome.REFUSED, 7),
+        (Refund("s", "b"), state("refunded", refundTransactionId="9"), Outcome.DONE, 1),
+        (Refund("s", "b"), state("cancelled", refundTransactionId="9"), Outcome.DONE, 1),
+        (Refund("s", "b"), state("rejected", refundTransactionId="9"), Outcome.DONE, 1),
+    ],
+)
+def test_after_two_doubts_the_state_of_the_bet_decides(
+    bet: Bet, told: Reply, outcome: Outcome, code: int
+) -> None:
+    answer, made = followed(bet, [NOTHING, said(0), told])
+
+    assert made == [bet.kind, bet.kind, "0.1", "bets"]
+    assert (answer.outcome, answer.code) == (outcome, code)
+
+
+def test_a_bet_in_flight_is_asked_about_again() -> None:
+    told = [state("in_flight"), state("open", betAmount=10, betTransactionId="7")]
+
+    answer, made = followed(PAY_IN, [NOTHING, NOTHING, *told])
+
+    assert made == ["pay-in", "pay-in", "0.1", "bets", "0.2", "bets"]
+    assert answer.bet_transaction_id == "7"
+
+
+@pytest.mark.parametrize("bet", [PAY_IN, BOTH])
+def test_a_stake_without_a_trace_is_refunded_last(bet: Bet) -> None:
+    refunded = said(1, balance=8, refundTransactionId="9")
+
+    answer, made = followed(bet, [NOTHING, NOTHING, state("unknown"), refunded])
+
+    assert made == [bet.kind, bet.kind, "0.1", "bets", "refund"]
+    assert answer.outcome is Outcome.CANCELLED
+    assert (answer.refund_transaction_id, answer.balance) == ("9", Decimal(8))
+    assert not answer.ok
+
+
+@pytest.mark.parametrize("bet", [PAY_OUT, OWED, Refund("s", "b")])
+def test_what_is_owed_is_never_refunded_but_sent_again(bet: Bet) -> None:
+    answer, made = followed(bet, [NOTHING, NOTHING, state("unknown"), said(1)])
+    doubt, tried = followed(bet, [NOTHING, NOTHING, state("unknown"), NOTHING, NOTHING, NOTHING])
+
+    assert made == [bet.kind, bet.kind, "0.1", "bets", bet.kind]
+    assert answer.ok
+    assert doubt.outcome is Outcome.UNKNOWN
+    assert tried[-3:] == [bet.kind, "0.2", "bets"]
+
+
+def test_a_refund_that_is_refused_leaves_the_bet_standing() -> None:
+    spent = [said(7), state("settled", betAmount=10, winAmount=5, winTransactionId="8")]
+
+    answer, _ = followed(BOTH, [NOTHING, NOTHING, state("unknown"), *spent])
+
+    assert answer.ok
+    assert answer.win_transaction_id == "8"
+
+
+@pytest.mark.parametrize("bet", [PAY_IN, PAY_OUT, BOTH, OWED, Refund("s", "b")])
+def test_without_any_answer_the_schedule_ends_and_the_outcome_is_unknown(bet: Bet) -> None:
+    answer, _ = followed(bet, SILENCE)
+
+    assert answer.outcome is Outcome.UNKNOWN
+
+
+def test_a_pay_in_without_any_answer_takes_12_requests_and_99_seconds() -> None:
+    schedule = Schedule()
+
+    _, made = followed(PAY_IN, SILENCE, schedule)
+
+    pauses = [float(one) for one in made if one[0].isdigit()]
+    requests = len(made) - len(pauses)
+    assert requests == 12
+    assert requests * schedule.timeout + sum(pauses) == 99
+
+
+ANYTHING = [
+    *(NOTHING, NO_CONNECTION, said(99), said(0), said(7)),
+    *(state("unknown"), state("in_flight"), state("open", betAmount=10)),
+]
+
+
+@given(
+    bet=st.sampled_from([PAY_IN, PAY_OUT, BOTH, OWED, Refund("s", "b")]),
+    replies=st.lists(st.sampled_from(ANYTHING), min_size=1),
+)
+def test_whatever_is_answered_nothing_is_sent_beyond_the_schedule(
+    bet: Bet, replies: list[Reply]
+) -> None:
+    _, made = followed(bet, itertools.cycle(replies))
+
+    assert sum(not one[0].isdigit() for one in made) <= QUICK.requests_max()
+
+
+def test_a_crash_game_refunds_without_a_repeat() -> None:
+    crash = Schedule(repeats=0, questions=())
+
+    answer, made = followed(PAY_IN, [NOTHING, said(1, balance=1)], crash)
+
+    assert made == ["pay-in", "refund"]
+    assert answer.outcome is Outcome.CANCELLED
+
+
+def test_a_doubt_before_a_99_stays_a_doubt() -> None:
+    replies = [NOTHING, *[said(99)] * 5, state("open", betAmount=10)]
+
+    answer, made = followed(PAY_IN, replies)
+
+    assert answer.ok
+    assert made[-1] == "bets"
