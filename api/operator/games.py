@@ -9,6 +9,8 @@ from api.operator.call import Call, Reply
 from api.operator.forms import Change, Paged
 from api.shared.answers import Amount, Answer, Moment
 from api.shared.forms import Text
+from api.shared.games import ProviderUrl as ProviderUrl
+from api.shared.games import SyncedGames as SyncedGames
 from models.addresses import URL_MAX
 from models.database.failures import unavailable
 from models.directory.provider_calls import set_url
@@ -44,31 +46,6 @@ class ListChanges(Paged):
     """Of which game. None: of all games of the provider."""
 
     game_id: Text | None = None
-
-
-class ProviderUrl(Answer):
-    """Where we call a provider. Null: nowhere, so that its games are not launched."""
-
-    url: str | None
-
-
-class BadEntry(Answer):
-    """An entry of a list of games that cannot be read. A game with its id stays as it was."""
-
-    entry: int
-    game_id: str | None
-    why: str
-
-
-class SyncedGames(Answer):
-    """What a provider's list changed: the ids of games. `games` is how many it offers now."""
-
-    games: int
-    added: list[str]
-    changed: list[str]
-    gone: list[str]
-    returned: list[str]
-    bad: list[BadEntry]
 
 
 class GameFields(Answer):

@@ -18,7 +18,10 @@ class NewProvider(Answer):
 
 
 class Session(Answer):
-    """A session that was just opened. `player` is what `userId` claims."""
+    """A session that was just opened. `player` is what `userId` claims.
+
+    It has a `frameUri` if its game was launched.
+    """
 
     session_id: str
     account_id: RowId
@@ -26,6 +29,7 @@ class Session(Answer):
     currency: str
     balance: Amount
     expires_at: Moment
+    frame_uri: str | None = Field(None, exclude_if=lambda uri: uri is None)
 
 
 class Ended(Answer):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from api.shared.forms import Amount, Currency, Form, Minutes, Text
+from models.addresses import URL_MAX
 
 Player = Annotated[
     str, Field(min_length=1, max_length=128, description="Your name of it, or the whole id.")
@@ -29,9 +30,18 @@ class OpenSession(Form):
     min_bet: Amount | None = None
     max_bet: Amount | None = None
     ttl_minutes: Minutes = 240
+    launch: bool = Field(
+        default=True, strict=True, description="Whether to launch the game, if you have a URL."
+    )
     replace: bool = Field(
         default=False, strict=True, description="Whether it ends the player's other sessions."
     )
+
+
+class SetUrl(Form):
+    """Where to call you for your games. Null: nowhere."""
+
+    url: Annotated[str, Field(min_length=1, max_length=URL_MAX)] | None
 
 
 class Deposit(Form):

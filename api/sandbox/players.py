@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.sandbox import answers, forms
 from api.sandbox.call import Call
+from api.sandbox.games import launch
 from api.shared.forms import Nothing
 from api.shared.problems import Problem
 from broker.cash import NoAnswer
@@ -63,6 +64,7 @@ async def open_session(call: Call, form: forms.OpenSession) -> answers.Session:
     balance = opened.balance if order is None else await _book(call, order)
     if magic.then is not None:
         await run_in_threadpool(_apply, call, magic, player, opened.session_id)
+    frame = await launch(call, opened.session_id, form.game) if form.launch else None
     return answers.Session(
         session_id=opened.session_id,
         account_id=opened.account_id,
@@ -70,6 +72,7 @@ async def open_session(call: Call, form: forms.OpenSession) -> answers.Session:
         currency=form.currency,
         balance=balance,
         expires_at=opened.expires_at,
+        frame_uri=frame,
     )
 
 

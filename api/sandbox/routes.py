@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
-from api.sandbox import forms, players, providers
+from api.sandbox import forms, games, players, providers
 from api.sandbox.call import Call
 from api.shared.answers import Answer
 from api.shared.forms import Form, Nothing
@@ -45,6 +45,9 @@ ROUTES = (
     Route("POST", f"{_PROVIDER}/secrets", providers.new_secret, "Add a secret.", status=201),
     Route("PUT", f"{_PROVIDER}/limits", providers.set_limits,
           "Set exactly these limits of the provider.", SetLimits),
+    Route("PUT", f"{_PROVIDER}/url", games.put_url,
+          "Call the provider at this URL.", forms.SetUrl),
+    Route("POST", "/v1/games/sync", games.sync, "Ask the provider for its games."),
     Route("GET", "/v1/requests", providers.list_requests,
           "List the provider's last requests.", forms.ListRequests),
 )

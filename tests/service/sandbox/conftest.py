@@ -32,6 +32,8 @@ def sandbox() -> Iterator[Sandbox]:
                 BETCORE_OPERATOR_REQUESTS_PER_SECOND="100000",
                 BETCORE_PORTAL_CASH_WITHIN_SECONDS="60",
                 BETCORE_TRUSTED_PROXIES="127.0.0.1",
+                BETCORE_OUTBOUND_HTTP_ALLOWED="true",
+                BETCORE_OUTBOUND_PRIVATE_ADDRESSES_ALLOWED="true",
                 **env,
             )
         )
