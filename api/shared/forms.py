@@ -35,6 +35,7 @@ def _decimal_string(value: Any) -> Any:
 
 
 def whole(value: Any) -> Any:
+    """A whole number of JSON, for pydantic. Raises ValueError."""
     if type(value) is JsonNumber:
         try:
             return int(value) if len(value) < 19 else value
