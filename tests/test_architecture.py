@@ -64,7 +64,7 @@ USERS = {
     "prometheus_client": ("metrics/families.py",),  # its locks are too slow for a bet
     "opentelemetry": ("metrics/spans.py",),  # imported only if traces are switched on
     "argon2": ("models/directory/console_users.py",),
-    "httpx": ("outbound",),
+    "httpx": ("outbound", "kit"),
     "jinja2": ("api/console", "ops/dashboard"),
 }
 # Who else may begin, commit or roll back.

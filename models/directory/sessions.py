@@ -2,10 +2,11 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import func, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -136,41 +137,42 @@ def open_sessions(
     times = select(func.now(), func.clock_timestamp() + opening.lasts)
     opened_at, expires_at = database.execute(times).one()
     opened, rows = list[Opened](), list[dict[str, object]]()
+    same = {
+        "provider_id": provider.id,
+        "min_bet": opening.min_bet,
+        "max_bet": opening.max_bet,
+        "opened_at": opened_at,
+        "expires_at": expires_at,
+        "game": opening.game,
+        "language": opening.language,
+        "mode": opening.mode,
+    }
     for account in accounts:
         session_id = secrets.token_hex(_ID_BYTES)
         place = (account.account_id, account.balance, account.decimals)
         opened.append(Opened(session_id, *place, expires_at))
-        rows.append(
-            {
-                "id": session_id,
-                "provider_id": provider.id,
-                "account_id": account.account_id,
-                "min_bet": opening.min_bet,
-                "max_bet": opening.max_bet,
-                "opened_at": opened_at,
-                "expires_at": expires_at,
-                "game": opening.game,
-                "language": opening.language,
-                "mode": opening.mode,
-            }
-        )
-        record(
-            database,
-            Action.SESSION_OPENED,
-            session_id,
-            provider=provider.id,
-            account=account.account_id,
-            minBet=opening.min_bet,
-            maxBet=opening.max_bet,
-            openedAt=opened_at,
-            expiresAt=expires_at,
-            game=opening.game,
-            language=opening.language,
-            mode=None if opening.mode == REAL else opening.mode,
-        )
+        rows.append({"id": session_id, "account_id": account.account_id, **same})
+        _record_opened(database, rows[-1])
     if rows:
         database.execute(insert(Session), rows)
     return opened
+
+
+def _record_opened(database: DbSession, row: Mapping[str, Any]) -> None:
+    record(
+        database,
+        Action.SESSION_OPENED,
+        str(row["id"]),
+        provider=row["provider_id"],
+        account=row["account_id"],
+        minBet=row["min_bet"],
+        maxBet=row["max_bet"],
+        openedAt=row["opened_at"],
+        expiresAt=row["expires_at"],
+        game=row["game"],
+        language=row["language"],
+        mode=None if row["mode"] == REAL else row["mode"],
+    )
 
 
 def extend_session(database: DbSession, session_id: str, lasts: timedelta) -> datetime:

@@ -106,17 +106,11 @@ def open_(
     no session is opened. The same command with the same reference deposits nothing twice.
     A game is launched if its provider has a URL. If that fails, the session is closed.
     """
-    from models.audit.log import operation
-    from models.database.failures import database_failures
-    from models.directory.launches import is_launched
-    from models.directory.sessions import DEMO, Opening, open_sessions
+    from models.directory.sessions import DEMO, Opening
     from ops.author import author_of
     from ops.keys import operator_settings
 
-    if mode == DEMO and deposit is not None:
-        raise typer.BadParameter("a demo takes no deposit: it begins with play money.")
-    if reference is not None and deposit is None:
-        raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
+    _require_consistent(mode, deposit, reference)
     settings = find_settings(data_dir)
     author = author_of(settings, note)
     limits = (_limit(min_bet, "min-bet"), _limit(max_bet, "max-bet"))
@@ -130,11 +124,7 @@ def open_(
     if mode == DEMO:
         settings = operator_settings(data_dir)
         _give_play_money(settings, author, opening, players)
-    with database_failures(), operation(settings.database_url, author) as database:
-        launched = not no_launch and is_launched(database, provider, game)
-        if launched and count is not None:
-            raise typer.BadParameter("--count launches no games: add --no-launch")
-        opened = open_sessions(database, opening, players)
+    opened, launched = _open(settings, author, opening, players, no_launch=no_launch, count=count)
     rows = [_opened_row(name, one) for name, one in zip(players, opened, strict=True)]
     if launched:
         rows[0]["frameUri"] = _launch(settings, data_dir, author, opened[0].session_id)
@@ -142,6 +132,36 @@ def open_(
         emit(rows[0], as_json)
     else:
         emit_list({}, "sessions", rows, as_json)
+
+
+def _open(
+    settings: "Settings",
+    author: "Author",
+    opening: "Opening",
+    players: Sequence[str],
+    *,
+    no_launch: bool,
+    count: int | None,
+) -> "tuple[list[Opened], bool]":
+    """The sessions, and whether the game of the only one is launched."""
+    from models.audit.log import operation
+    from models.database.failures import database_failures
+    from models.directory.launches import is_launched
+    from models.directory.sessions import open_sessions
+
+    with database_failures(), operation(settings.database_url, author) as database:
+        wanted = is_launched(database, opening.counterparty_id, opening.game)
+        launched = wanted and not no_launch
+        if launched and count is not None:
+            raise typer.BadParameter("--count launches no games: add --no-launch")
+        return open_sessions(database, opening, players), launched
+
+
+def _require_consistent(mode: str, deposit: str | None, reference: str | None) -> None:
+    if mode == "demo" and deposit is not None:
+        raise typer.BadParameter("a demo takes no deposit: it begins with play money.")
+    if reference is not None and deposit is None:
+        raise typer.BadParameter("--reference names a deposit: give --deposit, too.")
 
 
 @app.command("list")

@@ -16,7 +16,6 @@ import trustme
 
 from models.addresses import IPAddress
 from models.directory.provider_calls import CalledProvider
-from models.json_body import read_json
 from models.wire_signature import sign
 from outbound.client import Bounds, Outbound
 from outbound.errors import (
@@ -349,8 +348,3 @@ async def test_only_so_many_calls_to_one_provider_wait_at_once() -> None:
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
-
-
-def test_a_key_that_is_named_twice_makes_no_object() -> None:
-    assert read_json(b'{"a": 1, "a": 2}') != {"a": "2"}
-    assert not isinstance(read_json(b'[{"a": 1, "a": 2}]')[0], dict)  # type: ignore[index]
