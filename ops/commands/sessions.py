@@ -112,9 +112,8 @@ def open_(
 
     _require_consistent(mode, deposit, reference)
     settings = find_settings(data_dir)
-    author = author_of(settings, note)
+    author, lasts = author_of(settings, note), timedelta(minutes=ttl_minutes)
     limits = (_limit(min_bet, "min-bet"), _limit(max_bet, "max-bet"))
-    lasts = timedelta(minutes=ttl_minutes)
     opening = Opening(provider, currency, *limits, lasts, game, language, mode, replace=replace)
     players = _numbered(player, count)
     if deposit is not None and read_amount(deposit, "deposit"):
@@ -122,8 +121,7 @@ def open_(
         references = _numbered(chosen_reference(reference), count)
         _deposit(settings, author, opening, players, deposit, references)
     if mode == DEMO:
-        settings = operator_settings(data_dir)
-        _give_play_money(settings, author, opening, players)
+        _give_play_money(operator_settings(data_dir), author, opening, players)
     opened, launched = _open(settings, author, opening, players, no_launch=no_launch, count=count)
     rows = [_opened_row(name, one) for name, one in zip(players, opened, strict=True)]
     if launched:
