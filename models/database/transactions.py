@@ -21,24 +21,31 @@ from models.errors import LedgerUnavailable
 #: What the functions of `models/directory` and `models/reports` work in.
 Transaction: TypeAlias = DbSession
 
-_OPEN: ContextVar[bool] = ContextVar("a transaction is open", default=False)
+
+class _Mark:
+    """Stands for one transaction. Its end shows in every context that has the mark."""
+
+    is_open = True
+
+
+_MARKS: ContextVar[tuple[_Mark, ...]] = ContextVar("transactions that were begun here", default=())
 
 
 @contextmanager
 def transaction(database_url: str) -> Iterator[DbSession]:
     """One transaction, committed at the end, or rolled back if the body raises."""
-    before = _OPEN.get()
-    _OPEN.set(True)
+    mark = _Mark()
+    _MARKS.set((*(one for one in _MARKS.get() if one.is_open), mark))
     try:
         with DbSession(engine(database_url), expire_on_commit=False) as session, session.begin():
             yield session
     finally:
-        _OPEN.set(before)  # no `reset`: a generator may be ended in another context
+        mark.is_open = False  # transactions may end in any order, and in another context
 
 
 def in_transaction() -> bool:
     """Whether the caller is within a `transaction`, in which it should wait for nobody else."""
-    return _OPEN.get()
+    return any(mark.is_open for mark in _MARKS.get())
 
 
 def ping(database_url: str) -> None:

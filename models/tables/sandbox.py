@@ -14,7 +14,9 @@ class SandboxMark(SQLModel, table=True):
     __tablename__ = "sandbox_mark"
     __table_args__ = (CheckConstraint("id = 1", "sandbox_mark_once"),)
 
-    id: int = Field(default=1, sa_column=Column(SmallInteger, primary_key=True))
+    id: int = Field(
+        default=1, sa_column=Column(SmallInteger, primary_key=True, autoincrement=False)
+    )
     created_at: datetime | None = Field(default=None, sa_column=now_column())
 
 

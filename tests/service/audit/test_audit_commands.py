@@ -26,7 +26,7 @@ CHANGES_NOTHING = {
     *("player show", "provider list", "provider show", "provider secret list", "queue info"),
     *("reconcile", "report house", "session list", "session show", "up", "worker"),
     *("backup", "bet life", "console user list", "housekeeping", "operator key list", "portal"),
-    *("report open-bets", "restore", "settings"),
+    *("report open-bets", "restore", "settings", "games list", "games history", "games sync"),
 }
 
 
@@ -99,6 +99,7 @@ def _of_rules_and_access(name: str) -> dict[tuple[str, ...], list[str]]:
         ("provider", "allow-list", name, "192.0.2.0/24"): ["provider.allow_list"],
         ("provider", "lock", name): ["provider.locked"],
         ("provider", "unlock", name): ["provider.unlocked"],
+        ("provider", "set-url", name, "https://games.example.com"): ["provider.url"],
         ("operator", "key", "add", "platform", "--scope", "all"): ["operator_key.added"],
         ("operator", "key", "revoke", "platform"): ["operator_key.revoked"],
         ("console", "user", "add", "eva", "--role", "support"): ["console_user.added"],

@@ -57,7 +57,7 @@ def test_a_long_verification_tells_how_far_it_is(
     verify(journaled.url, asked=Asked(JOURNAL, OPERATOR), on_stage=stages.append)
 
     assert stages == [
-        *("counting", "transfers", "chains of balances", "accounts", "bets"),
+        *("counting", "transfers", "chains of balances", "accounts", "bets", "wins per day"),
         *[f"{subject.plural} as the audit log has them" for subject in SUBJECTS],
         *("journal, 0 of 5 rows", "journal, 3 of 5 rows"),
         *[f"{kind.plural} in no row of the journal" for kind in KINDS],

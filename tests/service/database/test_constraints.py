@@ -20,6 +20,9 @@ HOUSE: Row = {"kind": "house", "currency": "EUR"}
 
 # What is wrong with a row: a table, the constraint that must say so, and the fields that are wrong.
 # A field that begins with a colon is taken from the row of that name in `Ground.known`.
+#: The same row is there already.
+TWICE: Row = {}
+
 VIOLATIONS: list[tuple[str, str, Row]] = [
     ("currency", "currency_key", {"code": "EUR"}),
     ("currency", "currency_decimals", {"decimals": -1}),
@@ -136,6 +139,22 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("console_session", "console_session_hash_is_sha256", {"hash": b"short"}),
     ("last_done", "last_done_key", {"chore": "seal"}),
     ("last_done", "last_done_chore", {"chore": "dinner"}),
+    ("finished_round", "finished_round_key", TWICE),
+    ("gateway_minute", "gateway_minute_key", TWICE),
+    ("catalogue", "catalogue_key", TWICE),
+    ("catalogue", "catalogue_provider_id_exists", {"provider_id": 0}),
+    ("game", "game_key", TWICE),
+    ("game", "game_max_odd_not_negative", {"max_odd": -1}),
+    ("game", "game_max_odd_not_negative", {"max_odd": "NaN"}),
+    ("game", "game_provider_id_exists", {"provider_id": 0}),
+    ("game_change", "game_change_key", TWICE),
+    ("game_change", "game_change_kind", {"change": "lost"}),
+    ("game_change", "game_change_provider_id_exists", {"provider_id": 0}),
+    ("sandbox_mark", "sandbox_mark_key", TWICE),
+    ("sandbox_mark", "sandbox_mark_once", {"id": 2}),
+    ("sandbox_token", "sandbox_token_key", TWICE),
+    ("sandbox_token", "sandbox_token_hash_is_sha256", {"hash": b"short"}),
+    ("sandbox_token", "sandbox_token_provider_id_exists", {"provider_id": 0}),
 ]
 
 CHANGES = {
@@ -185,7 +204,16 @@ class Ground:
             "idempotent_request": {"key_id": ":operator_key", "name": "new", "fingerprint": b""},
             "console_user": {"name": "new", "role": "admin", "hash": ""},
             "console_session": {"hash": bytes(31) + b"1", "user_id": ":user", "expires_at": "now"},
+            "finished_round": {"account_id": ":account", "provider_id": ":provider"},
+            "gateway_minute": {"minute": "1999-01-01", "answers": 1, "figures": "{}"},
+            "catalogue": {"provider_id": ":provider"},
+            "game": {"provider_id": ":provider", "game_id": "new", "name": "new"},
+            "game_change": {"id": 10**9, "provider_id": ":provider", "game_id": "new"},
+            "sandbox_mark": {"id": 1},
+            "sandbox_token": {"provider_id": ":provider", "hash": bytes(32)},
         }
+        rows["finished_round"] |= {"round_id": "new"}
+        rows["game_change"] |= {"change": "added", "name": "new"}
         rows["journal"] |= {"fingerprints": b"", "hmac": bytes(32)}
         rows["audit_log"] |= {"subject": "1", "facts": "{}"}
         rows["session"] |= {"provider_id": ":provider"}
@@ -290,6 +318,9 @@ def test_the_rows_the_violations_begin_from_are_right(ground: Ground, table: str
 def test_a_wrong_row_is_refused_by_the_constraint_that_names_what_is_wrong(
     ground: Ground, table: str, constraint: str, changed: Row
 ) -> None:
+    if changed == TWICE:
+        ground.insert(table, ground.row(table, changed))
+
     with pytest.raises(IntegrityError) as refusal:
         ground.insert(table, ground.row(table, changed))
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
+from models import play_money
 from models.commands import PayIn
 from models.database.transactions import transaction
 from models.reports import open_bets
@@ -100,6 +101,7 @@ def test_a_bet_that_is_paid_while_the_list_is_read_is_listed_no_more(
 
 def test_the_list_is_read_in_the_order_of_its_index(world: World) -> None:
     values = {"provider": 1, "until": "now", "after": "-infinity", "after_id": 0, "rows": 10}
+    values["play"] = play_money.PATTERN
     with transaction(world.urls.database) as database:
         database.execute(text("set local enable_seqscan = off"))
         explained = database.execute(text(f"explain (costs off) {open_bets.PAGE}"), values)

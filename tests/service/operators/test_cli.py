@@ -44,6 +44,7 @@ def test_without_a_command_it_says_what_there_is(tmp_path: Path) -> None:
         "reconcile",
         "provider",
         "player",
+        "games",
         "session",
         "account",
         "bet",

@@ -94,7 +94,7 @@ def test_a_session_says_whether_it_takes_bets_and_until_when(
     (closed,) = operator.documents(*operator.open(name))
     operator.documents("session", "close", closed["sessionId"])
     (expired,) = operator.documents(*operator.open(name))
-    world.execute("update session set expires_at = now() where id = %s", expired["sessionId"])
+    world.expire_session(expired["sessionId"])
 
     (shown,) = operator.documents("session", "show", open_["sessionId"])
     (listed,) = operator.documents("session", "list", "--player", name)

@@ -70,6 +70,7 @@ def test_a_bet_is_shown_with_its_transfers(operator: Operator, player: str) -> N
         "winAmount": Decimal("55.25"),
         "winOdd": None,
         "gameRoundId": "round",
+        "gameId": None,
         "currency": "EUR",
         "accountId": opened["accountId"],
         "sessionId": opened["sessionId"],

@@ -187,9 +187,7 @@ def test_a_session_that_replaces_closes_the_players_others_of_provider_and_curre
         for who, more in ((name, elsewhere), (name, ["--currency", "JPY"]), (f"{name} 2", []))
     ]
     expired = operator.documents(*operator.open(name))[0]
-    operator.world.execute(
-        "update session set expires_at = now() where id = %s", expired["sessionId"]
-    )
+    operator.world.expire_session(expired["sessionId"])
     assert operator.bet(old[0], f"before {name}") == 1
 
     (new,) = operator.documents(*operator.open(name, "--replace", "--note", "another game"))

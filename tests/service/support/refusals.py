@@ -5,6 +5,10 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
+from models.audit.log import operation
+from models.directory.accounts import PlayerStatus, set_player_status
+from models.directory.providers import ProviderStatus, set_provider_status
+from tests.service.support import keys
 from tests.service.support.client import Answer
 from tests.service.support.world import PlayerSession, World
 
@@ -32,7 +36,7 @@ def close(world: World, player: PlayerSession) -> None:
 
 def expire(world: World, player: PlayerSession) -> None:
     """Let the player's session expire."""
-    world.execute("update session set expires_at = now() where id = %s", player.session_id)
+    world.expire_session(player.session_id)
 
 
 def block(world: World, player: PlayerSession) -> None:
@@ -129,17 +133,15 @@ def assert_refused(answer: Answer, code: int, balance: Any, reason: str | None =
         assert answer.body["balance"] == Decimal(balance)
 
 
-def _set_player(world: World, player: PlayerSession, status: str) -> None:
-    world.execute(
-        "update player set status = %s where id = (select player_id from account where id = %s)",
-        status,
-        player.account_id,
+def _set_player(world: World, player: PlayerSession, status: PlayerStatus) -> None:
+    of_account = (
+        "select external_id from player where id = (select player_id from account where id = %s)"
     )
+    ((name,),) = world.rows(of_account, player.account_id)
+    with operation(world.operator_url, keys.AUTHOR) as database:
+        set_player_status(database, name, status)
 
 
-def _set_provider(world: World, player: PlayerSession, status: str) -> None:
-    world.execute(
-        "update provider set status = %s where counterparty_id = %s",
-        status,
-        player.client.counterparty_id,
-    )
+def _set_provider(world: World, player: PlayerSession, status: ProviderStatus) -> None:
+    with operation(world.operator_url, keys.AUTHOR) as database:
+        set_provider_status(database, player.client.counterparty_id, status)

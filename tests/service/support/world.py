@@ -17,7 +17,7 @@ from models.commands import Deposit
 from models.database.transactions import transaction
 from models.directory.currencies import add_currency
 from models.directory.providers import add_provider, find_provider
-from models.directory.sessions import Opening, close_session, open_sessions
+from models.directory.sessions import Opening, close_session, expire_session, open_sessions
 from models.ledger.ledger import Ledger, LedgerConnection
 from models.migrate import migrate
 from ops.logins import login_url, make_logins
@@ -142,6 +142,11 @@ class World:
         """Close a session, now."""
         with operation(self.operator_url, keys.AUTHOR) as database:
             close_session(database, player.session_id)
+
+    def expire_session(self, session_id: str) -> None:
+        """Let a session's time be over, now."""
+        with operation(self.operator_url, keys.AUTHOR) as database:
+            expire_session(database, session_id)
 
     def currency(self, code: str, decimals: int) -> str:
         """A currency with that many decimals."""

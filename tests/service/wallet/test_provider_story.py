@@ -93,6 +93,7 @@ def test_a_client_of_forty_lines_gets_what_the_protocol_promises(world: World) -
         "betAmount": Decimal("10.5"),
         "winAmount": Decimal("25.25"),
         "currency": "EUR",
+        "gameRoundId": "r1",
         "betTransactionId": taken["betTransactionId"],
         "winTransactionId": paid["winTransactionId"],
         "_responseCode": 1,

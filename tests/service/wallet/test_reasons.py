@@ -243,7 +243,7 @@ def test_the_migration_keeps_every_row_and_an_older_worker_goes_on(
             ]
         engine(url).dispose()
 
-    assert after == [(*row, None) for row in before]
+    assert after == [(*row, None, None) for row in before]  # a reason, and a game
 
 
 def test_a_migration_that_was_killed_while_it_validated_is_run_again(
