@@ -194,10 +194,15 @@ def test_every_command_that_a_document_shows_can_be_read_by_its_program(
     assert len(documented) > 80  # they were found
 
 
+def of_no_sandbox(documented: list[Shown]) -> list[Shown]:
+    """The scripts that need no sandbox. tests/service/sandbox/test_guide.py runs the others."""
+    return [shown for shown in documented if shown.is_script and "PROVIDERS.md" not in shown.where]
+
+
 def test_the_signed_request_that_a_document_shows_is_answered(
     documented: list[Shown], installation: Installation
 ) -> None:
-    scripts = [shown for shown in documented if shown.is_script and PORTAL not in shown.text]
+    scripts = [shown for shown in of_no_sandbox(documented) if PORTAL not in shown.text]
 
     for shown in scripts:
         answered = installation.type(shown.text.replace(GATEWAY, installation.client.url))
@@ -209,7 +214,7 @@ def test_the_signed_request_that_a_document_shows_is_answered(
 def test_the_calls_of_the_operator_api_that_a_document_shows_do_what_it_says(
     documented: list[Shown], installation: Installation
 ) -> None:
-    scripts = [shown for shown in documented if shown.is_script and PORTAL in shown.text]
+    scripts = [shown for shown in of_no_sandbox(documented) if PORTAL in shown.text]
     with PortalProcess(installation.operator.world.urls) as portal:
         portal.wait_ready()
         for shown in scripts:
