@@ -112,16 +112,16 @@ def _made_by(row: Bet, ask: Ask, kinds: dict[str, Transfer]) -> Transfer | None:
 
 
 def _arrived(evidence: Evidence, ask: Ask) -> float:
-    """When a request reached its gateway at the latest.
+    """When a request reached its gateway at the latest, and Redis, where its deadline begins.
 
-    One that was on its way while nothing could reach the gateway arrived whenever that was over,
-    or the same bytes were sent again; until its stamp is too old for any.
+    One that was on its way while nothing could reach the gateway or Redis arrived when that was
+    over, or when the same bytes were sent again. After its stamp is too old it does not arrive.
     """
-    name = f"gateway-{ask.gateway}"
+    reached = (f"gateway-{ask.gateway}", "valkey", "everything")
     held: list[float] = [
         until
         for fault, lasts in _holding(evidence)
-        if any(f["target"].endswith((name, "everything")) for f in fault["faults"])
+        if any(f["target"].endswith(reached) for f in fault["faults"])
         and fault["broke"] - min(lasts, _STARTING_SECONDS) - 1 <= ask.at
         and ask.at <= (until := fault["back"] + lasts) + 1
     ]
