@@ -83,7 +83,7 @@ def test_a_batch_closes_bets_that_it_has_opened_itself(
         "c": ("settled", 0),
         "elsewhere": ("open", None),
     }
-    assert balance_of(ledger_world, player) == 100
+    assert balance_of(ledger_world, player) == 99
     assert codes(apply(ledger_world, *batch)) == codes(outcomes)
 
 
