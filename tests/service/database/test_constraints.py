@@ -140,7 +140,6 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("console_session", "console_session_hash_is_sha256", {"hash": b"short"}),
     ("last_done", "last_done_key", {"chore": "seal"}),
     ("last_done", "last_done_chore", {"chore": "dinner"}),
-    ("finished_round", "finished_round_key", TWICE),
     ("gateway_minute", "gateway_minute_key", TWICE),
     ("catalogue", "catalogue_key", TWICE),
     ("catalogue", "catalogue_provider_id_exists", {"provider_id": 0}),
@@ -210,7 +209,6 @@ class Ground:
             "idempotent_request": {"key_id": ":operator_key", "name": "new", "fingerprint": b""},
             "console_user": {"name": "new", "role": "admin", "hash": ""},
             "console_session": {"hash": bytes(31) + b"1", "user_id": ":user", "expires_at": "now"},
-            "finished_round": {"account_id": ":account", "provider_id": ":provider"},
             "gateway_minute": {"minute": "1999-01-01", "answers": 1, "figures": "{}"},
             "catalogue": {"provider_id": ":provider"},
             "game": {"provider_id": ":provider", "game_id": "new", "name": "new"},
@@ -218,7 +216,6 @@ class Ground:
             "sandbox_mark": {"id": 1},
             "sandbox_token": {"provider_id": ":provider", "hash": bytes(32)},
         }
-        rows["finished_round"] |= {"round_id": "new"}
         rows["game_change"] |= {"change": "added", "name": "new"}
         rows["journal"] |= {"fingerprints": b"", "hmac": bytes(32)}
         rows["audit_log"] |= {"subject": "1", "facts": "{}"}

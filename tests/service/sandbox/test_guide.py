@@ -17,7 +17,7 @@ MISSING = [name for name in ("bash", "curl", "jq", "openssl") if shutil.which(na
 
 def first_bet(language: str, sandbox: Sandbox) -> str:
     """The code of the guide in a language, with the addresses of this sandbox."""
-    part = GUIDE.partition("## Sign\n")[0]
+    part = GUIDE.partition("### With curl\n")[2].partition("## Sign\n")[0]
     code = "\n".join(re.findall(rf"```{language}\n(.*?)```", part, re.DOTALL))
     assert "http://127.0.0.1:8090" in code
     there = code.replace("http://127.0.0.1:8090", sandbox.portal)
