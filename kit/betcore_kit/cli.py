@@ -18,6 +18,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "betcore_kit.commands.conformance:conformance",
         "Check every promise of the protocol against a deployment.",
     ),
+    "simulate": (
+        "betcore_kit.commands.simulate:play",
+        "Play rounds with faults, and compare the books.",
+    ),
 }
 
 

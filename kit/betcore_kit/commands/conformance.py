@@ -3,17 +3,14 @@
 import asyncio
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
-import httpx
 import typer
 
-from betcore_kit.conformance.config import TEMPLATE, read_config
+from betcore_kit.commands.sites import place_of, site_of
+from betcore_kit.conformance.config import TEMPLATE
 from betcore_kit.conformance.html_report import as_html
 from betcore_kit.conformance.reports import as_json, as_junit, as_text
 from betcore_kit.conformance.runner import Report, Result, Verdict, chosen, run
-from betcore_kit.conformance.sandbox import SandboxSite
-from betcore_kit.conformance.site import Site
 from betcore_kit.errors import KitError
 
 Url = Annotated[str | None, typer.Argument(metavar="[URL]", help="The wallet's base URL.")]
@@ -55,27 +52,14 @@ def conformance(
         for case in wanted:
             typer.echo(f"{case.id}\n  {case.promise}")
         return
-    place = _place(url)
-    if sandbox == (config is not None):
-        raise KitError("Use either --sandbox, or --config FILE.toml (see --template).")
-    given = None if config is None else read_config(config)
-
-    async def make_site(http: httpx.AsyncClient) -> Site:
-        return given if given is not None else await SandboxSite.new(place, http)
-
+    place = place_of(url)
+    make_site = site_of(place, sandbox, config)
     report = asyncio.run(run(place, make_site, wanted, _show_progress))
     _write(report, junit, html)
     typer.echo(as_json(report) if as_json_ else as_text(report))
     if not report.counts[Verdict.PASSED] and not report.counts[Verdict.FAILED]:
         raise KitError("Every case was skipped, so nothing was checked.")
     raise typer.Exit(0 if report.ok else 1)
-
-
-def _place(url: str | None) -> str:
-    parts = urlsplit(url or "")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise KitError("Give the URL of the wallet, such as https://wallet.example.com, first.")
-    return (url or "").rstrip("/")
 
 
 def _show_progress(result: Result) -> None:

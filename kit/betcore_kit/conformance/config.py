@@ -88,6 +88,7 @@ class ConfigSite:
         self._by_kind["play"] = alone or self._by_kind["paired"]
         #: A case takes two at most, so that cases never wait for each other in a circle.
         self.parallel = max(1, len(alone) // 2)
+        self.seats: int | None = len(self._by_kind["play"])
         self._free: dict[str, asyncio.LifoQueue[Opened]] = {}
 
     async def identity(self) -> Identity:

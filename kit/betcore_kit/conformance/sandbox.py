@@ -33,6 +33,7 @@ class SandboxSite:
     """One provider of a sandbox. `new` makes it."""
 
     parallel = _PARALLEL
+    seats: int | None = None
 
     def __init__(self, api: str, http: httpx.AsyncClient, made: dict[str, Any]) -> None:
         """`made` is what the sandbox said of the new provider."""

@@ -40,6 +40,8 @@ class Site(Protocol):
 
     #: How many cases may run at the same time.
     parallel: int
+    #: How many players it can give at the same time. None: as many as are wanted.
+    seats: int | None
 
     async def identity(self) -> Identity:
         """Return the provider that most cases call as."""

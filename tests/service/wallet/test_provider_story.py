@@ -65,8 +65,7 @@ def test_a_client_of_forty_lines_gets_what_the_protocol_promises(world: World) -
 
     # A pay-in whose answer is lost, and its repeat.
     stake = {"betId": "round 1", "gameRoundId": "r1", "betAmount": "10.50"}
-    path = f"/v1/sessions/{first.session_id}/bets/pay-in"
-    lost = provider.send("POST", path, stake)
+    lost = provider.send("POST", f"/v1/sessions/{first.session_id}/bets/pay-in", stake)
     until(lambda: provider.status("round 1")["state"] == "open")
     lost.close()
     taken = provider.bet(first.session_id, "pay-in", **stake)

@@ -1,0 +1,1 @@
+"""A provider in a box: plays rounds for many players, with faults, and compares the books."""
