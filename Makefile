@@ -70,7 +70,7 @@ lock: .venv/.dev-installed  ## renew the lock files of the container image
 	@echo "setuptools>=77" | $(LOCK) - --output-file requirements-build.lock
 
 clean:  ## remove the virtual environment and the embedded data
-	rm -rf .venv .betcore
+	rm -rf .venv .betcore .betcore-sandbox
 
 .venv/.run-installed: pyproject.toml kit/pyproject.toml .ci/install.py
 	@echo "installing the packages for running into .venv:"

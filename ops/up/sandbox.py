@@ -1,7 +1,13 @@
 """What the children of `betcore up --sandbox` are told."""
 
+from pathlib import Path
+from typing import Final
+
 from ops.process.probe import reachable
 from settings import Settings
+
+#: The data folder of a sandbox, unless somebody names one: that of `make run` has a provider.
+DATA_DIR: Final = Path(".betcore-sandbox")
 
 
 def sandbox_environment(settings: Settings) -> dict[str, str]:

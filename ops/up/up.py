@@ -33,7 +33,7 @@ from ops.terminal.options import allowed_on_trial, configuration
 from ops.up import demo as demos
 from ops.up.first_user import first_user
 from ops.up.readiness import not_ready
-from ops.up.sandbox import sandbox_environment
+from ops.up.sandbox import DATA_DIR, sandbox_environment
 from ops.up.servers import Servers
 from ops.up.targets import names_of, ports_for, write_targets
 from ops.urls import readable
@@ -103,11 +103,7 @@ def run(wishes: Wishes) -> None:
     log_as_set("up")
     with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
         with signals.droppable():
-            found = configuration(wishes.data_dir)
-            folder = private_folder(found.data_dir)
-            update = {"data_dir": folder, "sandbox": found.sandbox or wishes.sandbox}
-            found = readable(found.model_copy(update=update))
-            configured, listener, of_metrics = _with_ports(found, wishes)
+            configured, listener, of_metrics = _with_ports(_configured(wishes), wishes)
             stack.enter_context(listener)
             servers = stack.enter_context(Servers(configured))
             chosen = servers.settings_for("operator")
@@ -127,6 +123,16 @@ def run(wishes: Wishes) -> None:
             settle_sandbox(with_keys)
         _serve(plan, listener, servers, signals)
     _LOG.info("stopped")
+
+
+def _configured(wishes: Wishes) -> Settings:
+    """The settings, with the data folder. A sandbox has one of its own unless one is named."""
+    found = configuration(wishes.data_dir)
+    sandbox = found.sandbox or wishes.sandbox
+    named = wishes.data_dir is not None or "data_dir" in found.model_fields_set
+    folder = found.data_dir if named or not sandbox else DATA_DIR
+    update = {"data_dir": private_folder(folder), "sandbox": sandbox}
+    return readable(found.model_copy(update=update))
 
 
 def _migrated(servers: Servers, secret_keys: KeyRing) -> str:
