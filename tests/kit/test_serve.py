@@ -97,7 +97,11 @@ class Casino:
 def casino() -> Iterator[Casino]:
     """A player with 1000 EUR, whose reels turn as always."""
     app, network, said = Reference(), Network(), []
-    with serving(app) as wallet, ExitStack() as stack, http_client(60, follow_redirects=True) as http:
+    with (
+        serving(app) as wallet,
+        ExitStack() as stack,
+        http_client(60, follow_redirects=True) as http,
+    ):
         made = http.post(f"{wallet}/sandbox/v1/providers", json={}).json()
         bearer = {"Authorization": f"Bearer {made['token']}"}
         asked = {"currency": "EUR", "balance": "1000"}
