@@ -1,4 +1,4 @@
-"""`betcore-kit simulate --serve` as docs/PROVIDERS.md tells it, played in a browser."""
+"""In a browser: the slot of `betcore-kit simulate --serve`, and the sandbox's page of requests."""
 
 import re
 import signal
@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.browser import CHROMIUM, RULES, chromium
 from tests.service.portal.caller import Caller, new_key
-from tests.service.sandbox.newcomer import Sandbox
+from tests.service.sandbox.newcomer import Newcomer, Sandbox
 from tests.service.support.patience import COMMAND, SOON
 from tests.service.support.processes import until
 
@@ -96,6 +96,14 @@ def settled(page: Page) -> None:
     page.get_by_role("button", name="Spin").and_(page.locator(":enabled")).wait_for()
 
 
+def troubles(page: Page) -> list[str]:
+    """What axe finds on a page, and whether it is wider than its window."""
+    results = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
+    found = [str(one["help"]) for one in results.response["violations"]]
+    is_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+    return [*found, "it is wider than the window"] if is_wide else found
+
+
 def shown(page: Page, what: str) -> Decimal:
     """An amount on the page."""
     return Decimal(page.locator(f"#{what}").inner_text().removesuffix(" EUR"))
@@ -156,9 +164,7 @@ def test_the_page_of_the_printed_address_fits_a_telephone_and_axe_finds_nothing(
         page.locator("summary").click()
         page.get_by_role("button", name="Spin").click()
         settled(page)
-        results = Axe().run(page, options={"runOnly": {"type": "tag", "values": RULES}})
-        assert [one["help"] for one in results.response["violations"]] == []
-        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert troubles(page) == []
         assert said == []
 
 
@@ -177,3 +183,37 @@ def test_a_frame_whose_answer_is_lost_asks_again_and_bets_once(
         settled(page)
         state = httpx.get(f"{page.url}/state").json()
         assert (state["next"], state["last"]["spin"]) == (before + 1, before)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_requests_shows_them_as_they_come_and_nothing_as_html(
+    sandbox: Sandbox, newcomer: Newcomer, browser: Browser, scheme: str
+) -> None:
+    session, hostile = newcomer.session(), "<img src=x onerror=alert(1)>"
+    with window(browser, 360, scheme) as (page, said):
+        page.goto(f"{sandbox.portal}/sandbox/")
+        page.get_by_label("token").fill("bst_nobody")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_text("This token is not known here.").wait_for()
+        said.clear()  # the browser tells of the 401 by itself
+        page.get_by_label("token").fill(newcomer.made["token"])
+        page.keyboard.press("Enter")
+        page.get_by_text("No request has come in the last hour.").wait_for()
+
+        session.pay_in_out(1, 0, betId=hostile)
+        session.pay_in_out(5000, 0, betId="poor")
+
+        first = page.get_by_role("listitem").filter(has_text=hostile)
+        second = page.get_by_role("listitem").filter(has_text="poor")
+        second.wait_for()
+        assert page.get_by_role("listitem").all_inner_texts()[0] == second.inner_text()
+        assert "200, code 1" in first.inner_text()
+        assert "402, code 4 insufficient_funds" in second.inner_text()
+        second.locator("summary").click()
+        assert '"betAmount":5000' in second.locator(".asked").inner_text().replace(" ", "")
+        assert "insufficient_funds" in second.locator(".said").inner_text()
+        assert troubles(page) == []
+        page.reload()
+        first.wait_for()
+        assert page.locator("img").count() == 0
+        assert said == []
