@@ -35,16 +35,16 @@ def serve_provider(
     Otherwise the file says who it is, and what the operator does is printed. Raises KitError.
     """
     require_one(sandbox, config)
-    server = BoxServer(*_host_and_port(address))
-    url = server.url if public_url is None else read_url(public_url)
-    if url is None:
-        raise KitError("--public-url must be a URL such as https://games.example.com.")
-    with ExitStack() as stack:
+    with BoxServer(*_host_and_port(address)) as server, ExitStack() as stack:
+        url = server.url if public_url is None else read_url(public_url)
+        if url is None:
+            raise KitError("--public-url must be a URL such as https://games.example.com.")
 
         def open_box(identity: Identity) -> None:
             client = stack.enter_context(Client(place, identity))
             stack.enter_context(server.serving(Box(url, client, _say)))
-            _say(f"provider {identity.counterparty_id} is served at {url}")
+            behind = "" if url == server.url else f", which leads to {server.url}"
+            _say(f"provider {identity.counterparty_id} is served at {url}{behind}")
 
         if config is None:
             asyncio.run(_in_sandbox(place, url, open_box))
@@ -74,7 +74,8 @@ async def _in_sandbox(place: str, url: str, open_box: Callable[[Identity], None]
     body = shlex.quote(json.dumps({"player": "ben", "game": GAME}))
     bearer = shlex.quote(f"Authorization: Bearer {site.token}")
     _say("To launch it for another player, paste this, and open the frameUri of the answer:")
-    _say(f"  curl -sS --json {body} -H {bearer} {site.api}/sessions")
+    kind = "'Content-Type: application/json'"
+    _say(f"  curl -sS -w '\\n' -H {bearer} -H {kind} -d {body} {site.api}/sessions")
 
 
 def _say_what_an_operator_does(provider: str, url: str) -> None:

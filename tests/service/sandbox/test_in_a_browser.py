@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.browser import CHROMIUM, RULES, chromium
 from tests.service.portal.caller import Caller, new_key
 from tests.service.sandbox.newcomer import Newcomer, Sandbox
+from tests.service.sandbox.test_guide import GUIDE
 from tests.service.support.patience import COMMAND, SOON
 from tests.service.support.processes import until
 
@@ -48,8 +49,8 @@ class Served:
 
 @contextmanager
 def served(*arguments: str) -> Iterator[Served]:
-    """`betcore-kit simulate … --serve`, until the block ends. Then it must end well."""
-    command = [sys.executable, "-m", "betcore_kit.cli", "simulate", *arguments]
+    """`betcore-kit` with these arguments, until the block ends. Then it must end well."""
+    command = [sys.executable, "-m", "betcore_kit.cli", *arguments]
     with (
         tempfile.NamedTemporaryFile() as log,
         subprocess.Popen(command, stdout=log, stderr=log) as process,
@@ -64,8 +65,10 @@ def served(*arguments: str) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def provider(sandbox: Sandbox) -> Iterator[Served]:
-    """A provider of the sandbox with a slot."""
-    with served(sandbox.wallet, "--sandbox", "--serve", "127.0.0.1:0") as running:
+    """A provider of the sandbox with a slot, by the command of the guide."""
+    [typed] = re.findall(r"^\.venv/bin/betcore-kit (simulate .*--serve.*)$", GUIDE, re.MULTILINE)
+    here = {"http://127.0.0.1:8000": sandbox.wallet, "127.0.0.1:9300": "127.0.0.1:0"}
+    with served(*[here.get(word, word) for word in typed.split()]) as running:
         running.found("(Ctrl-C) ends it")
         yield running
 
