@@ -6,7 +6,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -108,4 +108,6 @@ def _wait_for_the_end() -> None:
 
 
 def _say(line: str) -> None:
-    typer.echo(line)
+    """Print a line, if anybody still reads. The players go on otherwise."""
+    with suppress(OSError):
+        typer.echo(line)
