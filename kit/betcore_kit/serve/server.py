@@ -78,7 +78,7 @@ class BoxServer(ThreadingHTTPServer):
         finally:
             self._room.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """Called by socketserver. A client may go away in the middle. All else is our fault."""
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
