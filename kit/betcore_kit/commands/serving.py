@@ -38,9 +38,7 @@ def serve_provider(
     with BoxServer(*_host_and_port(address)) as server, ExitStack() as stack:
         url = server.url if public_url is None else read_url(public_url)
         if url is None:
-            raise KitError(
-                "--public-url must be a URL, such as https://games.example.com for a proxy."
-            )
+            raise KitError("--public-url must be a URL, such as https://games.example.com/slot.")
 
         def open_box(identity: Identity) -> None:
             client = stack.enter_context(Client(place, identity))
