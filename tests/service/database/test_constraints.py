@@ -266,8 +266,7 @@ def known(ledger_world: World) -> Row:
     ledger_world.currency("USD", 2)
     [player] = new_players(ledger_world, "10")
     deposit = player.deposit(1)
-    order = "an order that was refused"
-    refused = Withdrawal(player.account_id, "refused", Decimal(1000), order)
+    refused = Withdrawal(player.account_id, "refused", Decimal(1000), "a refused order")
     bet = player.bet(2, 3, "known", round_id="known", round_finished=True)
     taken, *_ = apply(ledger_world, bet, deposit, refused)
     asked = """
@@ -294,7 +293,7 @@ def known(ledger_world: World) -> Row:
         "account": player.account_id,
         "session": player.session_id,
         "transfer": taken.ids[1],
-        "order": order,
+        "order": refused.order_id,
         "reference": deposit.reference,
     }
 
