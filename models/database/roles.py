@@ -146,7 +146,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     },
     "idempotent_request": {
         OPERATOR: Rights(
-            select=ALL, insert="key_id name fingerprint status answer", update="status answer"
+            select=ALL,
+            insert="key_id name fingerprint status answer",
+            update="status answer created_at",
         ),
     },
     "catalogue": {
