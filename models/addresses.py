@@ -81,7 +81,7 @@ def read_provider_url(url: str, policy: CallPolicy) -> str:
     if "?" in url or "#" in url:
         raise InvalidRequest("The URL may have no query and no fragment.")
     _require_scheme(found, policy, "The URL")
-    host, port = _host(found), found.port
+    host, port = _host(found, "The URL"), found.port
     own = _PORTS[found.scheme]
     if port is not None and port != own and port < _FIRST_FREE_PORT and not policy.private:
         raise InvalidRequest(f"The URL's port may be {own}, or {_FIRST_FREE_PORT} and above.")
@@ -106,6 +106,7 @@ def read_link(url: object, name: str, policy: CallPolicy) -> str:
     _require_scheme(found, policy, name)
     if not found.hostname:
         raise InvalidRequest(f"{name} names no host.")
+    _host(found, name)
     return url
 
 
@@ -135,21 +136,21 @@ def _require_scheme(found: SplitResult, policy: CallPolicy, name: str) -> None:
         )
 
 
-def _host(found: SplitResult) -> str:
+def _host(found: SplitResult, name: str) -> str:
     """The host in lower case. Raises InvalidRequest for what is not exactly one name or address."""
     host = (found.hostname or "").lower()
     if _literal(host) is not None:
         return host
     if "[" in found.netloc:
-        raise InvalidRequest("The URL's host in brackets is no address of IPv6.")
+        raise InvalidRequest(f"{name}'s host in brackets is no address of IPv6.")
     labels = host.split(".")
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise InvalidRequest(
-            "The URL's host is no name such as games.example.com, without a point at its end."
+            f"{name}'s host is no name such as games.example.com, without a point at its end."
         )
     if _NUMBER.fullmatch(labels[-1]):
         raise InvalidRequest(
-            "The URL's host ends in a number, but is no address such as 192.0.2.1."
+            f"{name}'s host ends in a number, but is no address such as 192.0.2.1."
         )
     return host
 

@@ -22,6 +22,10 @@ class _Line:
         self.paused_until = 0.0  # monotonic
         self.waiting = 0
 
+    def works(self) -> None:
+        """Note that the provider answered."""
+        self.failures, self.paused_until = 0, 0.0
+
 
 class Breaker:
     """One for all calls of a process; they run in one event loop."""
@@ -36,8 +40,8 @@ class Breaker:
     def call(self, counterparty_id: str, url: str) -> Iterator[None]:
         """The body makes one call. Raises ProviderPaused or ProviderBusy instead of running it.
 
-        After the pause one call is tried at a time. Its success ends the pause, and its failure
-        begins another one. A provider with a new URL begins afresh.
+        After the pause one call is tried at a time. Its failure begins another one. Each success
+        ends the pause, also that of a call from before it. A provider with a new URL begins afresh.
         """
         line = self._lines.get((counterparty_id, url)) or _Line()
         self._lines[counterparty_id, url] = line
@@ -59,9 +63,9 @@ class Breaker:
                 if line.failures >= self._failures_max:
                     line.paused_until = time.monotonic() + self._pause_seconds
             else:
-                line.failures = 0  # it answered
+                line.works()  # it answered
             raise
         else:
-            line.failures = 0
+            line.works()
         finally:
             line.waiting -= 1

@@ -60,7 +60,7 @@ async def sync_games(
 
     def note(why: str) -> None:
         with unavailable(), transaction(database_url) as database:
-            games.note_trouble(database, provider.provider_id, why)
+            games.note_trouble(database, provider.provider_id, asked_at, why)
 
     try:
         catalogue = await _ask(outbound, provider)

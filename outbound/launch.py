@@ -14,7 +14,7 @@ from models.addresses import read_link
 from models.audit.log import TEXT_MAX, Author, operation
 from models.database.failures import unavailable
 from models.database.transactions import transaction
-from models.directory.launches import Launch, read_launch
+from models.directory.launches import Launch, read_launch, require_open
 from models.directory.sessions import close_session
 from models.errors import BetcoreError, InvalidRequest
 from models.secret_cipher import SecretCipher
@@ -29,16 +29,23 @@ async def launch_session(
 ) -> str:
     """The `frameUri` of a session that is committed. If there is none, the session is closed.
 
-    The audit log has the reason. Raises ProviderCallFailed, NotCallable, NotFound, Ended,
-    InvalidRequest or LedgerUnavailable.
+    So it is if the session ends meanwhile, because it would take no bet. The audit log has the
+    reason. Raises ProviderCallFailed, NotCallable, NotFound, Ended, InvalidRequest or
+    LedgerUnavailable.
     """
 
     def read() -> Launch:
         with unavailable(), transaction(database_url) as database:
             return read_launch(database, session_id, cipher, outbound.policy)
 
+    def look_again() -> None:
+        with unavailable(), transaction(database_url) as database:
+            require_open(database, session_id)
+
     try:
-        return await _ask(outbound, await anyio.to_thread.run_sync(read))
+        frame = await _ask(outbound, await anyio.to_thread.run_sync(read))
+        await anyio.to_thread.run_sync(look_again)
+        return frame
     except BaseException as error:  # also a cancellation: nobody will ever get the frame
         why = str(error) if isinstance(error, BetcoreError) else "the launch was interrupted"
         with anyio.CancelScope(shield=True):

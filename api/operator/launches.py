@@ -23,6 +23,7 @@ from models.directory.idempotency import (
     find_answer,
     keep_answer,
     settle_answer,
+    take_over,
 )
 from models.directory.launches import is_launched
 from models.directory.sessions import DEMO, Opening, open_sessions
@@ -70,6 +71,8 @@ def _open(call: Call, form: forms.OpenSession, opening: Opening) -> _Step:
             within = timedelta(seconds=call.services.settings.launch_within_seconds)
             if before.status is None and before.age < within + _MARGIN:
                 raise InProgress
+            if before.status is None and call.claim is not None:
+                take_over(database, call.claim)
             return _Step(before.answer or "", before.status)
         (opened,) = open_sessions(database, opening, [form.player])
         body = answers.OpenedSession(

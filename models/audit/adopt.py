@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, text
 from models.audit.facts import SUBJECTS, missing
 from models.audit.journal import Strand
 from models.audit.log import ENTRIES_MAX, AuditWriter, Author, Fact
-from models.audit.records import REJECTED_BET, TRANSFER, Kind, Records
+from models.audit.records import FINISHED_ROUND, REJECTED_BET, TRANSFER, Kind, Records
 from models.database.transactions import stream, transaction
 from models.keys import Key
 from models.tables import Journal
@@ -33,8 +33,20 @@ _MISSING = {
         )
         order by {kind.alias}.id
     """)  # noqa: S608 - ours
-    for kind in (TRANSFER, REJECTED_BET)
+    for kind in (TRANSFER, REJECTED_BET, FINISHED_ROUND)
 }
+#: Gives ids to rounds that have none. They are below 0, so that they are nobody else's.
+_NAME_ROUNDS = text("""
+    update finished_round f set id = named.id
+    from (
+        select account_id, provider_id, round_id,
+               least((select min(id) from finished_round), 0) - row_number() over () as id
+        from finished_round where id is null
+    ) named
+    where f.id is null and f.account_id = named.account_id and f.provider_id = named.provider_id
+      and f.round_id = named.round_id
+""")
+_NAMELESS_ROUNDS = text("select count(*) from finished_round where id is null")
 _MICROS = text("select ((extract(epoch from now()) * 1000000)::bigint)::text")
 
 
@@ -49,12 +61,13 @@ class Adopted:
     facts: Mapping[str, int] = field(
         default_factory=dict
     )  # the number of facts, by what they are called in the plural
+    rounds: int = 0  # finished ones
 
 
 def adopt(database_url: str, key: Key, author: Author, *, only_count: bool = False) -> Adopted:
     """Vouch for everything that nothing vouches for, in one transaction.
 
-    `key` signs transfers and rejected bets, the author's key signs facts. Bets go on meanwhile, but
+    `key` signs all but facts, which the author's key signs. Bets go on meanwhile, but
     operators' commands wait. With `only_count` it changes nothing, and returns what would be added.
     """
     with transaction(database_url) as session:
@@ -63,8 +76,10 @@ def adopt(database_url: str, key: Key, author: Author, *, only_count: bool = Fal
         strand = None if only_count else Strand(key)
         transfers = _adopt(connection, TRANSFER, strand)
         bets = _adopt(connection, REJECTED_BET, strand)
+        rounds = _adopt_rounds(connection, strand)
         facts = _adopt_facts(connection, None if only_count else author)
-    return Adopted(transfers.found, transfers.first, transfers.last, bets.found, facts)
+    of_transfers = (transfers.found, transfers.first, transfers.last)
+    return Adopted(*of_transfers, bets.found, facts, rounds)
 
 
 class _Span(NamedTuple):
@@ -89,6 +104,16 @@ def _adopt(connection: Connection, kind: Kind, strand: Strand | None) -> _Span:
             connection.execute(insert(Journal), row.columns())
             strand.committed()  # all rows commit together or not at all
     return span
+
+
+def _adopt_rounds(connection: Connection, strand: Strand | None) -> int:
+    """Vouch for all finished rounds. Without a strand it only counts them."""
+    nameless = 0
+    if strand is None:
+        nameless = connection.execute(_NAMELESS_ROUNDS).scalar_one()
+    else:
+        connection.execute(_NAME_ROUNDS)
+    return _adopt(connection, FINISHED_ROUND, strand).found + nameless
 
 
 def _adopt_facts(connection: Connection, author: Author | None) -> dict[str, int]:

@@ -198,6 +198,30 @@ where total < at_least or total > at_most
 order by day, compared.account
 """
 
+#: A finished round takes no stake (docs/adr/0031): none has a greater number in its account than
+#: the account had when the round was finished. A win without a stake is owed all the same. A round
+#: that is older than the number does not have it.
+LATE_STAKES = """
+select format('Bet row %s (%s) took a stake (transfer %s) in the round %s, which was finished'
+              ' before that.', b.id, to_json(b.bet_id), t.id, to_json(f.round_id)) as problem
+from finished_round f
+join bet b on b.account_id = f.account_id and b.provider_id = f.provider_id
+  and b.round_id = f.round_id
+join transfer t on t.bet = b.id and t.kind = 'stake'
+where t.account_seq > f.account_seq
+  and not (b.opened_by = 'pay_in_out' and b.stake = 0 and b.win > 0)
+order by b.id
+"""
+
+#: A bet has a game of its own only if its session was opened for none.
+GAMES = """
+select format('Bet row %s (%s) has the game %s, but its session was opened for the game %s.',
+              b.id, to_json(b.bet_id), to_json(b.game), to_json(s.game)) as problem
+from bet b join session s on s.id = b.session_id
+where b.game is not null and s.game is not null
+order by b.id
+"""
+
 #: The invariants in the order of checking, by the rows that they check.
 INVARIANTS = {
     "transfers": TRANSFERS,
@@ -205,4 +229,6 @@ INVARIANTS = {
     "accounts": ACCOUNTS,
     "bets": BETS,
     "wins per day": DAILY_WINS,
+    "stakes in finished rounds": LATE_STAKES,
+    "games of bets": GAMES,
 }

@@ -1,8 +1,8 @@
 """The journal: for each transaction an HMAC over its records, chained to the previous row.
 
-Workers sign transfers and rejected bets with the journal key. Operators' commands sign entries of
-the audit log with the operator key. The hash covers text (models/audit/records.py), which is the
-same from memory and from rows.
+Workers sign transfers, rejected bets and finished rounds with the journal key. Operators' commands
+sign entries of the audit log with the operator key. The hash covers text (models/audit/records.py),
+which is the same from memory and from rows.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from models.audit.records import Records, bet_line, transfer_line
+from models.audit.records import Records, bet_line, round_line, transfer_line
 from models.database import query
 from models.database.query import BYTEA, INT8, INT8S, TEXT, Query, Statement
 from models.keys import Key
-from models.ledger.state import Bet, Moment, Transfer
+from models.ledger.state import Bet, Moment, Round, Transfer
 
 #: What the first row of a strand is chained to.
 BEGINNING = bytes(32)
@@ -35,7 +35,14 @@ _INSERT_WITH_BETS = Query(
     " values ($1, $2, $3, $4, $5, $6, $7)",
     (*_INSERT.types, INT8S),
 )
-STATEMENTS = (_INSERT, _INSERT_WITH_BETS)
+#: The statement for a batch that finishes rounds.
+_INSERT_WITH_ROUNDS = Query(
+    b"insert_journal_of_rounds",
+    "insert into journal (strand, number, key, transfers, fingerprints, hmac, bets, rounds)"
+    " values ($1, $2, $3, $4, $5, $6, nullif($7, '{}'), $8)",
+    (*_INSERT.types, INT8S, INT8S),
+)
+STATEMENTS = (_INSERT, _INSERT_WITH_BETS, _INSERT_WITH_ROUNDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +65,14 @@ def row_hmac(
 ) -> bytes:
     """The HMAC of the row after `head`, made at `micros`, that names `records`.
 
-    A row that names only transfers has version 1. Version 1 is older than rows that name others.
+    A row that names only transfers has version 1. One that names finished rounds has version 3.
+    Each version is older than the records that need the next one.
     """
     version, sizes = "1", ""
-    if records.bets or records.entries:
-        version, sizes = "2", ",".join([str(len(ids)) for ids in records]) + "|"
+    if records.rounds:
+        version, sizes = "3", ",".join([str(len(ids)) for ids in records]) + "|"
+    elif records.bets or records.entries:
+        version, sizes = "2", ",".join([str(len(ids)) for ids in records[:3]]) + "|"
     header = (
         f"betcore journal {version}|{key.id}|{head.strand}|{head.number + 1}|{head.hmac.hex()}|"
         f"{micros}|{sizes}{prints.hex()}|"
@@ -86,16 +96,18 @@ class JournalRow:
 
     def to_statement(self) -> Statement:
         """The statement of the hot path that inserts the row, which has no entries."""
-        transfers, bets, _ = self.records
+        transfers, bets, _, rounds = self.records
         place = (str(self.strand), self.number, self.key)
         values = (list(transfers), _bytea(self.fingerprints), _bytea(self.hmac))
+        if rounds:
+            return _INSERT_WITH_ROUNDS, (*place, *values, list(bets), list(rounds))
         if bets:
             return _INSERT_WITH_BETS, (*place, *values, list(bets))
         return _INSERT, (*place, *values)
 
     def columns(self) -> dict[str, object]:
         """The row's values by the columns of the table."""
-        transfers, bets, entries = [list(ids) for ids in self.records]
+        transfers, bets, entries, rounds = [list(ids) for ids in self.records]
         return {
             "strand": self.strand,
             "number": self.number,
@@ -105,6 +117,7 @@ class JournalRow:
             "hmac": self.hmac,
             "bets": bets or None,
             "entries": entries or None,
+            "rounds": rounds or None,
         }
 
 
@@ -118,14 +131,24 @@ class Strand:
         self._next: Head | None = None
 
     def batch(
-        self, transfers: Sequence[Transfer], rejected: Sequence[Bet], moment: Moment
+        self,
+        transfers: Sequence[Transfer],
+        rejected: Sequence[Bet],
+        moment: Moment,
+        finished: Sequence[Round] = (),
     ) -> JournalRow:
-        """The row for what a transaction of that moment inserts. It works like `append`."""
+        """The row for what a transaction of that moment inserts. It works like `append`.
+
+        `finished` are the rounds that it finishes.
+        """
         lines = [transfer_line(transfer, moment) for transfer in transfers]
         records = Records([transfer.id for transfer in transfers])
         if rejected:
             lines += [bet_line(bet, moment) for bet in rejected]
-            records = Records(records.transfers, [bet.id for bet in rejected])
+            records = records._replace(bets=[bet.id for bet in rejected])
+        if finished:
+            lines += [round_line(of_round, moment) for of_round in finished]
+            records = records._replace(rounds=[of_round.id or 0 for of_round in finished])
         return self.append(records, lines, moment.micros)
 
     def append(self, records: Records, lines: Sequence[str], micros: str) -> JournalRow:

@@ -34,7 +34,8 @@ def _lines(kind: Kind) -> str:
 #: In the order of the key, which the inner query fixes. So PostgreSQL does not sort the joined
 #: rows.
 _ROWS = text(f"""
-    select j.strand, j.number, j.key, j.transfers, j.bets, j.entries, j.fingerprints, j.hmac,
+    select j.strand, j.number, j.key, j.transfers, j.bets, j.entries, j.rounds, j.fingerprints,
+           j.hmac,
            trim_scale(extract(epoch from j.created_at) * 1000000)::text as micros,
            concat({", ".join(f"of_{kind.column}.lines" for kind in KINDS)}) as lines
     from (select * from journal order by strand, number offset 0) j
@@ -87,6 +88,7 @@ class _Row(Protocol):
     transfers: list[int]
     bets: list[int] | None
     entries: list[int] | None
+    rounds: list[int] | None
     fingerprints: bytes
     hmac: bytes
     micros: str
@@ -182,7 +184,7 @@ def _coverage(connection: Connection, kind: Kind) -> Iterator[str]:
 
 
 def _records(row: _Row) -> Records:
-    return Records(row.transfers, row.bets or (), row.entries or ())
+    return Records(row.transfers, row.bets or (), row.entries or (), row.rounds or ())
 
 
 def _gap(first: int, row: _Row) -> str:

@@ -1,8 +1,8 @@
-"""What the journal vouches for: three kinds of records, each as text, in Python and in SQL.
+"""What the journal vouches for: four kinds of records, each as text, in Python and in SQL.
 
 A record has fields in a fixed order. Each field ends with a sign that it cannot hold, or begins
 with its length. So no two records, and no two lists of records, have the same text (docs/adr/0010,
-docs/adr/0016).
+docs/adr/0016, docs/adr/0037).
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from models.keys import Purpose
-from models.ledger.state import Bet, Moment, Transfer
+from models.ledger.state import Bet, Moment, Round, Transfer
 from models.money import plain
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
@@ -23,6 +23,7 @@ class Records(NamedTuple):
     transfers: Sequence[int] = ()
     bets: Sequence[int] = ()
     entries: Sequence[int] = ()
+    rounds: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,27 @@ AUDIT_ENTRY = Kind(
 )""",
 )
 
-KINDS = (TRANSFER, REJECTED_BET, AUDIT_ENTRY)
+#: A round that takes no stake of an account any more. Its id is for the journal alone. A row that
+#: is older than these ids has none, until `betcore ledger adopt` gives it one.
+FINISHED_ROUND = Kind(
+    name="finished round",
+    plural="finished rounds",
+    column="rounds",
+    purpose=Purpose.JOURNAL,
+    table="finished_round",
+    alias="f",
+    only="f.id is not null",
+    start="select -9223372036854775808",  # every row with an id is vouched for
+    line="""(
+    'round|' || f.id || '|' || f.account_id || '|' || f.provider_id
+    || '|' || coalesce(f.account_seq::text, '')
+    || '|' || trim_scale(extract(epoch from f.created_at) * 1000000)
+    || '|' || length(f.round_id) || ':' || f.round_id || ';'
+)""",
+)
+
+#: In the order in which a row of the journal vouches for them.
+KINDS = (TRANSFER, REJECTED_BET, AUDIT_ENTRY, FINISHED_ROUND)
 
 
 def transfer_line(transfer: Transfer, moment: Moment) -> str:
@@ -151,6 +172,15 @@ def bet_line(bet: Bet, moment: Moment) -> str:
         f"{'' if bet.refused_with is None else bet.refused_with}|{_sized(bet.bet_id)}|"
         f"{_sized(bet.session_id)}|{'' if bet.round_id is None else _sized(bet.round_id)}|"
         f"{'' if bet.reason is None else _sized(bet.reason)};"
+    )
+
+
+def round_line(of_round: Round, moment: Moment) -> str:
+    """A finished round as text. `moment` is that of the transaction which inserts it."""
+    account_id, provider_id, round_id = of_round.key
+    return (
+        f"round|{of_round.id}|{account_id}|{provider_id}|{of_round.account_seq}|{moment.micros}|"
+        f"{_sized(round_id)};"
     )
 
 

@@ -23,8 +23,11 @@ from models.database.transactions import one_moment, stream
 from models.errors import BetcoreError
 from models.keys import Key, KeyRing
 
-_VERSION = 2
+_VERSION = 3
 _FIRST = 1  # it knew only transfers
+_WITHOUT_ROUNDS = 2
+#: Since which version a seal tells how many records of this kind are older.
+_SINCE = {"transfers": _FIRST, "finished rounds": _VERSION}
 
 #: The query steps from strand to strand by the key, so that it does not read a whole long journal.
 _HEADS = text("""
@@ -34,7 +37,8 @@ _HEADS = text("""
         select (select j.strand from journal j where j.strand > s.strand order by j.strand limit 1)
         from strands s where s.strand is not null
     )
-    select head.strand, head.number, head.hmac, head.transfers, head.bets, head.entries
+    select head.strand, head.number, head.hmac, head.transfers, head.bets, head.entries,
+           head.rounds
     from strands s
     cross join lateral (
         select * from journal j where j.strand = s.strand order by number desc limit 1
@@ -52,7 +56,7 @@ _GONE = {
     for kind in KINDS
 }
 _OF_OLD_KEYS = text("""
-    select j.strand, j.number, j.key, j.transfers, j.bets, j.entries
+    select j.strand, j.number, j.key, j.transfers, j.bets, j.entries, j.rounds
     from journal j
     left join unnest(:strands, :numbers) sealed(strand, number) on sealed.strand = j.strand
     where j.key = any(:keys) and j.number > coalesce(sealed.number, 0)
@@ -95,10 +99,9 @@ class Seal:
 
     def grown(self, found: Unvouched) -> Iterator[tuple[str, int, int]]:
         """What more is unvouched for now than then: its name, the number now, the number then."""
-        then = {"transfers": self.older.transfers, "rejected bets": self.older.bets}
-        now = {"transfers": found.transfers, "rejected bets": found.bets}
-        for name, number in (now | dict(found.facts)).items():
-            before = (then | dict(self.older.facts)).get(name, 0)
+        then = self.older.by_plural
+        for name, number in found.by_plural.items():
+            before = then.get(name, 0)
             if number > before:
                 yield name, number, before
 
@@ -133,6 +136,7 @@ def write_seal(seal: Seal, key: Key) -> str:
         "older": {
             "transfers": seal.older.transfers,
             "rejectedBets": seal.older.bets,
+            "finishedRounds": seal.older.rounds,
             "facts": dict(seal.older.facts),
         },
         "key": seal.key,
@@ -159,7 +163,7 @@ def read_seal(text_: str, keys: KeyRing) -> Seal:
     try:
         document: dict[str, Any] = json.loads(text_)
         version = document["version"]
-        if version not in (_FIRST, _VERSION):
+        if version not in (_FIRST, _WITHOUT_ROUNDS, _VERSION):
             raise BadSeal(f"The seal is of version {version!s:.40}, not {_VERSION}.")
         given = str(document.pop("hmac"))
         key = keys.by_id.get(str(document["key"]))
@@ -192,7 +196,7 @@ def seal_problems(connection: Connection, seal: Seal, older: Unvouched) -> Itera
     `older` is what is now older than the journal or the audit log, and was never adopted.
     """
     for name, now, then in seal.grown(older):
-        if name == "transfers" or seal.version > _FIRST:
+        if seal.version >= _SINCE.get(name, _WITHOUT_ROUNDS):
             yield (
                 f"{now} {name} are said to be older than what vouches for them, but {then} were at"
                 " the time of the seal."
@@ -249,4 +253,5 @@ def _older(document: dict[str, Any]) -> Unvouched:
         return Unvouched(int(document["beforeJournal"]))
     older = document["older"]
     facts = {str(name): int(number) for name, number in older["facts"].items()}
-    return Unvouched(int(older["transfers"]), int(older["rejectedBets"]), facts)
+    rounds = int(older["finishedRounds"]) if document["version"] == _VERSION else 0
+    return Unvouched(int(older["transfers"]), int(older["rejectedBets"]), facts, rounds=rounds)

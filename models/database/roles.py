@@ -107,8 +107,8 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     },
     "finished_round": {
         GATEWAY: _READS,
-        WORKER: Rights(select=ALL, insert="account_id provider_id round_id"),
-        OPERATOR: _READS,
+        WORKER: Rights(select=ALL, insert="account_id provider_id round_id id account_seq"),
+        OPERATOR: Rights(select=ALL, update="id"),  # of rounds that have none, to adopt them
         READER: _READS,
     },
     "transfer": {
@@ -122,9 +122,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
         READER: _READS,
     },
     "journal": {
-        WORKER: Rights(insert="strand number key transfers fingerprints hmac bets"),
+        WORKER: Rights(insert="strand number key transfers fingerprints hmac bets rounds"),
         OPERATOR: Rights(
-            select=ALL, insert="strand number key transfers fingerprints hmac bets entries"
+            select=ALL, insert="strand number key transfers fingerprints hmac bets entries rounds"
         ),
         READER: _READS,
     },
@@ -146,7 +146,9 @@ RIGHTS: Mapping[str, Mapping[str, Rights]] = {
     },
     "idempotent_request": {
         OPERATOR: Rights(
-            select=ALL, insert="key_id name fingerprint status answer", update="status answer"
+            select=ALL,
+            insert="key_id name fingerprint status answer",
+            update="status answer created_at",
         ),
     },
     "catalogue": {

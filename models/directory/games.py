@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
-from sqlalchemy import func, text, update
+from sqlalchemy import func, or_, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session as DbSession
 from sqlmodel import col, select
@@ -80,9 +80,15 @@ def begin_sync(
     return begun
 
 
-def note_trouble(database: DbSession, provider_id: int, why: str) -> None:
-    """Record why asking failed. The games stay as they were."""
-    of = update(Catalogue).where(col(Catalogue.provider_id) == provider_id)
+def note_trouble(database: DbSession, provider_id: int, asked_at: datetime, why: str) -> None:
+    """Record why asking at `asked_at` failed. The games stay as they were.
+
+    It is no trouble any more if a list that was asked for later is recorded.
+    """
+    recorded = col(Catalogue.answer_asked_at)
+    of = update(Catalogue).where(
+        col(Catalogue.provider_id) == provider_id, or_(recorded.is_(None), recorded < asked_at)
+    )
     database.execute(of.values(trouble=why[:_TROUBLE_MAX]))
 
 

@@ -7,7 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlmodel import Session as DbSession
 from sqlmodel import col
 
@@ -84,9 +84,26 @@ def keep_answer(database: DbSession, claim: Claim, answered: Answered) -> None:
     )
 
 
+def take_over(database: DbSession, claim: Claim) -> None:
+    """Note that this request works now on the result of one that stopped without it.
+
+    From now on, others are as new to it as they were to the first request.
+    """
+    database.execute(
+        update(IdempotentRequest)
+        .where(*_of(claim), col(IdempotentRequest.status).is_(None))
+        .values(created_at=func.clock_timestamp())
+    )
+
+
 def settle_answer(database: DbSession, claim: Claim, answered: Answered) -> None:
     """Record the result of a request that was recorded without one. The first result stays."""
-    table = IdempotentRequest
-    mine = (col(table.key_id) == claim.key_id, col(table.name) == claim.name)
     result = {"status": answered.status, "answer": answered.answer}
-    database.execute(update(table).where(*mine, col(table.status).is_(None)).values(result))
+    of = update(IdempotentRequest).where(*_of(claim), col(IdempotentRequest.status).is_(None))
+    database.execute(of.values(result))
+
+
+def _of(claim: Claim) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Where the note of a request is."""
+    table = IdempotentRequest
+    return col(table.key_id) == claim.key_id, col(table.name) == claim.name

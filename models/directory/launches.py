@@ -9,7 +9,7 @@ from models.addresses import CallPolicy
 from models.directory.provider_calls import CalledProvider, called_provider
 from models.errors import Ended, InvalidRequest
 from models.play_money import on_the_wire
-from models.reports.parties import show_session
+from models.reports.parties import ShownSession, show_session
 from models.secret_cipher import SecretCipher
 from models.tables import Provider
 
@@ -37,6 +37,14 @@ def is_launched(database: DbSession, counterparty_id: str, game: str | None) -> 
     return game is not None and bool(database.exec(has_url).first())
 
 
+def require_open(database: DbSession, session_id: str) -> ShownSession:
+    """The session. Raises NotFound; Ended if it accepts no bets."""
+    session = show_session(database, session_id)
+    if session.state != "open":
+        raise Ended(f"The session {session_id!r} is {session.state}: open another one.")
+    return session
+
+
 def read_launch(
     database: DbSession, session_id: str, cipher: SecretCipher, policy: CallPolicy
 ) -> Launch:
@@ -44,9 +52,7 @@ def read_launch(
 
     Raises InvalidRequest for a session without a game, and for a game that no path can name.
     """
-    session = show_session(database, session_id)
-    if session.state != "open":
-        raise Ended(f"The session {session_id!r} is {session.state}: open another one.")
+    session = require_open(database, session_id)
     if session.game is None or session.game in NO_PART:
         raise InvalidRequest(f"The session {session_id!r} has no game that can be launched.")
     fields: dict[str, object] = {

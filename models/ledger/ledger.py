@@ -104,11 +104,13 @@ class Ledger:
         return outcomes
 
     def journal_rows(self, strand: Strand, state: State) -> list[Statement]:
-        """The row that vouches for the transfers and rejected bets of the batch, if it has any."""
-        if not state.transfers and not state.rejected:
+        """The row that vouches for what the batch inserts, if it inserts anything."""
+        finished = state.finished if state.rounds else []
+        if not state.transfers and not state.rejected and not finished:
             return []
         assert state.moment is not None  # noqa: S101 - every load for a write reads it
-        return [strand.batch(state.transfers, state.rejected, state.moment).to_statement()]
+        of = (state.transfers, state.rejected, state.moment, finished)
+        return [strand.batch(*of).to_statement()]
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
         """What the ledger can answer to each command without writing; None: nothing is recorded.
@@ -160,11 +162,11 @@ class Ledger:
         return state
 
     def _load_ids(self, transaction: BatchTransaction, state: State, needed: int) -> None:
-        """Draw ids for the bets that the batch may close, besides those that its commands need.
+        """Draw ids for what the batch may close and finish, besides those that its commands need.
 
         It costs one more round trip if the present block has too few.
         """
-        needed += sum(len(of_round.bets) for of_round in state.rounds.values())
+        needed += sum(1 + len(of_round.bets) for of_round in state.rounds.values())
         blocks = -((self._ids.left - needed) // load.ID_BLOCK)
         if blocks > 0:
             for [(start,)] in transaction.load(*[(load.NEXT_IDS, ())] * blocks):
@@ -262,9 +264,10 @@ def advance(state: State, command: Command, decision: Decision) -> Outcome:
     for kind, amount in decision.moves:
         state.move(kind, account, session.house_account_id, amount, bet=bet)
     if decision.finishes or decision.closes:
-        _finish(state, bet, command, decision)
-        for other in decision.closes:
-            state.move(Kind.WIN, account, session.house_account_id, ZERO, bet=other)
+        _close_others(state, account, session.house_account_id, decision)
+        of_round = _round(state, bet, command)
+        if of_round is not None and decision.finishes:
+            of_round.finish(next(state.ids), account.seq)
     ids = tuple([bet.ids[kind] for kind in decision.answers]) if bet is not None else ()
     return Outcome(decision.code, account.balance, ids, decision.reason)
 
@@ -317,13 +320,11 @@ def _record(state: State, bet: Bet | None, call: BetCommand, decision: Decision)
     return bet
 
 
-def _finish(state: State, bet: Bet | None, call: BetCommand, decision: Decision) -> None:
-    """Settle what the call closes with a win of 0, and note that the round is finished."""
+def _close_others(state: State, account: Account, house_id: int, decision: Decision) -> None:
+    """Settle the other bets that a call closes with a win of 0."""
     for other in decision.closes:
         other.state, other.win, other.changed = BetState.SETTLED, ZERO, True
-    of_round = _round(state, bet, call)
-    if of_round is not None and decision.finishes:
-        of_round.finished = of_round.changed = True
+        state.move(Kind.WIN, account, house_id, ZERO, bet=other)
 
 
 def _repeat(state: State, command: Command) -> Outcome | None:

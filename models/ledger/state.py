@@ -153,7 +153,12 @@ class Round:
     key: RoundKey
     finished: bool = False  # whether it takes no new stake
     bets: dict[str, Bet] = field(default_factory=dict)
-    changed: bool = False  # whether this batch finished it
+    id: int | None = None  # of its row, which this batch inserts; None: it did not finish it
+    account_seq: int = 0  # how many transfers the account had when it was finished
+
+    def finish(self, id_: int, account_seq: int) -> None:
+        """Note that this batch finishes it, after so many transfers of the account."""
+        self.finished, self.id, self.account_seq = True, id_, account_seq
 
     def open_besides(self, bet_id: str) -> list[Bet]:
         """The bets of the round that are still open, without one of them."""
@@ -199,6 +204,12 @@ class State:
     transfers: list[Transfer] = field(default_factory=list)
     rejected: list[Bet] = field(default_factory=list)  # recorded by this batch, without a transfer
     moment: Moment | None = None  # None: loaded only to read
+
+    @property
+    def finished(self) -> list[Round]:
+        """The rounds that this batch finishes, by their key."""
+        finished = [of_round for of_round in self.rounds.values() if of_round.id is not None]
+        return sorted(finished, key=lambda of_round: of_round.key)
 
     def refuse(self, order_id: str) -> None:
         """Remember that an order was refused."""

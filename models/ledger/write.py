@@ -86,9 +86,9 @@ INSERT_REFUSED_ORDERS = Query(
 #: Its key refuses a round that is finished already. The lock of the account keeps others from it.
 INSERT_FINISHED_ROUNDS = Query(
     b"insert_finished_rounds",
-    "insert into finished_round (account_id, provider_id, round_id)"
-    " select * from unnest($1, $2, $3)",
-    (INT8S, INT4S, TEXTS),
+    "insert into finished_round (account_id, provider_id, round_id, id, account_seq)"
+    " select * from unnest($1, $2, $3, $4, $5)",
+    (INT8S, INT4S, TEXTS, INT8S, INT8S),
 )
 
 #: The rows are locked since they were loaded (models/ledger/load.py).
@@ -134,9 +134,9 @@ def writes(state: State) -> list[Statement]:
         statements.append((UPDATE_ACCOUNTS, [*accounts, len(moved)]))
     if state.new_refusals:
         statements.append((INSERT_REFUSED_ORDERS, [state.new_refusals]))
-    finished = sorted(of_round.key for of_round in state.rounds.values() if of_round.changed)
-    if finished:
-        statements.append((INSERT_FINISHED_ROUNDS, columns(finished)))
+    if state.rounds and (finished := state.finished):
+        rounds = [(*one.key, one.id, one.account_seq) for one in finished]
+        statements.append((INSERT_FINISHED_ROUNDS, columns(rounds)))
     of_day = [(d.account_id, d.day, d.total) for d in state.win_days.values() if d.changed]
     if of_day:
         statements.append((UPDATE_WIN_DAYS, [*columns(of_day), len(of_day)]))

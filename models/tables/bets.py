@@ -124,12 +124,16 @@ class FinishedRound(SQLModel, table=True):
     """
 
     __tablename__ = "finished_round"
-    __table_args__ = (NEVER_CHANGED,)
+    __table_args__ = (Index("finished_round_id", "id", unique=True), NEVER_CHANGED)
 
     account_id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     provider_id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     round_id: str = Field(sa_column=Column(Text, primary_key=True))
     created_at: datetime | None = Field(default=None, sa_column=now_column())
+    #: For the journal, which names records by id. A row of an older version has none.
+    id: int | None = Field(default=None, sa_type=BigInteger)
+    #: How many transfers the account had then: no stake of the round has a greater number.
+    account_seq: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class Transfer(SQLModel, table=True):

@@ -21,20 +21,21 @@ from models.tables.columns import NEVER_CHANGED, now_column
 class Journal(SQLModel, table=True):
     """One transaction: an HMAC over its records and over the previous row in its strand.
 
-    A worker's row names transfers and rejected bets. An operator's row names entries of the audit
-    log. A row is never changed and never deleted. It has no foreign keys, because it must outlive
-    what it names.
+    A worker's row names transfers, rejected bets and finished rounds. An operator's row names
+    entries of the audit log. A row is never changed and never deleted. It has no foreign keys,
+    because it must outlive what it names.
     """
 
     __table_args__ = (
         CheckConstraint("number > 0", "journal_number_from_one"),
         CheckConstraint(
             "cardinality(transfers) + coalesce(cardinality(bets), 0)"
-            " + coalesce(cardinality(entries), 0) > 0",
+            " + coalesce(cardinality(entries), 0) + coalesce(cardinality(rounds), 0) > 0",
             "journal_names_records",
         ),
         CheckConstraint(
-            "entries is null or cardinality(transfers) = 0 and bets is null", "journal_of_one_side"
+            "entries is null or cardinality(transfers) = 0 and bets is null and rounds is null",
+            "journal_of_one_side",
         ),
         CheckConstraint("octet_length(hmac) = 32", "journal_hmac_length"),
         Index(
@@ -60,6 +61,8 @@ class Journal(SQLModel, table=True):
     #: The rejected bets of the batch, if it has any.
     bets: list[int] | None = Field(default=None, sa_column=Column(ARRAY(BigInteger)))
     entries: list[int] | None = Field(default=None, sa_column=Column(ARRAY(BigInteger)))
+    #: The rounds that the batch finished, if it finished any.
+    rounds: list[int] | None = Field(default=None, sa_column=Column(ARRAY(BigInteger)))
 
 
 class JournalStart(SQLModel, table=True):

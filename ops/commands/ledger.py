@@ -112,8 +112,9 @@ def adopt(
 ) -> None:
     """Vouch for unvouched records in their present state.
 
-    These are transfers and rejected bets without a journal row, and facts without an entry in the
-    audit log. They are older than the journal and the audit log, or were made by an older version.
+    These are transfers, rejected bets and finished rounds without a journal row, and facts without
+    an entry in the audit log. They are older than the journal and the audit log, or were made by an
+    older version.
     """
     from models.audit.adopt import adopt as adopt_records
     from models.database.failures import database_failures
@@ -127,6 +128,7 @@ def adopt(
     for name, id_ in (("first", added.first), ("last", added.last)):
         result[name] = None if id_ is None else str(id_)
     result["rejectedBets"] = added.bets
+    result["finishedRounds"] = added.rounds
     result["facts"] = dict(added.facts) if as_json else sum(added.facts.values())
     emit(result, as_json)
 
@@ -181,6 +183,7 @@ def _vouched(report: "Report", asked: "Asked | None") -> dict[str, object]:
             "stated": asked.unvouched,
             "transfers": left.transfers,
             "rejectedBets": left.bets,
+            "finishedRounds": left.rounds,
             "facts": dict(left.facts),
             "inRowsOfUnknownKeys": left.of_unknown_keys,
         },

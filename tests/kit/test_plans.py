@@ -81,6 +81,34 @@ def test_a_doubt_is_followed_by_one_repeat_at_once(doubt: Reply) -> None:
     assert answer == BetAnswer(Outcome.DONE, Code.DONE, Decimal(3), "7")
 
 
+@pytest.mark.parametrize("code", [2, 8])
+def test_a_repeat_that_is_not_read_or_not_believed_says_nothing_about_the_first_request(
+    code: int,
+) -> None:
+    # Such as a secret that was revoked between the two. The first request may have been applied.
+    taken = state("open", betAmount=10, betTransactionId="7")
+
+    answer, made = followed(PAY_IN, [NOTHING, said(code), taken])
+    unknown, tried = followed(PAY_IN, [NOTHING, *[said(code)] * 5])
+
+    assert made == ["pay-in", "pay-in", "0.1", "bets"]
+    assert (answer.outcome, answer.bet_transaction_id) == (Outcome.DONE, "7")
+    assert tried == ["pay-in", "pay-in", "0.1", "bets", "0.2", "bets", "refund", "bets"]
+    assert unknown.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("code", [9, "4", [], 4.5, True])
+def test_a_rejected_bet_without_a_code_that_we_know_is_refused_all_the_same(code: object) -> None:
+    told = state("rejected", betAmount=10, refusedWith=code)
+
+    answer, made = followed(PAY_OUT, [NOTHING, NOTHING, told])
+    refused, _ = followed(PAY_IN, [NOTHING, NOTHING, told])
+
+    assert made == ["pay-out", "pay-out", "0.1", "bets"]
+    assert (answer.outcome, answer.code) == (Outcome.REFUSED, 6)
+    assert (refused.outcome, refused.code) == (Outcome.REFUSED, 7)
+
+
 @pytest.mark.parametrize("refused", [said(99), NO_CONNECTION])
 def test_what_was_not_admitted_is_sent_again_after_a_pause_and_is_never_a_doubt(
     refused: Reply,

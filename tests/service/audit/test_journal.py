@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from models.audit.facts import SUBJECTS
+from models.audit.invariants import INVARIANTS
 from models.audit.journal import Head, Strand, row_hmac
 from models.audit.records import KINDS, TRANSFER, Records
 from models.audit.verify import Asked, Vouched, verify
@@ -57,7 +58,7 @@ def test_a_long_verification_tells_how_far_it_is(
     verify(journaled.url, asked=Asked(JOURNAL, OPERATOR), on_stage=stages.append)
 
     assert stages == [
-        *("counting", "transfers", "chains of balances", "accounts", "bets", "wins per day"),
+        *("counting", *INVARIANTS),
         *[f"{subject.plural} as the audit log has them" for subject in SUBJECTS],
         *("journal, 0 of 5 rows", "journal, 3 of 5 rows"),
         *[f"{kind.plural} in no row of the journal" for kind in KINDS],

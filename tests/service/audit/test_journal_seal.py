@@ -116,8 +116,8 @@ def test_a_key_that_was_replaced_twice_still_signs_nothing(journaled: LedgerCopy
 def test_a_seal_of_another_version_is_said_to_be_one(journaled: LedgerCopy) -> None:
     document = write_seal(sealed(journaled), JOURNAL.current)
 
-    with pytest.raises(BadSeal, match="version 3"):
-        read_seal(document.replace('"version": 2', '"version": 3'), JOURNAL)
+    with pytest.raises(BadSeal, match="version 4"):
+        read_seal(document.replace('"version": 3', '"version": 4'), JOURNAL)
 
 
 def test_a_seal_of_the_first_version_still_counts(journaled: LedgerCopy) -> None:

@@ -45,6 +45,7 @@ def test_a_ledger_that_is_vouched_for_exits_with_0_and_says_so(
             "stated": None,
             "transfers": 0,
             "rejectedBets": 0,
+            "finishedRounds": 0,
             "facts": {},
             "inRowsOfUnknownKeys": 0,
         },

@@ -123,6 +123,7 @@ VIOLATIONS: list[tuple[str, str, Row]] = [
     ("journal_start", "journal_start_key", {"transfer_id": 0}),
     ("refused_order", "refused_order_key", {"id": ":order"}),
     ("finished_round", "finished_round_key", TWICE),
+    ("finished_round", "finished_round_id", {"id": ":round"}),
     ("audit_log", "audit_log_key", {"id": 1}),
     ("audit_log", "audit_log_id_from_one", {"id": 0}),
     ("audit_log", "audit_log_facts_named", {"facts": "[]"}),
@@ -265,12 +266,12 @@ def known(ledger_world: World) -> Row:
     ledger_world.currency("USD", 2)
     [player] = new_players(ledger_world, "10")
     deposit = player.deposit(1)
-    order = "an order that was refused"
-    refused = Withdrawal(player.account_id, "refused", Decimal(1000), order)
-    taken, *_ = apply(ledger_world, player.bet(2, 3, "known"), deposit, refused)
+    refused = Withdrawal(player.account_id, "refused", Decimal(1000), "a refused order")
+    bet = player.bet(2, 3, "known", round_id="known", round_finished=True)
+    taken, *_ = apply(ledger_world, bet, deposit, refused)
     asked = """
         select p.counterparty_id, p.name, s.id, player.id, player.external_id, house.id, t.bet,
-               j.strand
+               j.strand, (select id from finished_round where account_id = a.id)
         from provider p
         join provider_secret s on s.provider_id = p.id
         join account house on house.provider_id = p.id
@@ -282,7 +283,7 @@ def known(ledger_world: World) -> Row:
     """
     [row] = ledger_world.rows(asked, player.account_id, taken.ids[1], player.provider_id)
     names = ("counterparty", "provider_name", "secret", "player", "external", "house", "bet")
-    known = dict(zip((*names, "strand"), row, strict=True))
+    known = dict(zip((*names, "strand", "round"), row, strict=True))
     counted = "insert into win_day (account_id, day) values (%s, '2026-01-03')"
     ledger_world.execute(counted, known["house"])
     ledger_world.execute("insert into last_done (chore) values ('seal') on conflict do nothing")
@@ -292,7 +293,7 @@ def known(ledger_world: World) -> Row:
         "account": player.account_id,
         "session": player.session_id,
         "transfer": taken.ids[1],
-        "order": order,
+        "order": refused.order_id,
         "reference": deposit.reference,
     }
 

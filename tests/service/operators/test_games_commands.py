@@ -13,7 +13,7 @@ from models.directory.games import (
     begin_sync,
     record_games,
 )
-from models.errors import Superseded
+from models.errors import BetcoreError, Superseded
 from outbound.catalogue import sync_games
 from outbound.client import Outbound
 from outbound.schedule import keep_games_synced
@@ -167,6 +167,30 @@ def test_a_list_that_was_asked_for_earlier_never_replaces_a_later_one(
         record_games(database, row, earlier, old)
 
     assert offered(operator) == ["7", "slot"]
+
+
+def test_what_failed_earlier_is_no_trouble_of_a_later_list(
+    operator: Operator, synced: FakeProvider
+) -> None:
+    """It asked before, and gave up after the list of another process was recorded."""
+    urls = (operator.database_url, keys.CIPHER, operator.provider)
+    settings = operator.settings(
+        outbound_http_allowed=True, outbound_private_addresses_allowed=True
+    )
+    answers = iter([b"[]", synced.games])
+
+    def listed() -> bytes:
+        said = next(answers)
+        if said == b"[]":
+            operator.documents("games", "sync", operator.provider)
+        return said
+
+    synced.listing = listed
+    with pytest.raises(BetcoreError):
+        asyncio.run(sync_games(Outbound(settings), *urls))
+
+    (shown,) = operator.documents("provider", "show", operator.provider)
+    assert shown["gamesTrouble"] is None
 
 
 def test_of_several_portals_one_asks_and_what_fails_stops_nobody(

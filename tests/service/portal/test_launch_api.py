@@ -117,6 +117,8 @@ def test_the_provider_may_play_before_it_answers_the_launch(casino: Casino, worl
         (200, b"{}", "provider_bad_answer", "frameUri"),
         (200, b'{"frameUri": "javascript:alert(1)"}', "provider_bad_answer", "frameUri"),
         (200, b'{"frameUri": "ftp://x.example"}', "provider_bad_answer", "frameUri"),
+        (200, b'{"frameUri": "https://x.example:99999/"}', "provider_bad_answer", "frameUri"),
+        (200, b'{"frameUri": "https://./play"}', "provider_bad_answer", "frameUri"),
         (200, b'{"frameUri": "' + b"x" * 70_000 + b'"}', "provider_bad_answer", "longer than"),
     ],
 )
@@ -209,6 +211,54 @@ def test_a_repeat_launches_the_session_again_whose_portal_was_lost(
 
     assert again == without_frame | {"frameUri": FRAME}
     assert [body["sessionId"] for _, body in casino.fake.launches] == [opened["sessionId"]] * 2
+
+
+def test_of_two_repeats_after_a_lost_portal_one_launches_the_session(
+    casino: Casino, world: World
+) -> None:
+    """Otherwise one could close the session, while the other hands its frame to the player."""
+    name = uuid.uuid4().hex
+    asked = {"player": fresh(), "headers": {"Idempotency-Key": name}}
+    casino.api.done(casino.ask(**asked), 201)
+    world.execute(
+        "update idempotent_request set status = null, created_at = now() - interval '10 minutes',"
+        " answer = (answer::jsonb - 'frameUri')::text where name = %s",
+        name,
+    )
+    repeats: list[httpx.Response | None] = []
+
+    def launch(_: Any) -> tuple[int, bytes]:
+        if not repeats:
+            repeats.append(None)  # so that it asks once
+            repeats.append(casino.ask(**asked))
+        return 200, b'{"frameUri": "%b"}' % FRAME.encode()
+
+    casino.fake.launch = launch
+
+    assert casino.api.done(casino.ask(**asked), 201)["frameUri"] == FRAME
+    assert repeats[1] is not None
+    problem(repeats[1], 409, "idempotency_key_in_progress")
+    assert len(casino.fake.launches) == 2  # the first one, and one repeat
+
+
+@pytest.mark.parametrize("end", ["close", "replace"])
+def test_a_session_that_ended_while_its_game_was_launched_is_not_handed_out(
+    casino: Casino, end: str
+) -> None:
+    player = fresh()
+
+    def launch(body: dict[str, Any]) -> tuple[int, bytes]:
+        if end == "close":
+            casino.api.done(casino.api.post(f"/sessions/{body['sessionId']}/close"))
+        elif len(casino.fake.launches) == 1:
+            casino.api.done(casino.ask(player=player, replace=True, launch=False), 201)
+        return 200, b'{"frameUri": "%b"}' % FRAME.encode()
+
+    casino.fake.launch = launch
+    refused = problem(casino.ask(player=player), 409, "ended")
+
+    (session_id,) = [said["sessionId"] for _, said in casino.fake.launches]
+    assert refused["detail"] == f"The session {session_id!r} is closed: open another one."
 
 
 def test_without_a_game_a_url_or_the_wish_no_game_is_launched(casino: Casino, world: World) -> None:

@@ -20,6 +20,7 @@ class FakeProvider:
     client: ProviderClient
     url: str
     games: bytes = b"[]"
+    listing: Callable[[], bytes] | None = None  # answers instead of `games`
     launch: Callable[[dict[str, Any]], Said] = field(
         default=lambda _: (200, b'{"frameUri": "https://play.example.com/"}')
     )
@@ -36,7 +37,7 @@ class FakeProvider:
         if headers["X-Sign"] != expected["X-Sign"]:
             return 401, b'{"error": "bad signature"}'
         if path == "/v1/games":
-            return 200, self.games
+            return 200, self.games if self.listing is None else self.listing()
         self.launches.append((path, json.loads(body)))
         return self.launch(self.launches[-1][1])
 
