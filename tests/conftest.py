@@ -28,6 +28,7 @@ SLOWEST = (
     "tests/service/running/test_containers.py",
     "tests/service/wallet/test_protocol_rules_in_flight.py",
     "tests/service/running/test_shell.py",
+    "tests/service/portal/test_openapi.py",
     "tests/service/failures/test_redis_lost.py",
     "tests/service/wallet/test_protocol_rules_time.py",
     "tests/service/operators/test_cash_commands.py",
@@ -37,6 +38,7 @@ SLOWEST = (
     "tests/service/database/test_preconditions.py",
     "tests/service/queue/test_foreign_workers.py",
     "tests/kit/test_conformance.py",
+    "tests/service/portal/test_wallet_openapi.py",
     "tests/service/audit/test_verify_bets.py",
 )
 
@@ -47,8 +49,6 @@ LONG = (
     "tests/service/bench/",
     "tests/service/database/test_migrating_under_load.py",
     "tests/service/failures/test_rolling_restart.py",
-    "tests/service/portal/test_openapi.py",
-    "tests/service/portal/test_wallet_openapi.py",
     "tests/service/running/test_backup_scripts.py",
     "tests/service/running/test_procfile.py",
 )

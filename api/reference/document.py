@@ -16,6 +16,8 @@ from api.wallet.errors import (
     ApiError,
     above_rate,
     failed,
+    invalid,
+    no_such_path,
     sent_again,
     too_large,
     try_later,
@@ -26,6 +28,8 @@ from models.codes import Code
 from models.exact_json import exact_json
 from models.money import JsonNumber
 from models.reason import RECORDED
+from server.http_head import Refused
+from server.http_reader import FIELDS_MAX, HEAD_BYTES_MAX, RequestReader
 from settings import Settings
 
 _JSON: Final = "application/json"
@@ -192,8 +196,6 @@ def _responses(call: WalletCall, settings: Settings) -> dict[str, Any]:
         shown = {"summary": one.before or _worded(name), "value": _answer(one.answer)}
         content = _response(found, one, call)["content"][_JSON]
         content["examples"][name] = shown
-    for status in ("400", "404", "414", "431"):
-        found[status] = _of_http(status)
     return dict(sorted(found.items()))
 
 
@@ -221,16 +223,18 @@ def _codes(call: WalletCall, status: int) -> list[int]:
         200: {Code.DONE},
         401: {Code.UNAUTHORIZED},
         402: {Code.INVALID} | call.codes,
-        413: {Code.INVALID},
+        409: {Code.UNKNOWN},
         429: {Code.TRY_LATER},
+        500: {Code.UNKNOWN},
         503: {Code.TRY_LATER},
+        504: {Code.UNKNOWN},
     }
-    return sorted(int(code) for code in ofs.get(status, {Code.UNKNOWN}))
+    return sorted(int(code) for code in ofs.get(status, {Code.INVALID}))
 
 
 def _of_all(call: WalletCall, settings: Settings) -> dict[str, Example]:
     """The answers that every call may get, whatever it asks."""
-    found = {
+    found = _of_http() | {
         "unauthorized": Example("The signature is wrong.", unauthorized()),
         "sent_again": Example("The very same request was received before.", sent_again()),
         "too_large": Example("The body is too long.", too_large(settings.body_bytes_max)),
@@ -243,16 +247,32 @@ def _of_all(call: WalletCall, settings: Settings) -> dict[str, Example]:
     return found
 
 
-def _of_http(status: str) -> dict[str, Any]:
-    """What the HTTP server answers, for each call the same."""
-    meaning = {
-        "400": "The request is not HTTP/1.1.",
-        "404": "There is no such path. An encoded slash separates nothing.",
-        "414": "The path and query are too long.",
-        "431": "The headers are too long or too many.",
+def _of_http() -> dict[str, Example]:
+    """What is answered to what is no request of a call, for each call the same."""
+    line, host = b"GET /v1/bets HTTP/1.1\r\n", b"Host: wallet.example.com\r\n"
+    return {
+        "not_http": Example("The request has no Host field.", _refused(line + b"\r\n")),
+        "path_unknown": Example(
+            "The path ends in a slash. An encoded slash separates nothing.", no_such_path()
+        ),
+        "path_too_long": Example(
+            "Path and query are too long.", _refused(line.replace(b"bets", b"b" * HEAD_BYTES_MAX))
+        ),
+        "too_many_fields": Example(
+            "There are too many header fields.", _refused(line + host + b"a: b\r\n" * FIELDS_MAX)
+        ),
     }
-    content = {_JSON: {"schema": schemas.of_http()}}
-    return {"description": meaning[status], "content": content}
+
+
+def _refused(sent: bytes) -> ApiError:
+    """What the server says to these bytes."""
+    reader = RequestReader()
+    reader.feed(sent)
+    try:
+        reader.head()
+    except Refused as refused:
+        return invalid(refused.message, refused.status)
+    raise AssertionError(f"{sent[:80]!r} is a request")
 
 
 def _answer_schema(call: WalletCall) -> schemas.Schema:
@@ -269,7 +289,9 @@ def _answer_schema(call: WalletCall) -> schemas.Schema:
 
 def _answer(answer: Fields | ApiError) -> Any:
     if isinstance(answer, ApiError):
-        said = error_body(answer, [(b"x-request-id", NONCE.encode())])
+        # Of a request whose first line is too long, no header is read.
+        is_read = answer.status != HTTPStatus.REQUEST_URI_TOO_LONG
+        said = error_body(answer, [(b"x-request-id", NONCE.encode())] if is_read else [])
         return json.loads(said, parse_float=Decimal)
     return {**answer, "_responseCode": Code.DONE}
 

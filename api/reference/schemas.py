@@ -139,14 +139,6 @@ def error_of(codes: list[int]) -> Schema:
     return {"allOf": [reference("Error"), {"properties": named}]}
 
 
-def of_http() -> Schema:
-    """What the HTTP server refuses. No bet is known by then."""
-    error = {"const": NAMES[Code.INVALID]}
-    fields: Schema = {"_responseCode": {"const": Code.INVALID}, "error": error}
-    fields["message"] = {"type": "string"}
-    return {"type": "object", "required": list(fields), "properties": fields}
-
-
 def _error() -> Schema:
     fields: Schema = {
         "_responseCode": {"enum": sorted(NAMES)},

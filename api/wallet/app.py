@@ -18,12 +18,11 @@ from api.wallet.answers import (
     send_answer,
 )
 from api.wallet.endpoints import BalanceEndpoint, BetEndpoint, BetStatusEndpoint, SignedEndpoint
-from api.wallet.errors import ApiError
+from api.wallet.errors import ApiError, no_such_path
 from api.wallet.health import alive, ready
 from api.wallet.services import GatewayServices, Services
 from api.wallet.traced import Answer, traced
 from metrics.measured import REPLY
-from models.codes import Code
 from models.commands import BetCommand, PayIn, PayInOut, PayOut, Refund
 from server.exchange import ARRIVED
 from settings import settings
@@ -153,4 +152,4 @@ class ShortcutApp(Starlette):
 
 
 async def _no_such_path(scope: Scope, receive: Receive) -> bytes:  # noqa: ARG001
-    raise ApiError(404, Code.INVALID, "Not Found.")
+    raise no_such_path()

@@ -90,6 +90,11 @@ def invalid(message: str, status: int = 402) -> ApiError:
     return ApiError(status, Code.INVALID, message)
 
 
+def no_such_path() -> ApiError:
+    """There is nothing at this path."""
+    return invalid("Not Found.", 404)
+
+
 def too_large(bytes_max: int) -> ApiError:
     """The body is longer than it may be."""
     return invalid(f"The body is longer than {bytes_max} bytes.", 413)

@@ -7,6 +7,7 @@ from betcore_kit.client.hooks import Hooks
 from betcore_kit.client.schedule import Schedule
 from betcore_kit.errors import KitError
 from betcore_kit.signing import Identity
+from betcore_kit.verifying import Verifier
 
 __all__ = [
     "AsyncClient",
@@ -25,4 +26,5 @@ __all__ = [
     "Refund",
     "RoundBets",
     "Schedule",
+    "Verifier",
 ]

@@ -24,6 +24,8 @@ class Code(IntEnum):
 
 
 FINAL = frozenset(range(1, 9))
+#: The wallet says these about a request, before it looks the bet up.
+ABOUT_THE_REQUEST = frozenset({Code.INVALID, Code.UNAUTHORIZED})
 
 
 class Outcome(StrEnum):
@@ -156,6 +158,9 @@ def bet_state(fields: dict[str, Any] | None, code: Code | None = None) -> BetSta
         *("createdAt", "updatedAt", "gameRoundId", "gameId", "message"),
     )
     values = {name: given.get(name) for name in names}
-    if values["refusedWith"] is not None:
-        values["refusedWith"] = int(values["refusedWith"])
+    code_then = values["refusedWith"]
+    if isinstance(code_then, Decimal) and code_then in FINAL:
+        values["refusedWith"] = int(code_then)
+    else:
+        values["refusedWith"] = None
     return BetState(code_of(fields) if code is None else code, *values.values())

@@ -294,7 +294,8 @@ def _announce(plan: _Plan, new_password: str) -> None:
     make_key = "betcore operator key add NAME --scope all"
     _say(f"operator API: http://{portal}/operator/v1  make a key: {make_key}")
     if plan.settings.sandbox:
-        _say(f"sandbox: {url}/sandbox/  a provider makes all it needs there: docs/SANDBOX.md")
+        api = f"http://{portal}/sandbox/v1"
+        _say(f"sandbox: http://{portal}/sandbox/  API: {api}  begin with docs/PROVIDERS.md")
     _say(f"console: http://{portal}/console/  {first_user(plan.settings)}")
     _say(f"reference for providers: http://{portal}/docs")
     dashboard = _dashboard(plan.settings)

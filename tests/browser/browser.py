@@ -21,6 +21,8 @@ from tests.service.support.client import ProviderClient
 from tests.service.support.world import PlayerSession, World
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+#: The rules of WCAG 2.2 A and AA, and good practice such as landmarks, as axe names them.
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _WITHIN_MS = 60_000  # on a slow and busy machine
 
 

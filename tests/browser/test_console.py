@@ -6,16 +6,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.browser.browser import CHROMIUM, Desk, chromium, desk, play
+from tests.browser.browser import CHROMIUM, RULES, Desk, chromium, desk, play
 from tests.browser.places import pages_of
 from tests.service.portal.person import Person, person
 from tests.service.support.processes import PortalProcess
 from tests.service.support.world import PlayerSession, World, new_world
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-
-#: The rules of WCAG 2.2 A and AA, and good practice such as landmarks.
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="module")

@@ -18,10 +18,13 @@ _PAUSE_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class Guard:
-    """A promise, the faults that test it, and the rules of which one must detect its breach."""
+    """A promise, the faults that test it, and the rules of which one must detect its breach.
+
+    Faults in a tuple happen at the same time.
+    """
 
     promise: str
-    faults: Sequence[Fault]
+    faults: Sequence[Fault | tuple[Fault, ...]]
     rules: frozenset[str]
     favourite: str = ""
 
@@ -29,7 +32,8 @@ class Guard:
 def plan(name: str, seed: int = 1) -> Plan:
     """The campaign without a guard."""
     guard = GUARDS[name]
-    steps = tuple(Step(_PAUSE_SECONDS, (fault,)) for fault in guard.faults)
+    together = [fault if isinstance(fault, tuple) else (fault,) for fault in guard.faults]
+    steps = tuple(Step(_PAUSE_SECONDS, faults) for faults in together)
     return Plan(seed, steps, guard.favourite, without=name)
 
 
@@ -121,5 +125,11 @@ GUARDS: Final = {
         "the jobs of a dead worker are resumed",
         _at("after take")[:1],
         _rules("nothing_stands_still", "no_job_is_left"),
+    ),
+    "vanished group": Guard(
+        "a player whose group vanished is free again",
+        # While no worker takes it: a worker that has the group frees its players itself.
+        [(*[Fault("stop", worker, 3.0) for worker in WORKERS], Fault("delete a job", "queue"))],
+        _rules("nothing_stands_still", "no_player_is_held"),
     ),
 }

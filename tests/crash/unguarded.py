@@ -132,6 +132,10 @@ def _sweep() -> None:
     _set(Batches, "sweep", lambda _: 0)
 
 
+def _vanished_group() -> None:
+    _change_script("sweep", "for first = 1, #players[group], PLAYERS_MAX do", "for first = 1, 0 do")
+
+
 REMOVALS: dict[str, Callable[[], None]] = {
     "nonce": _nonce,
     "memory": _memory,
@@ -147,6 +151,7 @@ REMOVALS: dict[str, Callable[[], None]] = {
     "id discard": _id_discard,
     "new strand": _new_strand,
     "sweep": _sweep,
+    "vanished group": _vanished_group,
 }
 
 

@@ -148,6 +148,15 @@ def test_a_round_that_cannot_be_read_to_its_end_is_not_said_to_be_whole() -> Non
     assert [one.bet_id for one in found.bets] == ["a"]
 
 
+def test_pages_that_go_round_in_circles_end() -> None:
+    page = {"items": [{"betId": "a"}], "next": "again", "_responseCode": 1}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=page))
+    with Client("http://wallet.test", Identity("1", "s"), transport=transport) as client:
+        found = client.bets_of_round("r")
+
+    assert (found.code, len(found.bets)) == (Code.UNKNOWN, 2)
+
+
 class Losing(httpx.HTTPTransport):
     """A network that delivers every request, and loses the first answers."""
 

@@ -134,6 +134,17 @@ def test_explain_tells_the_mistake_the_messages_and_where_they_differ(tmp_path: 
     assert SECRET not in told.stdout + as_json.stdout
 
 
+SERVING = [
+    ("--serve", "127.0.0.1:0"),
+    ("--sandbox", "--serve", "9300"),
+    ("--sandbox", "--serve", "127.0.0.1:65536"),
+    ("--sandbox", "--serve", "192.0.2.1:0"),
+    ("--sandbox", "--serve", "127.0.0.1:0"),
+    ("--sandbox", "--serve", "127.0.0.1:0", "--rounds", "3"),
+    ("--sandbox", "--serve", "127.0.0.1:0", "--public-url", "ftp://games.example.com"),
+    ("--sandbox", "--public-url", "https://games.example.com"),
+    ("--config", "pyproject.toml", "--serve", "127.0.0.1:0"),
+]
 WRONG = [
     ("sign", "http://wallet.test", "--counterparty-id", "a b"),
     ("sign", "http://wallet.test", "--counterparty-id", "a", "--nonce", "1"),
@@ -150,6 +161,8 @@ WRONG = [
     ("conformance", "http://127.0.0.1:9", "--sandbox", "--only", "nothing"),
     ("conformance", "http://127.0.0.1:9", "--config", "/nowhere"),
     ("conformance", "http://127.0.0.1:9", "--config", "pyproject.toml"),
+    ("conformance", "http://[::1", "--sandbox"),
+    *[("simulate", "http://127.0.0.1:9", *one) for one in SERVING],
 ]
 PROVIDER = '[provider]\ncounterparty_id = "a"\nsecret = "b"\n'
 #: Files that are no configuration, and what is said of them.

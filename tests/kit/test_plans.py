@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -13,6 +14,7 @@ from betcore_kit import BetAnswer, Code, Outcome, PayIn, PayInOut, PayOut, Refun
 from betcore_kit.calls import Bet
 from betcore_kit.client.hooks import Reply
 from betcore_kit.client.plans import Pause, Send, play
+from tests.source import ROOT
 
 PAY_IN = PayIn("s", "b", "10")
 PAY_OUT = PayOut("s", "b", 5)
@@ -77,6 +79,34 @@ def test_a_doubt_is_followed_by_one_repeat_at_once(doubt: Reply) -> None:
 
     assert made == ["pay-in", "pay-in"]
     assert answer == BetAnswer(Outcome.DONE, Code.DONE, Decimal(3), "7")
+
+
+@pytest.mark.parametrize("code", [2, 8])
+def test_a_repeat_that_is_not_read_or_not_believed_says_nothing_about_the_first_request(
+    code: int,
+) -> None:
+    # Such as a secret that was revoked between the two. The first request may have been applied.
+    taken = state("open", betAmount=10, betTransactionId="7")
+
+    answer, made = followed(PAY_IN, [NOTHING, said(code), taken])
+    unknown, tried = followed(PAY_IN, [NOTHING, *[said(code)] * 5])
+
+    assert made == ["pay-in", "pay-in", "0.1", "bets"]
+    assert (answer.outcome, answer.bet_transaction_id) == (Outcome.DONE, "7")
+    assert tried == ["pay-in", "pay-in", "0.1", "bets", "0.2", "bets", "refund", "bets"]
+    assert unknown.outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("code", [9, "4", [], 4.5, True])
+def test_a_rejected_bet_without_a_code_that_we_know_is_refused_all_the_same(code: object) -> None:
+    told = state("rejected", betAmount=10, refusedWith=code)
+
+    answer, made = followed(PAY_OUT, [NOTHING, NOTHING, told])
+    refused, _ = followed(PAY_IN, [NOTHING, NOTHING, told])
+
+    assert made == ["pay-out", "pay-out", "0.1", "bets"]
+    assert (answer.outcome, answer.code) == (Outcome.REFUSED, 6)
+    assert (refused.outcome, refused.code) == (Outcome.REFUSED, 7)
 
 
 @pytest.mark.parametrize("refused", [said(99), NO_CONNECTION])
@@ -180,17 +210,6 @@ def test_without_any_answer_the_schedule_ends_and_the_outcome_is_unknown(bet: Be
     assert answer.outcome is Outcome.UNKNOWN
 
 
-def test_a_pay_in_without_any_answer_takes_12_requests_and_99_seconds() -> None:
-    schedule = Schedule()
-
-    _, made = followed(PAY_IN, SILENCE, schedule)
-
-    pauses = [float(one) for one in made if one[0].isdigit()]
-    requests = len(made) - len(pauses)
-    assert requests == 12
-    assert requests * schedule.timeout + sum(pauses) == 99
-
-
 ANYTHING = [
     *(NOTHING, NO_CONNECTION, said(99), said(0), said(7)),
     *(state("unknown"), state("in_flight"), state("open", betAmount=10)),
@@ -225,3 +244,55 @@ def test_a_doubt_before_a_99_stays_a_doubt() -> None:
 
     assert answer.ok
     assert made[-1] == "bets"
+
+
+def numbers(text: str) -> list[float]:
+    """The numbers in a text, in their order."""
+    return [float(found) for found in re.findall(r"\d+(?:\.\d+)?", text)]
+
+
+def row(page: str, begins: str) -> list[str]:
+    """The cells of the only row of a table whose first cell begins so."""
+    found = re.findall(rf"^\| ({begins}.*) \|$", (ROOT / page).read_text(), re.MULTILINE)
+    assert len(found) == 1, found
+    return [cell.strip() for cell in found[0].split("|")]
+
+
+def test_the_client_does_what_the_schedule_of_the_guide_says() -> None:
+    """The table "The schedule for an unknown outcome" of docs/PROVIDERS.md, read row by row."""
+    guide = "docs/PROVIDERS.md"
+    assert row(guide, "at once")[1:] == ["repeat once", "repeat once"]
+    after, of_stake, of_owed = row(guide, r"0\.5, ")
+    assert of_stake.startswith("ask `GET /v1/bets?betId=…` until")
+    assert of_owed == "ask, and repeat while the bet is `open`"
+    assert row(guide, "then")[1].startswith("refund")
+    asked = [part for pause in numbers(after) for part in (f"{pause:g}", "bets")]
+
+    assert f"Wait {Schedule().timeout:g} s for an answer." in (ROOT / guide).read_text()
+    _, made = followed(PAY_IN, SILENCE, Schedule())
+    assert made[: made.index("refund")] == ["pay-in", "pay-in", *asked]
+    _, made = followed(PAY_OUT, SILENCE, Schedule())
+    assert made == ["pay-out", "pay-out", *asked]
+    still_open = [NOTHING, NOTHING, *[state("open"), NOTHING, NOTHING] * (len(asked) // 2)]
+    _, made = followed(PAY_OUT, still_open, Schedule())
+    again = [part for one in asked for part in ([one] if one != "bets" else [one, *made[:2]])]
+    assert made == ["pay-out", "pay-out", *again]
+
+
+def test_the_numbers_of_the_kits_readme_are_those_of_the_schedule() -> None:
+    readme, usual = "kit/README.md", Schedule()
+    tries, pause = numbers(row(readme, "code 99")[1])
+    [timeout] = numbers(row(readme, "code 0, or no answer")[0])[1:]
+
+    assert (tries, pause) == (usual.try_later, usual.retry_after_max)
+    assert timeout == usual.timeout
+    assert "it repeats once, at once" in row(readme, "code 0, or no answer")[1]
+    assert usual.repeats == 1
+    assert tuple(numbers(row(readme, "again no answer")[1])) == usual.questions
+    _, made = followed(PAY_IN, SILENCE, usual)
+    sent = [one for one in made if not one[0].isdigit()]
+    paused = sum(float(one) for one in made if one[0].isdigit())
+    words = " ".join((ROOT / readme).read_text().split())
+    assert (
+        f"after {len(sent)} requests and at most {len(sent) * usual.timeout + paused:g} s" in words
+    )

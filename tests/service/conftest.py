@@ -5,16 +5,23 @@ from collections.abc import Iterator
 import pytest
 
 from embedded import temporary_servers
+from tests.service.support.operator_cli import Operator
 from tests.service.support.queue_world import QueueWorld
 from tests.service.support.world import PlayerSession, World, new_world
 
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """One installation for all tests that kill nothing: two gateways, two workers."""
+    """One installation for all tests that kill nothing: two gateways, two workers.
+
+    Whatever the tests did there, its ledger verifies at the end. So a test that damages a row to
+    see the damage noticed restores it.
+    """
     with new_world() as installation:
         installation.start(gateways=2, workers=2)
         yield installation
+        verified = Operator(installation, "").run("ledger", "verify")
+        assert verified.exit_code == 0, verified.output
 
 
 @pytest.fixture

@@ -78,3 +78,24 @@ def test_the_base_is_pinned_and_the_last_stage_can_build_nothing_and_is_not_root
     assert "pip uninstall" in last
     assert not re.search(r"pip (wheel|install)|apt-get", last)
     assert re.search(r"^USER 10001$", last, re.M)
+
+
+@pytest.mark.parametrize("project", [".", "kit"])
+def test_every_file_of_a_package_is_installed_with_it_and_says_something(project: str) -> None:
+    """A page that is not installed, or is empty, is missed by nothing else."""
+    root = (ROOT / project).resolve()
+    tools = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
+    named = tools["package-data"]
+    installed = {
+        path
+        for package, patterns in named.items()
+        for pattern in patterns
+        for path in root.joinpath(*package.split(".")).glob(pattern)
+    }
+    folders = [root / one.removesuffix("*") for one in tools["packages"]["find"]["include"]]
+    found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    others = [path for path in found if path.suffix not in (".py", ".pyc")]
+
+    assert others
+    assert [str(path) for path in others if path not in installed] == []
+    assert [str(path) for path in others if path.name != "py.typed" and not path.read_text()] == []

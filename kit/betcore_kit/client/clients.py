@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import aclosing, closing
 from email.utils import parsedate_to_datetime
 from typing import Self
 
@@ -26,6 +27,8 @@ from betcore_kit.signing import Identity, signed_headers
 
 #: `on_clock_skew` is called from this difference on. The wallet accepts 30 s.
 SKEW_SECONDS = 5.0
+#: An answer of a wallet is shorter. A longer one is not read to its end.
+ANSWER_BYTES_MAX = 4 * 1024 * 1024
 #: The wallet cannot have got a request for which one of these was raised.
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _DEFAULT_SCHEDULE, _NO_HOOKS = Schedule(), Hooks()
@@ -71,6 +74,13 @@ class Caller:
             extensions={"timeout": timeout},
         )
         return attempt, request
+
+    def take_part(self, body: bytearray, part: bytes, began: float) -> None:
+        """Add a part to the body of an answer. Raises httpx.ReadError if that is endless."""
+        body += part
+        took = time.monotonic() - began
+        if len(body) > ANSWER_BYTES_MAX or took > self.schedule.timeout:
+            raise httpx.ReadError("The answer does not end.")
 
     def take(self, attempt: Attempt, reply: Reply) -> Reply:
         """Take an answer: look at the clock, and call the hooks."""
@@ -148,9 +158,14 @@ class Client(Caller):
     def _exchange(self, send: Send, number: int, paused: float) -> Reply:
         attempt, request = self.prepare(send, number, paused)
         began = time.monotonic()
+        body = bytearray()
         try:
-            reply = _reply(self._http.send(request), began)
-        except httpx.TransportError as error:
+            answer = self._http.send(request, stream=True)
+            with closing(answer):
+                for part in answer.iter_bytes():
+                    self.take_part(body, part, began)
+            reply = _reply(answer, body, began)
+        except httpx.RequestError as error:
             reply = _no_reply(error)
         return self.take(attempt, reply)
 
@@ -216,9 +231,15 @@ class AsyncClient(Caller):
     async def _exchange(self, send: Send, number: int, paused: float) -> Reply:
         attempt, request = self.prepare(send, number, paused)
         began = time.monotonic()
+        body = bytearray()
         try:
-            reply = _reply(await self._http.send(request), began)
-        except httpx.TransportError as error:
+            async with asyncio.timeout(self.schedule.timeout):
+                answer = await self._http.send(request, stream=True)
+                async with aclosing(answer):
+                    async for part in answer.aiter_bytes():
+                        self.take_part(body, part, began)
+            reply = _reply(answer, body, began)
+        except (httpx.RequestError, TimeoutError) as error:
             reply = _no_reply(error)
         return self.take(attempt, reply)
 
@@ -236,15 +257,15 @@ def skew_seconds(date: str, now: float) -> float | None:
     return told - now
 
 
-def _reply(answer: httpx.Response, began: float) -> Reply:
+def _reply(answer: httpx.Response, body: bytearray, began: float) -> Reply:
     return Reply(
         answer.status_code,
-        answer.content,
+        bytes(body),
         answer.headers.get("Retry-After", ""),
         answer.headers.get("Date", ""),
         seconds=time.monotonic() - began,
     )
 
 
-def _no_reply(error: httpx.TransportError) -> Reply:
+def _no_reply(error: Exception) -> Reply:
     return Reply(was_sent=not isinstance(error, _NEVER_LEFT))

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TypeVar
 
 from betcore_kit.answers import (
+    ABOUT_THE_REQUEST,
     FINAL,
     BalanceAnswer,
     BetAnswer,
@@ -51,7 +52,8 @@ Plan = Generator[Send | Pause, Reply | None, T]
 def play(bet: Bet, schedule: Schedule) -> Plan[BetAnswer]:
     """Do a call about a bet: repeat it, ask about it, and refund it last.
 
-    1. Code 1 to 8 is final.
+    1. Code 1 to 8 is final. After a doubt, 2 and 8 are not: they say nothing about the request
+       before, which may have been applied.
     2. Code 99, or no connection: nothing was admitted. Send again after `Retry-After`.
     3. Code 0 or no answer: repeat at once. The betId is the same, the nonce is new.
     4. Still unknown: ask for the state of the bet, while it is in flight.
@@ -107,6 +109,8 @@ def round_of(game_round_id: str, schedule: Schedule) -> Plan[RoundBets]:
         more = (page or {}).get("next")
         if more is None:
             return RoundBets(code, tuple(bets))
+        if str(more) == query.get("cursor"):  # a wallet that goes round in circles
+            return RoundBets(Code.UNKNOWN, tuple(bets))
         query["cursor"] = str(more)
 
 
@@ -137,7 +141,8 @@ def _try(call: Call, schedule: Schedule, why: str = "first") -> Plan[BetAnswer |
     while True:
         reply = yield Send(call, why)
         fields = _fields(reply)
-        if code_of(fields) in FINAL:
+        code = code_of(fields)
+        if code in FINAL and not (is_doubtful and code in ABOUT_THE_REQUEST):
             return bet_answer(fields)
         if _is_not_admitted(reply, fields):
             if not laters:

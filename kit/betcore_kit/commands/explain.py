@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from betcore_kit.commands.inputs import find_secrets, read_bytes
-from betcore_kit.errors import KitError
+from betcore_kit.errors import KitError, printable
 from betcore_kit.explain.diagnosis import Diagnosis, diagnose, difference
 from betcore_kit.explain.raw import RawRequest, read_request
 from betcore_kit.explain.words import SENTENCES
@@ -97,9 +97,7 @@ def _told(request: RawRequest, found: Diagnosis) -> str:
 
 
 def _shown(message: bytes) -> str:
-    """The message on one line: what is not printable is escaped."""
-    text = message.decode("utf-8", "backslashreplace")
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return printable(message.decode("utf-8", "backslashreplace"))
 
 
 def _moment(text: str) -> int:

@@ -8,7 +8,9 @@ from typing import Annotated
 import httpx
 import typer
 
+from betcore_kit.commands.serving import serve_provider
 from betcore_kit.commands.sites import place_of, site_of
+from betcore_kit.errors import KitError
 from betcore_kit.simulate.runner import Plan, Report, simulate
 
 Url = Annotated[str | None, typer.Argument(metavar="[URL]", help="The wallet's base URL.")]
@@ -22,11 +24,24 @@ Rate = Annotated[float, typer.Option(min=0.1, help="Rounds per second, at most."
 Seed = Annotated[int, typer.Option(help="The same seed plays the same rounds.")]
 Lost = Annotated[float, typer.Option(min=0.0, max=0.5, help="The share of answers to lose.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+Serve = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Play no rounds. Serve games, launches and a slot here until Ctrl-C; port 0: any.",
+    ),
+]
+PublicUrl = Annotated[
+    str | None,
+    typer.Option(help="With --serve: the URL at which others reach it, such as a proxy's."),
+]
+_OF_ROUNDS = ("players", "rounds", "rate", "seed", "lost", "as_json")
 _SHOWN_MAX = 20
 _PROGRESS_EVERY = 100  # rounds
 
 
 def play(
+    context: typer.Context,
     url: Url = None,
     sandbox: Sandbox = False,
     config: Config = None,
@@ -36,6 +51,8 @@ def play(
     seed: Seed = 1,
     lost: Lost = 0.02,
     as_json: AsJson = False,
+    serve: Serve = None,
+    public_url: PublicUrl = None,
 ) -> None:
     """Play rounds with faults as a provider does, and compare the books at the end.
 
@@ -43,8 +60,18 @@ def play(
     refunds come before their bets, and signatures are wrong. The exit code is 0 if every bet and
     every balance is equal on both sides, and 1 otherwise. Nobody else may play with the sessions
     of a --config file meanwhile.
+
+    With --serve, people play instead: it serves a slot in the browser that really bets.
     """
     place = place_of(url)
+    if serve is not None:
+        given = [name for name in _OF_ROUNDS if _is_given(context, name)]
+        if given:
+            raise KitError(f"--serve plays no rounds by itself: leave {_option(given[0])} out.")
+        serve_provider(place, sandbox, config, serve, public_url)
+        return
+    if public_url is not None:
+        raise KitError("--public-url belongs to --serve HOST:PORT.")
     make_site = site_of(place, sandbox, config)
     plan = Plan(players, rounds, rate, seed, lost)
 
@@ -59,6 +86,15 @@ def play(
     report = asyncio.run(run())
     typer.echo(_as_json(report) if as_json else _as_text(report))
     raise typer.Exit(0 if report.ok else 1)
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _option(name: str) -> str:
+    return "--json" if name == "as_json" else f"--{name}"
 
 
 def _as_json(report: Report) -> str:

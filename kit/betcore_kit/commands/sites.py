@@ -16,16 +16,31 @@ MakeSite = Callable[[httpx.AsyncClient], Awaitable[Site]]
 
 def place_of(url: str | None) -> str:
     """Return the wallet's URL without a slash at its end. Raises KitError."""
-    parts = urlsplit(url or "")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    found = read_url(url or "")
+    if found is None:
         raise KitError("Give the URL of the wallet, such as https://wallet.example.com, first.")
-    return (url or "").rstrip("/")
+    return found
+
+
+def read_url(url: str) -> str | None:
+    """Return an HTTP URL without a slash at its end. None: it is no such URL."""
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return url.rstrip("/") if is_url and not parts.query and not parts.fragment else None
+
+
+def require_one(sandbox: bool, config: Path | None) -> None:
+    """Raise KitError unless there is either a sandbox or a file."""
+    if sandbox == (config is not None):
+        raise KitError("Use either --sandbox, or --config FILE.toml (see --template).")
 
 
 def site_of(place: str, sandbox: bool, config: Path | None) -> MakeSite:
     """Return what makes the site: that of a sandbox, or that of a file. Raises KitError."""
-    if sandbox == (config is not None):
-        raise KitError("Use either --sandbox, or --config FILE.toml (see --template).")
+    require_one(sandbox, config)
     given = None if config is None else read_config(config)
 
     async def make_site(http: httpx.AsyncClient) -> Site:

@@ -2,7 +2,8 @@
 
 import asyncio
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -63,15 +64,11 @@ class ConfigSite:
 
     def __init__(self, content: Mapping[str, Any], where: str = "the configuration") -> None:
         """Raises KitError if the content is not of the template's form."""
-        try:
+        with _of_template(where):
             self._identity = _identity(content["provider"])
             others = content.get("other_provider")
             self._other = dict(others) if others else None
             self._sessions = [_opened(one) for one in content.get("session", [])]
-        except KeyError as error:
-            raise KitError(f"{where} lacks {error}: see --template.") from None
-        except (TypeError, AttributeError, ArithmeticError) as error:
-            raise KitError(f"{where} has not the form of --template: {told(error)}.") from None
         self._by_kind: dict[str, list[Opened]] = {kind: [] for kind in _KINDS}
         self._seconds: dict[str, Opened] = {}
         for kind, same, opened in self._sessions:
@@ -143,13 +140,34 @@ class ConfigSite:
 
 def read_config(path: Path) -> ConfigSite:
     """Return the site of a file. Raises KitError if it cannot be read or has another form."""
+    return ConfigSite(_content(path), str(path))
+
+
+def read_identity(path: Path) -> Identity:
+    """Return the provider of a file, which needs no sessions. Raises KitError as `read_config`."""
+    content = _content(path)
+    with _of_template(str(path)):
+        return _identity(content["provider"])
+
+
+@contextmanager
+def _of_template(where: str) -> Iterator[None]:
+    """Turn the errors of content that has another form than the template into KitError."""
     try:
-        content = tomllib.loads(path.read_text())
+        yield
+    except KeyError as error:
+        raise KitError(f"{where} lacks {error}: see --template.") from None
+    except (TypeError, AttributeError, ArithmeticError) as error:
+        raise KitError(f"{where} has not the form of --template: {told(error)}.") from None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise KitError(f"{path} cannot be read: {error}.") from None
     except tomllib.TOMLDecodeError as error:
         raise KitError(f"{path} is not TOML: {error}.") from None
-    return ConfigSite(content, str(path))
 
 
 def _identity(content: Mapping[str, Any]) -> Identity:

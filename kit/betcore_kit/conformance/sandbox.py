@@ -26,6 +26,9 @@ _DEEDS = {
     "resume": ("POST", "provider/resume"),
     "new_secret": ("POST", "provider/secrets"),
     "limits": ("PUT", "provider/limits"),
+    "url": ("PUT", "provider/url"),
+    "sync": ("POST", "games/sync"),
+    "open": ("POST", "sessions"),
 }
 
 
@@ -37,9 +40,9 @@ class SandboxSite:
 
     def __init__(self, api: str, http: httpx.AsyncClient, made: dict[str, Any]) -> None:
         """`made` is what the sandbox said of the new provider."""
-        self._api = api
+        self.api = api
         self._http = http
-        self._token = str(made["token"])
+        self.token = str(made["token"])
         self._identity = Identity(str(made["providerId"]), str(made["secret"]))
         self._players: dict[str, str] = {}  # of each session
 
@@ -95,7 +98,7 @@ class SandboxSite:
     async def another(self) -> "SandboxSite":
         """Make another provider."""
         made = await self._call("POST", "providers", {"name": "betcore-kit"})
-        return SandboxSite(self._api, self._http, made)
+        return SandboxSite(self.api, self._http, made)
 
     async def act(self, deed: str, subject: str = "", **fields: object) -> dict[str, object]:
         """Do what an operator does."""
@@ -103,8 +106,8 @@ class SandboxSite:
         return await self._call(method, path.format(quote(subject, safe="")), fields)
 
     async def _call(self, method: str, path: str, fields: dict[str, object]) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self._token}"}
-        answer = await _ask(self._http, method, f"{self._api}/{path}", fields, headers)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = await _ask(self._http, method, f"{self.api}/{path}", fields, headers)
         if not answer.is_success:
             told = _fields(answer).get("detail") or answer.text[:200]
             raise Lacking(f"The sandbox refused {method} {path}: HTTP {answer.status_code}, {told}")

@@ -10,6 +10,7 @@ import pytest
 
 from broker.cash import CashError, InsufficientFunds, book
 from models.commands import Withdrawal
+from tests.service.support import keys
 from tests.service.support.operator_cli import EUR, Operator
 
 MONEY_TABLES = ("currency", "player", "account", "transfer")
@@ -120,7 +121,7 @@ def test_a_withdrawal_that_is_not_covered_names_the_balance_and_may_succeed_late
     [
         ("", "The operator key is missing: set BETCORE_OPERATOR_KEY, the same for all workers and"),
         ("short", "BETCORE_OPERATOR_KEY must be at least 32 bytes in hex or base64"),
-        ("0f" * 32, "which the worker does not have: BETCORE_OPERATOR_KEY must be the same"),
+        (keys.OTHER_OPERATOR, "which the worker does not have: BETCORE_OPERATOR_KEY must be"),
     ],
 )
 def test_without_the_workers_operator_key_no_money_moves_and_the_reason_is_told(

@@ -43,7 +43,6 @@ from workers.jobs import run as run_batch
 COMMAND = Withdrawal(7, "a reference", Decimal("10.50"))
 TOKEN = "ab" * 16
 ID = command_id(COMMAND.account_id, TOKEN)
-OTHER_KEY = "0f" * 32
 
 
 @pytest.fixture
@@ -231,7 +230,7 @@ def test_an_order_is_bound_to_all_that_it_says(change: str) -> None:
 
 def test_an_order_for_another_queue_or_with_another_key_is_none_of_ours() -> None:
     elsewhere = Orders(keys.OPERATOR, Settings(queue_name="other"))
-    stranger = Orders(KeyRing.read(Purpose.OPERATOR, OTHER_KEY), Settings())
+    stranger = Orders(KeyRing.read(Purpose.OPERATOR, keys.OTHER_OPERATOR), Settings())
     journal = Orders(KeyRing.read(Purpose.JOURNAL, keys.HEX[Purpose.OPERATOR]), Settings())
 
     for signer, why in (
@@ -245,7 +244,7 @@ def test_an_order_for_another_queue_or_with_another_key_is_none_of_ours() -> Non
 
 
 def test_orders_signed_with_a_replaced_key_are_good_for_as_long_as_it_is_given() -> None:
-    both = KeyRing.read(Purpose.OPERATOR, OTHER_KEY, keys.HEX[Purpose.OPERATOR])
+    both = KeyRing.read(Purpose.OPERATOR, keys.OTHER_OPERATOR, keys.HEX[Purpose.OPERATOR])
     order = keys.ORDERS.sign(COMMAND, ID, STREAM, time.time())
 
     checked = Orders(both, Settings()).checked(ID, Work(COMMAND, TOKEN, STREAM, order), time.time())

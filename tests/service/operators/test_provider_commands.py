@@ -270,8 +270,15 @@ def test_limits_are_set_shown_and_taken_away_each_as_a_fact(
     assert (shown["rate"], len(shown["wins"])) == (None, 1)
     assert player.pay_in_out(1, "20.51").code == 1
     assert _verified(operator)
-    world.execute("update account set max_daily_win = null where max_daily_win is not null")
+    [(house, limit)] = world.rows(
+        "select id, max_daily_win from account where provider_id = %s"
+        " and max_daily_win is not null",
+        world.provider_row(client),
+    )
+    set_to = "update account set max_daily_win = %s where id = %s"
+    world.execute(set_to, None, house)
     assert "maxDailyWin is missing" in operator.run("ledger", "verify").output
+    world.execute(set_to, limit, house)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The reference of the wallet's API: valid, served without a key, and every example is true."""
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from api.wallet.errors import NAMES
 from models.codes import Code
 from models.reason import Reason
-from tests.service.support.processes import PortalProcess
+from tests.service.support.processes import BoundedGatewayProcess, GatewayProcess, PortalProcess
 from tests.service.support.reference import DOCUMENT, EXAMPLES, NOT_CAUSED, Shown, prepare, send
 from tests.service.support.world import World
 
@@ -41,15 +42,25 @@ def formed(value: Any) -> Any:
     return found
 
 
+@pytest.fixture(scope="module")
+def gateway(world: World) -> Iterator[GatewayProcess]:
+    """A gateway as it is served, with its own HTTP server."""
+    with BoundedGatewayProcess(world.urls) as started:
+        started.wait_ready()
+        yield started
+
+
 @pytest.mark.parametrize("shown", CAUSED, ids=[f"{one.call} {one.name}" for one in CAUSED])
-def test_an_example_gets_the_answer_that_the_reference_shows(world: World, shown: Shown) -> None:
+def test_an_example_gets_the_answer_that_the_reference_shows(
+    world: World, gateway: GatewayProcess, shown: Shown
+) -> None:
     if shown.call == "bets":
         world.wait_for_memory()
-    player, session_id = prepare(world, shown)
+    player, session_id = prepare(world, gateway, shown)
     wrong = {"sign": "0" * 64} if shown.name == "unauthorized" else {}
     if shown.name == "by_transaction":
         [(transfer,)] = world.rows(
-            "select max(id) from transfer where account = %s", player.account_id
+            "select id from transfer where account = %s and bet is not null", player.account_id
         )
         shown = shown._replace(query={"transactionId": transfer})
 
@@ -62,7 +73,15 @@ def test_an_example_gets_the_answer_that_the_reference_shows(world: World, shown
 def test_the_document_is_valid_and_names_every_code_and_reason() -> None:
     OpenAPIV31SpecValidator(DOCUMENT).validate()
     answers = [one.answer for one in EXAMPLES]
+    described = {
+        (one["operationId"], int(status))
+        for operations in DOCUMENT["paths"].values()
+        for one in operations.values()
+        for status in one["responses"]
+    }
 
+    assert {(one.call, one.status) for one in EXAMPLES} == described
+    assert {status for _, status in described} >= {400, 404, 414, 431}
     assert {answer["_responseCode"] for answer in answers} == set(Code)
     assert {answer.get("error") for answer in answers} == {*NAMES.values(), None}
     refused = {one.answer.get("reason") for one in EXAMPLES if one.status == 402}

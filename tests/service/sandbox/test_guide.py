@@ -1,4 +1,4 @@
-"""The first bet of docs/PROVIDERS.md, typed as it stands there."""
+"""The first bet and the launch of docs/PROVIDERS.md, typed as they stand there."""
 
 import re
 import shutil
@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.service.sandbox.newcomer import Sandbox
+from tests.service.sandbox.newcomer import Newcomer, Sandbox
+from tests.service.support.fake_provider import fake_provider
 from tests.service.support.patience import COMMAND
 from tests.source import ROOT
 
@@ -15,13 +16,15 @@ GUIDE = (ROOT / "docs" / "PROVIDERS.md").read_text()
 MISSING = [name for name in ("bash", "curl", "jq", "openssl") if shutil.which(name) is None]
 
 
-def first_bet(language: str, sandbox: Sandbox) -> str:
-    """The code of the guide in a language, with the addresses of this sandbox."""
-    part = GUIDE.partition("### With curl\n")[2].partition("## Sign\n")[0]
-    code = "\n".join(re.findall(rf"```{language}\n(.*?)```", part, re.DOTALL))
-    assert "http://127.0.0.1:8090" in code
-    there = code.replace("http://127.0.0.1:8090", sandbox.portal)
-    return there.replace("http://127.0.0.1:8000", sandbox.wallet)
+def code(heading: str, language: str, sandbox: Sandbox) -> list[str]:
+    """The blocks of a language below a heading, with the addresses of this sandbox."""
+    part = re.split(r"^##", GUIDE.partition(f"{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    blocks = re.findall(rf"```{language}\n(.*?)```", part, re.DOTALL)
+    there = {"http://127.0.0.1:8090": sandbox.portal, "http://127.0.0.1:8000": sandbox.wallet}
+    for usual, here in there.items():
+        blocks = [block.replace(usual, here) for block in blocks]
+    assert blocks
+    return blocks
 
 
 def typed(*command: str) -> str:
@@ -31,15 +34,43 @@ def typed(*command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.skipif(bool(MISSING), reason=f"not installed here: {', '.join(MISSING)}")
+WITH_CURL = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
+
+
+@WITH_CURL
 def test_the_first_bet_with_curl_is_accepted(sandbox: Sandbox) -> None:
-    said = typed("bash", "-c", first_bet("bash", sandbox))
+    said = typed("bash", "-c", "\n".join(code("### With curl", "bash", sandbox)))
 
     assert '"balance":1000.2' in said
     assert '"_responseCode":1' in said
 
 
 def test_the_first_bet_with_python_is_accepted(sandbox: Sandbox) -> None:
-    said = typed(sys.executable, "-c", first_bet("python", sandbox))
+    said = typed(sys.executable, "-c", *code("### With Python", "python", sandbox))
 
     assert "'balance': '1000.2'" in said
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+def test_the_first_bet_with_node_is_accepted(sandbox: Sandbox) -> None:
+    [script] = code("### With Node", "js", sandbox)
+    said = typed("node", "--input-type=module", "--eval", script)
+
+    assert '"balance":1000.2' in said
+
+
+@WITH_CURL
+def test_a_provider_with_a_server_of_its_own_launches_its_game(
+    sandbox: Sandbox, newcomer: Newcomer
+) -> None:
+    """The fake server knows the secret of the newcomer, so this does not make a new provider."""
+    _, launching = code("## Games and launch", "bash", sandbox)
+    [making, _] = code("### With curl", "bash", sandbox)
+    known = f"TOKEN={newcomer.made['token']}"
+    with fake_provider(newcomer.client) as server:
+        server.offer({"gameId": "YOUR-GAME", "name": "Yours"})
+        there = launching.replace("http://127.0.0.1:9000", server.url)
+        said = typed("bash", "-c", f"{making}\n{known}\n{there}")
+
+    assert '"added":["YOUR-GAME"]' in said
+    assert '"frameUri":"https://play.example.com/"' in said

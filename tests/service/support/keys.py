@@ -11,6 +11,9 @@ from settings import Settings
 HEX = {purpose: KEYS[purpose.variable] for purpose in Purpose}
 ENVIRONMENT = {purpose.variable: key for purpose, key in HEX.items()}
 
+#: A key that an operator's command of a test has, and no worker.
+OTHER_OPERATOR = "0f" * 32
+
 JOURNAL = KeyRing.read(Purpose.JOURNAL, HEX[Purpose.JOURNAL])
 OPERATOR = KeyRing.read(Purpose.OPERATOR, HEX[Purpose.OPERATOR])
 SECRETS = KeyRing.read(Purpose.SECRETS, HEX[Purpose.SECRETS])

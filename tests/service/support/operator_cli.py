@@ -40,6 +40,8 @@ class Operator:
         login = "migrator" if arguments[0] in ("migrate", "housekeeping") else "operator"
         servers = {"DATABASE_URL": login_url(urls.database, login), "REDIS_URL": urls.redis}
         servers |= keys.ENVIRONMENT
+        # Some test has signed entries of the audit log with it.
+        servers["BETCORE_OPERATOR_KEYS_OLD"] = keys.OTHER_OPERATOR
         try:
             return CliRunner(env=servers | env).invoke(app, arguments)
         finally:

@@ -9,9 +9,11 @@ from urllib.parse import quote, urlencode
 from api.reference.document import served
 from models.audit.log import operation
 from models.directory.provider_rules import LimitChange, set_limits
+from server.http_reader import FIELDS_MAX, HEAD_BYTES_MAX
 from settings import Settings
-from tests.service.support import keys
-from tests.service.support.client import Answer, ProviderClient, encode, read_answer
+from tests.service.support import keys, raw
+from tests.service.support.client import Answer, ProviderClient, encode
+from tests.service.support.processes import GatewayProcess
 from tests.service.support.refusals import block, close, expire, suspend
 from tests.service.support.world import PlayerSession, World
 
@@ -62,16 +64,18 @@ def send(client: ProviderClient, shown: Shown, session_id: str, **changed: str) 
     path = shown.path.replace("{sessionId}", quote(session_id, safe=""))
     if shown.query:
         path += f"?{urlencode(shown.query)}"
+    path += {"path_unknown": "/", "path_too_long": "x" * HEAD_BYTES_MAX}.get(shown.name, "")
     body = b"" if shown.body is None else encode(shown.body)
     if shown.name == "too_large":
         body = b" " * (Settings().body_bytes_max + 1)
-    headers = client.headers(body, **changed)
-    if shown.name == "sent_again":
-        client.http.request(shown.method, f"{client.url}{path}", content=body, headers=headers)
-    response = client.http.request(
-        shown.method, f"{client.url}{path}", content=body, headers=headers
-    )
-    return read_answer(response)
+    headers = list(client.headers(body, **changed).items())
+    if shown.name == "too_many_fields":
+        headers += [("A", "b")] * FIELDS_MAX
+    sent = raw.request(path, body, headers, shown.method.upper(), length=bool(body))
+    if shown.name == "not_http":
+        sent = sent.replace(b"Host: gateway\r\n", b"")
+    answers = [raw.ask(client.url, sent) for _ in range(2 if shown.name == "sent_again" else 1)]
+    return answers[-1]
 
 
 Before = Callable[[World, PlayerSession, Shown], None]
@@ -164,13 +168,16 @@ _OF_ONE: dict[tuple[str, str], Before] = {
 }
 
 
-def prepare(world: World, shown: Shown) -> tuple[PlayerSession, str]:
-    """A player of a new provider for whom an example is true, and the session of the request."""
+def prepare(world: World, gateway: GatewayProcess, shown: Shown) -> tuple[PlayerSession, str]:
+    """A player of a new provider for whom an example is true, and the session of the request.
+
+    The provider calls this gateway.
+    """
     limits: dict[str, dict[str, Any]] = {
         "below_limit": {"min_bet": "1"},
         "above_limit": {"max_bet": "500"},
     }
-    player = world.open_session(world.provider(), **limits.get(shown.name, {}))
+    player = world.open_session(world.provider(gateway), **limits.get(shown.name, {}))
     before = _OF_ONE.get((shown.call, shown.name), _OF_ALL.get(shown.name))
     if before is not None:
         before(world, player, shown)

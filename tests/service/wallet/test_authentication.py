@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from models.audit.log import operation
-from models.directory.providers import add_secret
+from models.directory.providers import add_secret, revoke_secret
 from tests.service.support import keys
 from tests.service.support.client import Answer, ProviderClient, encode, pay_in_out_path
 from tests.service.support.patience import wait_for_quiet
@@ -211,10 +211,12 @@ def test_a_revoked_secret_is_refused_within_two_seconds_by_every_gateway(
     path = pay_in_out_path(player.session_id)
     assert [client.post(path, b"{}").code for client in clients] == [2, 2]
     wait_for_quiet()
-    world.execute(
-        "update provider_secret set revoked_at = now() where provider_id = %s",
+    [(secret,)] = world.rows(
+        "select id from provider_secret where provider_id = %s",
         world.provider_row(player.client),
     )
+    with operation(world.operator_url, keys.AUTHOR) as database:
+        revoke_secret(database, player.client.counterparty_id, secret)
     revoked = time.monotonic()
 
     until(lambda: all(client.post(path, b"{}").code == 8 for client in clients))

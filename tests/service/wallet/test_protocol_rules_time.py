@@ -150,17 +150,21 @@ def test_the_end_of_a_session_is_read_after_the_accounts_row_lock_is_held(
 
 def test_a_session_expires_by_the_wall_clock_while_its_bet_waits_for_the_lock(world: World) -> None:
     player = world.open_session(world.provider())
-    expires = "update session set expires_at = clock_timestamp() + interval '{}' where id = %s"
+    expires = "update session set expires_at = clock_timestamp() + interval '0.7s' where id = %s"
+    restored = "update session set expires_at = %s where id = %s"
+    [(signed,)] = world.rows("select expires_at from session where id = %s", player.session_id)
     left = "select expires_at > clock_timestamp() from session where id = %s"
 
     with ThreadPoolExecutor(1) as threads:
         with locked(world, player.account_id):
-            world.execute(expires.format("0.7s"), player.session_id)
+            world.execute(expires, player.session_id)
             asked = threads.submit(player.call, "pay-in", "a", betAmount=1)
             until(lambda: _waits_for_its_row(world))
             began_in_time = world.rows(left, player.session_id) == [(True,)]
             until(lambda: world.rows(left, player.session_id) == [(False,)])
         refused = asked.result()
+    # Other tests verify this ledger, and the audit log has the time that was signed.
+    world.execute(restored, signed, player.session_id)
 
     assert began_in_time
     assert_refused(refused, 3, balance=1000)

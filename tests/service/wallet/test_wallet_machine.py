@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tests.examples import examples
-from tests.service.support.refusals import expire
+from tests.service.support.refusals import block, expire, resume, suspend, unblock
 from tests.service.support.world import PlayerSession, World
 from tests.service.wallet.wallet_checks import (
     assert_accounts_are_whole,
@@ -124,14 +124,13 @@ class Wallet(RuleBasedStateMachine):
     def forbid_or_allow(self, who: str) -> None:
         """A player is blocked or a provider suspended, or allowed again."""
         self.forbidden ^= {who}
-        table, column, status, name = "player", "external_id", "blocked", f"{who}-{self.tag}"
+        is_forbidden = who in self.forbidden
         if who in PROVIDERS:
-            table, column, status = "provider", "counterparty_id", "suspended"
-            name = self.clients[who].counterparty_id
-        self.world.execute(
-            f"update {table} set status = %s where {column} = %s",  # noqa: S608
-            *(status if who in self.forbidden else "active", name),
-        )
+            player = self.players[who, "anna", False]
+            (suspend if is_forbidden else resume)(self.world, player)
+        else:
+            player = self.players[PROVIDERS[0], who, False]
+            (block if is_forbidden else unblock)(self.world, player)
 
     @rule(provider=st.sampled_from(PROVIDERS), bet=st.sampled_from(BETS))
     def ask(self, provider: str, bet: str) -> None:
