@@ -33,12 +33,12 @@ from models.directory.sessions import (
     open_sessions,
 )
 from models.errors import NotFound
-from models.money import plain, read_amount
+from models.money import plain, read_amount, require_decimals
 from models.reports.parties import show_player, show_session
 
 
 class _Magic(NamedTuple):
-    """What happens to a session of a magic player once it is open."""
+    """What happens to a session of a magic player once it is open, and its game launched."""
 
     deposit: bool = True
     then: Callable[[Transaction, str, str], object] | None = None
@@ -62,9 +62,10 @@ async def open_session(call: Call, form: forms.OpenSession) -> answers.Session:
     magic = _MAGIC.get(player.partition(":")[2], _USUAL)
     opened, order = await run_in_threadpool(_open, call, form, player, magic)
     balance = opened.balance if order is None else await _book(call, order)
+    # A session that has ended already could not be launched.
+    frame = await launch(call, opened.session_id, form.game) if form.launch else None
     if magic.then is not None:
         await run_in_threadpool(_apply, call, magic, player, opened.session_id)
-    frame = await launch(call, opened.session_id, form.game) if form.launch else None
     return answers.Session(
         session_id=opened.session_id,
         account_id=opened.account_id,
@@ -139,6 +140,7 @@ def _open(
             set_player_status(database, player, "active")
             database.flush()
         (opened,) = open_sessions(database, opening, [player])
+        require_decimals(wanted, opened.decimals, "balance")
         missing = wanted - opened.balance
         if missing <= 0 or not magic.deposit:
             return opened, None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from ipaddress import ip_address
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,9 +97,23 @@ def find_settings(data_dir: Path | None, login: str = "operator") -> "Settings":
 
 
 def allowed_on_trial(configured: "Settings") -> dict[str, bool]:
-    """The settings that let `betcore up` call providers on this machine, unless they are set."""
-    names = ("outbound_http_allowed", "outbound_private_addresses_allowed")
+    """The settings that let `betcore up` call providers on this machine, unless they are set.
+
+    In a sandbox for others, strangers name URLs. So private addresses are left out there.
+    """
+    names = ["outbound_http_allowed"]
+    if not (configured.sandbox and _is_for_others(configured)):
+        names.append("outbound_private_addresses_allowed")
     return dict.fromkeys([name for name in names if name not in configured.model_fields_set], True)
+
+
+def _is_for_others(configured: "Settings") -> bool:
+    """Whether the portal is served to other machines."""
+    try:
+        is_here = ip_address(configured.portal_host).is_loopback
+    except ValueError:
+        is_here = configured.portal_host == "localhost"
+    return bool(configured.sandbox_url) or not is_here
 
 
 def chosen_reference(reference: str | None) -> str:

@@ -1,11 +1,14 @@
 """Where a provider may be: public HTTPS, in one form, however a private address is disguised."""
 
 import ipaddress
+from typing import Any
 
 import pytest
 
 from models.addresses import CallPolicy, read_link, read_provider_url, why_not_called
 from models.errors import InvalidRequest
+from ops.terminal.options import allowed_on_trial
+from settings import Settings
 
 PUBLIC = CallPolicy()
 TRIAL = CallPolicy(http=True, private=True)
@@ -112,3 +115,26 @@ def test_a_frame_is_a_https_url_and_nothing_else(uri: object) -> None:
 
     good = "https://play.example.com:8443/?token=a%20b&x=[1]#f"
     assert read_link(good, "frameUri", PUBLIC) == good
+
+
+@pytest.mark.parametrize(
+    ("given", "is_private_called"),
+    [
+        ({}, True),
+        ({"sandbox": True}, True),
+        ({"sandbox": True, "portal_host": "localhost"}, True),
+        ({"sandbox": True, "portal_host": "::1"}, True),
+        ({"sandbox": True, "portal_host": "0.0.0.0"}, False),
+        ({"sandbox": True, "portal_host": ""}, False),
+        ({"sandbox": True, "portal_host": "sandbox.example.com"}, False),
+        ({"sandbox": True, "sandbox_url": "https://sandbox.example.com"}, False),
+        ({"portal_host": "0.0.0.0"}, True),  # only operators name URLs there
+    ],
+)
+def test_strangers_of_a_sandbox_reach_no_private_address_by_the_url_that_they_name(
+    given: dict[str, Any], is_private_called: bool
+) -> None:
+    allowed = allowed_on_trial(Settings(**given))
+
+    assert allowed.get("outbound_private_addresses_allowed", False) is is_private_called
+    assert allowed["outbound_http_allowed"]

@@ -17,13 +17,11 @@ import trustme
 from models.addresses import IPAddress
 from models.directory.provider_calls import CalledProvider
 from models.wire_signature import sign
-from outbound.breaker import Breaker
 from outbound.client import Bounds, Outbound
 from outbound.errors import (
     ProviderAnsweredBadly,
     ProviderBusy,
     ProviderCallFailed,
-    ProviderPaused,
     ProviderRefused,
     ProviderTimeout,
     ProviderUnreachable,
@@ -338,20 +336,6 @@ async def test_calls_pause_after_failures_and_one_success_ends_the_pause() -> No
             assert time.monotonic() < ends
             await asyncio.sleep(0.02)
         assert outcome == "done"
-
-
-async def test_a_call_that_succeeds_during_a_pause_ends_it() -> None:
-    """It was made before the pause, and shows that the provider works."""
-    breaker = Breaker(failures_max=2, pause_seconds=600, waiting_max=9)
-    with breaker.call("acme", "url"):
-        for _ in range(2):
-            with pytest.raises(ProviderTimeout), breaker.call("acme", "url"):
-                raise ProviderTimeout("nothing came")
-        with pytest.raises(ProviderPaused), breaker.call("acme", "url"):
-            pass
-
-    with breaker.call("acme", "url"):
-        pass
 
 
 async def test_only_so_many_calls_to_one_provider_wait_at_once() -> None:

@@ -163,6 +163,16 @@ def test_bad_input_is_422_with_the_cause(newcomer: Newcomer) -> None:
         assert answered.json()["detail"], (path, fields)
 
 
+def test_a_balance_with_too_many_decimals_is_422_also_if_the_player_has_more(
+    newcomer: Newcomer,
+) -> None:
+    newcomer.done("POST", "/sessions", 201, player="rich", balance="5")
+
+    refused = newcomer.done("POST", "/sessions", 422, player="rich", balance="0.001")
+
+    assert "balance" in refused["detail"]
+
+
 def test_everything_is_in_the_audit_log_and_the_books_are_right(
     sandbox: Sandbox, newcomer: Newcomer
 ) -> None:

@@ -64,6 +64,31 @@ def test_a_launch_that_fails_is_told_and_closes_the_session(
     assert (late.code, late.body["reason"]) == (3, "session_closed")
 
 
+@pytest.mark.parametrize(
+    ("player", "reason"),
+    [
+        ("sandbox-closed", "session_closed"),
+        ("sandbox-expired", "session_expired"),
+        ("sandbox-blocked", "player_blocked"),
+    ],
+)
+def test_a_magic_player_becomes_what_its_name_says_after_its_game_was_launched(
+    newcomer: Newcomer, server: FakeProvider, player: str, reason: str
+) -> None:
+    balances: list[Any] = []
+
+    def launch(fields: Any) -> tuple[int, bytes]:
+        balances.append(newcomer.client.balance(fields["sessionId"]).body["balance"])
+        return 200, b'{"frameUri": "%b"}' % FRAME.encode()
+
+    server.launch = launch
+    opened = newcomer.done("POST", "/sessions", 201, game="crash", player=player)
+
+    assert (opened["frameUri"], balances) == (FRAME, [1000])
+    late = newcomer.client.call(opened["sessionId"], "pay-in", betId="1", betAmount=1)
+    assert late.body["reason"] == reason
+
+
 def test_without_a_url_there_are_no_games_to_sync(newcomer: Newcomer) -> None:
     refused = newcomer.call("POST", "/games/sync")
 
