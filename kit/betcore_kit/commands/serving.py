@@ -6,7 +6,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
@@ -38,7 +38,7 @@ def serve_provider(
     with BoxServer(*_host_and_port(address)) as server, ExitStack() as stack:
         url = server.url if public_url is None else read_url(public_url)
         if url is None:
-            raise KitError("--public-url must be a URL such as https://games.example.com.")
+            raise KitError("--public-url must be a URL, such as https://games.example.com/slot.")
 
         def open_box(identity: Identity) -> None:
             client = stack.enter_context(Client(place, identity))
@@ -108,4 +108,6 @@ def _wait_for_the_end() -> None:
 
 
 def _say(line: str) -> None:
-    typer.echo(line)
+    """Print a line, if anybody still reads. The players go on otherwise."""
+    with suppress(OSError):
+        typer.echo(line)

@@ -46,7 +46,7 @@ class Box:
         self.url = url
         self.tables = Tables(client, say)
         self._verifier = Verifier(client.identity)
-        self._say = say
+        self.say = say
 
     def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Answer:
         """Return the answer to one request, of whatever kind it is."""
@@ -65,14 +65,14 @@ class Box:
                 )
             case ("GET", "v1", "games") | ("POST", "v1", "games", _, "launch"):
                 if why := self._verifier.why_not(headers, body):
-                    self._say(f"401 for {method} {printable(path)}: {why}")
+                    self.say(f"401 for {method} {printable(path)}: {why}")
                     return refusal(401, "The request could not be authenticated.")
                 return self._games() if method == "GET" else self._launch(path, body)
             case _:
                 return refusal(404, "There is nothing here.")
 
     def _games(self) -> Answer:
-        self._say("the list of games was asked for")
+        self.say("the list of games was asked for")
         picture = f"{self.url}/static/slot.svg"
         game = {"gameId": GAME, "name": NAME, "gameCategory": "slots", "maxOdd": MOST}
         return _json(200, [game | {"lobbyImgUrl": picture}])
@@ -85,7 +85,7 @@ class Box:
         except (ValueError, KitError) as error:
             return refusal(400, f"The launch cannot be read: {error}")
         token = self.tables.open(launch)
-        self._say(f"launch: {printable(launch.user_id)} plays in session {launch.session_id!r}")
+        self.say(f"launch: {printable(launch.user_id)} plays in session {launch.session_id!r}")
         return _json(200, {"frameUri": f"{self.url}/play/{token}"})
 
     def _page(self, token: str) -> Answer:

@@ -4,6 +4,7 @@ It is for trials: a thread per request, no TLS, and one request per connection.
 """
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,8 +78,11 @@ class BoxServer(ThreadingHTTPServer):
         finally:
             self._room.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Called by socketserver when a client went away in the middle, which is its right."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Called by socketserver. A client may go away in the middle. All else is our fault."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, OSError):
+            self.box.say(f"A request failed: {error!r}.")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -10,7 +10,7 @@ const at = (id) => document.getElementById(id);
 let next = null; // the number of the next spin; null: not known
 let busy = false;
 
-function show(state) {
+function show(state, isSpin) {
   const amount = (text) => `${text} ${state.currency}`;
   next = state.next;
   at("balance").textContent = state.balance === null ? "not known" : amount(state.balance);
@@ -24,7 +24,9 @@ function show(state) {
     at("won").textContent = amount(last.win);
     showReels(last.reels);
   }
-  at("told").textContent = state.told || (last ? last.told : "Choose a stake, and press Spin.");
+  // Of a spin, what became of it matters most; at first, whether there can be one.
+  const told = isSpin ? [last.told] : [state.told, last?.told];
+  at("told").textContent = told.find(Boolean) ?? "Choose a stake, and press Spin.";
 }
 
 function showReels(reels) {
@@ -50,7 +52,7 @@ async function ask(what, body) {
     return "The answer was lost. Press Spin to ask again: nothing is bet twice.";
   }
   if (answer.ok) {
-    show(said);
+    show(said, Boolean(body));
   } else if (answer.status === 409) {
     next = null; // another window played: ask anew
   }
