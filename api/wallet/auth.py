@@ -142,6 +142,11 @@ class Authenticator:
         """Which providers cannot be authenticated, though others can, in lines for an operator."""
         return self._provider_secrets.warnings
 
+    def why_refused(self, counterparty_id: str, scope: Mapping[str, Any]) -> str:
+        """Return why the provider's rules refuse this caller; "": they do not."""
+        rules = self._rules.get(counterparty_id)
+        return rules.why_refused(partial(self._callers.address_of, scope)) if rules else ""
+
     def _signer(self, call: Call, scope: Mapping[str, Any]) -> int | None:
         """Return the provider that signed the call, if this caller may call for it.
 
@@ -156,12 +161,7 @@ class Authenticator:
             good |= hmac.compare_digest(expected.hexdigest().encode(), call.signature)
         if not good or secrets is _NOBODY[1]:
             return None
-        return None if self._why_refused(counterparty_id, scope) else provider_id
-
-    def _why_refused(self, counterparty_id: str, scope: Mapping[str, Any]) -> str:
-        """Return why the provider's rules refuse this caller; "": they do not."""
-        rules = self._rules.get(counterparty_id)
-        return rules.why_refused(partial(self._callers.address_of, scope)) if rules else ""
+        return None if self.why_refused(counterparty_id, scope) else provider_id
 
     def _badly_signed(self, call: Call, scope: Mapping[str, Any]) -> ApiError:
         """Return one error for all that cannot be authenticated, with the same log throttle.
@@ -170,7 +170,7 @@ class Authenticator:
         """
         counterparty_id = call.counterparty_id.decode()
         detail = "the provider is unknown"
-        if refused := self._why_refused(counterparty_id, scope):
+        if refused := self.why_refused(counterparty_id, scope):
             detail = refused
         elif counterparty_id in self._secrets:
             detail = "no secret of the provider matches it"

@@ -27,18 +27,18 @@ async def explained(
         await authenticator.refresh(deadline)
     received = Received(scope["headers"], scope.get(BODY) or b"", time.time() * 1000)
     mistake = await run_in_threadpool(_mistake, received, authenticator)
-    told = {
-        "mistake": mistake.word,
-        "sentence": mistake.sentence,
-        "message": mistake.message.decode(errors="replace"),
-    }
+    word, sentence = mistake.word, mistake.sentence
+    # A good signature is refused because of its nonce, or because of a rule of the provider.
+    if word == "nonce_used" and (refused := authenticator.why_refused(received.named, scope)):
+        word, sentence = "unknown", f"The signature is good, but {refused}."
+    message = mistake.message.decode(errors="replace")
+    told = {"mistake": word, "sentence": sentence, "message": message}
     body = json.loads(answer.body) | {"explain": told}
     return answer.with_body(json.dumps(body, ensure_ascii=False).encode(errors="replace"))
 
 
 def _mistake(received: Received, authenticator: Authenticator) -> Mistake:
-    named = [value for name, value in received.headers if name == b"x-counterparty-id"]
-    counterparty_id = named[0].decode("latin-1") if named else ""
+    counterparty_id = received.named
     secrets = authenticator.secrets_of(counterparty_id)
     others = islice(authenticator.keyed_of_others(counterparty_id), _OTHERS_MAX)
     return find_mistake(received, secrets, authenticator.tolerance_ms, others)

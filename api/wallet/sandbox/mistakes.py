@@ -66,6 +66,12 @@ class Received(NamedTuple):
     body: bytes
     at_ms: float
 
+    @property
+    def named(self) -> str:
+        """The provider that it names, or ""."""
+        named = [value for name, value in self.headers if name == _HEADERS[0]]
+        return named[0].decode("latin-1") if named else ""
+
 
 def find_mistake(
     received: Received,

@@ -10,6 +10,7 @@ import pytest
 from models.audit.verify import Asked, verify
 from models.commands import BetCommand, PayIn, PayOut, Refund
 from models.database.pipeline import Pipeline
+from models.ledger.ledger import _IDS_PER_COMMAND
 from models.ledger.load import ID_BLOCK
 from models.ledger.rules import CLOSED_MAX
 from models.outcome import Outcome
@@ -233,3 +234,18 @@ def test_only_a_command_that_finishes_a_round_costs_another_statement(
     assert without == [6, 5]
     assert finishing == [7, 6]
     assert of_no_round == [7, 5]
+
+
+def test_a_round_has_an_id_when_the_block_has_just_those_of_its_bet(
+    ledger_world: World, player: LedgerPlayer
+) -> None:
+    """A bet that finishes its round needs one id more than any other."""
+    used = [player.bet(0) for _ in range((ID_BLOCK - 4 - _IDS_PER_COMMAND) // _IDS_PER_COMMAND)]
+    used_up = [*used, pay_in(player, "x"), pay_in(player, "y")]
+    finishing = player.bet(0, round_id="z", round_finished=True)
+
+    with ledger_on(ledger_world) as ledger:
+        ledger.apply(used_up, in_time, 60)
+        outcomes = ledger.apply([finishing], in_time, 5)
+
+    assert codes(outcomes) == [1]

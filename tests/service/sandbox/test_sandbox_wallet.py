@@ -9,10 +9,13 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from models.audit.log import operation
+from models.directory.provider_rules import set_lock
 from models.reason import Reason
 from tests.service.sandbox.newcomer import Newcomer, Sandbox
+from tests.service.support import keys
 from tests.service.support.client import encode, read_answer
-from tests.service.support.processes import GatewayProcess
+from tests.service.support.processes import GatewayProcess, until
 from tests.service.support.world import PlayerSession
 
 PAY_IN_OUT = "pay-in-out"
@@ -74,6 +77,20 @@ def test_a_nonce_that_was_used_and_the_secret_of_another_provider_are_told(
         newcomer.client.secret = other.client.secret
         answer = newcomer.client.balance(session.session_id)
         assert answer.body["explain"]["mistake"] == "other_secret"
+
+
+def test_a_good_signature_of_a_locked_provider_is_no_mistake_of_its_own(
+    sandbox: Sandbox, newcomer: Newcomer, session: PlayerSession
+) -> None:
+    with operation(sandbox.world.operator_url, keys.AUTHOR) as database:
+        set_lock(database, newcomer.id, locked=True)
+
+    def explained() -> dict[str, str]:
+        return dict(newcomer.client.balance(session.session_id).body.get("explain", {}))
+
+    until(lambda: bool(explained()))  # within 2 s
+    assert explained()["mistake"] == "unknown"
+    assert explained()["sentence"] == "The signature is good, but the provider is locked."
 
 
 def test_outside_a_sandbox_a_401_explains_nothing_and_magic_is_an_ordinary_name(
