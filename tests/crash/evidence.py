@@ -23,9 +23,13 @@ from bet b join provider p on p.id = b.provider_id order by b.id
 """
 _TRANSFERS = """
 select t.id, t.bet, t.kind, t.amount, t.account, t.account_seq as seq, t.balance_after as balance,
-       t.credit_account = t.account as credits, pg_xact_commit_timestamp(t.xmin) as committed
+       t.credit_account = t.account as credits,
+       t.debit_account + t.credit_account - t.account as other,
+       (t.created_at at time zone 'UTC')::date::text as day,
+       pg_xact_commit_timestamp(t.xmin) as committed
 from transfer t order by t.account, t.account_seq, t.id
 """
+_LIMITS = "select id, max_win, max_daily_win from account where max_daily_win is not null"
 _ACCOUNTS = "select id, balance, last_seq from account where kind = 'player' order by id"
 
 
@@ -120,6 +124,8 @@ class Transfer:
     balance: Decimal
     credits: bool
     committed: float
+    other: int = 0  # the account of the other side
+    day: str = ""  # of UTC
 
 
 @dataclass
@@ -131,6 +137,8 @@ class Evidence:
     bets: list[Bet] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     accounts: dict[int, tuple[Decimal, int]] = field(default_factory=dict)  # balance, last number
+    #: Of each house account that has limits: the largest win of a bet, and the sum of a day.
+    limits: dict[int, tuple[Decimal, Decimal]] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)  # of Redis
     held: dict[str, str] = field(default_factory=dict)  # which job holds each account
     jobs: dict[str, str] = field(default_factory=dict)  # status of each job of RQ's
@@ -208,6 +216,8 @@ def add_tables(evidence: Evidence, database_url: str) -> None:
             evidence.transfers.append(Transfer(**row, committed=committed.timestamp()))
         for row in connection.execute(_ACCOUNTS):
             evidence.accounts[row["id"]] = (row["balance"], row["last_seq"])
+        for row in connection.execute(_LIMITS):
+            evidence.limits[row["id"]] = (row["max_win"], row["max_daily_win"])
 
 
 def add_redis(evidence: Evidence, redis_url: str) -> None:

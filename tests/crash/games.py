@@ -9,6 +9,7 @@ from tests.crash.players import Client, Game
 from tests.crash.requests import CLOSED, balance_request
 
 _ROUND_SECONDS = (0.5, 2.0)
+NOT_ALLOWED: Final = 5  # the code
 _TOO_MUCH = "1000000"  # a stake that no balance covers
 
 
@@ -107,6 +108,20 @@ async def finish_a_round(client: Client) -> None:
     await client.repeat("pay-in", stake=client.amount(), **of)
 
 
+async def win_within_limits(client: Client) -> None:
+    """A win that may be above what its provider may pay: for a bet, or today. Then another one.
+
+    A pay-out that is refused leaves its bet open, so a smaller win may follow.
+    """
+    client.seat = client.chance.choice(client.limited)
+    if client.chance.random() < 0.5:
+        await client.insist("pay-in-out", stake=client.amount(), win=client.amount())
+    elif await client.insist("pay-in", stake=client.amount()) == 1:
+        code = await client.repeat("pay-out", win=client.amount())
+        if code == NOT_ALLOWED:
+            await client.repeat("pay-out", win="0.01")
+
+
 async def prize(client: Client) -> None:
     """A win without a stake, in a session that was closed long ago."""
     win = str(Decimal(client.chance.randint(1, 500)).scaleb(-2))
@@ -140,6 +155,7 @@ GAMES: Final[dict[Game, int]] = {
     another_amount: 2,
     another_round: 2,
     finish_a_round: 5,
+    win_within_limits: 8,
     prize: 5,
     balance: 6,
     replay: 3,

@@ -132,4 +132,10 @@ GUARDS: Final = {
         [(*[Fault("stop", worker, 3.0) for worker in WORKERS], Fault("delete a job", "queue"))],
         _rules("nothing_stands_still", "no_player_is_held"),
     ),
+    "win limits": Guard(
+        "a provider pays no more in a day than its limit",
+        [Fault("kill", worker) for worker in WORKERS],
+        _rules("no_limit_of_wins_is_passed"),
+        favourite="win_within_limits",
+    ),
 }

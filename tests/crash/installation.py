@@ -13,9 +13,11 @@ from pathlib import Path
 import httpx
 from redis import Redis
 from rq.suspension import resume, suspend
+from sqlmodel import Session as DbSession
 
 from models.audit.log import operation
 from models.commands import Deposit
+from models.directory.provider_rules import LimitChange, set_limits
 from models.directory.providers import add_provider
 from models.directory.sessions import Opening, close_session, open_sessions
 from models.ledger.ledger import Ledger, LedgerConnection
@@ -37,6 +39,9 @@ FRONTS = tuple(("client", name) for name in GATEWAYS)
 _RESTART_SECONDS = (0.1, 1.0)
 _PROVIDERS, _PLAYERS, _SESSIONS = 2, 8, 4
 _DEPOSIT = Decimal(500)
+_CURRENCY, _LIMITED = "EUR", "USD"
+# What each provider pays in the limited currency: for a bet, and in a day.
+_LIMITS = LimitChange(max_win={_LIMITED: Decimal(4)}, max_daily_win={_LIMITED: Decimal(100)})
 
 
 class Installation:
@@ -132,33 +137,41 @@ class Installation:
         return self._delays.uniform(*_RESTART_SECONDS)
 
     def _seats(self) -> list[Seat]:
-        """Players with money, each in some sessions of each provider."""
+        """Players with money, each in some sessions of each provider and currency."""
         connection = LedgerConnection(
             login_url(self.urls.database, "worker"), wait_seconds=8, connect_seconds=2
         )
-        seats = []
+        seats: list[Seat] = []
         with operation(login_url(self.urls.database, "operator"), keys.AUTHOR) as database:
             for number in range(_PROVIDERS):
                 provider = add_provider(database, f"provider {number}", keys.CIPHER)
-                opening = Opening(
-                    counterparty_id=provider.counterparty_id,
-                    currency="EUR",
-                    min_bet=None,
-                    max_bet=None,
-                    lasts=timedelta(days=1),
-                )
-                players = [f"player {player}" for player in range(_PLAYERS)]
-                rounds = [open_sessions(database, opening, players) for _ in range(_SESSIONS)]
-                for opened in zip(*rounds, strict=True):
-                    close_session(database, opened[CLOSED].session_id)
-                    sessions = tuple(one.session_id for one in opened)
-                    names = (provider.counterparty_id, provider.secret)
-                    seats.append(Seat(*names, opened[0].account_id, sessions))
+                names = (provider.counterparty_id, provider.secret)
+                seats += _seats(database, *names, _CURRENCY)
+                seats += _seats(database, *names, _LIMITED)
+                set_limits(database, provider.counterparty_id, _LIMITS)
         accounts = sorted({seat.account_id for seat in seats})
         deposits = [Deposit(a, f"deposit {a}", _DEPOSIT) for a in accounts]
         Ledger(connection, keys.JOURNAL.current).apply(deposits, lambda _: True, 5)
         connection.close()
         return seats
+
+
+def _seats(database: DbSession, counterparty_id: str, secret: str, currency: str) -> Iterator[Seat]:
+    """Players in sessions of a provider, the last one of which is closed."""
+    opening = Opening(
+        counterparty_id=counterparty_id,
+        currency=currency,
+        min_bet=None,
+        max_bet=None,
+        lasts=timedelta(days=1),
+    )
+    players = [f"player {player}" for player in range(_PLAYERS)]
+    rounds = [open_sessions(database, opening, players) for _ in range(_SESSIONS)]
+    for opened in zip(*rounds, strict=True):
+        close_session(database, opened[CLOSED].session_id)
+        sessions = tuple(one.session_id for one in opened)
+        account_id, limited = opened[0].account_id, currency == _LIMITED
+        yield Seat(counterparty_id, secret, account_id, sessions, limited)
 
 
 def _is_ready(socket: Path) -> bool:

@@ -7,7 +7,14 @@ asks the product itself.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.crash import oracle_bets, oracle_order, oracle_quiet, oracle_rounds, oracle_times
+from tests.crash import (
+    oracle_bets,
+    oracle_limits,
+    oracle_order,
+    oracle_quiet,
+    oracle_rounds,
+    oracle_times,
+)
 from tests.crash.evidence import Ask, Evidence
 from tests.crash.finding import Finding
 
@@ -21,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     oracle_bets.not_admitted_did_nothing,
     oracle_bets.the_status_tells_which,
     oracle_rounds.a_finished_round_is_over,
+    oracle_limits.no_limit_of_wins_is_passed,
     oracle_times.nothing_is_late,
     oracle_times.no_pay_in_follows_its_tombstone,
     oracle_times.a_clock_may_be_thirty_seconds_off,

@@ -57,6 +57,8 @@ def a_no_has_none(evidence: Evidence) -> Iterator[Finding]:
         elif ask.call in _TAKES and ask.code == 7 and row and row.state not in _UNDONE:
             if _is_what_was_asked(row, ask):
                 yield Finding("refused with 7, and done as it was asked", ask.bet, [ask])
+        elif ask.call == "pay-out" and ask.code == 5 and row and _is_odd(row, ask):
+            yield Finding("its win refused with 5, and paid", ask.bet, [ask])
         elif ask.call == "pay-out" and ask.code in (6, 7) and row and row.state not in _UNDONE:
             if _is_odd(row, ask) or _was_payable(evidence, row, ask):
                 yield Finding(f"its win refused with {ask.code}, and owed", ask.bet, [ask])

@@ -41,7 +41,8 @@ class Client:
     ) -> None:
         """`games`, with their weights; `skew_seconds`: how far its clock is ahead."""
         self._record = record
-        self._seats = seats
+        self._seats = [seat for seat in seats if not seat.limited]
+        self.limited = [seat for seat in seats if seat.limited]
         self._lines = [Line(socket) for socket in sockets]
         self.chance = chance
         self._skew_seconds = skew_seconds
@@ -49,7 +50,7 @@ class Client:
         self._ended = asyncio.Event()
         self.captured: deque[Request] = deque(maxlen=50)
         self._state = ""  # of a bet, as last answered
-        self.seat = seats[0]
+        self.seat = self._seats[0]
         self.bet = ""
         self._paid_in = ""  # the last bet for which a pay-in was sent
 

@@ -20,12 +20,16 @@ CLOSED = -1
 
 @dataclass(frozen=True)
 class Seat:
-    """A player at a provider, in several sessions: the later ones are for late repeats."""
+    """A player at a provider, in several sessions: the later ones are for late repeats.
+
+    `limited`: the provider's wins in this currency have limits.
+    """
 
     counterparty_id: str
     secret: str
     account_id: int
     sessions: tuple[str, ...]
+    limited: bool = False
 
 
 @dataclass(frozen=True)

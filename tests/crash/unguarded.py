@@ -20,7 +20,7 @@ from models.database.prepared_connection import BatchTransaction
 from models.database.query import COMMIT, Statement
 from models.deadline import Deadline
 from models.errors import LedgerUnavailable
-from models.ledger.ledger import IdBlock, LedgerConnection
+from models.ledger.ledger import IdBlock, Ledger, LedgerConnection
 from settings import Settings
 from workers.lease import LeaseKeeper
 
@@ -136,6 +136,10 @@ def _vanished_group() -> None:
     _change_script("sweep", "for first = 1, #players[group], PLAYERS_MAX do", "for first = 1, 0 do")
 
 
+def _win_limits() -> None:
+    _set(Ledger, "_load_win_days", lambda *_: None)
+
+
 REMOVALS: dict[str, Callable[[], None]] = {
     "nonce": _nonce,
     "memory": _memory,
@@ -152,6 +156,7 @@ REMOVALS: dict[str, Callable[[], None]] = {
     "new strand": _new_strand,
     "sweep": _sweep,
     "vanished group": _vanished_group,
+    "win limits": _win_limits,
 }
 
 

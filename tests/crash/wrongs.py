@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from tests.crash.doctored import BEGAN, Story
 
+HOUSE = 3  # an account
 Wrong = Callable[[Story], object]
 
 
@@ -55,6 +56,26 @@ def an_owed_win_is_refused(story: Story) -> None:
 
 def an_owed_win_is_a_conflict(story: Story) -> None:
     story.ask("pay-out", "open", 7, win="3")
+
+
+def a_win_above_a_limit_is_refused_and_paid(story: Story) -> None:
+    story.open("big", "2")
+    ask = story.ask("pay-out", "big", 5, win="3")
+    row = story.row("big")
+    row.state, row.win, row.odd = "settled", Decimal(3), Decimal(ask.mark)
+    story.add("win", "3", "big")
+
+
+def a_win_is_above_its_limit(story: Story) -> None:
+    story.evidence.limits[HOUSE] = (Decimal(2), Decimal(100))
+    story.move("settled", "win").other = HOUSE
+
+
+def the_wins_of_a_day_are_above_their_limit(story: Story) -> None:
+    story.evidence.limits[HOUSE] = (Decimal(3), Decimal(4))
+    story.settle("another", "1", "2")
+    for bet in ("settled", "another"):
+        story.move(bet, "win").other = HOUSE
 
 
 def a_prize_is_refused(story: Story) -> None:
@@ -211,6 +232,9 @@ WRONGS: dict[Wrong, str] = {
     a_refused_win_is_paid: "a_no_has_none",
     an_owed_win_is_refused: "a_no_has_none",
     an_owed_win_is_a_conflict: "a_no_has_none",
+    a_win_above_a_limit_is_refused_and_paid: "a_no_has_none",
+    a_win_is_above_its_limit: "no_limit_of_wins_is_passed",
+    the_wins_of_a_day_are_above_their_limit: "no_limit_of_wins_is_passed",
     a_prize_is_refused: "a_no_has_none",
     another_round_is_played: "a_yes_has_its_transfers",
     a_bet_of_a_finished_round_is_open: "a_finished_round_is_over",
