@@ -134,7 +134,7 @@ GUARDS: Final = {
     ),
     "win limits": Guard(
         "a provider pays no more in a day than its limit",
-        [Fault("kill", worker) for worker in WORKERS],
+        [Fault("kill", worker) for worker in WORKERS] * 2,
         _rules("no_limit_of_wins_is_passed"),
         favourite="win_within_limits",
     ),

@@ -41,7 +41,7 @@ _PROVIDERS, _PLAYERS, _SESSIONS = 2, 8, 4
 _DEPOSIT = Decimal(500)
 _CURRENCY, _LIMITED = "EUR", "USD"
 # What each provider pays in the limited currency: for a bet, and in a day.
-_LIMITS = LimitChange(max_win={_LIMITED: Decimal(4)}, max_daily_win={_LIMITED: Decimal(100)})
+_LIMITS = LimitChange(max_win={_LIMITED: Decimal(4)}, max_daily_win={_LIMITED: Decimal(30)})
 
 
 class Installation:
