@@ -42,7 +42,7 @@ test-long: .venv/.dev-installed  ## really all tests; generated ones with 20 × 
 crash: .venv/.dev-installed  ## crash campaign with 20 seeds (SEED=7: one seed, HOURS=1: for one hour)
 	@.venv/bin/python -m tests.crash $(CRASH_OPTIONS) $(ARGS)
 
-crash-guards: .venv/.dev-installed  ## disable each safety check once: the oracle must detect it (10 minutes)
+crash-guards: .venv/.dev-installed  ## disable each safety check once: the oracle must detect it (15 minutes)
 	@.venv/bin/python -m tests.crash --without each $(CRASH_OPTIONS) $(ARGS)
 
 bench: .venv/.dev-installed  ## compare with stock RQ and with no queue, in 10 minutes (QUICK=1: 2)

@@ -16,6 +16,8 @@ _FORMULA = re.compile(r"\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r]")
 
 def plain_text(value: object) -> str:
     """Return a value for people: as in `exact_json`, but without quotes. '-' means no value."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, datetime):

@@ -71,8 +71,7 @@ def verify(
         found = {"ok": report.ok} | counts | _vouched(report, asked)
         typer.echo(exact_json(found | {"problems": report.problems, "more": report.more}))
     else:
-        found = {"ok": "yes" if report.ok else "no"} | counts
-        emit(found | _vouched_for_people(report, asked), as_json)
+        emit({"ok": report.ok} | counts | _vouched_for_people(report, asked), as_json)
         for problem in report.problems:
             typer.echo(f"  {problem}")
         if report.more:
@@ -100,6 +99,7 @@ def seal(out: Out = None, data_dir: DataDir = None) -> None:
         typer.echo(document, nl=False)
     else:
         out.write_text(document)
+        typer.echo(f"sealed in {out}: keep it outside the database", err=True)
     note_done(settings.database_url, "seal")
 
 

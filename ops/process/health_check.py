@@ -9,6 +9,7 @@ from ops.process.probe import silence
 from settings import Settings
 
 _WITHIN_SECONDS = 2.0
+_PATHS = {"gateway": "/readyz", "portal": "/readyz", "dashboard": "/healthz"}
 
 
 def why_unhealthy(role: str, configured: Settings) -> str:
@@ -18,17 +19,14 @@ def why_unhealthy(role: str, configured: Settings) -> str:
     `configured`.
     A worker works if RQ has a registered worker of this host.
     """
-    match role:
-        case "gateway":
-            return silence(configured.gateway_host, configured.gateway_port, "/readyz")
-        case "portal":
-            return silence(configured.portal_host, configured.portal_port, "/readyz")
-        case "worker":
-            return _unregistered(configured.redis_url)
-        case "dashboard":
-            return silence(configured.dashboard_host, configured.dashboard_port, "/healthz")
-        case _:
-            return f"there is no role {role}"
+    if role == "worker":
+        return _unregistered(configured.redis_url)
+    if role not in _PATHS:
+        return f"there is no role {role}"
+    host, port = getattr(configured, f"{role}_host"), getattr(configured, f"{role}_port")
+    why = silence(host, port, _PATHS[role])
+    place = f"BETCORE_{role.upper()}_HOST and BETCORE_{role.upper()}_PORT say where it listens"
+    return f"{why} ({place})" if why else ""
 
 
 def _unregistered(redis_url: str) -> str:

@@ -143,7 +143,8 @@ def emit_list(
 ) -> None:
     """Print one result that ends in a list, row by row as the rows come.
 
-    For people the list is a table under the fields. Its titles are the names in the first row.
+    For people the list is a table under the fields. Its titles are the names in the first row. An
+    empty list is said to be empty.
     """
     if as_json:
         for piece in json_pieces(fields, name, rows):
@@ -153,7 +154,9 @@ def emit_list(
     emit(fields, as_json)
     coming = iter(rows)
     first = next(coming, None)
-    if first is not None:
+    if first is None:
+        typer.echo(f"\n{name}: none" if fields else f"{name}: none")
+    else:
         cells = (tuple(row.values()) for row in chain((first,), coming))
         lines = table_lines(tuple(first), cells)
         for line in chain(("",), lines) if fields else lines:

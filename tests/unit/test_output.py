@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ops.terminal.options import emit_list
+
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ROOT / "betcore_launcher.py"
 NAME = "Zürich → 😀 \udcff"  # with a byte that is no UTF-8, as a file name may have
@@ -101,3 +103,16 @@ def test_a_reader_that_goes_away_ends_a_command_quietly() -> None:
 
     assert shown.stdout == "Usage: betcore session open [OPTIONS]\n"
     assert shown.stderr == ""
+
+
+def test_people_read_yes_and_no_and_an_empty_list_says_that_it_is_empty(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    emit_list({"locked": True, "suspended": False}, "bets", [], as_json=False)
+    emit_list({}, "providers", [], as_json=False)
+    assert (
+        capsys.readouterr().out == "locked     yes\nsuspended  no\n\nbets: none\nproviders: none\n"
+    )
+
+    emit_list({"locked": True}, "bets", [], as_json=True)
+    assert capsys.readouterr().out == '{"locked": true, "bets": []}\n'
