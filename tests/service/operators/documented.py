@@ -8,6 +8,7 @@ from typing import Any
 
 from typer.main import get_command
 
+from betcore_kit.cli import app as kit
 from ops.cli import app
 from tests.source import ROOT
 
@@ -17,7 +18,8 @@ DOCUMENTS = [
     for page in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
     if page.name != "CHANGELOG.md"
 ]
-PROGRAMS = ("betcore", "make", "rq")
+APPS = {"betcore": app, "betcore-kit": kit}
+PROGRAMS = (*APPS, "make", "rq")
 #: What stands for the placeholders of a document where a command is only read.
 STAND_INS = {"NUMBER": "1", "SECONDS": "60", "TIME": "2026-01-01"}
 _PLACEHOLDER = re.compile(r"\b[A-Z][A-Z_]+\b")
@@ -168,13 +170,13 @@ def _with_option(commands: Sequence[tuple[str, ...]], option: Sequence[str]) -> 
     return next((one for one in together if not fault(one[1:], is_whole=False)), together[-1])
 
 
-def fault(words: Sequence[str], *, is_whole: bool) -> str:
-    """Why `betcore` cannot read these words, in one line; '' when it can.
+def fault(words: Sequence[str], *, is_whole: bool, program: str = "betcore") -> str:
+    """Why a program of ours cannot read these words, in one line; '' when it can.
 
     A mention that is not whole may lack what a reader adds: arguments, and values of options.
     """
-    command: Any = get_command(app)
-    context = command.make_context("betcore", [], resilient_parsing=True)
+    command: Any = get_command(APPS[program])
+    context = command.make_context(program, [], resilient_parsing=True)
     rest = filled(words, STAND_INS)
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         name = rest.pop(0)

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 from rq.cli.cli import main as rq_commands
 
-from tests.service.operators.documented import DOCUMENTS, STAND_INS, Shown, fault, filled, shown_in
+from tests.service.operators.documented import (
+    APPS,
+    DOCUMENTS,
+    STAND_INS,
+    Shown,
+    fault,
+    filled,
+    shown_in,
+)
 from tests.service.support.client import ProviderClient
 from tests.service.support.operator_cli import Operator, operator_with_worker
 from tests.service.support.processes import PortalProcess
@@ -36,6 +44,7 @@ NOT_RUN = {
     "honcho start": "it goes on; test_procfile.py runs it",
     "docker": "there is none; test_containers.py runs what is in the files",
     "kubectl": "there is no cluster; test_kubernetes.py reads what is applied",
+    "post": "a function of the script before it; test_guide.py types it",
     "systemctl": "it is of the machine",
     "apt": "it is of the machine",
     "pg_dump": "it is of another server",
@@ -46,6 +55,7 @@ MAY_REFUSE = {
     "betcore account statement": "name one account|need --currency",  # the sentence does not
     "betcore console user password": "There is no user named 'admin'",  # `betcore up` makes it
     "betcore games sync": "has no URL",  # nothing of ours calls a server that is not there
+    "betcore operator key revoke": "There is no key named",
     "betcore queue requeue": "Name one failed job|is not among the failed jobs",
 }
 #: Commands after which others make the installation as it was.
@@ -144,8 +154,8 @@ def may_refuse(shown: Shown, why: str) -> bool:
 def fault_of(shown: Shown) -> str:
     """Why a command cannot be read by its program; '' when it can."""
     program, *words = shown.words or ("",)
-    if program == "betcore":
-        return fault(words, is_whole=shown.is_whole)
+    if program in APPS:
+        return fault(words, is_whole=shown.is_whole, program=program)
     if program == "make":
         return fault_of_make(words)
     if program == "rq":
