@@ -122,7 +122,8 @@ def test_an_account_without_transfers_has_an_empty_statement(
     done = operator.run("account", "statement", str(player.account_id))
 
     assert (shown["balance"], shown["transfers"]) == (0, [])
-    assert done.stdout.splitlines()[-1].split() == ["balance", "0"]
+    *_, balance, _, transfers = done.stdout.splitlines()
+    assert (balance.split(), transfers) == (["balance", "0"], "transfers: none")
 
 
 def test_an_account_that_does_not_exist_has_no_statement(operator: Operator) -> None:

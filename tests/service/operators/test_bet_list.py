@@ -140,8 +140,9 @@ def test_people_get_aligned_text(world: World, client: ProviderClient, operator:
     world.open_session(client).call("pay-in", "the bet", betAmount="2.50")
     one = operator.run("bet", "list", "--provider", operator.provider)
 
-    assert empty.stdout == f"provider  {operator.provider}\nstate     open\n"
-    titles, row = one.stdout.removeprefix(f"{empty.stdout}\n").splitlines()
+    fields = f"provider  {operator.provider}\nstate     open\n\n"
+    assert empty.stdout == f"{fields}bets: none\n"
+    titles, row = one.stdout.removeprefix(fields).splitlines()
     assert titles.index("betAmount") + len("betAmount") == row.index("2.5") + len("2.5")
     assert titles.index("betId") == row.index("the bet")
 
