@@ -10,6 +10,7 @@ import typer
 from models.errors import BetcoreError
 from ops.terminal.durations import read_time
 from ops.terminal.options import AsJson, DataDir, configuration, emit
+from ops.terminal.typed import to_type
 
 To = Annotated[Path, typer.Option("--to", metavar="DIR", help="The folder of the backups.")]
 Wal = Annotated[
@@ -90,10 +91,11 @@ def restore(source: Source, to: Target, time: Moment = None, as_json: AsJson = F
     made = restore_folder(source, to, time)
     emit({"folder": str(made.folder), "backup": str(made.backup.folder), "time": time}, as_json)
     typer.echo(
-        f"Copy journal-key, operator-key and secrets-key into {to}. Then run `betcore up"
-        f" --data-dir {to}`, `betcore ledger verify --seal FILE` and `betcore reconcile`.",
-        err=True,
+        f"Copy the files journal-key, operator-key and secrets-key into {to}. Then:", err=True
     )
+    for words in ("up", "ledger verify --seal SEAL", "reconcile --provider ID --file bets.csv"):
+        typer.echo(f"  {to_type(words, to)}", err=True)
+    typer.echo("Give every command this --data-dir: without it, it works on other data.", err=True)
 
 
 def _superuser_url(data_dir: Path | None) -> str:

@@ -45,6 +45,10 @@ Note = Annotated[
 ]
 
 
+#: What an empty list means, by its name, where "none" could be read as "nothing is allowed".
+_EMPTY = {"networks": "anywhere", "wins": "no limit"}
+
+
 class NoServers(BetcoreError):  # noqa: N818
     """DATABASE_URL or REDIS_URL is not set, and no embedded servers run on the folder."""
 
@@ -168,13 +172,16 @@ def emit_lists(
     lists: Mapping[str, Sequence[Mapping[str, object]]],
     as_json: bool,
 ) -> None:
-    """Print one result with several short lists. For people each is a table under its name."""
+    """Print one result with several short lists. For people each is a table under its name.
+
+    An empty list is said to be empty. If that means something else than nothing, it is said so.
+    """
     if as_json:
         typer.echo(exact_json({**fields, **lists}))
         return
     emit(fields, as_json)
     for name, rows in lists.items():
-        typer.echo(f"\n{name}: {'' if rows else 'none'}".rstrip())
+        typer.echo(f"\n{name}: {'' if rows else _EMPTY.get(name, 'none')}".rstrip())
         if rows:
             for line in table_lines(tuple(rows[0]), [tuple(row.values()) for row in rows]):
                 typer.echo(line)

@@ -1,6 +1,7 @@
 """The demo of `betcore up`: a provider, a player with money, and one signed PayInOut."""
 
 import json
+import logging
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from sqlmodel import Session as DbSession
 from sqlmodel import select
 
 from broker.cash import book
+from embedded.restore import RESTORED
 from models.audit.log import operation
 from models.commands import Deposit
 from models.directory.accounts import request_cash
@@ -26,6 +28,7 @@ from models.wire_signature import signed_headers
 from ops.author import author_of
 from settings import Settings
 
+_LOG = logging.getLogger("betcore.up")
 FILE = "demo.json"
 _NAME = "demo"  # the name of both provider and player
 _CURRENCY = "EUR"
@@ -62,6 +65,14 @@ class Exchange:
     body: str
     status: str  # such as "200 OK"
     answer: str
+
+
+def wanted(data_dir: Path, wished: bool) -> bool:
+    """Whether to play the demo. Never in a restored ledger, whose books are those of real bets."""
+    restored = (data_dir / RESTORED).exists()
+    if wished and restored:
+        _LOG.info("no demo: the ledger in %s was restored from a backup", data_dir)
+    return wished and not restored
 
 
 def prepare(settings: Settings) -> Demo:

@@ -3,6 +3,7 @@
 from models.database.failures import database_failures
 from models.directory.console_users import add_first_user
 from ops.author import author_of
+from ops.terminal.typed import to_type
 from settings import Settings
 
 _NAME = "admin"
@@ -14,5 +15,5 @@ def first_user(configured: Settings) -> str:
     with database_failures():
         made = add_first_user(configured.database_url, author, _NAME)
     if made is None:
-        return "a new password: betcore console user password NAME"
+        return f"a new password: {to_type('console user password NAME', configured.data_dir)}"
     return f"user: {_NAME}  password: {made}"

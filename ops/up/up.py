@@ -30,6 +30,7 @@ from ops.process.supervisor import Role, Supervisor
 from ops.process.until_stopped import log_as_set
 from ops.terminal.failures import failures, in_one_line
 from ops.terminal.options import allowed_on_trial, configuration
+from ops.terminal.typed import to_type
 from ops.up import demo as demos
 from ops.up.first_user import first_user
 from ops.up.readiness import not_ready
@@ -115,7 +116,7 @@ def run(wishes: Wishes) -> None:
                 {kind: servers.settings_for(kind).database_url for kind in _LOGINS},
                 wishes.workers,
                 wishes.gateways,
-                wishes.demo,
+                demos.wanted(with_keys.data_dir, wishes.demo),
                 of_metrics,
             )
             secret_keys = require_ring(with_keys, Purpose.SECRETS)
@@ -291,7 +292,7 @@ def _announce(plan: _Plan, new_password: str) -> None:
     url = f"http://{host}:{port}"
     _say(f"ready: {url}")
     portal = f"{reachable(plan.settings.portal_host)}:{plan.settings.portal_port}"
-    make_key = "betcore operator key add NAME --scope all"
+    make_key = to_type("operator key add NAME --scope all", plan.settings.data_dir)
     _say(f"operator API: http://{portal}/operator/v1  make a key: {make_key}")
     if plan.settings.sandbox:
         api = f"http://{portal}/sandbox/v1"

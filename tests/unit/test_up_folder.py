@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from embedded.restore import RESTORED
+from ops.up import demo
 from ops.up.up import Wishes, _configured
 from settings import settings
 
@@ -37,3 +39,13 @@ def test_a_sandbox_has_a_data_folder_of_its_own_unless_one_is_named(
 
     assert found.data_dir.name == folder
     assert found.sandbox is sandbox
+
+
+@pytest.mark.parametrize(("wished", "restored"), [(True, False), (False, False), (True, True)])
+def test_a_demo_is_played_if_wished_and_never_in_a_restored_ledger(
+    wished: bool, restored: bool, tmp_path: Path
+) -> None:
+    if restored:
+        (tmp_path / RESTORED).write_text("{}")
+
+    assert demo.wanted(tmp_path, wished) is (wished and not restored)

@@ -1,6 +1,7 @@
 """Backup and restore, rehearsed: to a moment between two bets, verified and reconciled."""
 
 import json
+import shlex
 import shutil
 import signal
 import tempfile
@@ -93,6 +94,13 @@ def is_copied(ledger_copy: LedgerCopy) -> bool:
         return connection.execute(copied).fetchall() == [(1,)]
 
 
+def told(restored: Result, begins: str, places: dict[str, object]) -> list[object]:
+    """The command that begins so, as a restore tells to type it, with what stands for its names."""
+    (line,) = [line for line in restored.stderr.splitlines() if f"betcore {begins}" in line]
+    _, *words = shlex.split(line)
+    return [places.get(word, word) for word in words]
+
+
 @dataclass
 class Rehearsal:
     """A data folder that was backed up between its bets, and what is known of it."""
@@ -145,15 +153,16 @@ def rehearsal() -> Iterator[Rehearsal]:
 def test_a_restored_moment_verifies_with_the_seal_and_lacks_exactly_the_later_bets(
     rehearsal: Rehearsal,
 ) -> None:
-    assert rehearsal.restore("then", "--time", rehearsal.moment).exit_code == 0
+    restored = rehearsal.restore("then", "--time", rehearsal.moment)
+    assert restored.exit_code == 0
 
-    data = ("--data-dir", rehearsal.folder / "then")
     listed = rehearsal.folder / "bets.csv"
     names = ("b4", "before", "kept 1", "kept 2", "lost 1", "lost 2")
     listed.write_text("betId\n" + "\n".join(names) + "\n")
+    places = {"SEAL": rehearsal.folder / "seal", "ID": "one", "bets.csv": listed}
     with serving(rehearsal.folder / "then") as ledger_copy:
-        verified = said("ledger", "verify", "--seal", rehearsal.folder / "seal", *data)
-        compared = run("reconcile", "--provider", "one", "--file", listed, *data, "--json")
+        verified = said(*told(restored, "ledger verify", places))
+        compared = run(*told(restored, "reconcile", places), "--json")
         new_ids = play(ledger_copy, "after")
 
     assert verified["ok"] is True

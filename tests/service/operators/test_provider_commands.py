@@ -224,6 +224,8 @@ def test_an_allow_list_keeps_other_callers_out(
     until(lambda: player.pay_in_out(1).status == 401)
     (document,) = operator.documents(*command, "--anywhere")
     assert document["networks"] == []
+    for shown in (command, ("provider", "show", operator.provider)):
+        assert "\nnetworks: anywhere\n" in operator.run(*shown).stdout
     assert player.pay_in_out(1).code == 1
     assert _verified(operator)
 

@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from embedded import running
+from embedded.restore import RESTORED
 from tests.service.portal.person import Person
 from tests.service.support.http import http_get
 from tests.service.support.processes import until
@@ -77,6 +78,7 @@ def test_the_first_start_shows_a_signed_bet_and_nothing_else_on_stdout(up: Up) -
     assert at["ready"] == up.url
     assert at["operator API"].startswith("http://127.0.0.1:")
     assert at["dashboard"].startswith("http://127.0.0.1:")
+    assert at["operator API"].endswith(f"NAME --scope all --data-dir {up.data}")
     assert re.search(r"^  POST /v1/sessions/[0-9a-f]{32}/bets/pay-in-out HTTP/1.1$", text, re.M)
     assert re.search(r"^  X-Sign: [0-9a-f]{64}$", text, re.M)
     assert re.search(r'^  {"betId":"demo-.*","betAmount":"10.5","winAmount":"55.25"}$', text, re.M)
@@ -226,7 +228,7 @@ def test_a_taken_port_is_said_and_nothing_is_started(own_folder: Path, option: s
     assert list((own_folder / "data").iterdir()) == []
 
 
-def test_sigterm_leaves_no_process_and_a_second_start_goes_on_with_demo_and_money(
+def test_sigterm_leaves_no_process_and_a_restored_folder_goes_on_with_its_money_and_no_demo(
     own_folder: Path,
 ) -> None:
     with Up(own_folder, "--gateways", "2", "--workers", "1") as first:
@@ -238,10 +240,13 @@ def test_sigterm_leaves_no_process_and_a_second_start_goes_on_with_demo_and_mone
         assert first.ends(signal.SIGTERM) == 0
         gone(tree, seconds=0)
 
-    with Up(own_folder, "--no-demo") as second:
+    (own_folder / "data" / RESTORED).write_text("{}")  # as `betcore restore` leaves it
+    with Up(own_folder) as second:
         assert answers(second) == balance  # sent as soon as it says that it is ready
         assert (second.data / "demo.json").read_text() == demo
         until(lambda: "dashboard: " in second.out)
+        second.says("no demo: ")
+        assert "This signed PayInOut" not in second.out
         assert second.dashboard[2] == f"in {second.data}/dashboard-password"
         tree = second.tree()
 
