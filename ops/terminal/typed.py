@@ -17,7 +17,7 @@ def to_type(words: str, data_dir: Path) -> str:
     from settings import Settings
 
     usual = Path(Settings.model_fields["data_dir"].default)
-    named = "" if data_dir.absolute() == usual.absolute() else shlex.quote(str(data_dir.absolute()))
+    named = "" if data_dir.resolve() == usual.resolve() else shlex.quote(str(data_dir.resolve()))
     return f"{_program()} {words}{named and f' --data-dir {named}'}"
 
 

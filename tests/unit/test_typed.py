@@ -47,6 +47,6 @@ def test_another_data_folder_is_named_whole_even_if_a_variable_names_it_here(
 ) -> None:
     monkeypatch.setenv("BETCORE_DATA_DIR", "my data")
 
-    *_, option, folder = shlex.split(to_type("provider list", Path("my data")))
+    *_, option, folder = shlex.split(to_type("provider list", Path("x/../my data")))
 
     assert (option, folder) == ("--data-dir", str(tmp_path / "my data"))
