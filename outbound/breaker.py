@@ -40,8 +40,9 @@ class Breaker:
     def call(self, counterparty_id: str, url: str) -> Iterator[None]:
         """The body makes one call. Raises ProviderPaused or ProviderBusy instead of running it.
 
-        After the pause one call is tried at a time. Its failure begins another one. Each success
-        ends the pause, also that of a call from before it. A provider with a new URL begins afresh.
+        After the pause one call is tried at a time. If it fails, another pause begins. Every
+        success ends the pause, even that of a call which began before the pause. A provider with a
+        new URL begins afresh.
         """
         line = self._lines.get((counterparty_id, url)) or _Line()
         self._lines[counterparty_id, url] = line

@@ -29,8 +29,8 @@ async def launch_session(
 ) -> str:
     """The `frameUri` of a session that is committed. If there is none, the session is closed.
 
-    So it is if the session ends meanwhile, because it would take no bet. The audit log has the
-    reason. Raises ProviderCallFailed, NotCallable, NotFound, Ended, InvalidRequest or
+    The same happens if the session ends meanwhile, because it would take no bet. The audit log has
+    the reason. Raises ProviderCallFailed, NotCallable, NotFound, Ended, InvalidRequest or
     LedgerUnavailable.
     """
 

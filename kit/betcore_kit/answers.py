@@ -158,9 +158,7 @@ def bet_state(fields: dict[str, Any] | None, code: Code | None = None) -> BetSta
         *("createdAt", "updatedAt", "gameRoundId", "gameId", "message"),
     )
     values = {name: given.get(name) for name in names}
-    code_then = values["refusedWith"]
-    if isinstance(code_then, Decimal) and code_then in FINAL:
-        values["refusedWith"] = int(code_then)
-    else:
-        values["refusedWith"] = None
+    refused_with: Any = values["refusedWith"]
+    is_code = isinstance(refused_with, Decimal) and refused_with in FINAL
+    values["refusedWith"] = int(refused_with) if is_code else None
     return BetState(code_of(fields) if code is None else code, *values.values())

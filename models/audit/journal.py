@@ -66,7 +66,7 @@ def row_hmac(
     """The HMAC of the row after `head`, made at `micros`, that names `records`.
 
     A row that names only transfers has version 1. One that names finished rounds has version 3.
-    Each version is older than the records that need the next one.
+    Versions 1 and 2 are older than finished rounds, so they do not count them.
     """
     version, sizes = "1", ""
     if records.rounds:

@@ -26,7 +26,7 @@ from models.keys import Key, KeyRing
 _VERSION = 3
 _FIRST = 1  # it knew only transfers
 _WITHOUT_ROUNDS = 2
-#: Since which version a seal tells how many records of this kind are older.
+#: The first version of a seal that counts the older records of a kind. The others have 2.
 _SINCE = {"transfers": _FIRST, "finished rounds": _VERSION}
 
 #: The query steps from strand to strand by the key, so that it does not read a whole long journal.

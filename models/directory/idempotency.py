@@ -87,7 +87,7 @@ def keep_answer(database: DbSession, claim: Claim, answered: Answered) -> None:
 def take_over(database: DbSession, claim: Claim) -> None:
     """Note that this request works now on the result of one that stopped without it.
 
-    From now on, others are as new to it as they were to the first request.
+    From now on, repeats wait for this request, as they waited for the first one.
     """
     database.execute(
         update(IdempotentRequest)

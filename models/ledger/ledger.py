@@ -105,12 +105,12 @@ class Ledger:
 
     def journal_rows(self, strand: Strand, state: State) -> list[Statement]:
         """The row that vouches for what the batch inserts, if it inserts anything."""
-        finished = state.finished if state.rounds else []
+        finished = state.finished
         if not state.transfers and not state.rejected and not finished:
             return []
         assert state.moment is not None  # noqa: S101 - every load for a write reads it
-        of = (state.transfers, state.rejected, state.moment, finished)
-        return [strand.batch(*of).to_statement()]
+        row = strand.batch(state.transfers, state.rejected, state.moment, finished)
+        return [row.to_statement()]
 
     def recorded(self, commands: Sequence[Command]) -> list[Outcome | None]:
         """What the ledger can answer to each command without writing; None: nothing is recorded.

@@ -134,8 +134,8 @@ def writes(state: State) -> list[Statement]:
         statements.append((UPDATE_ACCOUNTS, [*accounts, len(moved)]))
     if state.new_refusals:
         statements.append((INSERT_REFUSED_ORDERS, [state.new_refusals]))
-    if state.rounds and (finished := state.finished):
-        rounds = [(*one.key, one.id, one.account_seq) for one in finished]
+    rounds = [(*one.key, one.id, one.account_seq) for one in state.finished]
+    if rounds:
         statements.append((INSERT_FINISHED_ROUNDS, columns(rounds)))
     of_day = [(d.account_id, d.day, d.total) for d in state.win_days.values() if d.changed]
     if of_day:

@@ -66,9 +66,8 @@ def house_result(
 ) -> Iterator[HouseDay]:
     """The result by day, provider, game and currency, as it is at one moment. Raises NotFound.
 
-    It reads the transfers of the period, by the index on their time, and their bets. A million bets
-    in three months took 4 s for one month. It has play money only if `currency` asks for one, such
-    as `demo:EUR`.
+    It reads the transfers of the period, by the index on their time, and their bets. It has play
+    money only if `currency` asks for one, such as `demo:EUR`.
     """
     if counterparty_id is not None:
         with transaction(database_url) as database:

@@ -95,7 +95,7 @@ def restore(source: Source, to: Target, time: Moment = None, as_json: AsJson = F
     )
     for words in ("up", "ledger verify --seal SEAL", "reconcile --provider ID --file bets.csv"):
         typer.echo(f"  {to_type(words, to)}", err=True)
-    typer.echo("Give every command this --data-dir: without it, it works on other data.", err=True)
+    typer.echo("Without this --data-dir, a command works on other data.", err=True)
 
 
 def _superuser_url(data_dir: Path | None) -> str:

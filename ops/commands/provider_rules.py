@@ -44,6 +44,9 @@ Without = Annotated[
     ),
 ]
 
+#: What an empty list of a rule means. "none" could be read as "nothing is allowed".
+UNLIMITED = {"networks": "anywhere", "wins": "no limit"}
+
 
 def lock(
     counterparty_id: CounterpartyId,
@@ -107,7 +110,7 @@ def allow_list(
         with ledger_of(data_dir) as database:
             found = show_provider(database, counterparty_id).networks
     rows = [{"network": network} for network in found]
-    emit_lists({"counterpartyId": counterparty_id}, {"networks": rows}, as_json)
+    emit_lists({"counterpartyId": counterparty_id}, {"networks": rows}, as_json, UNLIMITED)
 
 
 def limits(
@@ -135,7 +138,7 @@ def limits(
         with changes_of(data_dir, note) as database:
             found = set_limits(database, counterparty_id, change)
     fields = {"counterpartyId": counterparty_id, "rate": found.rate_max}
-    emit_lists(fields, {"wins": win_rows(found)}, as_json)
+    emit_lists(fields, {"wins": win_rows(found)}, as_json, UNLIMITED)
 
 
 def set_url(

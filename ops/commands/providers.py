@@ -132,7 +132,7 @@ def show(
         "networks": [{"network": network} for network in found.networks],
         "wins": provider_rules.win_rows(found.limits),
     }
-    emit_lists(fields, lists, as_json)
+    emit_lists(fields, lists, as_json, provider_rules.UNLIMITED)
 
 
 def _row(provider: "ListedProvider") -> dict[str, object]:

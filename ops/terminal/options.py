@@ -5,6 +5,7 @@ from datetime import datetime
 from ipaddress import ip_address
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
@@ -43,10 +44,6 @@ Until = Annotated[
 Note = Annotated[
     str | None, typer.Option("--note", help="Reason, for the audit log: 1 to 500 characters.")
 ]
-
-
-#: What an empty list means, by its name, where "none" could be read as "nothing is allowed".
-_EMPTY = {"networks": "anywhere", "wins": "no limit"}
 
 
 class NoServers(BetcoreError):  # noqa: N818
@@ -171,17 +168,18 @@ def emit_lists(
     fields: Mapping[str, object],
     lists: Mapping[str, Sequence[Mapping[str, object]]],
     as_json: bool,
+    empty: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Print one result with several short lists. For people each is a table under its name.
 
-    An empty list is said to be empty. If that means something else than nothing, it is said so.
+    `empty` has the word for an empty list, by the name of the list. The usual word is "none".
     """
     if as_json:
         typer.echo(exact_json({**fields, **lists}))
         return
     emit(fields, as_json)
     for name, rows in lists.items():
-        typer.echo(f"\n{name}: {'' if rows else _EMPTY.get(name, 'none')}".rstrip())
+        typer.echo(f"\n{name}: {'' if rows else empty.get(name, 'none')}".rstrip())
         if rows:
             for line in table_lines(tuple(rows[0]), [tuple(row.values()) for row in rows]):
                 typer.echo(line)

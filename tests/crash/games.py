@@ -109,7 +109,7 @@ async def finish_a_round(client: Client) -> None:
 
 
 async def win_within_limits(client: Client) -> None:
-    """A win that may be above what its provider may pay: for a bet, or today. Then another one.
+    """A win that may be above a limit, of a bet or of the day. Then a smaller one.
 
     A pay-out that is refused leaves its bet open, so a smaller win may follow.
     """

@@ -146,8 +146,8 @@ class Installation:
             for number in range(_PROVIDERS):
                 provider = add_provider(database, f"provider {number}", keys.CIPHER)
                 names = (provider.counterparty_id, provider.secret)
-                seats += _seats(database, *names, _CURRENCY)
-                seats += _seats(database, *names, _LIMITED)
+                seats += _seats_at(database, *names, _CURRENCY)
+                seats += _seats_at(database, *names, _LIMITED)
                 set_limits(database, provider.counterparty_id, _LIMITS)
         accounts = sorted({seat.account_id for seat in seats})
         deposits = [Deposit(a, f"deposit {a}", _DEPOSIT) for a in accounts]
@@ -156,8 +156,10 @@ class Installation:
         return seats
 
 
-def _seats(database: DbSession, counterparty_id: str, secret: str, currency: str) -> Iterator[Seat]:
-    """Players in sessions of a provider, the last one of which is closed."""
+def _seats_at(
+    database: DbSession, counterparty_id: str, secret: str, currency: str
+) -> Iterator[Seat]:
+    """Players in sessions of a provider. The last session of each is closed."""
     opening = Opening(
         counterparty_id=counterparty_id,
         currency=currency,

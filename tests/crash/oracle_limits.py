@@ -9,7 +9,7 @@ from tests.crash.finding import Finding
 
 
 def no_limit_of_wins_is_passed(evidence: Evidence) -> Iterator[Finding]:
-    """No win is above the limit of a bet, and the wins of a day are not above that of a day.
+    """No win is above the limit per bet. The wins of a day are not above the limit per day.
 
     A win that was taken back still counts.
     """

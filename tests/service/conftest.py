@@ -14,8 +14,7 @@ from tests.service.support.world import PlayerSession, World, new_world
 def world() -> Iterator[World]:
     """One installation for all tests that kill nothing: two gateways, two workers.
 
-    Whatever the tests did there, its ledger verifies at the end. So a test that damages a row to
-    see the damage noticed restores it.
+    Its ledger must verify after the last test. So a test that damages a row restores it.
     """
     with new_world() as installation:
         installation.start(gateways=2, workers=2)

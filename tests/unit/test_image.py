@@ -82,7 +82,7 @@ def test_the_base_is_pinned_and_the_last_stage_can_build_nothing_and_is_not_root
 
 @pytest.mark.parametrize("project", [".", "kit"])
 def test_every_file_of_a_package_is_installed_with_it_and_says_something(project: str) -> None:
-    """A page that is not installed, or is empty, is missed by nothing else."""
+    """No other test misses a page that is not installed, or is empty."""
     root = (ROOT / project).resolve()
     tools = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]
     named = tools["package-data"]

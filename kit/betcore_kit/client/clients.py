@@ -233,7 +233,9 @@ class AsyncClient(Caller):
         began = time.monotonic()
         body = bytearray()
         try:
-            async with asyncio.timeout(self.schedule.timeout):
+            # The connection has the same time for itself. Otherwise nobody could tell whether the
+            # request left.
+            async with asyncio.timeout(2 * self.schedule.timeout):
                 answer = await self._http.send(request, stream=True)
                 async with aclosing(answer):
                     async for part in answer.aiter_bytes():
