@@ -32,6 +32,9 @@ def main(
     queue: Annotated[
         bool, typer.Option("--queue", help="the queue alone: what one Redis carries, in 2 minutes")
     ] = False,
+    growth: Annotated[
+        bool, typer.Option("--growth", help="what ten million bets change, in 30 minutes")
+    ] = False,
     overload: Annotated[
         bool, typer.Option("--overload", help="ours, offered more than it can do, in 8 minutes")
     ] = False,
@@ -53,7 +56,7 @@ def main(
             typer.echo(f"Written: {', '.join(map(str, document()))}")
             return
         modes: dict[Mode, object] = {"against": against, "overload": overload, "rates": rates}
-        modes |= {"queue": queue, "long": long, "quick": quick}
+        modes |= {"queue": queue, "growth": growth, "long": long, "quick": quick}
         chosen = [mode for mode, asked in modes.items() if asked]
         if len(chosen) > 1:
             raise typer.BadParameter(f"--{chosen[0]} excludes --{chosen[1]}.")

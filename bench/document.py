@@ -12,6 +12,7 @@ PLACES = {
     "results": ("long", "bench", "quick"),
     "rates": ("rates",),
     "queue": ("queue",),
+    "growth": ("growth",),
     "overload": ("overload",),
     "against": ("against",),
 }

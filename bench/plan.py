@@ -6,11 +6,12 @@ from typing import Literal
 
 from bench.results import Point
 
-Mode = Literal["quick", "bench", "long", "rates", "queue", "overload", "against"]
+Mode = Literal["quick", "bench", "long", "rates", "queue", "growth", "overload", "against"]
 
 THIS = "this tree"  # compared with a revision of itself
 PERCENTS = (25, 50, 75)  # of a contender's capacity
 RATES_OF = ("sql-function", "tuned-direct")  # the contenders whose capacity that is
+_NEAREST = ("ours", "tuned-direct")
 _CONTENDERS = ("ours", "stock-rq", "direct", "sql-function", "tuned-direct")
 
 
@@ -67,7 +68,7 @@ def _bench() -> Plan:
         "sql-function": (1, 64),
         "tuned-direct": (64, 128),
     }
-    visits = _visits(connections, hot=("ours", "tuned-direct"), mix=())
+    visits = _visits(connections, hot=_NEAREST, mix=_NEAREST)
     return Plan("bench", repeats=3, seconds=5, visits=visits, postgres_alone=True)
 
 
@@ -99,6 +100,10 @@ def _queue() -> Plan:
     return Plan("queue", repeats=3, seconds=5, visits=[], queue_alone=True)
 
 
+def _growth() -> Plan:
+    return Plan("growth", repeats=3, seconds=5, visits=[], growth_and_memory=True)
+
+
 def _overload() -> Plan:
     return Plan("overload", repeats=3, seconds=60, visits=[], overload=Course())
 
@@ -114,6 +119,7 @@ _PLANS: dict[Mode, Callable[[], Plan]] = {
     "long": _long,
     "rates": _rates,
     "queue": _queue,
+    "growth": _growth,
     "overload": _overload,
     "against": _against,
 }

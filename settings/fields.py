@@ -122,7 +122,7 @@ class Settings(BaseSettings):
     requests_in_flight_max: int = 2_000
     """Per gateway. Above it 503 with code 99."""
     bets_of_session_max: int = 128
-    """In flight per session; one eighth under load. Above it code 99."""
+    """In flight per session; one eighth under load, with those that wait. Above it code 99."""
     retry_after_seconds: int = 1
     """The `Retry-After` of a 503."""
 

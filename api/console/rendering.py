@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlencode
@@ -47,6 +47,7 @@ class Templates:
         )
         self._environment.filters |= {"shown": shown, "lasting": lasting, "query": query}
         self._environment.filters |= {"worded": worded, "measured": measured, "amount": amount}
+        self._environment.filters["moment"] = moment
         parts = self._environment.get_template("parts.html").module
         self._environment.globals["parts"] = parts
 
@@ -65,6 +66,14 @@ def shown(value: object) -> object:
         said = f"{value:%Y-%m-%d %H:%M:%S}"
         return Markup('<time datetime="{}">{}</time>').format(f"{value:%Y-%m-%dT%H:%M:%SZ}", said)
     return value
+
+
+def moment(text: str) -> datetime | str:
+    """A time that RQ wrote. Anyone may have written the text: what is no time stays as it is."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return text
 
 
 def amount(value: Decimal | None) -> str:

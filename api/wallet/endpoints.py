@@ -17,7 +17,6 @@ from api.wallet.auth import Signed
 from api.wallet.bet_query import BetQuery, read_query
 from api.wallet.calls import Call, read_call
 from api.wallet.errors import ApiError, invalid
-from api.wallet.intake import STRANGERS
 from api.wallet.services import Services
 from metrics.measured import AUTHENTICATE
 from models.commands import BetCommand, Place, read_text
@@ -73,8 +72,8 @@ class SignedEndpoint(ABC, Generic[Question]):
         deadline = services.new_deadline()
         arrived = scope.get(ARRIVED) or time.monotonic()
         call = await read_call(scope, receive, services.settings.body_bytes_max, deadline)
-        signed = await self._authenticate(call, scope, deadline)
         provider, session_id = call.counterparty_id, self.session_of_bet(scope)
+        signed = await self._authenticate(call, session_id, scope, deadline)
         services.load_shedder.let_in(provider, session_id, signed.at)
         try:
             AUTHENTICATE.observe(signed.at - arrived)
@@ -87,10 +86,12 @@ class SignedEndpoint(ABC, Generic[Question]):
         finally:
             services.load_shedder.count_out(provider, session_id)
 
-    async def _authenticate(self, call: Call, scope: Scope, deadline: Deadline) -> Signed:
+    async def _authenticate(
+        self, call: Call, session_id: str, scope: Scope, deadline: Deadline
+    ) -> Signed:
         """Wait for the call's turn, then check its signature, and count it."""
         services, provider, peer = self.services, call.counterparty_id, peer_of(scope)
-        await services.load_shedder.intake.enter(provider if peer.knows(provider) else STRANGERS)
+        await services.load_shedder.enter(provider, session_id, peer)
         signed = await services.authenticator.authenticate(call, deadline, scope)
         peer.note(provider)
         services.authenticator.count(signed)

@@ -43,7 +43,9 @@ class WalletFront:
         if head.path.startswith(CALLS):
             ACCEPT.observe(head.arrived_at - head.begun_at)
         # Every POST of the wallet is a bet.
-        if head.method != "POST" or not self._load_shedder.decide_to_shed(head.fields, peer, now):
+        if head.method != "POST" or not self._load_shedder.decide_to_shed(
+            head.fields, head.path, peer, now
+        ):
             return None
         SHED.count += 1
         log_answer(_OVERLOADED, head.fields, head.path)

@@ -27,9 +27,10 @@ _ALONE: Final = (0.25, 1.0)
 _AMONG_OTHERS: Final = (0.05, 0.25)
 #: The same as fractions of the longest time for which this process may keep a request waiting.
 _LATE: Final = (0.5, 1.0)
-#: Once this share of bets is refused, a session's limit of bets in flight is divided by the second
-#: number.
-_CROWDED_SHARE, _CROWDED_PART = 0.1, 8
+#: Once this share of a provider's bets is refused, its sessions' limit of bets in flight is divided
+#: by the second number. It stays so for as long as the share stays above it, and these seconds:
+#: the share changes faster than a bet is done.
+_CROWDED_SHARE, _CROWDED_PART, _CROWDED_SECONDS = 0.1, 8, 1.0
 
 
 class LoadShedder:
@@ -52,6 +53,7 @@ class LoadShedder:
         self._settings = settings
         self._recent_use = RecentUse()
         self._lag = 0.0  # seconds
+        self._fewer_of_session = max(1, settings.bets_of_session_max // _CROWDED_PART)
         self._lag_borne = _LATE[0] * settings.loop_lag_max_seconds
         self._queued = 0.0  # the wait of the queue's first job, as a fraction of the longest wait
         self._until = float("-inf")  # loop time until which `_queued` is valid, and above 0
@@ -60,6 +62,24 @@ class LoadShedder:
         self._of_provider: dict[bytes, int] = {}
         # The key names the provider too: the path is not signed, and may name another's session.
         self._of_session: dict[tuple[bytes, str], int] = {}
+        self._crowded_until: dict[bytes, float] = {}  # loop time, by provider
+        self._entering: dict[tuple[bytes, str], int] = {}  # bets that wait for their turn
+
+    async def enter(self, provider: bytes, session_id: str, peer: Peer) -> None:
+        """Wait until a request may be looked at. `provider` is the one that it names, and
+        `session_id` the bet's, or "" if it is no bet.
+        """
+        if not peer.knows(provider):
+            await self.intake.enter(STRANGERS)
+        elif not session_id:
+            await self.intake.enter(provider)
+        else:
+            key = (provider, session_id)
+            self._entering[key] = self._entering.get(key, 0) + 1
+            try:
+                await self.intake.enter(provider)
+            finally:
+                _count_out(self._entering, key)
 
     def let_in(self, provider: bytes, session_id: str, now: float) -> None:
         """Count a signed request as in progress, until `count_out`. `session_id` is the bet's, or
@@ -116,11 +136,11 @@ class LoadShedder:
     def session_is_full(self, provider: bytes, session_id: str, now: float) -> bool:
         """Return whether the session is at its limit of bets in progress. `now` is loop time."""
         own = self._of_session.get((provider, session_id), 0)
-        most = self._settings.bets_of_session_max
-        fewer = max(1, most // _CROWDED_PART)
-        # A lane is taken once per queue length: the longer that is, the fewer bets fit in time.
-        is_crowded = own >= fewer and self._share(provider, provider, now) >= _CROWDED_SHARE
-        return own >= (fewer if is_crowded else most)
+        if own < self._fewer_of_session:
+            return False
+        if own >= self._settings.bets_of_session_max:
+            return True
+        return self._is_crowded(provider, self._share(provider, provider, now), now)
 
     def goes_ahead(self, provider: bytes, now: float) -> bool:
         """Return whether a provider's bets go ahead of the queue: others make most of it.
@@ -131,7 +151,7 @@ class LoadShedder:
         return now < self._until and not self._recent_use.is_great(provider)
 
     def decide_to_shed(
-        self, headers: Iterable[tuple[bytes, bytes]], peer: Peer, now: float
+        self, headers: Iterable[tuple[bytes, bytes]], path: bytes, peer: Peer, now: float
     ) -> bool:
         """Decide whether to refuse the bet that has just come, and count the decision.
 
@@ -148,6 +168,12 @@ class LoadShedder:
         if self.is_full(provider):
             return True
         share = self._share(provider, provider if peer.knows(provider) else STRANGERS, now)
+        if (
+            peer.knows(provider)
+            and self._is_crowded(provider, share, now)
+            and self._has_enough(provider, path)
+        ):
+            return True
         if share <= 0:
             return False
         self._owed += min(1.0, share)
@@ -156,10 +182,30 @@ class LoadShedder:
         self._owed -= 1
         return True
 
+    def _is_crowded(self, provider: bytes, share: float, now: float) -> bool:
+        """Return whether a provider's sessions may have fewer bets than else, and remember it.
+
+        A bet's place in a player's row comes up once per batch. The longer the queue is, the fewer
+        bets of a player are done in time.
+        """
+        if share >= _CROWDED_SHARE:
+            self._crowded_until[provider] = now + _CROWDED_SECONDS
+            return True
+        return now < self._crowded_until.get(provider, now)
+
+    def _has_enough(self, provider: bytes, path: bytes) -> bool:
+        """Return whether the session of a bet has as many bets here as it may have under load.
+
+        `let_in` would refuse one more, but only after the bet has waited for its turn.
+        """
+        key = (provider, _session_in(path))
+        own = self._of_session.get(key, 0) + self._entering.get(key, 0)
+        return own >= self._fewer_of_session
+
     def _share(self, provider: bytes, lane: bytes, now: float) -> float:
         """Return the share of a provider's bets to refuse: 0 or less is none, 1 or more is all."""
         queued = self._queued if now < self._until else 0.0
-        late = self.intake.waited(lane, now)
+        late = self.intake.wait_of(lane, now)
         if self._recent_use.is_alone(provider):
             share = _between(_ALONE, queued)
         elif provider and not self._recent_use.is_great(provider):
@@ -203,6 +249,12 @@ def _named(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         if name == b"x-counterparty-id":
             return value
     return b""
+
+
+def _session_in(path: bytes) -> str:
+    """Return the session that a bet's path names: `/v1/sessions/ID/bets/CALL`. It is a hint."""
+    parts = path.split(b"/", 4)
+    return parts[3].decode("ascii", "replace") if len(parts) > 4 else ""
 
 
 def _count_out(counts: dict[Key, int], key: Key) -> None:

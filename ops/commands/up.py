@@ -57,7 +57,8 @@ def up(
     DATABASE_URL or REDIS_URL names a server, that server is used instead.
     """
     # Imported here: the children share this command line, and start faster without Alembic.
+    from ops.up.ports import Wished
     from ops.up.up import Wishes, run
 
-    ports = (port, dashboard_port, portal_port, metrics_port)
-    run(Wishes(*ports, workers, gateways, not no_demo, sandbox, data_dir))
+    ports = Wished(port, dashboard_port, portal_port, metrics_port)
+    run(Wishes(ports, workers, gateways, not no_demo, sandbox, data_dir))

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import typer
 
-from embedded import FolderInUse, running
 from embedded.places import private_folder
 from models.database.engine import engine
 from models.errors import BetcoreError
@@ -33,13 +32,13 @@ from ops.terminal.options import allowed_on_trial, configuration
 from ops.terminal.typed import to_type
 from ops.up import demo as demos
 from ops.up.first_user import first_user
+from ops.up.ports import Wished, open_ports
 from ops.up.readiness import not_ready
 from ops.up.sandbox import DATA_DIR, sandbox_environment
 from ops.up.servers import Servers
-from ops.up.targets import names_of, ports_for, write_targets
+from ops.up.targets import write_targets
 from ops.urls import readable
-from server.errors import CannotListen
-from server.uvicorn_server import STOP_WITHIN_SECONDS, listen
+from server.uvicorn_server import STOP_WITHIN_SECONDS
 from settings import Settings, known, variable, with_files
 
 _LOG = logging.getLogger("betcore.up")
@@ -63,15 +62,9 @@ class NotReady(BetcoreError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What the user asked for. A port of None is that of the settings; 0 is any free one.
+    """What the user asked for."""
 
-    `metrics_port` is the first of a range.
-    """
-
-    port: int | None
-    dashboard_port: int | None
-    portal_port: int | None
-    metrics_port: int | None
+    ports: Wished
     workers: int
     gateways: int
     demo: bool
@@ -104,9 +97,9 @@ def run(wishes: Wishes) -> None:
     log_as_set("up")
     with Signals() as signals, suppress(StopRequested), ExitStack() as stack:
         with signals.droppable():
-            configured, listener, of_metrics = _with_ports(_configured(wishes), wishes)
-            stack.enter_context(listener)
-            servers = stack.enter_context(Servers(configured))
+            ports = open_ports(_configured(wishes), wishes.ports, _with_metrics(wishes))
+            listener = stack.enter_context(ports.gateways)
+            servers = stack.enter_context(Servers(ports.settings))
             chosen = servers.settings_for("operator")
             for file in make_keys(chosen):
                 _LOG.info("made a key: keep a copy of %s", file)
@@ -117,7 +110,7 @@ def run(wishes: Wishes) -> None:
                 wishes.workers,
                 wishes.gateways,
                 demos.wanted(with_keys.data_dir, wishes.demo),
-                of_metrics,
+                ports.metrics,
             )
             secret_keys = require_ring(with_keys, Purpose.SECRETS)
             _LOG.info("the database is at revision %s", _migrated(servers, secret_keys))
@@ -136,6 +129,16 @@ def _configured(wishes: Wishes) -> Settings:
     return readable(found.model_copy(update=update))
 
 
+def _with_metrics(wishes: Wishes) -> list[str]:
+    """The names of the children that serve metrics."""
+    gateways, workers = _names("gateway", wishes.gateways), _names("worker", wishes.workers)
+    return [*gateways, *workers, "portal"]
+
+
+def _names(kind: str, count: int) -> list[str]:
+    return [f"{kind}-{number + 1}" for number in range(count)]
+
+
 def _migrated(servers: Servers, secret_keys: KeyRing) -> str:
     """Migrate the database to the newest revision. Returns that revision."""
     url = servers.settings_for("migrator").database_url
@@ -143,42 +146,6 @@ def _migrated(servers: Servers, secret_keys: KeyRing) -> str:
         return migrate(url, secret_keys)
     finally:
         engine(url).dispose()  # nothing here needs the migrator's rights any more
-
-
-def _with_ports(
-    configured: Settings, wishes: Wishes
-) -> tuple[Settings, socket.socket, dict[str, int]]:
-    """Return the settings with the ports to use, the gateways' listening socket, and the ports of
-    metrics by the name of the child.
-    """
-    port = configured.gateway_port if wishes.port is None else wishes.port
-    folder = configured.data_dir
-    # A trial: dashboard and portal open their own sockets. All are open at once, so that the ports
-    # differ.
-    with ExitStack() as tried:
-        ports = {}
-        for kind, wished in (("dashboard", wishes.dashboard_port), ("portal", wishes.portal_port)):
-            host = getattr(configured, f"{kind}_host")
-            number = getattr(configured, f"{kind}_port") if wished is None else wished
-            one = tried.enter_context(_listen(host, number, f"{kind}-port", folder))
-            ports[f"{kind}_port"] = one.getsockname()[1]
-        listener = _listen(configured.gateway_host, port, "port", folder)
-        ports["gateway_port"] = listener.getsockname()[1]
-        try:
-            of_metrics = ports_for(configured, wishes.metrics_port, wishes.gateways, wishes.workers)
-        except CannotListen:
-            listener.close()
-            raise
-    return configured.model_copy(update=ports), listener, of_metrics
-
-
-def _listen(host: str, port: int, option: str, folder: Path) -> socket.socket:
-    try:
-        return listen(host, port)
-    except CannotListen as error:
-        if running(folder):
-            raise FolderInUse(f"Another `betcore up` runs on {folder}.") from error
-        raise CannotListen(f"{error} Stop that, or choose another port: --{option}.") from error
 
 
 def _serve(plan: _Plan, listener: socket.socket, servers: Servers, signals: Signals) -> None:
@@ -236,8 +203,8 @@ def _roles(plan: _Plan, listener: int) -> Sequence[Role]:
     portal = ["portal", "--port", str(plan.settings.portal_port), *data_dir]
     of_others = _all_keys_but() | _DATABASE | {"BETCORE_METRICS_PORT"}
     return [
-        *map(gateway, names_of("gateway", plan.gateways)),
-        *map(worker, names_of("worker", plan.workers)),
+        *map(gateway, _names("gateway", plan.gateways)),
+        *map(worker, _names("worker", plan.workers)),
         Role(
             "portal",
             "portal",

@@ -42,6 +42,36 @@ async def test_each_lane_is_let_in_in_turn_however_many_wait_in_another() -> Non
     assert let_in[:42].count(GREAT) >= 18
 
 
+async def test_how_long_one_more_will_wait_is_known_before_the_first_has_waited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, now = asyncio.get_running_loop(), 0.0
+    monkeypatch.setattr(loop, "time", lambda: now)
+    intake = Intake(per_turn=2)
+
+    def come(number: int, lane: bytes) -> list[asyncio.Task[None]]:
+        return [asyncio.create_task(intake.enter(lane)) for _ in range(number)]
+
+    before = come(1000, GREAT)
+    while not intake.is_empty or not before[0].done():
+        await asyncio.sleep(0)
+        now += 0.2  # per turn of two
+    await asyncio.gather(*before)
+    assert intake.wait_of(GREAT, now) == 0
+    few = come(2 + 1, GREAT)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    now += 100  # nobody waited any more, so this time tells nothing
+    await asyncio.gather(*few)
+
+    waiting = come(2 + 10, GREAT) + come(1, SMALL)
+    await asyncio.sleep(0)
+    assert 0.8 < intake.wait_of(GREAT, now) <= 1.1  # at a tenth of a second each
+    assert intake.wait_of(SMALL, now) <= 0.25  # it has a lane of its own
+    assert intake.wait_of(GREAT, now + 3) == 3  # the first has waited for longer than expected
+    await asyncio.gather(*waiting)
+
+
 async def test_who_gave_up_waiting_keeps_nobody_out() -> None:
     intake = Intake(per_turn=1)
     first, second, third = (asyncio.create_task(intake.enter(STRANGERS)) for _ in range(3))

@@ -12,6 +12,7 @@ from tests.unit.gateway_parts import CLIENT, gateway_parts
 BODY = b'{"betId":"a","betAmount":1,"winAmount":0}'
 SETTINGS = Settings(loop_lag_max_seconds=0.5, requests_in_flight_max=5, bets_of_session_max=4)
 GREAT, SMALL, NEW = b"great", b"small", b"new"
+PATH = b"/v1/sessions/a/bets/pay-in"
 OURS = CLIENT.counterparty_id.encode()
 
 
@@ -22,9 +23,19 @@ def known(provider: bytes) -> Peer:
     return peer
 
 
-def turned_away(shedder: LoadShedder, now: float, provider: bytes = b"", of: int = 300) -> int:
+def turned_away(
+    shedder: LoadShedder,
+    now: float,
+    provider: bytes = b"",
+    of: int = 300,
+    *,
+    session: str = "a",
+    peer: Peer | None = None,
+) -> int:
+    """How many of so many bets of one session are shed as they come."""
     headers = [(b"host", b"h"), (b"x-counterparty-id", provider)]
-    return sum(shedder.decide_to_shed(headers, known(provider), now) for _ in range(of))
+    path, peer = f"/v1/sessions/{session}/bets/pay-in".encode(), peer or known(provider)
+    return sum(shedder.decide_to_shed(headers, path, peer, now) for _ in range(of))
 
 
 def bets(shedder: LoadShedder, provider: bytes, number: int) -> None:
@@ -156,12 +167,12 @@ async def test_the_share_grows_with_the_wait_of_the_first_of_ones_own_in_the_int
     await asyncio.sleep(0)
 
     came = loop.time()
-    assert shedder.intake.waited(GREAT, came + 0.3) >= 0.3
+    assert shedder.intake.wait_of(GREAT, came + 0.3) >= 0.3
     for waited, expected in ((0.15, 0), (0.375, 150), (0.6, 300)):
         assert abs(turned_away(shedder, came + waited, GREAT) - expected) <= 15
     assert turned_away(shedder, came + 0.6, SMALL) == 0
     # Whoever names a provider on a connection on which it has not signed waits with strangers.
-    assert not shedder.decide_to_shed([(b"x-counterparty-id", GREAT)], Peer(), came + 0.6)
+    assert not shedder.decide_to_shed([(b"x-counterparty-id", GREAT)], PATH, Peer(), came + 0.6)
 
     await asyncio.gather(*entering)
     assert turned_away(shedder, came + 0.375, GREAT) == 0
@@ -203,6 +214,9 @@ def test_while_it_is_crowded_a_session_may_have_an_eighth_of_that() -> None:
     shedder.note(330, 7)
     assert shedder.session_is_full(GREAT, "a", 7)
     assert not shedder.session_is_full(GREAT, "b", 7)
+    shedder.note(0, 7)
+    assert shedder.session_is_full(GREAT, "a", 7.9)  # the share comes and goes
+    assert not shedder.session_is_full(GREAT, "a", 8.1)
 
 
 def test_even_when_it_is_crowded_a_session_may_have_one_bet() -> None:
@@ -212,6 +226,39 @@ def test_even_when_it_is_crowded_a_session_may_have_one_bet() -> None:
     assert not shedder.session_is_full(GREAT, "a", 7)
     shedder.count_in(GREAT, "a")
     assert shedder.session_is_full(GREAT, "a", 7)
+
+
+def test_a_bet_whose_session_has_enough_when_it_is_crowded_is_turned_away_before_it_waits() -> None:
+    shedder = LoadShedder(SETTINGS.model_copy(update={"bets_of_session_max": 16}))
+    for _ in range(2):
+        shedder.count_in(GREAT, "b")
+
+    assert turned_away(shedder, 7, GREAT, session="b") == 0
+    shedder.note(330, 7)
+    assert turned_away(shedder, 7, GREAT, session="b") == 300
+    share = turned_away(shedder, 7, GREAT, session="a")
+    assert 0 < share < 60
+    # Whoever has not signed there may name any session, and learns nothing of it.
+    assert turned_away(shedder, 7, GREAT, session="b", peer=Peer()) == share
+    shedder.count_out(GREAT, "b")
+    assert turned_away(shedder, 7, GREAT, session="b") == share
+
+
+async def test_bets_that_wait_for_their_turn_count_as_those_of_their_session() -> None:
+    shedder = LoadShedder(SETTINGS.model_copy(update={"bets_of_session_max": 16}))
+    room = SETTINGS.admissions_per_script_max
+    before = [asyncio.create_task(shedder.intake.enter(GREAT)) for _ in range(room)]
+    waiting = [asyncio.create_task(shedder.enter(GREAT, "b", known(GREAT))) for _ in range(2)]
+    unproven = asyncio.create_task(shedder.enter(GREAT, "a", Peer()))
+    question = asyncio.create_task(shedder.enter(GREAT, "", known(GREAT)))
+    await asyncio.sleep(0)
+
+    shedder.note(330, 7)
+    assert turned_away(shedder, 7, GREAT, session="b") == 300
+    assert turned_away(shedder, 7, GREAT, session="a") < 60
+    waiting[0].cancel()
+    await asyncio.gather(*before, *waiting, unproven, question, return_exceptions=True)
+    assert turned_away(shedder, 7, GREAT, session="b") < 60
 
 
 def test_when_as_many_are_under_way_as_may_be_all_of_that_provider_are_turned_away() -> None:

@@ -7,10 +7,11 @@ import pytest
 
 from embedded.restore import RESTORED
 from ops.up import demo
+from ops.up.ports import Wished
 from ops.up.up import Wishes, _configured
 from settings import settings
 
-NO_PORTS = (None, None, None, None)
+NO_PORTS = Wished(None, None, None, None)
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +36,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 def test_a_sandbox_has_a_data_folder_of_its_own_unless_one_is_named(
     sandbox: bool, named: Path | None, folder: str
 ) -> None:
-    found = _configured(Wishes(*NO_PORTS, 1, 1, True, sandbox, named))
+    found = _configured(Wishes(NO_PORTS, 1, 1, True, sandbox, named))
 
     assert found.data_dir.name == folder
     assert found.sandbox is sandbox

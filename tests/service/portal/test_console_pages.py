@@ -152,6 +152,7 @@ def test_the_queue_is_shown_suspended_and_resumed(
     page = operator.page("/queue")
     for worker in world.workers:
         assert worker.name in page.text
+    assert not re.search(r"\dT\d", page.text)  # times are as people read them
     goes_to(operator.submit(page, "/queue/suspend", seconds="3600"))
     try:
         assert player.call("pay-in", uuid.uuid4().hex, betAmount=1).code != 1

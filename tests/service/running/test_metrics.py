@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import tempfile
 import uuid
 from collections import Counter
@@ -194,20 +193,3 @@ def _text(address: str) -> str:
         return http_get(f"http://{address}/metrics").text
     except httpx.TransportError:
         return ""
-
-
-def test_a_taken_port_is_said_before_anything_is_started(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        free = (
-            part
-            for kind in ("port", "dashboard-port", "portal-port")
-            for part in (f"--{kind}", "0")
-        )
-        tried = betcore("up", *free, "--metrics-port", str(port), cwd=tmp_path)
-
-    assert (tried.returncode, tried.stdout) == (1, "")
-    assert tried.stderr == (
-        f"betcore: Port {port} of 127.0.0.1 is taken by another program. Stop that, or choose "
-        "another first port: --metrics-port.\n"
-    )

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -213,18 +214,23 @@ def test_a_second_start_on_a_busy_folder_says_so(up: Up) -> None:
     answers(up)
 
 
-@pytest.mark.parametrize("option", ["--port", "--dashboard-port"])
-def test_a_taken_port_is_said_and_nothing_is_started(own_folder: Path, option: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        tried = betcore("up", option, str(port), "--data-dir", "data", cwd=own_folder)
+def test_all_taken_ports_are_said_at_once_and_nothing_is_started(own_folder: Path) -> None:
+    options = ("--dashboard-port", "--portal-port", "--port", "--metrics-port")
+    with ExitStack() as stack:
+        taken = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in options]
+        ports = [str(one.getsockname()[1]) for one in taken]
+        chosen = [word for pair in zip(options, ports, strict=True) for word in pair]
+        tried = betcore("up", *chosen, "--data-dir", "data", cwd=own_folder)
 
-    assert tried.returncode == 1
-    assert tried.stdout == ""
-    assert tried.stderr == (
-        f"betcore: Port {port} of 127.0.0.1 is taken by another program. Stop that, or choose "
-        f"another port: {option}.\n"
-    )
+    assert (tried.returncode, tried.stdout) == (1, "")
+    others = ["port: --dashboard-port", "port: --portal-port", "port: --port"]
+    others.append("first port: --metrics-port")
+    said = [
+        f"Port {port} of 127.0.0.1 is taken by another program. Stop that, or choose "
+        f"another {other}."
+        for port, other in zip(ports, others, strict=True)
+    ]
+    assert tried.stderr == f"betcore: {' '.join(said)}\n"
     assert list((own_folder / "data").iterdir()) == []
 
 
