@@ -31,20 +31,17 @@ local function each(place, size, handle)
   end
 end
 
--- RQ shows the batch if it was renewed. This is also the first write: a full Redis refuses a script
--- whose first write needs memory, and lets any other one go on.
-if call('DEL', execution_key(SHOWN, BATCH)) == 1 then
-  call('SREM', WORKER_KEY .. ':executions', SHOWN .. ':' .. BATCH)
-end
-if not call('ZSCORE', LEASES, BATCH) then return 0 end
+-- The test and the first write are one command. A full Redis refuses a script whose first write
+-- needs memory, and lets any other one go on.
+if call('ZREM', LEASES, BATCH) == 0 then return 0 end
 
-each(REPLIES, 3, function(stream, payload, ttl)
+local function send_reply(stream, payload, ttl)
   -- If a key of another type was planted here, the batch must still finish.
   if tonumber(ttl) < 0 and redis.pcall(
     'XADD', stream, 'NOMKSTREAM', 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', payload) then return end
   redis.pcall('XADD', stream, 'MAXLEN', '~', STREAM_LENGTH, '*', 'd', payload)
   redis.pcall('EXPIRE', stream, math.abs(ttl))
-end)
+end
 
 -- Record how a job ended as RQ does: `kind` 1 is a success, 2 a failure.
 local function record(id, status, ttl, kind, name, value, ...)
@@ -64,56 +61,70 @@ local function fail(id, info, value, ttl)
   call('ZADD', FAILED, NOW_S + ttl, id)
 end
 
-local finished, started = {}, {}
-each(JOBS, 4, function(id, info, value, ttl)
-  started[#started + 1] = id .. ':' .. BATCH
-  if info ~= '1' then
+local function end_batch()
+  -- RQ shows the batch if it was renewed.
+  if call('DEL', execution_key(SHOWN, BATCH)) == 1 then
+    call('SREM', WORKER_KEY .. ':executions', SHOWN .. ':' .. BATCH)
+  end
+  each(REPLIES, 3, send_reply)
+
+  local finished, started = {}, {}
+  each(JOBS, 4, function(id, info, value, ttl)
+    started[#started + 1] = id .. ':' .. BATCH
+    if info ~= '1' then
+      fail(id, info, value, ttl)
+      return
+    end
+    record(id, 'finished', ttl, '1', 'return_value', value, 'batch', DONE)
+    finished[#finished + 1] = NOW_S + ttl
+    finished[#finished + 1] = id
+  end)
+
+  local accounts, groups, fields, commands, certain = {}, {}, {}, {}, {}
+  each(PLAYERS, 2, function(account, group)
+    accounts[#accounts + 1], groups[#groups + 1] = account, group
+    fields[#fields + 1] = account
+  end)
+  each(BETS, 3, function(field, command, landed)
+    fields[#fields + 1], commands[#commands + 1] = field, command
+    certain[#commands] = landed == '1'
+  end)
+  each(ALONE, 8, function(id, account, times, description, data, info, value, ttl)
+    write('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'started_at', ISO,
+      'queued_ms', NOW_MS, 'data', data, 'description', description, 'origin', QUEUE,
+      'timeout', TIMEOUT, 'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL,
+      'accounts', account, 'times', times, 'batch', BATCH, 'worker_name', WORKER)
     fail(id, info, value, ttl)
-    return
-  end
-  record(id, 'finished', ttl, '1', 'return_value', value, 'batch', DONE)
-  finished[#finished + 1] = NOW_S + ttl
-  finished[#finished + 1] = id
-end)
+  end)
 
-local accounts, groups, fields, commands, certain = {}, {}, {}, {}, {}
-each(PLAYERS, 2, function(account, group)
-  accounts[#accounts + 1], groups[#groups + 1] = account, group
-  fields[#fields + 1] = account
-end)
-each(BETS, 3, function(field, command, landed)
-  fields[#fields + 1], commands[#commands + 1] = field, command
-  certain[#commands] = landed == '1'
-end)
-each(ALONE, 8, function(id, account, times, description, data, info, value, ttl)
-  write('HSET', job_key(id), 'created_at', ISO, 'enqueued_at', ISO, 'started_at', ISO,
-    'queued_ms', NOW_MS, 'data', data, 'description', description, 'origin', QUEUE,
-    'timeout', TIMEOUT, 'result_ttl', RESULT_TTL, 'failure_ttl', FAILURE_TTL,
-    'accounts', account, 'times', times, 'batch', BATCH, 'worker_name', WORKER)
-  fail(id, info, value, ttl)
-end)
+  if #fields > 0 then
+    local held = in_flight_of(fields)
+    local landed, notes = {}, {}
+    for place, command in ipairs(commands) do
+      local bet = fields[#accounts + place]
+      notes[bet] = notes_without(notes[bet] or held[#accounts + place] or '', function(id, note)
+        if id ~= command then return false end
+        if not certain[place] then doubt(bet, note) end
+        return true
+      end)
+    end
+    for bet, left in pairs(notes) do
+      if left == '' then landed[#landed + 1] = bet else call('HSET', IN_FLIGHT, bet, left) end
+    end
+    free_players(accounts, groups, held, nil, landed)
+  end
 
-if #fields > 0 then
-  local held = in_flight_of(fields)
-  local landed, notes = {}, {}
-  for place, command in ipairs(commands) do
-    local bet = fields[#accounts + place]
-    notes[bet] = notes_without(notes[bet] or held[#accounts + place] or '', function(id, note)
-      if id ~= command then return false end
-      if not certain[place] then doubt(bet, note) end
-      return true
-    end)
-  end
-  for bet, left in pairs(notes) do
-    if left == '' then landed[#landed + 1] = bet else call('HSET', IN_FLIGHT, bet, left) end
-  end
-  free_players(accounts, groups, held, nil, landed)
+  if #finished > 0 then call('ZADD', FINISHED, unpack(finished)) end
+  call('ZREM', STARTED, unpack(started))
 end
 
-if #finished > 0 then call('ZADD', FINISHED, unpack(finished)) end
-call('ZREM', STARTED, unpack(started))
--- The lease ends last. If a script fails half-way (a key of another type), the lease runs out.
-call('ZREM', LEASES, BATCH)
+-- If it fails half-way (a key of another type was planted), the batch has its lease again. The lease
+-- then runs out, and the sweep returns what is open.
+local ended, failure = pcall(end_batch)
+if not ended then
+  call('ZADD', LEASES, NOW_MS + LEASE_MS, BATCH)
+  error(failure)
+end
 
 if tonumber(ROOM) == 0 then return 1 end
 return take_batch({worker = WORKER, worker_key = WORKER_KEY, id = NEXT, room = tonumber(ROOM),

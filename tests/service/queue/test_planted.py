@@ -4,11 +4,18 @@ import time
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
 
 from broker.codec import BadJob
 from broker.ended import FinishedCommand
 from broker.rq_queue import RqQueue
-from tests.service.support.queue_world import ANSWER, QueueWorld, finish, ids, take
+from tests.service.support.queue_world import (
+    ANSWER,
+    QueueWorld,
+    finish,
+    ids,
+    take,
+)
 
 STREAMS = ("betcore:replies:one", "betcore:replies:two")
 
@@ -159,6 +166,27 @@ def test_a_text_in_place_of_a_reply_stream_keeps_no_batch_from_being_finished(
 
     assert redis.xlen(STREAMS[1]) == 1
     assert queue_world.under_way() == set()
+
+
+def test_a_batch_that_a_planted_key_keeps_from_ending_has_its_lease_and_ends_without_the_key(
+    queue_world: QueueWorld,
+) -> None:
+    """`finish` gives up the lease first, and takes it back if the rest fails (docs/adr/0039)."""
+    [id_] = queue_world.admit_one_by_one(7, 1)
+    worker, redis = queue_world.worker(), queue_world.redis
+    batch = take(worker)
+    redis.set("rq:finished:bets", "a text")
+
+    for _ in range(2):  # each try gets the same error, and not that the lease was lost
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            finish(worker, batch)
+    assert worker.renew(batch)
+
+    redis.delete("rq:finished:bets")
+    assert finish(worker, batch)
+    assert queue_world.status(id_) == "finished"
+    assert queue_world.under_way() == queue_world.started() == set()
+    assert not worker.renew(batch)
 
 
 def test_a_text_in_place_of_what_is_in_flight_is_removed_and_nothing_is_certain_then(
