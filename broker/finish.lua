@@ -118,8 +118,8 @@ local function end_batch()
   call('ZREM', STARTED, unpack(started))
 end
 
--- If it fails half-way (a key of another type was planted), the batch has its lease again. The lease
--- then runs out, and the sweep returns what is open.
+-- If it fails half-way (a key of another type was planted), the batch has its lease again. If no
+-- worker can end it then, the lease runs out, and the sweep returns what is open.
 local ended, failure = pcall(end_batch)
 if not ended then
   call('ZADD', LEASES, NOW_MS + LEASE_MS, BATCH)
