@@ -52,7 +52,7 @@ def a_no_has_none(evidence: Evidence) -> Iterator[Finding]:
         row = evidence.rows.get((ask.provider, ask.bet))
         if ask.call in _TAKES and ask.code in (3, 4, 5) and "stake" in kinds:
             yield Finding(f"refused with {ask.code}, and taken", ask.bet, [ask])
-        elif _is_prize(ask) and ask.code in (3, 4, 5):
+        elif _is_prize(ask) and ask.code in (3, 4, 5) and not _is_above_limit(evidence, ask):
             yield Finding(f"a win without a stake refused with {ask.code}", ask.bet, [ask])
         elif ask.call in _TAKES and ask.code == 7 and row and row.state not in _UNDONE:
             if _is_what_was_asked(row, ask):
@@ -165,6 +165,11 @@ def _is_prize(ask: Ask) -> bool:
     """Whether it is a win without a stake; no provider is ever suspended here."""
     is_win = ask.call == "pay-in-out" and Decimal(ask.win or 0) > 0
     return is_win and Decimal(ask.stake or 0) == 0
+
+
+def _is_above_limit(evidence: Evidence, ask: Ask) -> bool:
+    """Whether a win was refused for a limit, which some provider has."""
+    return bool(evidence.limits) and str(ask.answer.get("reason", "")).startswith("win_above_")
 
 
 def _is_odd(row: Bet, ask: Ask) -> bool:

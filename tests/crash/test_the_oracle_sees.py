@@ -50,6 +50,16 @@ def test_a_win_that_came_too_early_may_be_refused_and_paid_when_asked_again() ->
     assert judge(story.evidence) == []
 
 
+def test_a_prize_may_be_refused_for_a_limit_of_wins_where_there_is_one() -> None:
+    story = a_story()
+    ask = story.ask("pay-in-out", "prize", 5, stake="0.00", win="0.49")
+    ask.answer["reason"] = "win_above_daily_limit"
+
+    assert [found.rule for found in judge(story.evidence)] == ["a_no_has_none"]
+    story.evidence.limits[999] = (Decimal(3), Decimal(4))
+    assert judge(story.evidence) == []
+
+
 def test_a_job_that_was_too_late_has_not_failed_of_itself() -> None:
     story = a_story()
     story.evidence.failures["rq:job:7-aa"] = "DeadlineExpired: too late."
