@@ -42,23 +42,26 @@ def open_ports(configured: Settings, wished: Wished, names: Sequence[str]) -> Po
     trial = _Trial()
     try:
         for kind, option in (("dashboard", "dashboard-port"), ("portal", "portal-port")):
-            trial.listen(kind, *_address(configured, kind, wished), f"port: --{option}")
-        trial.listen("gateway", *_address(configured, "gateway", wished), "port: --port")
+            trial.listen(f"{kind}_port", *_address(configured, kind, wished), f"port: --{option}")
+        trial.listen("gateway_port", *_address(configured, "gateway", wished), "port: --port")
         _listen_for_metrics(trial, configured, wished.metrics, names)
         if trial.taken and running(configured.data_dir):
             raise FolderInUse(f"Another `betcore up` runs on {configured.data_dir}.")
         if trial.taken:
             raise CannotListen(" ".join(trial.taken))
-        gateways = trial.sockets.pop("gateway")
+        gateways = trial.sockets.pop("gateway_port")
     finally:
         trial.close()
-    ports = {f"{kind}_port": trial.ports[kind] for kind in ("dashboard", "portal", "gateway")}
+    ports = {name: port for name, port in trial.ports.items() if name not in names}
     settings = configured.model_copy(update=ports)
     return Ports(settings, gateways, {name: trial.ports[name] for name in names})
 
 
 class _Trial:
-    """Sockets that listen, by what they are for, and a sentence per port that is taken."""
+    """Sockets that listen, and a sentence per port that is taken.
+
+    Their names are those of settings, such as `portal_port`. A port of metrics is its child's name.
+    """
 
     def __init__(self) -> None:
         self.sockets: dict[str, socket.socket] = {}
