@@ -82,6 +82,9 @@ class BatchWorker(PresentWorker):
         queue_settings = self.settings.model_copy(update={"queue_name": self.queues[0].name})
         self._batches = Batches(self.connection, queue_settings, self.name, self.key)
         self._batches.prepare()
+        # RQ does this after it has registered the worker. A signal in between would end the process
+        # at once, and leave it registered.
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
         super().bootstrap(*args, **kwargs)
         self._ledger = Ledger(self._ledger_connection, self._journal_key)
         self._orders = Orders(self._operator_keys, queue_settings)

@@ -72,6 +72,24 @@ def test_a_worker_that_is_handed_group_after_group_sweeps_all_the_same(
     assert queue_world.status(lost) == "finished"
 
 
+def test_a_worker_that_is_told_to_end_as_soon_as_it_is_known_ends_in_order(
+    queue_world: QueueWorld, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register = watched.register_birth
+
+    def register_and_be_told() -> None:
+        register()  # type: ignore[no-untyped-call]
+        assert queue_world.redis.smembers("rq:workers:bets")
+        told = signal.getsignal(signal.SIGTERM)
+        assert callable(told), "the signal would kill the process"
+        told(signal.SIGTERM, None)
+
+    monkeypatch.setattr(watched, "register_birth", register_and_be_told)
+    watched.work()
+
+    assert not queue_world.redis.smembers("rq:workers:bets")
+
+
 @pytest.mark.parametrize("accepted", [True, False])
 def test_a_worker_that_ends_with_an_offer_takes_it_back_and_runs_what_was_handed_over(
     queue_world: QueueWorld, watched: Watched, accepted: bool
