@@ -42,8 +42,8 @@ SLOWEST = (
     "tests/service/audit/test_verify_bets.py",
 )
 
-#: What a run of all tests leaves to `make test-long`. Name a file or folder to run it:
-#: `make test T=tests/service/bench`.
+#: What a run of all tests leaves to `make test-long`: the beginnings of names. Name a file or a
+#: folder to run it: `make test T=tests/service/bench`.
 LONG = (
     "tests/crash/test_guards.py",
     "tests/service/bench/",
@@ -51,6 +51,8 @@ LONG = (
     "tests/service/failures/test_rolling_restart.py",
     "tests/service/running/test_backup_scripts.py",
     "tests/service/running/test_procfile.py",
+    "tests/service/running/test_shell.py::test_everything_runs_among_modules_of_our_names",
+    "tests/service/running/test_up.py::test_what_never_gets_ready_is_said_and_stopped",
 )
 
 
